@@ -1,0 +1,27 @@
+using Granary.Amqp;
+
+namespace Granary.Core;
+
+/// <summary>A refusal in AMQP's terms; whether it ends the channel or the connection follows from the code.</summary>
+/// <param name="Code">One of RabbitMQ's reply codes.</param>
+/// <param name="Explanation">The text after "NAME - ", word for word as RabbitMQ says it.</param>
+[GenerateSerializer, Immutable]
+public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id(1)] string Explanation)
+{
+    public static BrokerError NoQueue(string vhost, string queue) => new(ReplyCode.NotFound, $"no queue '{queue}' in vhost '{vhost}'");
+
+    public static BrokerError NoExchange(string vhost, string exchange) =>
+        new(ReplyCode.NotFound, $"no exchange '{exchange}' in vhost '{vhost}'");
+
+    public static BrokerError QueueLocked(string vhost, string queue) => new(
+        ReplyCode.ResourceLocked,
+        $"cannot obtain exclusive access to locked queue '{queue}' in vhost '{vhost}'. It could be originally declared on another connection " +
+        "or the exclusive property value does not match that of the original declaration.");
+
+    public static BrokerError QueueInExclusiveUse(string vhost, string queue) =>
+        new(ReplyCode.AccessRefused, $"queue '{queue}' in vhost '{vhost}' in exclusive use");
+
+    /// <summary>406 with the two sides as RabbitMQ prints them, e.g. received <c>'false'</c>, current <c>'true'</c> or <c>none</c>.</summary>
+    public static BrokerError InequivalentArgument(string argument, string kind, string name, string vhost, string received, string current) =>
+        new(ReplyCode.PreconditionFailed, $"inequivalent arg '{argument}' for {kind} '{name}' in vhost '{vhost}': received {received} but current is {current}");
+}

@@ -1,0 +1,29 @@
+using Granary.Core.Links;
+using Granary.Core.Topology;
+
+namespace Granary.Core.Grains;
+
+/// <summary>One queue, key <see cref="GrainKeys"/>. Errors come back as values; the methods throw only when the call itself fails.</summary>
+public interface IQueueGrain : IGrainWithStringKey
+{
+    /// <summary>Creates the queue, or checks that the existing one is equivalent (exclusive owner, durable, auto-delete, then arguments).</summary>
+    ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration);
+
+    /// <summary>Passive declare: counts, or 404, or 405 for another connection's exclusive queue.</summary>
+    ValueTask<QueueAnswer> DescribeAsync(ConnectionId by);
+
+    /// <summary>Deletes the queue, ends its links and has its bindings removed. A missing queue is fine and counts 0 messages.</summary>
+    ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty);
+
+    /// <summary>Removes the ready messages and says how many there were.</summary>
+    ValueTask<QueueAnswer> PurgeAsync(ConnectionId by);
+
+    /// <summary>
+    /// Records that an exchange has, or is about to have, a binding to this queue, so that deleting the queue removes it.
+    /// Comes before the exchange learns of the binding. Answers with the incarnation the binding is for.
+    /// </summary>
+    ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange);
+
+    /// <summary>One packet of a link.</summary>
+    ValueTask<LinkAnswer> SendAsync(LinkUp up);
+}

@@ -1,0 +1,108 @@
+using Granary.Core.Messages;
+
+namespace Granary.Core.Links;
+
+/// <summary>
+/// One packet of a link's upward stream (gateway to queue). Its items are applied in one turn, in order, or not at all.
+/// Orleans does not keep calls in order, so the queue applies packets by <see cref="Number"/>, and a packet may arrive twice.
+/// </summary>
+[GenerateSerializer, Immutable]
+public sealed class LinkUp
+{
+    [Id(0)]
+    public required LinkId Link { get; init; }
+
+    /// <summary>The queue's epoch that the gateway talks to; 0 until the queue has told it.</summary>
+    [Id(1)]
+    public long Epoch { get; init; }
+
+    /// <summary>1, 2, 3 …; 0 is a packet outside the stream that only carries <see cref="ReceivedThrough"/> and asks what is missing.</summary>
+    [Id(2)]
+    public long Number { get; init; }
+
+    /// <summary>All downward packets up to this number have arrived and need not be kept.</summary>
+    [Id(3)]
+    public long ReceivedThrough { get; init; }
+
+    /// <summary>Only, and always, in packet 1.</summary>
+    [Id(4)]
+    public LinkOpen? Open { get; init; }
+
+    [Id(5)]
+    public LinkUpItem[] Items { get; init; } = [];
+}
+
+/// <summary>Who is at the gateway's end of a link.</summary>
+/// <param name="Connection">Compared with the owner of an exclusive queue.</param>
+/// <param name="Observer">Where packets downward are pushed to.</param>
+[GenerateSerializer, Immutable]
+public sealed record LinkOpen([property: Id(0)] ConnectionId Connection, [property: Id(1)] ILinkObserver Observer);
+
+/// <summary>The answer to a packet upward. What belongs to the downward stream may ride on it: numbers, not the way taken, give the order.</summary>
+/// <param name="ReceivedThrough">All upward packets up to this number have been applied.</param>
+/// <param name="Downs">Packets of the downward stream, possibly none, possibly also pushed.</param>
+[GenerateSerializer, Immutable]
+public readonly record struct LinkAnswer([property: Id(0)] long ReceivedThrough, [property: Id(1)] LinkDown[]? Downs);
+
+[GenerateSerializer, Immutable]
+public abstract record LinkUpItem;
+
+/// <summary>Messages to enqueue. Answered by one <see cref="PublishedItem"/> per item.</summary>
+/// <param name="Resent">The batch was sent before, to an earlier activation: its messages may have been seen.</param>
+[GenerateSerializer, Immutable]
+public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property: Id(1)] bool Resent) : LinkUpItem;
+
+/// <summary>Adds a consumer. Answered by <see cref="AttachedItem"/>.</summary>
+/// <param name="Consumer">The gateway's number for the consumer, unique in the connection.</param>
+/// <param name="Prefetch">Unacknowledged deliveries allowed; 0 is no limit. Not used when <paramref name="NoAck"/>.</param>
+/// <param name="Shared">The limit is shared with other consumers (global qos): the queue says <see cref="ReadyItem"/> and waits for a <see cref="LendItem"/>.</param>
+[GenerateSerializer, Immutable]
+public sealed record AttachItem(
+    [property: Id(0)] int Consumer, [property: Id(1)] string Tag, [property: Id(2)] bool NoAck, [property: Id(3)] bool Exclusive,
+    [property: Id(4)] int Prefetch, [property: Id(5)] bool Shared, [property: Id(6)] EncodedTable Arguments, [property: Id(7)] Window Window) : LinkUpItem;
+
+/// <summary>How much may have been pushed to a consumer in all since it attached: absolute, so that a repeated or late one does no harm.</summary>
+/// <param name="Messages">Messages in all.</param>
+/// <param name="Bytes">Record bytes in all; a delivery may go beyond it by less than one record.</param>
+[GenerateSerializer, Immutable]
+public readonly record struct Window([property: Id(0)] long Messages, [property: Id(1)] long Bytes);
+
+/// <summary>Renews a consumer's window as the socket drains.</summary>
+[GenerateSerializer, Immutable]
+public sealed record WindowItem([property: Id(0)] int Consumer, [property: Id(1)] Window Window) : LinkUpItem;
+
+/// <summary>Lends a part of a shared limit to a consumer. What is not used at once comes back by <see cref="UnusedItem"/>.</summary>
+[GenerateSerializer, Immutable]
+public sealed record LendItem([property: Id(0)] int Consumer, [property: Id(1)] int Count) : LinkUpItem;
+
+/// <summary>What becomes of delivered messages.</summary>
+public enum Settlement : byte
+{
+    /// <summary>Acknowledged: done with.</summary>
+    Ack,
+
+    /// <summary>Rejected without requeue: dead-lettered or dropped.</summary>
+    Reject,
+
+    /// <summary>Back to their original place, <c>redelivered</c> from now on.</summary>
+    Requeue,
+
+    /// <summary>Pushed but never written to a socket: back to their original place as if never sent.</summary>
+    Undelivered,
+}
+
+/// <summary>Settles deliveries made on this link; unknown offsets are ignored.</summary>
+[GenerateSerializer, Immutable]
+public sealed record SettleItem([property: Id(0)] Settlement Settlement, [property: Id(1)] OffsetRange[] Offsets) : LinkUpItem;
+
+/// <summary>basic.get. Answered by <see cref="GotItem"/> with the same request number.</summary>
+[GenerateSerializer, Immutable]
+public sealed record GetItem([property: Id(0)] long Request, [property: Id(1)] bool NoAck) : LinkUpItem;
+
+/// <summary>Removes a consumer; its unsettled deliveries stay. Answered by <see cref="DetachedItem"/>, after which nothing is delivered to it.</summary>
+[GenerateSerializer, Immutable]
+public sealed record DetachItem([property: Id(0)] int Consumer) : LinkUpItem;
+
+/// <summary>The last item of a link: consumers go, unsettled deliveries are requeued. Answered by <see cref="ClosedItem"/>.</summary>
+[GenerateSerializer, Immutable]
+public sealed record CloseItem : LinkUpItem;

@@ -1,0 +1,43 @@
+namespace Granary.Core.Messages;
+
+/// <summary>
+/// A contiguous run of <see cref="MessageRecord"/>s in one array that nobody writes to any more. It passes by reference inside a process;
+/// the bytes are the same on the way to a queue, in the store and on the way to a gateway.
+/// </summary>
+/// <param name="Records">The records, back to back, <paramref name="Count"/> of them.</param>
+/// <param name="Count">At least 1.</param>
+[GenerateSerializer, Immutable]
+public readonly record struct MessageBatch([property: Id(0)] ReadOnlyMemory<byte> Records, [property: Id(1)] int Count)
+{
+    /// <summary>The arrays that batches are slices of: below the large-object limit, so that the collector treats them as ordinary garbage.</summary>
+    public const int ChunkSize = 64 * 1024;
+
+    /// <summary>
+    /// The first <paramref name="count"/> messages and the rest; walks record lengths, so its cost is one read per message.
+    /// </summary>
+    public (MessageBatch Head, MessageBatch Tail) Split(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(count, Count);
+        var at = ByteLengthOf(count);
+        return (new MessageBatch(Records[..at], count), new MessageBatch(Records[at..], Count - count));
+    }
+
+    /// <summary>How many bytes the first <paramref name="count"/> records take.</summary>
+    public int ByteLengthOf(int count)
+    {
+        if (count == Count)
+        {
+            return Records.Length;
+        }
+
+        var span = Records.Span;
+        var at = 0;
+        for (var i = 0; i < count; i++)
+        {
+            at += MessageRecord.LengthOf(span[at..]);
+        }
+
+        return at;
+    }
+}

@@ -1,0 +1,14 @@
+namespace Granary.Core.Messages;
+
+/// <summary>What the broker itself acts on in a message, taken from its properties once, at publish.</summary>
+[Flags]
+public enum MessageFlags : byte
+{
+    None = 0,
+
+    /// <summary>delivery-mode is 2: a durable queue stores it.</summary>
+    Persistent = 1,
+
+    /// <summary>The record has the eight bytes of the expiry field.</summary>
+    HasExpiry = 2,
+}

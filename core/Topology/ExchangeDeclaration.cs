@@ -1,0 +1,24 @@
+namespace Granary.Core.Topology;
+
+/// <summary>What exchange.declare asks for, and what an exchange is.</summary>
+/// <param name="Type"><c>direct</c>, <c>fanout</c>, <c>topic</c> or <c>headers</c>.</param>
+[GenerateSerializer, Immutable]
+public sealed record ExchangeDeclaration(
+    [property: Id(0)] string Type, [property: Id(1)] bool Durable, [property: Id(2)] bool AutoDelete, [property: Id(3)] bool Internal,
+    [property: Id(4)] EncodedTable Arguments);
+
+public enum DestinationKind : byte
+{
+    Queue,
+    Exchange,
+}
+
+/// <summary>Where a binding leads.</summary>
+/// <param name="Incarnation">Of a queue, so that the removal of a deleted queue's bindings spares those of its successor; empty for exchanges.</param>
+[GenerateSerializer, Immutable]
+public readonly record struct Destination(
+    [property: Id(0)] DestinationKind Kind, [property: Id(1)] string Name, [property: Id(2)] Guid Incarnation);
+
+/// <summary>A binding of one source exchange; identified by all its fields.</summary>
+[GenerateSerializer, Immutable]
+public sealed record Binding([property: Id(0)] Destination Destination, [property: Id(1)] string RoutingKey, [property: Id(2)] EncodedTable Arguments);
