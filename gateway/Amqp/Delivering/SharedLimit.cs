@@ -1,0 +1,78 @@
+using Granary.Core.Links;
+
+namespace Granary.Gateway.Amqp.Delivering;
+
+/// <summary>
+/// basic.qos with global: one limit over all consumers of a channel. The channel lends its free places to queues that say they have messages,
+/// in turn, and takes back what they do not use.
+/// </summary>
+internal sealed class SharedLimit(int limit)
+{
+    private readonly Queue<AmqpConsumer> _ready = new();
+
+    // Places taken: unacknowledged deliveries, and those lent and not used yet.
+    private int _unacked;
+    private int _lent;
+
+    public int Limit { get; set; } = limit;
+
+    public void Ready(AmqpConsumer consumer)
+    {
+        _ready.Enqueue(consumer);
+        Lend();
+    }
+
+    /// <summary>Messages have come from a queue: so many lent places are taken.</summary>
+    public void Delivered(AmqpConsumer consumer, int count)
+    {
+        consumer.Lent -= count;
+        _lent -= count;
+        _unacked += count;
+        Lend();
+    }
+
+    public void Unused(AmqpConsumer consumer, int count)
+    {
+        consumer.Lent -= count;
+        _lent -= count;
+        Lend();
+    }
+
+    /// <summary>The consumer is gone and with it what it had been lent.</summary>
+    public void Gone(AmqpConsumer consumer)
+    {
+        _lent -= consumer.Lent;
+        consumer.Lent = 0;
+        Lend();
+    }
+
+    /// <summary>Deliveries that count, unacknowledged when the limit was set.</summary>
+    public void Take(int count) => _unacked += count;
+
+    public void Settled(int count)
+    {
+        _unacked -= count;
+        Lend();
+    }
+
+    public void Lend()
+    {
+        while (_ready.Count > 0)
+        {
+            var free = Limit - _unacked - _lent;
+            if (free <= 0)
+            {
+                return;
+            }
+
+            var share = (free + _ready.Count - 1) / _ready.Count;
+            var consumer = _ready.Dequeue();
+            if (consumer.IsAttached)
+            {
+                _lent += share;
+                consumer.Lent += share;
+                consumer.Link.Enqueue(new LendItem(consumer.Id, share));
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+using Granary.Core.Links;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Delivering;
+
+/// <summary>
+/// The deliveries of one channel that wait for an acknowledgement, by delivery tag. Tags and offsets grow together, so runs of them are kept,
+/// not single ones; a tag settled out of turn is a bit in its run. Settling in order costs a step per run.
+/// </summary>
+internal sealed class UnackedDeliveries
+{
+    private Run[] _runs = new Run[4];
+    private int _head;
+    private int _tail;
+
+    /// <summary>How many deliveries are not settled.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Adds deliveries with tags above all earlier ones.</summary>
+    public void Add(ulong firstTag, int count, QueueLink link, long firstOffset, AmqpConsumer? consumer)
+    {
+        Count += count;
+        if (_tail > _head)
+        {
+            ref var last = ref _runs[_tail - 1];
+            if (last.Settled is null && ReferenceEquals(last.Link, link) && ReferenceEquals(last.Consumer, consumer)
+                && last.FirstTag + (ulong)last.Count == firstTag && last.FirstOffset + last.Count == firstOffset)
+            {
+                last.Count += count;
+                return;
+            }
+        }
+
+        if (_tail == _runs.Length)
+        {
+            MakeRoom();
+        }
+
+        _runs[_tail++] = new Run { FirstTag = firstTag, Count = count, Link = link, FirstOffset = firstOffset, Consumer = consumer };
+    }
+
+    /// <summary>Takes back deliveries that a rolled back transaction had settled; their tags may lie anywhere.</summary>
+    public void Restore(IEnumerable<SettledDelivery> deliveries)
+    {
+        var all = new List<SettledDelivery>(deliveries);
+        TakeAll(all.Add);
+        all.Sort((a, b) => a.FirstTag.CompareTo(b.FirstTag));
+        foreach (var delivery in all)
+        {
+            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Link, delivery.Offsets.First, delivery.Consumer);
+        }
+    }
+
+    /// <summary>Settles one delivery, or all up to it. False when the tag is not waiting (any more).</summary>
+    public bool TrySettle(ulong tag, bool multiple, Action<SettledDelivery> settled)
+    {
+        if (multiple && tag == 0)
+        {
+            TakeAll(settled);
+            return true;
+        }
+
+        var index = Find(tag);
+        if (index < 0 || _runs[index].IsSettled(tag))
+        {
+            return false;
+        }
+
+        if (multiple)
+        {
+            for (; _head < index; _head++)
+            {
+                Take(ref _runs[_head], int.MaxValue, settled);
+                _runs[_head] = default;
+            }
+
+            Take(ref _runs[index], (int)(tag - _runs[index].FirstTag) + 1, settled);
+        }
+        else
+        {
+            TakeOne(ref _runs[index], tag, settled);
+        }
+
+        while (_head < _tail && _runs[_head].IsEmpty)
+        {
+            _runs[_head++] = default;
+        }
+
+        if (_head == _tail)
+        {
+            _head = _tail = 0;
+        }
+
+        return true;
+    }
+
+    public void TakeAll(Action<SettledDelivery> settled)
+    {
+        for (; _head < _tail; _head++)
+        {
+            Take(ref _runs[_head], int.MaxValue, settled);
+            _runs[_head] = default;
+        }
+
+        _head = _tail = 0;
+    }
+
+    private void TakeOne(ref Run run, ulong tag, Action<SettledDelivery> settled)
+    {
+        var index = (int)(tag - run.FirstTag);
+        Count--;
+        settled(run.Slice(index, 1));
+        if (index == 0)
+        {
+            run.DropFirst(1);
+            return;
+        }
+
+        if (index == run.Count - 1)
+        {
+            run.Count--;
+            return;
+        }
+
+        run.MarkSettled(index);
+    }
+
+    // The first `limit` deliveries of a run, without those settled before.
+    private void Take(ref Run run, int limit, Action<SettledDelivery> settled)
+    {
+        limit = Math.Min(limit, run.Count);
+        if (run.Settled is null)
+        {
+            if (limit > 0)
+            {
+                Count -= limit;
+                settled(run.Slice(0, limit));
+            }
+        }
+        else
+        {
+            for (var i = 0; i < limit;)
+            {
+                if (run.IsSettledAt(i))
+                {
+                    i++;
+                    continue;
+                }
+
+                var start = i;
+                while (i < limit && !run.IsSettledAt(i))
+                {
+                    i++;
+                }
+
+                Count -= i - start;
+                settled(run.Slice(start, i - start));
+            }
+        }
+
+        run.DropFirst(limit);
+    }
+
+    private int Find(ulong tag)
+    {
+        int low = _head, high = _tail - 1;
+        while (low <= high)
+        {
+            var middle = (low + high) >>> 1;
+            ref var run = ref _runs[middle];
+            if (tag < run.FirstTag)
+            {
+                high = middle - 1;
+            }
+            else if (tag >= run.FirstTag + (ulong)run.Count)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                return middle;
+            }
+        }
+
+        return -1;
+    }
+
+    // Empty runs in the middle are dropped here, so that the table grows with what is unsettled and not with time.
+    private void MakeRoom()
+    {
+        var kept = 0;
+        for (var i = _head; i < _tail; i++)
+        {
+            if (!_runs[i].IsEmpty)
+            {
+                kept++;
+            }
+        }
+
+        var target = kept * 2 > _runs.Length ? new Run[_runs.Length * 2] : _runs;
+        var to = 0;
+        for (var i = _head; i < _tail; i++)
+        {
+            if (!_runs[i].IsEmpty)
+            {
+                target[to++] = _runs[i];
+            }
+        }
+
+        Array.Clear(target, to, target.Length - to);
+        (_runs, _head, _tail) = (target, 0, to);
+    }
+
+    private struct Run
+    {
+        public ulong FirstTag;
+        public int Count;
+        public QueueLink Link;
+        public long FirstOffset;
+        public AmqpConsumer? Consumer;
+
+        // Bit i + SettledBase: delivery i of the run is settled. Made when a delivery is first settled out of turn.
+        public ulong[]? Settled;
+        private int _settledBase;
+        private int _settledCount;
+
+        public readonly bool IsEmpty => Count == _settledCount;
+
+        public readonly bool IsSettled(ulong tag) => Settled is not null && IsSettledAt((int)(tag - FirstTag));
+
+        public readonly bool IsSettledAt(int index)
+        {
+            var bit = index + _settledBase;
+            return (Settled![bit >> 6] >> (bit & 63) & 1) != 0;
+        }
+
+        public readonly SettledDelivery Slice(int index, int count) =>
+            new(FirstTag + (ulong)index, Link, new OffsetRange(FirstOffset + index, count), Consumer);
+
+        public void MarkSettled(int index)
+        {
+            Settled ??= new ulong[(Count + 63) / 64];
+            var bit = index + _settledBase;
+            Settled[bit >> 6] |= 1UL << (bit & 63);
+            _settledCount++;
+        }
+
+        public void DropFirst(int count)
+        {
+            if (Settled is null)
+            {
+                Advance(count);
+                return;
+            }
+
+            for (var i = 0; i < count; i++)
+            {
+                _settledCount -= IsSettledAt(i) ? 1 : 0;
+            }
+
+            Advance(count);
+
+            // What was settled out of turn right behind goes along.
+            var run = 0;
+            while (run < Count && IsSettledAt(run))
+            {
+                run++;
+            }
+
+            _settledCount -= run;
+            Advance(run);
+            if (_settledCount == 0)
+            {
+                Settled = null;
+                _settledBase = 0;
+            }
+        }
+
+        private void Advance(int count)
+        {
+            FirstTag += (ulong)count;
+            FirstOffset += count;
+            Count -= count;
+            _settledBase += Settled is null ? 0 : count;
+        }
+    }
+}

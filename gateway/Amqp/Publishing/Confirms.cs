@@ -1,0 +1,92 @@
+using Granary.Amqp.Methods;
+using Granary.Core.Messages;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>
+/// Publisher confirms of one channel. Runs that settle in order are confirmed together (multiple); one that settles before an earlier one is
+/// confirmed message by message, as RabbitMQ does.
+/// </summary>
+internal sealed class Confirms
+{
+    private readonly Queue<PublishRun> _open = new();
+    private readonly List<PublishRun> _early = [];
+    private ulong _lastTag;
+
+    /// <summary>Numbers a batch and follows it.</summary>
+    public PublishRun Track(IPublishOwner owner, in MessageBatch batch, bool mandatory, int targets)
+    {
+        var run = new PublishRun(owner, _lastTag + 1, batch, mandatory, targets);
+        _lastTag += (ulong)batch.Count;
+        _open.Enqueue(run);
+        return run;
+    }
+
+    public void Settled(PublishRun run) => _early.Add(run);
+
+    /// <summary>Writes all that can be said now.</summary>
+    public void Write(AmqpOutput output, ushort channel)
+    {
+        var first = true;
+        ulong through = 0;
+        while (_open.TryPeek(out var run) && run.IsSettled)
+        {
+            _open.Dequeue();
+            if (!run.AnyRefused)
+            {
+                (through, first) = (run.LastTag, first && run.LastTag == run.FirstTag && through == 0);
+                continue;
+            }
+
+            WriteThrough(output, channel, ref through, ref first);
+            if (!_early.Contains(run))
+            {
+                continue;
+            }
+
+            WriteEach(output, channel, run);
+        }
+
+        WriteThrough(output, channel, ref through, ref first);
+        if (_open.Count > 0)
+        {
+            var head = _open.Peek().FirstTag;
+            foreach (var run in _early)
+            {
+                if (run.FirstTag > head)
+                {
+                    WriteEach(output, channel, run);
+                }
+            }
+        }
+
+        _early.Clear();
+    }
+
+    private static void WriteThrough(AmqpOutput output, ushort channel, ref ulong through, ref bool single)
+    {
+        if (through != 0)
+        {
+            output.Write(channel, new BasicAck(through, Multiple: !single));
+        }
+
+        (through, single) = (0, true);
+    }
+
+    private static void WriteEach(AmqpOutput output, ushort channel, PublishRun run)
+    {
+        for (var i = 0; i < run.Batch.Count; i++)
+        {
+            var tag = run.FirstTag + (ulong)i;
+            if (run.IsRefused(i))
+            {
+                output.Write(channel, new BasicNack(tag, Multiple: false, Requeue: false));
+            }
+            else
+            {
+                output.Write(channel, new BasicAck(tag, Multiple: false));
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using Granary.Gateway.Links;
+using Granary.Gateway.Routing;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>A route as one connection uses it: with its own links.</summary>
+internal sealed class PublishPath(RoutePath route, QueueLink[] links, int generation)
+{
+    public RoutePath Route => route;
+
+    public QueueLink[] Links => links;
+
+    /// <summary>False once an exchange on the way changed or a link ended.</summary>
+    public bool IsCurrent(LinkSet set) => generation == set.Generation && route.IsCurrent;
+
+    public static PublishPath Open(RoutePath route, LinkSet set)
+    {
+        var links = new QueueLink[route.Queues.Length];
+        for (var i = 0; i < links.Length; i++)
+        {
+            links[i] = set.Open(route.Queues[i]);
+        }
+
+        return new PublishPath(route, links, set.Generation);
+    }
+}

@@ -1,0 +1,65 @@
+using Granary.Core.Messages;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>
+/// Gathers what one connection publishes: messages that follow each other on one path, from one channel, back to back in one array, are one run,
+/// and a run is handed to the links as one batch. So the work per message ends with the copy into the chunk.
+/// </summary>
+internal sealed class Publisher
+{
+    private AmqpChannel? _channel;
+    private PublishPath? _path;
+    private byte[] _array = [];
+    private int _start;
+    private int _end;
+    private int _count;
+    private bool _mandatory;
+
+    public ChunkAllocator Chunks { get; } = new();
+
+    /// <summary>Adds one complete record.</summary>
+    public void Add(AmqpChannel channel, PublishPath path, byte[] array, int start, int length, bool mandatory)
+    {
+        if (ReferenceEquals(path, _path) && ReferenceEquals(array, _array) && start == _end && ReferenceEquals(channel, _channel) && mandatory == _mandatory)
+        {
+            _end += length;
+            _count++;
+            return;
+        }
+
+        Seal();
+        (_channel, _path, _array, _start, _end, _count, _mandatory) = (channel, path, array, start, start + length, 1, mandatory);
+    }
+
+    /// <summary>Hands the current run to the links of its path. Afterwards nothing of it is written to any more.</summary>
+    public void Seal()
+    {
+        if (_count == 0)
+        {
+            return;
+        }
+
+        var batch = new MessageBatch(_array.AsMemory(_start, _end - _start), _count);
+        var path = _path!;
+        _count = 0;
+        _path = null;
+        if (_channel!.Transaction is { } transaction)
+        {
+            transaction.Publish(path, batch, _mandatory);
+            return;
+        }
+
+        Send(path, batch, _channel.Track(batch, _mandatory, path.Links.Length));
+    }
+
+    /// <summary>Hands a batch to every link of a path.</summary>
+    public static void Send(PublishPath path, in MessageBatch batch, PublishRun? run)
+    {
+        foreach (var link in path.Links)
+        {
+            link.Publish(batch, run);
+        }
+    }
+}

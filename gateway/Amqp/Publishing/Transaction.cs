@@ -1,0 +1,49 @@
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>
+/// What a transactional channel gathers between tx.select or the last commit and tx.commit. For each queue the publishes and acknowledgements
+/// go out in one packet, which the queue applies in one turn.
+/// </summary>
+internal sealed class Transaction(IPublishOwner owner)
+{
+    private readonly List<(PublishPath Path, MessageBatch Batch, bool Mandatory)> _publishes = [];
+    private readonly List<(SettledDelivery Delivery, Settlement Settlement)> _settlements = [];
+
+    public void Publish(PublishPath path, in MessageBatch batch, bool mandatory) => _publishes.Add((path, batch, mandatory));
+
+    public void Settle(in SettledDelivery delivery, Settlement settlement) => _settlements.Add((delivery, settlement));
+
+    /// <summary>Hands everything to the links; the publishes first, as RabbitMQ does. Returns the runs whose outcome decides the commit.</summary>
+    public PublishRun[] Commit(Action<PublishPath, MessageBatch, PublishRun> send, Action<SettledDelivery, Settlement> settle)
+    {
+        var runs = new PublishRun[_publishes.Count];
+        for (var i = 0; i < runs.Length; i++)
+        {
+            var (path, batch, mandatory) = _publishes[i];
+            runs[i] = new PublishRun(owner, 0, batch, mandatory, path.Links.Length);
+            send(path, batch, runs[i]);
+        }
+
+        foreach (var (delivery, settlement) in _settlements)
+        {
+            settle(delivery, settlement);
+        }
+
+        _publishes.Clear();
+        _settlements.Clear();
+        return runs;
+    }
+
+    /// <summary>Throws the publishes away and gives back the deliveries that were settled: they are unacknowledged again.</summary>
+    public SettledDelivery[] Rollback()
+    {
+        var deliveries = _settlements.Select(settlement => settlement.Delivery).ToArray();
+        _publishes.Clear();
+        _settlements.Clear();
+        return deliveries;
+    }
+}

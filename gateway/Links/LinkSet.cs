@@ -1,0 +1,218 @@
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Links;
+
+/// <summary>Whose links they are. Called under the gate after links changed something: time to write and flush.</summary>
+internal interface ILinkOwner
+{
+    void AfterLinks();
+}
+
+/// <summary>
+/// All links of one client connection, and the gate under which the connection's state is touched: by its read loop, by queues that push
+/// to it, and by the ticker. Nothing is awaited under the gate.
+/// </summary>
+internal sealed class LinkSet : ILinkObserver
+{
+    private readonly IGrainFactory _grains;
+    private readonly Dictionary<string, QueueLink> _byName = [];
+    private readonly Dictionary<LinkId, QueueLink> _byId = [];
+    private readonly List<QueueLink> _dirty = [];
+    private ILinkObserver? _observer;
+    private TaskCompletionSource? _room;
+    private int _lastConsumer;
+    private int _generation;
+    private long _roomAt;
+
+    public LinkSet(IGrainFactory grains, ConnectionId connection, string vhost, TimeProvider clock, ILogger log)
+    {
+        _grains = grains;
+        (Connection, Vhost, Clock, Log) = (connection, vhost, clock, log);
+    }
+
+    public Lock Gate { get; } = new();
+
+    public ConnectionId Connection { get; }
+
+    public string Vhost { get; }
+
+    public TimeProvider Clock { get; }
+
+    public ILogger Log { get; }
+
+    public ILinkOwner? Owner { get; set; }
+
+    /// <summary>Changes whenever a link ends: paths that were made before are looked up again.</summary>
+    public int Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Bytes published and not yet accepted by a queue. The reader of the socket stops while they are many.</summary>
+    public long Unaccepted { get; set; }
+
+    public ILinkObserver Observer => _observer ??= _grains.CreateObjectReference<ILinkObserver>(this);
+
+    public int NextConsumerId() => ++_lastConsumer;
+
+    public IQueueGrain Queue(string name) => _grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, name));
+
+    public IExchangeGrain Exchange(string name) => _grains.GetGrain<IExchangeGrain>(GrainKeys.For(Vhost, name));
+
+    /// <summary>The link to a queue, whether or not such a queue exists: the first packet finds out.</summary>
+    public QueueLink Open(string queue)
+    {
+        if (!_byName.TryGetValue(queue, out var link))
+        {
+            link = new QueueLink(this, queue, Queue(queue));
+            _byName.Add(queue, link);
+            _byId.Add(link.Id, link);
+        }
+
+        return link;
+    }
+
+    public void MarkDirty(QueueLink link)
+    {
+        if (!link.IsDirty)
+        {
+            link.IsDirty = true;
+            _dirty.Add(link);
+        }
+    }
+
+    /// <summary>Sends what has gathered on all links.</summary>
+    public void Flush()
+    {
+        for (var i = 0; i < _dirty.Count; i++)
+        {
+            _dirty[i].IsDirty = false;
+            _dirty[i].Flush();
+        }
+
+        _dirty.Clear();
+    }
+
+    /// <summary>Completes when everything sent to one queue so far was applied; at once without a link to it. Takes the gate.</summary>
+    public ValueTask DrainAsync(string queue) => DrainAsync(() => _byName.TryGetValue(queue, out var link) && !link.IsDrained ? [link] : []);
+
+    /// <summary>Completes when everything sent to any queue so far was applied. Takes the gate.</summary>
+    public ValueTask DrainAllAsync() => DrainAsync(() => [.. _byName.Values.Where(link => !link.IsDrained)]);
+
+    // Again and again, because what was not sent when a queue vanished moves to a link of its own.
+    private async ValueTask DrainAsync(Func<QueueLink[]> undrained)
+    {
+        while (true)
+        {
+            Task drained;
+            lock (Gate)
+            {
+                var links = undrained();
+                if (links.Length == 0)
+                {
+                    return;
+                }
+
+                drained = Task.WhenAll(links.Select(link => link.DrainAsync()).ToArray());
+            }
+
+            await drained.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Completes at once, or when less than <paramref name="bytes"/> are unaccepted. Takes the gate.</summary>
+    public Task WaitForRoomAsync(long bytes)
+    {
+        lock (Gate)
+        {
+            if (Unaccepted <= bytes)
+            {
+                return Task.CompletedTask;
+            }
+
+            _roomAt = bytes;
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task;
+        }
+    }
+
+    /// <summary>Ends all links: consumers go, what they held is requeued. Takes the gate.</summary>
+    public async Task CloseAsync()
+    {
+        lock (Gate)
+        {
+            foreach (var link in _byName.Values.ToArray())
+            {
+                link.Close();
+            }
+        }
+
+        await DrainAllAsync().ConfigureAwait(false);
+        if (_observer is { } observer)
+        {
+            _grains.DeleteObjectReference<ILinkObserver>(observer);
+        }
+    }
+
+    public void Tick()
+    {
+        lock (Gate)
+        {
+            foreach (var link in _byName.Values.ToArray())
+            {
+                link.Tick();
+            }
+
+            Flush();
+        }
+    }
+
+    public Task ReceiveAsync(LinkDown down)
+    {
+        lock (Gate)
+        {
+            if (_byId.TryGetValue(down.Link, out var link))
+            {
+                link.Pushed(down);
+                AfterLinks();
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public void OnAnswer(QueueLink link, in LinkAnswer answer)
+    {
+        lock (Gate)
+        {
+            link.Answered(answer);
+            AfterLinks();
+        }
+    }
+
+    public void OnCallFailed(QueueLink link)
+    {
+        lock (Gate)
+        {
+            link.CallFailed();
+        }
+    }
+
+    public void Remove(QueueLink link)
+    {
+        _byName.Remove(link.QueueName);
+        _byId.Remove(link.Id);
+        Volatile.Write(ref _generation, _generation + 1);
+    }
+
+    private void AfterLinks()
+    {
+        Owner?.AfterLinks();
+        Flush();
+        if (_room is { } room && Unaccepted <= _roomAt)
+        {
+            _room = null;
+            room.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Granary.Core.Messages;
+
+namespace Granary.Gateway.Links;
+
+/// <summary>Who wants to know what became of published messages. Called under the gate of the <see cref="LinkSet"/>.</summary>
+internal interface IPublishOwner
+{
+    void OnPublished(PublishRun run);
+}
+
+/// <summary>
+/// A run of messages published one after the other to the same queues, whose outcome somebody waits for (confirms, mandatory, a transaction).
+/// Messages that nobody asks about have none.
+/// </summary>
+internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBatch batch, bool mandatory, int targets)
+{
+    private int _pending = targets;
+    private bool[]? _refused;
+
+    /// <summary>The publisher's number for the first message, when it counts them.</summary>
+    public ulong FirstTag => firstTag;
+
+    public ulong LastTag => firstTag + (ulong)batch.Count - 1;
+
+    /// <summary>Kept so that the messages can be returned.</summary>
+    public MessageBatch Batch => batch;
+
+    public bool IsMandatory => mandatory;
+
+    /// <summary>Every queue has answered for good.</summary>
+    public bool IsSettled => _pending == 0;
+
+    /// <summary>At least one queue took part of the run.</summary>
+    public bool WasRouted { get; private set; }
+
+    public bool AnyRefused => _refused is not null;
+
+    public bool IsRefused(int index) => _refused is not null && _refused[index];
+
+    /// <summary>One queue has the messages, durably where that was asked for.</summary>
+    public void Passed()
+    {
+        WasRouted = true;
+        Settle();
+    }
+
+    /// <summary>One queue was not there.</summary>
+    public void Unrouted() => Settle();
+
+    /// <summary>One queue refused some of the messages; <see cref="Passed"/> follows for the others.</summary>
+    public void Refuse(int[] indexes)
+    {
+        _refused ??= new bool[batch.Count];
+        foreach (var index in indexes)
+        {
+            _refused[index] = true;
+        }
+    }
+
+    private void Settle()
+    {
+        if (--_pending == 0)
+        {
+            owner.OnPublished(this);
+        }
+    }
+}

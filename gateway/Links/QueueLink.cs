@@ -1,0 +1,492 @@
+using System.Runtime.InteropServices;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Gateway.Links;
+
+/// <summary>
+/// The gateway's end of one link. Numbers give the order, not the calls: a packet is kept until the queue has said that it received it,
+/// a batch until the queue's watermark has passed it. Used under the gate of its <see cref="LinkSet"/>.
+/// </summary>
+internal sealed partial class QueueLink
+{
+    // While this many packets are on their way the next one fills: batches grow with the load by themselves.
+    private const int MaxInFlight = 4;
+
+    private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(60);
+
+    private readonly LinkSet _set;
+    private readonly IQueueGrain _queue;
+    private readonly List<LinkUpItem> _pending = [];
+    private readonly Queue<LinkUp> _unreceived = new();
+    private readonly PublishLedger _published;
+    private readonly DownStream _downs = new();
+    private readonly Dictionary<int, LinkConsumer> _consumers = [];
+    private readonly Dictionary<long, Action<GotItem>> _gets = [];
+    private readonly List<TaskCompletionSource> _drainWaiters = [];
+    private OpenRun _open;
+    private long _number;
+    private long _nextGet;
+    private long _epoch;
+    private long _toldThrough;
+    private int _inFlight;
+    private bool _callFailed;
+    private bool _closing;
+    private long _lastUsed;
+    private long _lastSent;
+
+    public QueueLink(LinkSet set, string queueName, IQueueGrain queue)
+    {
+        (_set, QueueName, _queue) = (set, queueName, queue);
+        _published = new PublishLedger(set);
+        _lastUsed = _lastSent = set.Clock.GetTimestamp();
+    }
+
+    public LinkId Id { get; } = LinkId.New();
+
+    public string QueueName { get; }
+
+    /// <summary>No longer usable; whoever wants the queue opens another link.</summary>
+    public bool IsEnded { get; private set; }
+
+    /// <summary>In the set's list of links to flush.</summary>
+    public bool IsDirty { get; set; }
+
+    /// <summary>Deliveries of this link that are not settled: it lives as long as there are any.</summary>
+    public int Unsettled { get; private set; }
+
+    public bool IsDrained => IsEnded || (_pending.Count == 0 && _open.Count == 0 && _unreceived.Count == 0 && _published.AllAnswered);
+
+    /// <summary>Adds messages to the next packet. Untracked neighbours in one array become one batch.</summary>
+    public void Publish(in MessageBatch batch, PublishRun? run)
+    {
+        _set.MarkDirty(this);
+        if (run is null && _open.TryExtend(batch))
+        {
+            _set.Unaccepted += batch.Records.Length;
+            return;
+        }
+
+        CloseOpenRun();
+        _set.Unaccepted += batch.Records.Length;
+        if (run is null && OpenRun.TryStart(batch, out _open))
+        {
+            return;
+        }
+
+        AddPublish(batch, run);
+    }
+
+    /// <summary>Adds an item to the next packet, behind everything before it.</summary>
+    public void Enqueue(LinkUpItem item)
+    {
+        if (IsEnded)
+        {
+            return;
+        }
+
+        CloseOpenRun();
+        _pending.Add(item);
+        _set.MarkDirty(this);
+    }
+
+    public void Attach(LinkConsumer consumer, bool exclusive, int prefetch, bool shared, EncodedTable arguments)
+    {
+        var id = _set.NextConsumerId();
+        var window = consumer.Begin(this, id);
+        _consumers.Add(id, consumer);
+        Enqueue(new AttachItem(id, consumer.Tag, consumer.NoAck, exclusive, prefetch, shared, arguments, window));
+    }
+
+    public void Detach(LinkConsumer consumer) => Enqueue(new DetachItem(consumer.Id));
+
+    public void Get(bool noAck, Action<GotItem> answer)
+    {
+        var request = ++_nextGet;
+        _gets.Add(request, answer);
+        Enqueue(new GetItem(request, noAck));
+    }
+
+    /// <summary>Settles deliveries of this link.</summary>
+    public void Settle(Settlement settlement, OffsetRange[] offsets)
+    {
+        foreach (var range in offsets)
+        {
+            Unsettled -= range.Count;
+        }
+
+        Enqueue(new SettleItem(settlement, offsets));
+    }
+
+    /// <summary>Sends what has gathered, unless enough is on its way already.</summary>
+    public void Flush()
+    {
+        // One packet at first: until the queue has answered it is not known to exist, and what has not been sent can still go to a successor.
+        if (IsEnded || _inFlight >= (_epoch == 0 ? 1 : MaxInFlight))
+        {
+            return;
+        }
+
+        CloseOpenRun();
+        if (_pending.Count == 0)
+        {
+            return;
+        }
+
+        var up = new LinkUp
+        {
+            Link = Id,
+            Epoch = _epoch,
+            Number = ++_number,
+            ReceivedThrough = _toldThrough = _downs.ReceivedThrough,
+            Open = _number == 1 ? new LinkOpen(_set.Connection, _set.Observer) : null,
+            Items = [.. _pending],
+        };
+        _pending.Clear();
+        _unreceived.Enqueue(up);
+        _lastUsed = _set.Clock.GetTimestamp();
+        Send(up);
+    }
+
+    /// <summary>Completes when the queue has applied and answered everything that was added so far.</summary>
+    public Task DrainAsync()
+    {
+        Flush();
+        if (IsDrained)
+        {
+            return Task.CompletedTask;
+        }
+
+        var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _drainWaiters.Add(waiter);
+        return waiter.Task;
+    }
+
+    /// <summary>Ends the link; the queue requeues what is unsettled.</summary>
+    public void Close()
+    {
+        if (IsEnded || _closing)
+        {
+            return;
+        }
+
+        if (_number == 0 && _pending.Count == 0 && _open.Count == 0)
+        {
+            // The queue has never heard of this link.
+            End();
+            return;
+        }
+
+        _closing = true;
+        Enqueue(new CloseItem());
+    }
+
+    /// <summary>Four times a second: sends again what got lost, says what was received, gives up an idle link.</summary>
+    public void Tick()
+    {
+        if (IsEnded)
+        {
+            return;
+        }
+
+        if (_unreceived.Count > 0)
+        {
+            if (_callFailed || _set.Clock.GetElapsedTime(_lastSent) > ResendAfter)
+            {
+                LogResend(_set.Log, _unreceived.Count, QueueName);
+                _callFailed = false;
+                foreach (var up in _unreceived)
+                {
+                    Send(up);
+                }
+            }
+        }
+        else if (_toldThrough < _downs.ReceivedThrough)
+        {
+            _toldThrough = _downs.ReceivedThrough;
+            Send(new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _toldThrough });
+        }
+        else if (!_closing && _consumers.Count == 0 && Unsettled == 0 && IsDrained && _set.Clock.GetElapsedTime(_lastUsed) > IdleAfter)
+        {
+            Close();
+        }
+    }
+
+    private void Send(LinkUp up)
+    {
+        _inFlight++;
+        _lastSent = _set.Clock.GetTimestamp();
+        _ = SendAsync(up);
+    }
+
+    private async Task SendAsync(LinkUp up)
+    {
+        try
+        {
+            var answer = await _queue.SendAsync(up).ConfigureAwait(false);
+            _set.OnAnswer(this, answer);
+        }
+        catch (Exception exception)
+        {
+            // Whether the queue has the packet is not known; its number makes sending it again harmless. Tick does.
+            LogCallFailed(_set.Log, exception, up.Number, QueueName);
+            _set.OnCallFailed(this);
+        }
+    }
+
+    public void CallFailed()
+    {
+        _inFlight--;
+        _callFailed = true;
+    }
+
+    public void Answered(in LinkAnswer answer)
+    {
+        _inFlight--;
+        Received(answer.ReceivedThrough);
+        if (answer.Downs is { } downs)
+        {
+            foreach (var down in downs)
+            {
+                Apply(down);
+            }
+        }
+
+        AfterApply();
+    }
+
+    public void Pushed(LinkDown down)
+    {
+        Apply(down);
+        AfterApply();
+    }
+
+    private void AfterApply()
+    {
+        if (_drainWaiters.Count > 0 && IsDrained)
+        {
+            foreach (var waiter in _drainWaiters)
+            {
+                waiter.TrySetResult();
+            }
+
+            _drainWaiters.Clear();
+        }
+
+        if (!IsEnded && (_pending.Count > 0 || _open.Count > 0))
+        {
+            _set.MarkDirty(this);
+        }
+    }
+
+    private void Received(long through)
+    {
+        while (_unreceived.TryPeek(out var up) && up.Number <= through)
+        {
+            _unreceived.Dequeue();
+        }
+    }
+
+    private void Apply(LinkDown first)
+    {
+        if (first.Epoch < _epoch)
+        {
+            return;
+        }
+
+        _epoch = first.Epoch;
+        for (var down = _downs.Accept(first); down is not null && !IsEnded; down = _downs.Next())
+        {
+            Received(down.ReceivedThrough);
+            foreach (var item in down.Items)
+            {
+                Apply(item);
+            }
+
+            _published.Advance(down.Watermark);
+        }
+    }
+
+    private void Apply(LinkDownItem item)
+    {
+        switch (item)
+        {
+            case PublishedItem published:
+                _published.Answer(published);
+                break;
+            case DeliveryItem delivery:
+                Deliver(delivery);
+                break;
+            case AttachedItem attached:
+                Attached(attached);
+                break;
+            case DetachedItem detached:
+                if (_consumers.Remove(detached.Consumer, out var gone))
+                {
+                    gone.Detached();
+                }
+
+                break;
+            case GotItem got:
+                if (got.Message is not null)
+                {
+                    Unsettled++;
+                }
+
+                if (_gets.Remove(got.Request, out var answer))
+                {
+                    answer(got);
+                }
+
+                break;
+            case ReadyItem ready:
+                _consumers.GetValueOrDefault(ready.Consumer)?.OnReady();
+                break;
+            case UnusedItem unused:
+                _consumers.GetValueOrDefault(unused.Consumer)?.OnUnused(unused.Count);
+                break;
+            case OpenedItem:
+                break;
+            case ClosedItem:
+                _published.PassAll();
+                End();
+                break;
+            case EndedItem ended:
+                EndedByQueue(ended.Reason);
+                break;
+            default:
+                throw new InvalidOperationException($"A queue sent {item.GetType().Name}, which this gateway does not know.");
+        }
+    }
+
+    private void Attached(AttachedItem item)
+    {
+        if (_consumers.TryGetValue(item.Consumer, out var consumer))
+        {
+            if (item.Error is not null)
+            {
+                _consumers.Remove(item.Consumer);
+            }
+
+            consumer.Attached(item.Error);
+        }
+    }
+
+    private void Deliver(DeliveryItem item)
+    {
+        if (!_consumers.TryGetValue(item.Consumer, out var consumer))
+        {
+            return;
+        }
+
+        if (!consumer.NoAck)
+        {
+            foreach (var slice in item.Slices)
+            {
+                Unsettled += slice.Batch.Count;
+            }
+        }
+
+        consumer.OnDelivery(item.Slices);
+    }
+
+    private void EndedByQueue(LinkEnd reason)
+    {
+        CloseOpenRun();
+        var consumers = _consumers.Values.ToArray();
+        var gets = _gets.ToArray();
+        _consumers.Clear();
+        _gets.Clear();
+        var missing = BrokerError.NoQueue(_set.Vhost, QueueName);
+
+        // What was sent before the queue answered is unrouted. What has not been sent yet may be meant for a queue declared since.
+        var unsent = _pending.OfType<PublishItem>().Count();
+        _published.PassAnswered();
+        _published.Abandon(unsent);
+        End();
+        _published.MoveTo(_set.Open(QueueName), unsent);
+        foreach (var consumer in consumers)
+        {
+            if (consumer.IsAttached)
+            {
+                consumer.Ended();
+            }
+            else
+            {
+                consumer.Attached(missing);
+            }
+        }
+
+        foreach (var (request, answer) in gets)
+        {
+            answer(new GotItem(request, null, 0, missing));
+        }
+
+        if (reason == LinkEnd.Deleted)
+        {
+            LogEnded(_set.Log, QueueName);
+        }
+    }
+
+    private void End()
+    {
+        IsEnded = true;
+        _unreceived.Clear();
+        _pending.Clear();
+        _set.Remove(this);
+    }
+
+    private void CloseOpenRun()
+    {
+        if (_open.Count > 0)
+        {
+            AddPublish(_open.ToBatch(), null);
+            _open = default;
+        }
+    }
+
+    private void AddPublish(in MessageBatch batch, PublishRun? run)
+    {
+        _pending.Add(new PublishItem(batch, Resent: false));
+        _published.Add(batch, run);
+    }
+
+    /// <summary>Untracked messages that lie back to back in one array and go out as one batch.</summary>
+    private struct OpenRun
+    {
+        private byte[] _array;
+        private int _start;
+        private int _end;
+
+        public int Count { get; private set; }
+
+        public static bool TryStart(in MessageBatch batch, out OpenRun run)
+        {
+            if (!MemoryMarshal.TryGetArray(batch.Records, out var segment))
+            {
+                run = default;
+                return false;
+            }
+
+            run = new OpenRun { _array = segment.Array!, _start = segment.Offset, _end = segment.Offset + segment.Count, Count = batch.Count };
+            return true;
+        }
+
+        public bool TryExtend(in MessageBatch batch)
+        {
+            if (Count == 0 || !MemoryMarshal.TryGetArray(batch.Records, out var segment) || segment.Array != _array || segment.Offset != _end)
+            {
+                return false;
+            }
+
+            _end += segment.Count;
+            Count += batch.Count;
+            return true;
+        }
+
+        public readonly MessageBatch ToBatch() => new(_array.AsMemory(_start, _end - _start), Count);
+    }
+}
