@@ -6,6 +6,9 @@ namespace Granary.Gateway.Links;
 internal interface IPublishOwner
 {
     void OnPublished(PublishRun run);
+
+    /// <summary>There was no queue to publish to.</summary>
+    void OnUnroutable(PublishRun run);
 }
 
 /// <summary>
@@ -32,6 +35,9 @@ internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBat
 
     /// <summary>At least one queue took part of the run.</summary>
     public bool WasRouted { get; private set; }
+
+    /// <summary>The publisher has been told.</summary>
+    public bool IsAnnounced { get; set; }
 
     public bool AnyRefused => _refused is not null;
 

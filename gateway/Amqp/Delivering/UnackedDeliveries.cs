@@ -16,10 +16,14 @@ internal sealed class UnackedDeliveries
     /// <summary>How many deliveries are not settled.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Those of them that were delivered to a consumer, and not got.</summary>
+    public int CountOfConsumers { get; private set; }
+
     /// <summary>Adds deliveries with tags above all earlier ones.</summary>
     public void Add(ulong firstTag, int count, QueueLink link, long firstOffset, AmqpConsumer? consumer)
     {
         Count += count;
+        CountOfConsumers += consumer is null ? 0 : count;
         if (_tail > _head)
         {
             ref var last = ref _runs[_tail - 1];
@@ -108,8 +112,7 @@ internal sealed class UnackedDeliveries
     private void TakeOne(ref Run run, ulong tag, Action<SettledDelivery> settled)
     {
         var index = (int)(tag - run.FirstTag);
-        Count--;
-        settled(run.Slice(index, 1));
+        Settle(run, index, 1, settled);
         if (index == 0)
         {
             run.DropFirst(1);
@@ -133,8 +136,7 @@ internal sealed class UnackedDeliveries
         {
             if (limit > 0)
             {
-                Count -= limit;
-                settled(run.Slice(0, limit));
+                Settle(run, 0, limit, settled);
             }
         }
         else
@@ -153,12 +155,18 @@ internal sealed class UnackedDeliveries
                     i++;
                 }
 
-                Count -= i - start;
-                settled(run.Slice(start, i - start));
+                Settle(run, start, i - start, settled);
             }
         }
 
         run.DropFirst(limit);
+    }
+
+    private void Settle(in Run run, int index, int count, Action<SettledDelivery> settled)
+    {
+        Count -= count;
+        CountOfConsumers -= run.Consumer is null ? 0 : count;
+        settled(run.Slice(index, count));
     }
 
     private int Find(ulong tag)

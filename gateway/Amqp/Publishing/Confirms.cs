@@ -28,33 +28,34 @@ internal sealed class Confirms
     /// <summary>Writes all that can be said now.</summary>
     public void Write(AmqpOutput output, ushort channel)
     {
-        var first = true;
         ulong through = 0;
+        var single = true;
         while (_open.TryPeek(out var run) && run.IsSettled)
         {
             _open.Dequeue();
-            if (!run.AnyRefused)
-            {
-                (through, first) = (run.LastTag, first && run.LastTag == run.FirstTag && through == 0);
-                continue;
-            }
-
-            WriteThrough(output, channel, ref through, ref first);
-            if (!_early.Contains(run))
+            if (run.IsAnnounced)
             {
                 continue;
             }
 
-            WriteEach(output, channel, run);
+            if (run.AnyRefused)
+            {
+                WriteThrough(output, channel, ref through, ref single);
+                WriteEach(output, channel, run);
+            }
+            else
+            {
+                single = through == 0 && run.FirstTag == run.LastTag;
+                through = run.LastTag;
+            }
         }
 
-        WriteThrough(output, channel, ref through, ref first);
-        if (_open.Count > 0)
+        WriteThrough(output, channel, ref through, ref single);
+        if (_open.TryPeek(out var head))
         {
-            var head = _open.Peek().FirstTag;
             foreach (var run in _early)
             {
-                if (run.FirstTag > head)
+                if (run.FirstTag > head.FirstTag)
                 {
                     WriteEach(output, channel, run);
                 }
@@ -76,6 +77,7 @@ internal sealed class Confirms
 
     private static void WriteEach(AmqpOutput output, ushort channel, PublishRun run)
     {
+        run.IsAnnounced = true;
         for (var i = 0; i < run.Batch.Count; i++)
         {
             var tag = run.FirstTag + (ulong)i;

@@ -4,14 +4,15 @@ using Granary.Gateway.Routing;
 namespace Granary.Gateway.Amqp.Publishing;
 
 /// <summary>A route as one connection uses it: with its own links.</summary>
-internal sealed class PublishPath(RoutePath route, QueueLink[] links, int generation)
+internal sealed class PublishPath(RoutePath? route, QueueLink[] links, int generation)
 {
-    public RoutePath Route => route;
+    /// <summary>To no queue.</summary>
+    public static readonly PublishPath Nowhere = new(null, [], 0);
 
     public QueueLink[] Links => links;
 
     /// <summary>False once an exchange on the way changed or a link ended.</summary>
-    public bool IsCurrent(LinkSet set) => generation == set.Generation && route.IsCurrent;
+    public bool IsCurrent(LinkSet set) => generation == set.Generation && route is { IsCurrent: true };
 
     public static PublishPath Open(RoutePath route, LinkSet set)
     {
@@ -23,4 +24,7 @@ internal sealed class PublishPath(RoutePath route, QueueLink[] links, int genera
 
         return new PublishPath(route, links, set.Generation);
     }
+
+    /// <summary>To the queues of all these paths, each once. Never current: it is for one message.</summary>
+    public static PublishPath Union(IEnumerable<PublishPath> paths) => new(null, [.. paths.SelectMany(path => path.Links).Distinct()], 0);
 }

@@ -17,15 +17,24 @@ internal sealed class Transaction(IPublishOwner owner)
 
     public void Settle(in SettledDelivery delivery, Settlement settlement) => _settlements.Add((delivery, settlement));
 
-    /// <summary>Hands everything to the links; the publishes first, as RabbitMQ does. Returns the runs whose outcome decides the commit.</summary>
-    public PublishRun[] Commit(Action<PublishPath, MessageBatch, PublishRun> send, Action<SettledDelivery, Settlement> settle)
+    /// <summary>
+    /// Hands everything to the links; the publishes first, as RabbitMQ does. Returns how many runs have to settle before the commit is done.
+    /// </summary>
+    public int Commit(Action<PublishPath, MessageBatch, PublishRun> send, Action<SettledDelivery, Settlement> settle)
     {
-        var runs = new PublishRun[_publishes.Count];
-        for (var i = 0; i < runs.Length; i++)
+        var runs = 0;
+        foreach (var (path, batch, mandatory) in _publishes)
         {
-            var (path, batch, mandatory) = _publishes[i];
-            runs[i] = new PublishRun(owner, 0, batch, mandatory, path.Links.Length);
-            send(path, batch, runs[i]);
+            var run = new PublishRun(owner, 0, batch, mandatory, path.Links.Length);
+            if (path.Links.Length > 0)
+            {
+                runs++;
+                send(path, batch, run);
+            }
+            else
+            {
+                owner.OnUnroutable(run);
+            }
         }
 
         foreach (var (delivery, settlement) in _settlements)

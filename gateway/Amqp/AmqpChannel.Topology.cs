@@ -1,0 +1,222 @@
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Core;
+using Granary.Core.Topology;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp;
+
+/// <summary>The methods of the classes queue and exchange. What the connection sent to a queue earlier takes effect before them.</summary>
+internal sealed partial class AmqpChannel
+{
+    private async ValueTask OnQueueDeclareAsync(QueueDeclare method)
+    {
+        const uint Id = MethodId.QueueDeclare;
+        var name = Names.Clean(method.Queue);
+        if (method.Passive)
+        {
+            name = QueueOrLast(name, Id);
+            if (ReplyAddress.IsReplyName(name))
+            {
+                DescribeReplyQueue(name, method.NoWait);
+                return;
+            }
+        }
+
+        var generated = name.Length == 0;
+        if (generated)
+        {
+            name = Names.Generate("amq.gen-");
+        }
+
+        await Links.DrainAsync(name).ConfigureAwait(false);
+        var queue = Links.Queue(name);
+        var declaration = new QueueDeclaration(
+            Connection.Id, method.Durable, method.Exclusive, method.AutoDelete, EncodedTable.From(method.Arguments), generated);
+
+        // Before the call: if its answer is lost, the queue still goes with the connection. Deleting one that is not ours is refused.
+        var isNewlyOwned = method.Exclusive && !method.Passive && Connection.ExclusiveQueues.Add(name);
+        var answer = await GrainCalls.RetryAsync(() => method.Passive ? queue.DescribeAsync(Connection.Id) : queue.DeclareAsync(declaration)).ConfigureAwait(false);
+        if (answer.Error is not null && isNewlyOwned)
+        {
+            Connection.ExclusiveQueues.Remove(name);
+        }
+
+        Check(answer.Error, Id);
+        _lastQueue = name;
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new QueueDeclareOk(name, Count(answer.Messages), (uint)answer.Consumers));
+        }
+    }
+
+    private void DescribeReplyQueue(string name, bool noWait)
+    {
+        if (name != ReplyAddress.PseudoQueueName && !Connection.Replies.TryFind(System.Text.Encoding.UTF8.GetBytes(name), out _))
+        {
+            Check(BrokerError.NoQueue(Links.Vhost, name), MethodId.QueueDeclare);
+        }
+
+        if (!noWait)
+        {
+            Connection.Send(Number, new QueueDeclareOk(name, 0, 1));
+        }
+    }
+
+    private async ValueTask OnQueueBindAsync(QueueBind method)
+    {
+        const uint Id = MethodId.QueueBind;
+        var name = QueueOrLast(method.Queue, Id);
+        var key = method.Queue.Length == 0 && method.RoutingKey.Length == 0 ? name : method.RoutingKey;
+        RefuseReplyQueue(name, Id);
+        RefuseDefaultExchange(method.Exchange, Id);
+        var source = await GrainCalls.RetryAsync(() => Links.Queue(name).AddBindingSourceAsync(Connection.Id, method.Exchange)).ConfigureAwait(false);
+        Check(source.Error, Id);
+        var binding = new Binding(new Destination(DestinationKind.Queue, name, source.Incarnation), key, EncodedTable.From(method.Arguments));
+        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).BindAsync(binding)).ConfigureAwait(false), Id);
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new QueueBindOk());
+        }
+    }
+
+    private async ValueTask OnQueueUnbindAsync(QueueUnbind method)
+    {
+        const uint Id = MethodId.QueueUnbind;
+        var name = QueueOrLast(method.Queue, Id);
+        var key = method.Queue.Length == 0 && method.RoutingKey.Length == 0 ? name : method.RoutingKey;
+        RefuseReplyQueue(name, Id);
+        RefuseDefaultExchange(method.Exchange, Id);
+        var queue = await GrainCalls.RetryAsync(() => Links.Queue(name).DescribeAsync(Connection.Id)).ConfigureAwait(false);
+
+        // A queue that is not there has no bindings: nothing to remove is not an error.
+        if (queue.Error is null)
+        {
+            var binding = new Binding(new Destination(DestinationKind.Queue, name, queue.Incarnation), key, EncodedTable.From(method.Arguments));
+            var error = await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).UnbindAsync(binding)).ConfigureAwait(false);
+            Check(error?.Code == ReplyCode.NotFound ? null : error, Id);
+        }
+        else
+        {
+            Check(queue.Error.Code == ReplyCode.NotFound ? null : queue.Error, Id);
+        }
+
+        Connection.Send(Number, new QueueUnbindOk());
+    }
+
+    private async ValueTask OnQueuePurgeAsync(QueuePurge method)
+    {
+        var name = QueueOrLast(method.Queue, MethodId.QueuePurge);
+        await Links.DrainAsync(name).ConfigureAwait(false);
+        var answer = await GrainCalls.RetryAsync(() => Links.Queue(name).PurgeAsync(Connection.Id)).ConfigureAwait(false);
+        Check(answer.Error, MethodId.QueuePurge);
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new QueuePurgeOk(Count(answer.Messages)));
+        }
+    }
+
+    private async ValueTask OnQueueDeleteAsync(QueueDelete method)
+    {
+        var name = QueueOrLast(method.Queue, MethodId.QueueDelete);
+        await Links.DrainAsync(name).ConfigureAwait(false);
+        var answer = await GrainCalls.RetryAsync(() => Links.Queue(name).DeleteAsync(Connection.Id, method.IfUnused, method.IfEmpty)).ConfigureAwait(false);
+        Check(answer.Error, MethodId.QueueDelete);
+        Connection.ExclusiveQueues.Remove(name);
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new QueueDeleteOk(Count(answer.Messages)));
+        }
+    }
+
+    private async ValueTask OnExchangeDeclareAsync(ExchangeDeclare method)
+    {
+        const uint Id = MethodId.ExchangeDeclare;
+        var name = Names.Clean(method.Exchange);
+        if (!method.Passive || name.Length > 0)
+        {
+            RefuseDefaultExchange(name, Id);
+        }
+
+        if (name.Length > 0)
+        {
+            var exchange = Links.Exchange(name);
+            var declaration = new ExchangeDeclaration(method.Type, method.Durable, method.AutoDelete, method.Internal, EncodedTable.From(method.Arguments));
+            Check(
+                await GrainCalls.RetryAsync(() => method.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false), Id);
+        }
+
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new ExchangeDeclareOk());
+        }
+    }
+
+    private async ValueTask OnExchangeDeleteAsync(ExchangeDelete method)
+    {
+        RefuseDefaultExchange(method.Exchange, MethodId.ExchangeDelete);
+        Check(
+            await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).DeleteAsync(method.IfUnused)).ConfigureAwait(false), MethodId.ExchangeDelete);
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new ExchangeDeleteOk());
+        }
+    }
+
+    private async ValueTask OnExchangeBindAsync(ExchangeBind method)
+    {
+        const uint Id = MethodId.ExchangeBind;
+        RefuseDefaultExchange(method.Destination, Id);
+        RefuseDefaultExchange(method.Source, Id);
+        Check(
+            await GrainCalls.RetryAsync(() => Links.Exchange(method.Destination).AddBindingSourceAsync(method.Source)).ConfigureAwait(false), Id);
+        var binding = BindingTo(method.Destination, method.RoutingKey, method.Arguments);
+        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).BindAsync(binding)).ConfigureAwait(false), Id);
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new ExchangeBindOk());
+        }
+    }
+
+    private async ValueTask OnExchangeUnbindAsync(ExchangeUnbind method)
+    {
+        const uint Id = MethodId.ExchangeUnbind;
+        RefuseDefaultExchange(method.Destination, Id);
+        RefuseDefaultExchange(method.Source, Id);
+        var binding = BindingTo(method.Destination, method.RoutingKey, method.Arguments);
+        var error = await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).UnbindAsync(binding)).ConfigureAwait(false);
+        Check(error?.Code == ReplyCode.NotFound ? null : error, Id);
+        if (!method.NoWait)
+        {
+            Connection.Send(Number, new ExchangeUnbindOk());
+        }
+    }
+
+    private static Binding BindingTo(string exchange, string key, FieldTable arguments) =>
+        new(new Destination(DestinationKind.Exchange, exchange, default), key, EncodedTable.From(arguments));
+
+    // An empty name means the queue that this channel declared last.
+    private string QueueOrLast(string name, uint method)
+    {
+        if (name.Length > 0)
+        {
+            return name;
+        }
+
+        Check(_lastQueue is null ? new BrokerError(ReplyCode.NotFound, "no previously declared queue") : null, method);
+        return _lastQueue!;
+    }
+
+    private static void RefuseDefaultExchange(string exchange, uint method) =>
+        Check(exchange.Length == 0 ? new BrokerError(ReplyCode.AccessRefused, "operation not permitted on the default exchange") : null, method);
+
+    private static void RefuseReplyQueue(string queue, uint method) => Check(
+        ReplyAddress.IsReplyName(queue)
+            ? new BrokerError(ReplyCode.AccessRefused, "cannot bind or unbind to a volatile (direct reply-to) queue")
+            : null,
+        method);
+
+    // The wire has 32 bits for a count.
+    private static uint Count(long messages) => (uint)Math.Min(messages, uint.MaxValue);
+}

@@ -1,0 +1,357 @@
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Gateway.Amqp.Delivering;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp;
+
+/// <summary>One channel: its consumers, what is unacknowledged, what is being published. Used under the gate of its connection.</summary>
+internal sealed partial class AmqpChannel : IPublishOwner
+{
+    private readonly ContentAssembler _content = new();
+    private readonly PublishedProperties _properties = new();
+    private readonly UnackedDeliveries _unacked = new();
+    private readonly Dictionary<string, AmqpConsumer> _consumers = [];
+    private readonly Action<SettledDelivery> _ack;
+    private readonly Action<SettledDelivery> _requeue;
+    private readonly Action<SettledDelivery> _reject;
+    private Confirms? _confirms;
+    private DirectReplyConsumer? _replyConsumer;
+    private IReplyConsumer? _replyTarget;
+    private TaskCompletionSource? _committed;
+    private int _uncommittedRuns;
+    private bool _commitFailed;
+    private bool _confirmsQueued;
+    private ushort _prefetch;
+    private string? _lastQueue;
+    private ulong _lastTag;
+
+    public AmqpChannel(AmqpConnection connection, ushort number)
+    {
+        (Connection, Number) = (connection, number);
+        _ack = delivery => Settle(delivery, Settlement.Ack);
+        _requeue = delivery => Settle(delivery, Settlement.Requeue);
+        _reject = delivery => Settle(delivery, Settlement.Reject);
+    }
+
+    public AmqpConnection Connection { get; }
+
+    public ushort Number { get; }
+
+    /// <summary>channel.close was sent: everything but close and close-ok is ignored.</summary>
+    public bool IsClosing { get; set; }
+
+    /// <summary>The limit that basic.qos set for the whole channel, or null.</summary>
+    public SharedLimit? Shared { get; private set; }
+
+    /// <summary>Not null on a transactional channel.</summary>
+    public Transaction? Transaction { get; private set; }
+
+    public ulong NextDeliveryTag => _lastTag + 1;
+
+    private LinkSet Links => Connection.Links;
+
+    /// <summary>Handles one frame; false when it must be handled again after the operation that was begun.</summary>
+    public bool OnFrame(FrameType type, ReadOnlySpan<byte> payload)
+    {
+        if (IsClosing)
+        {
+            OnFrameWhileClosing(type, payload);
+            return true;
+        }
+
+        switch (type)
+        {
+            case FrameType.Method when _content.IsIdle:
+                var id = MethodFrame.ReadId(payload, out var fields);
+                OnMethod(id, fields);
+                return true;
+            case FrameType.Header when _content.ExpectsHeader:
+                return OnContentHeader(payload);
+            case FrameType.Body when _content.ExpectsBody:
+                OnContentBody(payload);
+                return true;
+            default:
+                throw Unexpected(type);
+        }
+    }
+
+    /// <summary>Numbers deliveries that were just written.</summary>
+    public void Delivered(AmqpConsumer consumer, int count, long firstOffset)
+    {
+        if (!consumer.NoAck)
+        {
+            _unacked.Add(_lastTag + 1, count, consumer.Link, firstOffset, consumer);
+        }
+
+        _lastTag += (ulong)count;
+    }
+
+    /// <summary>Deliveries that were never written go back.</summary>
+    public void GiveBack(AmqpConsumer consumer, OffsetRange offsets)
+    {
+        Shared?.Settled(offsets.Count);
+        Connection.Settlements.Add(consumer.Link, Settlement.Undelivered, offsets);
+    }
+
+    /// <summary>Follows a published batch if anybody waits for its outcome.</summary>
+    public PublishRun? Track(in MessageBatch batch, bool mandatory, int targets)
+    {
+        var run = _confirms is not null ? _confirms.Track(this, batch, mandatory, targets)
+            : mandatory ? new PublishRun(this, 0, batch, mandatory, targets)
+            : null;
+        if (run is not null && targets == 0)
+        {
+            OnUnroutable(run);
+        }
+
+        return run;
+    }
+
+    public void OnUnroutable(PublishRun run)
+    {
+        if (run.IsMandatory)
+        {
+            WriteReturns(run.Batch);
+        }
+
+        Confirm(run);
+    }
+
+    public void OnPublished(PublishRun run)
+    {
+        if (run.IsMandatory && !run.WasRouted)
+        {
+            WriteReturns(run.Batch);
+        }
+
+        Confirm(run);
+        if (_committed is { } committed && run.FirstTag == 0)
+        {
+            _commitFailed |= run.AnyRefused;
+            if (--_uncommittedRuns == 0)
+            {
+                committed.TrySetResult();
+            }
+        }
+    }
+
+    private void Confirm(PublishRun run)
+    {
+        if (_confirms is { } confirms && run.FirstTag > 0)
+        {
+            confirms.Settled(run);
+            if (!_confirmsQueued)
+            {
+                _confirmsQueued = true;
+                Connection.ConfirmsDue(this);
+            }
+        }
+    }
+
+    public void WriteConfirms(AmqpOutput output)
+    {
+        _confirmsQueued = false;
+        if (!IsClosing)
+        {
+            _confirms!.Write(output, Number);
+        }
+    }
+
+    /// <summary>Lets go of everything: consumers end, what was not written or not acknowledged goes back, an open transaction is rolled back.</summary>
+    public void Release()
+    {
+        Connection.Publisher.Seal();
+        _content.Abandon();
+        if (_replyConsumer is { } reply)
+        {
+            Connection.Replies.Remove(reply.Id);
+            _replyConsumer = null;
+        }
+
+        foreach (var consumer in _consumers.Values)
+        {
+            Connection.Deliveries.GiveBack(consumer);
+            _ = consumer.DetachAsync();
+        }
+
+        _consumers.Clear();
+        if (Transaction is { } transaction)
+        {
+            _unacked.Restore(transaction.Rollback());
+        }
+
+        _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Link, Settlement.Requeue, delivery.Offsets));
+        Connection.Settlements.Emit();
+        _committed?.TrySetCanceled();
+    }
+
+    private void OnFrameWhileClosing(FrameType type, ReadOnlySpan<byte> payload)
+    {
+        if (type != FrameType.Method)
+        {
+            return;
+        }
+
+        switch (MethodFrame.ReadId(payload, out _))
+        {
+            case MethodId.ChannelClose:
+                Connection.Send(Number, new ChannelCloseOk());
+                Connection.Forget(this);
+                break;
+            case MethodId.ChannelCloseOk:
+                Connection.Forget(this);
+                break;
+        }
+    }
+
+    private void OnMethod(uint id, ReadOnlySpan<byte> fields)
+    {
+        switch (id)
+        {
+            case MethodId.BasicPublish:
+                OnBasicPublish(BasicPublishView.Read(fields));
+                break;
+            case MethodId.BasicAck:
+                OnBasicAck(MethodFrame.Read<BasicAck>(fields));
+                break;
+            case MethodId.BasicNack:
+                OnBasicNack(MethodFrame.Read<BasicNack>(fields));
+                break;
+            case MethodId.BasicReject:
+                OnBasicReject(MethodFrame.Read<BasicReject>(fields));
+                break;
+            case MethodId.BasicGet:
+                Begin(OnBasicGetAsync(MethodFrame.Read<BasicGet>(fields)));
+                break;
+            case MethodId.BasicConsume:
+                Begin(OnBasicConsumeAsync(MethodFrame.Read<BasicConsume>(fields)));
+                break;
+            case MethodId.BasicCancel:
+                Begin(OnBasicCancelAsync(MethodFrame.Read<BasicCancel>(fields)));
+                break;
+            case MethodId.BasicCancelOk:
+                // The answer to the broker's own basic.cancel, which needs none.
+                _ = MethodFrame.Read<BasicCancelOk>(fields);
+                break;
+            case MethodId.BasicQos:
+                OnBasicQos(MethodFrame.Read<BasicQos>(fields));
+                break;
+            case MethodId.BasicRecover:
+                OnBasicRecover(MethodFrame.Read<BasicRecover>(fields).Requeue, id, answer: true);
+                break;
+            case MethodId.BasicRecoverAsync:
+                OnBasicRecover(MethodFrame.Read<BasicRecoverAsync>(fields).Requeue, id, answer: false);
+                break;
+            case MethodId.QueueDeclare:
+                Begin(OnQueueDeclareAsync(MethodFrame.Read<QueueDeclare>(fields)));
+                break;
+            case MethodId.QueueBind:
+                Begin(OnQueueBindAsync(MethodFrame.Read<QueueBind>(fields)));
+                break;
+            case MethodId.QueueUnbind:
+                Begin(OnQueueUnbindAsync(MethodFrame.Read<QueueUnbind>(fields)));
+                break;
+            case MethodId.QueuePurge:
+                Begin(OnQueuePurgeAsync(MethodFrame.Read<QueuePurge>(fields)));
+                break;
+            case MethodId.QueueDelete:
+                Begin(OnQueueDeleteAsync(MethodFrame.Read<QueueDelete>(fields)));
+                break;
+            case MethodId.ExchangeDeclare:
+                Begin(OnExchangeDeclareAsync(MethodFrame.Read<ExchangeDeclare>(fields)));
+                break;
+            case MethodId.ExchangeDelete:
+                Begin(OnExchangeDeleteAsync(MethodFrame.Read<ExchangeDelete>(fields)));
+                break;
+            case MethodId.ExchangeBind:
+                Begin(OnExchangeBindAsync(MethodFrame.Read<ExchangeBind>(fields)));
+                break;
+            case MethodId.ExchangeUnbind:
+                Begin(OnExchangeUnbindAsync(MethodFrame.Read<ExchangeUnbind>(fields)));
+                break;
+            case MethodId.ConfirmSelect:
+                OnConfirmSelect(MethodFrame.Read<ConfirmSelect>(fields));
+                break;
+            case MethodId.TxSelect:
+                OnTxSelect();
+                break;
+            case MethodId.TxCommit:
+                Begin(OnTxCommitAsync());
+                break;
+            case MethodId.TxRollback:
+                OnTxRollback();
+                break;
+            case MethodId.ChannelOpen:
+                throw new AmqpConnectionException(ReplyCode.ChannelError, "second 'channel.open' seen", id);
+            case MethodId.ChannelClose:
+                _ = MethodFrame.Read<ChannelClose>(fields);
+                Begin(OnChannelCloseAsync());
+                break;
+            case MethodId.ChannelFlow:
+                OnChannelFlow(MethodFrame.Read<ChannelFlow>(fields));
+                break;
+            case MethodId.AccessRequest:
+                _ = MethodFrame.Read<AccessRequest>(fields);
+                Connection.Send(Number, new AccessRequestOk(1));
+                break;
+            default:
+                throw new AmqpConnectionException(ReplyCode.CommandInvalid, "unimplemented method", id);
+        }
+    }
+
+    private void OnChannelFlow(in ChannelFlow method)
+    {
+        if (!method.Active)
+        {
+            throw new AmqpConnectionException(ReplyCode.NotImplemented, "active=false", MethodId.ChannelFlow);
+        }
+
+        Connection.Send(Number, new ChannelFlowOk(true));
+    }
+
+    private async ValueTask OnChannelCloseAsync()
+    {
+        Release();
+        IsClosing = true;
+        await Links.DrainAllAsync().ConfigureAwait(false);
+        lock (Links.Gate)
+        {
+            Connection.Send(Number, new ChannelCloseOk());
+            Connection.Forget(this);
+        }
+    }
+
+    private void Begin(ValueTask operation) => Connection.Begin(this, operation);
+
+    private AmqpConnectionException Unexpected(FrameType type)
+    {
+        var text = type switch
+        {
+            FrameType.Heartbeat => $"heartbeat frame on channel {Number}",
+            _ when _content.ExpectsHeader => $"expected content header for class 60, got {Got(type)} instead",
+            _ when _content.ExpectsBody => $"expected content body, got {Got(type)} instead",
+            _ => "expected method, got non method frame instead",
+        };
+        return new AmqpConnectionException(ReplyCode.UnexpectedFrame, text, _content.IsIdle ? 0 : MethodId.BasicPublish);
+
+        string Got(FrameType frame) => frame == FrameType.Header || _content.ExpectsHeader ? "non content header frame" : "non content body frame";
+    }
+
+    private static void Check(BrokerError? error, uint method)
+    {
+        if (error is null)
+        {
+            return;
+        }
+
+        throw error.Code.ClosesConnection()
+            ? new AmqpConnectionException(error.Code, error.Explanation, method)
+            : new AmqpChannelException(error.Code, error.Explanation, method);
+    }
+}

@@ -1,0 +1,36 @@
+namespace Granary.Gateway.Amqp;
+
+/// <summary>What the AMQP listener tells and allows its clients; the defaults are RabbitMQ's.</summary>
+internal sealed record AmqpOptions
+{
+    /// <summary>Clients choose their behaviour by product and version.</summary>
+    public string Product { get; init; } = "RabbitMQ";
+
+    public string Version { get; init; } = "4.2.0";
+
+    public string ClusterName { get; init; } = "granary";
+
+    /// <summary>Channels per connection, 1 to 65535.</summary>
+    public ushort ChannelMax { get; init; } = 2047;
+
+    /// <summary>Largest frame offered, in octets; clients may ask for less, down to <see cref="FrameMin"/>.</summary>
+    public int FrameMax { get; init; } = 131072;
+
+    public int FrameMin { get; init; } = 4096;
+
+    /// <summary>Largest frame before tune-ok.</summary>
+    public int InitialFrameMax { get; init; } = 8192;
+
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Largest message body in bytes, at most 512 MiB.</summary>
+    public int MaxMessageSize { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>How long a refused login waits before its socket is closed, so that guessing is slow.</summary>
+    public TimeSpan RefusedLoginDelay { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a closing connection waits for the client's close-ok.</summary>
+    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
+}

@@ -1,0 +1,277 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using System.Text;
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Gateway.Access;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Amqp.Connections;
+
+/// <summary>
+/// From the protocol header to connection.open-ok (section 2.2.4). A connection exists only once this has succeeded; until then nothing but
+/// this object reads or writes.
+/// </summary>
+internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, AmqpOptions options, LoopbackGuest users, TimeProvider clock, ILogger log)
+{
+    private const string Mechanisms = "PLAIN AMQPLAIN";
+
+    /// <summary>Null when the client did not get in; it has been told, or its socket is to be closed without a word.</summary>
+    public async ValueTask<ConnectionTerms?> RunAsync(CancellationToken aborted)
+    {
+        using var timeout = new CancellationTokenSource(options.HandshakeTimeout, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(aborted, timeout.Token);
+        try
+        {
+            return await NegotiateAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (AmqpException exception)
+        {
+            LogRefused(log, exception.Text);
+            await CloseAsync(exception).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            LogTimeout(log, options.HandshakeTimeout);
+        }
+        catch (OperationCanceledException) when (aborted.IsCancellationRequested)
+        {
+            LogGone(log);
+        }
+
+        return null;
+    }
+
+    private async ValueTask<ConnectionTerms?> NegotiateAsync(CancellationToken cancellation)
+    {
+        if (!await ReadHeaderAsync(cancellation).ConfigureAwait(false))
+        {
+            return null;
+        }
+
+        await SendAsync(new ConnectionStart(0, 9, ServerProperties.Of(options), Mechanisms, "en_US"), cancellation).ConfigureAwait(false);
+        if (await ReadAsync(MethodId.ConnectionStartOk, cancellation).ConfigureAwait(false) is not { } startOkFields)
+        {
+            return null;
+        }
+
+        var startOk = MethodFrame.Read<ConnectionStartOk>(startOkFields);
+        var capabilities = CapabilitiesOf(startOk.ClientProperties);
+        var user = Authenticate(startOk);
+        if (user is null)
+        {
+            await RefuseLoginAsync(startOk.Mechanism, capabilities, cancellation).ConfigureAwait(false);
+            return null;
+        }
+
+        await SendAsync(new ConnectionTune(options.ChannelMax, (uint)options.FrameMax, (ushort)options.Heartbeat.TotalSeconds), cancellation)
+            .ConfigureAwait(false);
+        if (await ReadAsync(MethodId.ConnectionTuneOk, cancellation).ConfigureAwait(false) is not { } tuneOkFields)
+        {
+            return null;
+        }
+
+        var tuneOk = MethodFrame.Read<ConnectionTuneOk>(tuneOkFields);
+        var frameMax = Negotiated("frame_max", tuneOk.FrameMax, (uint)options.FrameMin, (uint)options.FrameMax);
+        var channelMax = Negotiated("channel_max", tuneOk.ChannelMax, 1, options.ChannelMax);
+        if (await ReadAsync(MethodId.ConnectionOpen, cancellation).ConfigureAwait(false) is not { } openFields)
+        {
+            return null;
+        }
+
+        var vhost = MethodFrame.Read<ConnectionOpen>(openFields).VirtualHost;
+        if (vhost != "/")
+        {
+            throw new AmqpConnectionException(ReplyCode.NotAllowed, $"vhost {vhost} not found", MethodId.ConnectionOpen);
+        }
+
+        await SendAsync(new ConnectionOpenOk(), cancellation).ConfigureAwait(false);
+        return new ConnectionTerms(user, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities);
+    }
+
+    private async ValueTask<bool> ReadHeaderAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var read = await transport.Input.ReadAsync(cancellation).ConfigureAwait(false);
+            var match = Match(read.Buffer);
+            if (match == ProtocolHeaderMatch.Accepted)
+            {
+                transport.Input.AdvanceTo(read.Buffer.GetPosition(ProtocolHeader.Size));
+                return true;
+            }
+
+            if (match == ProtocolHeaderMatch.Other)
+            {
+                LogOtherProtocol(log, Describe(read.Buffer));
+                transport.Input.AdvanceTo(read.Buffer.End);
+                transport.Output.Write(ProtocolHeader.Amqp091);
+                await transport.Output.FlushAsync(cancellation).ConfigureAwait(false);
+                return false;
+            }
+
+            transport.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return false;
+            }
+        }
+    }
+
+    private static ProtocolHeaderMatch Match(in ReadOnlySequence<byte> buffer)
+    {
+        Span<byte> start = stackalloc byte[(int)Math.Min(ProtocolHeader.Size, buffer.Length)];
+        buffer.Slice(0, start.Length).CopyTo(start);
+        return ProtocolHeader.Match(start);
+    }
+
+    // Operators recognise an HTTP request or a TLS hello on the wrong port by this.
+    private static string Describe(in ReadOnlySequence<byte> buffer)
+    {
+        var first = buffer.FirstSpan;
+        return first.StartsWith("GET "u8) || first.StartsWith("POST "u8) ? "an HTTP request"
+            : first.Length > 1 && first[0] == 0x16 && first[1] == 3 ? "a TLS hello"
+            : Convert.ToHexString(first[..Math.Min(first.Length, ProtocolHeader.Size)]);
+    }
+
+    // The fields of the next method on channel 0, which must be the expected one; null when the client is gone.
+    private async ValueTask<byte[]?> ReadAsync(uint expected, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var read = await transport.Input.ReadAsync(cancellation).ConfigureAwait(false);
+            var buffer = read.Buffer;
+            byte[]? fields = null;
+            var taken = false;
+            try
+            {
+                taken = TryTake(ref buffer, expected, out fields);
+            }
+            finally
+            {
+                transport.Input.AdvanceTo(buffer.Start, taken ? buffer.Start : buffer.End);
+            }
+
+            if (fields is not null)
+            {
+                return fields;
+            }
+
+            if (read.IsCompleted && !taken)
+            {
+                return null;
+            }
+        }
+    }
+
+    private bool TryTake(ref ReadOnlySequence<byte> buffer, uint expected, out byte[]? fields)
+    {
+        fields = null;
+        var bytes = buffer.IsSingleSegment ? buffer.FirstSpan : buffer.ToArray();
+        if (!FrameReader.TryRead(bytes, options.InitialFrameMax, out var type, out var channel, out var payload, out var consumed))
+        {
+            return false;
+        }
+
+        buffer = buffer.Slice(consumed);
+        if (type == FrameType.Heartbeat)
+        {
+            return true;
+        }
+
+        if (type != FrameType.Method || channel != 0)
+        {
+            throw new AmqpConnectionException(ReplyCode.UnexpectedFrame, $"unexpected frame of type {(int)type} on channel {channel} while connecting");
+        }
+
+        var id = MethodFrame.ReadId(payload, out var rest);
+        if (id == MethodId.ConnectionClose)
+        {
+            throw new OperationCanceledException("the client closed the connection");
+        }
+
+        if (id != expected)
+        {
+            throw new AmqpConnectionException(ReplyCode.ChannelError, "unexpected method in connection state starting", id);
+        }
+
+        fields = rest.ToArray();
+        return true;
+    }
+
+    private string? Authenticate(in ConnectionStartOk startOk)
+    {
+        var credentials = startOk.Mechanism switch
+        {
+            "PLAIN" => SaslResponse.ReadPlain(startOk.Response.Span),
+            "AMQPLAIN" => SaslResponse.ReadAmqPlain(startOk.Response.Span),
+            _ => throw new AmqpConnectionException(ReplyCode.CommandInvalid, $"unknown authentication mechanism '{startOk.Mechanism}'", MethodId.ConnectionStartOk),
+        };
+        return users.Accepts(credentials.User, credentials.Password, from) ? Encoding.UTF8.GetString(credentials.User) : null;
+    }
+
+    private async ValueTask RefuseLoginAsync(string mechanism, ClientCapabilities capabilities, CancellationToken cancellation)
+    {
+        LogLoginRefused(log, mechanism);
+        if (capabilities.AuthenticationFailureClose)
+        {
+            await CloseAsync(new AmqpConnectionException(
+                ReplyCode.AccessRefused,
+                $"Login was refused using authentication mechanism {mechanism}. For details see the broker logfile.")).ConfigureAwait(false);
+            return;
+        }
+
+        await Task.Delay(options.RefusedLoginDelay, clock, cancellation).ConfigureAwait(false);
+    }
+
+    private async ValueTask CloseAsync(AmqpException exception)
+    {
+        MethodFrame.Write(transport.Output, 0, new ConnectionClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
+        await transport.Output.FlushAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask SendAsync<T>(T method, CancellationToken cancellation)
+        where T : struct, IMethod
+    {
+        MethodFrame.Write(transport.Output, 0, method);
+        await transport.Output.FlushAsync(cancellation).ConfigureAwait(false);
+    }
+
+    // 0 asks for no limit, which is more than the broker allows (rabbit_reader:validate_negotiated_integer_value).
+    private static uint Negotiated(string name, uint asked, uint minimum, uint maximum)
+    {
+        if (asked != 0 && asked < minimum)
+        {
+            throw Refused(name, asked, "lower than the minimum", minimum);
+        }
+
+        return asked == 0 || asked > maximum ? throw Refused(name, asked, "higher than the maximum", maximum) : asked;
+    }
+
+    private static AmqpConnectionException Refused(string name, uint asked, string how, uint bound) =>
+        new(ReplyCode.NotAllowed, $"negotiated {name} = {asked} is {how} allowed value ({bound})", MethodId.ConnectionTuneOk);
+
+    private static ClientCapabilities CapabilitiesOf(FieldTable properties)
+    {
+        var table = properties.TryGetValue("capabilities", out var value) && value.TryGetTable(out var found) ? found : FieldTable.Empty;
+        return new ClientCapabilities(Has("consumer_cancel_notify"), Has("connection.blocked"), Has("authentication_failure_close"));
+
+        bool Has(string name) => table.TryGetValue(name, out var flag) && flag.TryGetBoolean(out var set) && set;
+    }
+
+    [LoggerMessage(1101, LogLevel.Information, "Handshake refused: {Reason}")]
+    private static partial void LogRefused(ILogger logger, string reason);
+
+    [LoggerMessage(1102, LogLevel.Information, "Handshake not finished within {Timeout}")]
+    private static partial void LogTimeout(ILogger logger, TimeSpan timeout);
+
+    [LoggerMessage(1103, LogLevel.Debug, "Client went away during the handshake")]
+    private static partial void LogGone(ILogger logger);
+
+    [LoggerMessage(1104, LogLevel.Information, "Not AMQP 0-9-1 but {What}; answered with the supported version")]
+    private static partial void LogOtherProtocol(ILogger logger, string what);
+
+    [LoggerMessage(1105, LogLevel.Warning, "Login refused using mechanism {Mechanism}")]
+    private static partial void LogLoginRefused(ILogger logger, string mechanism);
+}

@@ -1,0 +1,51 @@
+namespace Granary.Gateway.Amqp.Connections;
+
+/// <summary>What a connection has to do about heartbeats at one tick.</summary>
+internal enum HeartbeatAction
+{
+    None,
+    Send,
+    PeerIsDead,
+}
+
+/// <summary>
+/// Heartbeats of one connection: one is sent when nothing else was for half the interval, and a peer that was silent for two intervals is dead.
+/// A plain state machine over a clock's timestamps; an interval of zero turns it off.
+/// </summary>
+internal sealed class Heartbeat(TimeSpan interval, TimeProvider clock)
+{
+    private long _lastReceived = clock.GetTimestamp();
+    private long _lastSent = clock.GetTimestamp();
+
+    public HeartbeatAction Tick(bool hasReceived, bool hasSent)
+    {
+        var now = clock.GetTimestamp();
+        if (hasReceived)
+        {
+            _lastReceived = now;
+        }
+
+        if (hasSent)
+        {
+            _lastSent = now;
+        }
+
+        if (interval == TimeSpan.Zero)
+        {
+            return HeartbeatAction.None;
+        }
+
+        if (clock.GetElapsedTime(_lastReceived, now) > interval * 2)
+        {
+            return HeartbeatAction.PeerIsDead;
+        }
+
+        if (clock.GetElapsedTime(_lastSent, now) < interval / 2)
+        {
+            return HeartbeatAction.None;
+        }
+
+        _lastSent = now;
+        return HeartbeatAction.Send;
+    }
+}

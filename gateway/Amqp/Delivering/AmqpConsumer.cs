@@ -1,0 +1,113 @@
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Delivering;
+
+/// <summary>One basic.consume. What happens to it is written to the client in the very turn in which the queue says so, so that order holds.</summary>
+internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue, bool noAck, bool exclusive, int prefetch, bool noWait, EncodedTable arguments)
+    : LinkConsumer(tag, noAck)
+{
+    private TaskCompletionSource<BrokerError?>? _attached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? _detached;
+    private bool _announced;
+    private bool _reattaching;
+
+    public AmqpChannel Channel => channel;
+
+    public DeliveryHead Head { get; } = new(channel.Number, tag);
+
+    /// <summary>Places of the channel's shared limit lent to this consumer's queue and not used yet.</summary>
+    public int Lent { get; set; }
+
+    private bool IsShared => !NoAck && channel.Shared is not null;
+
+    /// <summary>Completes with the queue's refusal, or null. Consume-ok has been written then.</summary>
+    public Task<BrokerError?> AttachAsync(QueueLink link)
+    {
+        link.Attach(this, exclusive, prefetch, IsShared, arguments);
+        return _attached!.Task;
+    }
+
+    /// <summary>Completes when the queue has confirmed that nothing more comes.</summary>
+    public Task DetachAsync()
+    {
+        _detached ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!IsAttached)
+        {
+            _detached.TrySetResult();
+        }
+        else
+        {
+            Link.Detach(this);
+        }
+
+        return _detached.Task;
+    }
+
+    /// <summary>The channel's shared limit has come or gone: the queue learns of it by a new attachment, which the client does not see.</summary>
+    public void Reattach()
+    {
+        if (IsAttached && !NoAck && !_reattaching)
+        {
+            _reattaching = true;
+            Link.Detach(this);
+        }
+    }
+
+    public override void OnDelivery(DeliverySlice[] slices)
+    {
+        foreach (var slice in slices)
+        {
+            channel.Shared?.Delivered(this, NoAck ? 0 : slice.Batch.Count);
+            channel.Connection.Deliveries.Add(this, slice);
+        }
+    }
+
+    protected override void OnAttached(BrokerError? error)
+    {
+        if (!_announced)
+        {
+            _announced = true;
+            if (error is null)
+            {
+                channel.ConsumerStarted(this, noWait);
+            }
+
+            _attached!.TrySetResult(error);
+            _attached = null;
+        }
+        else if (error is not null)
+        {
+            channel.ConsumerLost(this);
+        }
+    }
+
+    protected override void OnDetached()
+    {
+        channel.Shared?.Gone(this);
+        if (_reattaching && _detached is null)
+        {
+            _reattaching = false;
+            Link.Attach(this, exclusive, prefetch, IsShared, arguments);
+            return;
+        }
+
+        _detached?.TrySetResult();
+    }
+
+    protected override void OnEnded()
+    {
+        channel.Shared?.Gone(this);
+        channel.ConsumerLost(this);
+        _detached?.TrySetResult();
+    }
+
+    public override void OnReady() => channel.Shared?.Ready(this);
+
+    public override void OnUnused(int count) => channel.Shared?.Unused(this, count);
+
+    public override string ToString() => $"consumer {Tag} of queue {queue}";
+}

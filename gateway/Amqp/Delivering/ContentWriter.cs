@@ -1,0 +1,83 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Granary.Amqp;
+using Granary.Core.Messages;
+
+namespace Granary.Gateway.Amqp.Delivering;
+
+/// <summary>Writes a method frame that carries content, its header frame and its body frames.</summary>
+internal static class ContentWriter
+{
+    // Class, weight and body size before the properties (4.2.6.1).
+    private const int ContentHeaderSize = 2 + 2 + 8;
+
+    /// <summary>The octets that <see cref="Write(Span{byte}, ushort, int, ReadOnlySpan{byte}, in MessageRecord)"/> takes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int SizeOf(int methodFrame, in MessageRecord message, int maxPayload)
+    {
+        var body = message.Body.Length;
+        var bodyFrames = body <= maxPayload ? (body == 0 ? 0 : 1) : (body + maxPayload - 1) / maxPayload;
+        return methodFrame + Frame.Overhead + ContentHeaderSize + message.Properties.Length + body + (bodyFrames * Frame.Overhead);
+    }
+
+    /// <summary>Writes all frames of a message into a span that is large enough, and returns how many octets they took.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Write(Span<byte> to, ushort channel, int maxPayload, ReadOnlySpan<byte> methodFrame, in MessageRecord message)
+    {
+        methodFrame.CopyTo(to);
+        var at = methodFrame.Length;
+        var body = message.Body;
+        at += WriteHeader(to[at..], channel, message.Properties, body.Length);
+        while (body.Length > 0)
+        {
+            var part = body.Length <= maxPayload ? body : body[..maxPayload];
+            WriteFrameHeader(to[at..], FrameType.Body, channel, part.Length);
+            part.CopyTo(to[(at + Frame.HeaderSize)..]);
+            at += Frame.Overhead + part.Length;
+            to[at - 1] = Frame.End;
+            body = body[part.Length..];
+        }
+
+        return at;
+    }
+
+    /// <summary>Writes a message of any size piece by piece.</summary>
+    public static void WriteLarge(IBufferWriter<byte> to, ushort channel, int maxPayload, ReadOnlySpan<byte> methodFrame, in MessageRecord message)
+    {
+        to.Write(methodFrame);
+        var properties = message.Properties;
+        var header = to.GetSpan(Frame.Overhead + ContentHeaderSize + properties.Length);
+        var body = message.Body;
+        to.Advance(WriteHeader(header, channel, properties, body.Length));
+        while (body.Length > 0)
+        {
+            var part = body.Length <= maxPayload ? body : body[..maxPayload];
+            WriteFrameHeader(to.GetSpan(Frame.HeaderSize), FrameType.Body, channel, part.Length);
+            to.Advance(Frame.HeaderSize);
+            to.Write(part);
+            to.GetSpan(1)[0] = Frame.End;
+            to.Advance(1);
+            body = body[part.Length..];
+        }
+    }
+
+    private static int WriteHeader(Span<byte> to, ushort channel, ReadOnlySpan<byte> properties, int bodyLength)
+    {
+        WriteFrameHeader(to, FrameType.Header, channel, ContentHeaderSize + properties.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(to[Frame.HeaderSize..], (uint)MethodId.BasicClass << 16);
+        BinaryPrimitives.WriteUInt64BigEndian(to[(Frame.HeaderSize + 4)..], (ulong)bodyLength);
+        properties.CopyTo(to[(Frame.HeaderSize + ContentHeaderSize)..]);
+        var end = Frame.HeaderSize + ContentHeaderSize + properties.Length;
+        to[end] = Frame.End;
+        return end + 1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteFrameHeader(Span<byte> to, FrameType type, ushort channel, int payload)
+    {
+        to[0] = (byte)type;
+        BinaryPrimitives.WriteUInt16BigEndian(to[1..], channel);
+        BinaryPrimitives.WriteUInt32BigEndian(to[3..], (uint)payload);
+    }
+}

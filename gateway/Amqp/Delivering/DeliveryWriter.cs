@@ -1,0 +1,162 @@
+using System.IO.Pipelines;
+using Granary.Amqp;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Gateway.Amqp.Delivering;
+
+/// <summary>What queues have pushed to one connection, in order, and how it gets into the socket: a part at a time, as the socket takes it.</summary>
+internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
+{
+    // A message beyond this is written piece by piece instead of into one span of the pipe.
+    private const int LargeMessage = 16 * 1024;
+
+    private readonly int _maxPayload = frameMax - Frame.Overhead;
+    private Pending[] _pending = new Pending[4];
+    private int _head;
+    private int _count;
+
+    public bool HasPending => _count > 0;
+
+    public void Add(AmqpConsumer consumer, in DeliverySlice slice)
+    {
+        if (_count == _pending.Length)
+        {
+            Grow();
+        }
+
+        _pending[(_head + _count++) & (_pending.Length - 1)] = new Pending { Consumer = consumer, Slice = slice };
+    }
+
+    /// <summary>Encodes up to about <paramref name="budget"/> bytes.</summary>
+    public void WriteSome(int budget)
+    {
+        while (budget > 0 && _count > 0)
+        {
+            ref var front = ref _pending[_head];
+            budget -= Write(ref front, budget);
+            if (front.Slice.Batch.Count == 0)
+            {
+                front = default;
+                _head = (_head + 1) & (_pending.Length - 1);
+                _count--;
+            }
+        }
+    }
+
+    /// <summary>Encodes all that is left for a consumer, whatever the socket's state: it is bounded by the consumer's window.</summary>
+    public void WriteAll(AmqpConsumer consumer)
+    {
+        foreach (var taken in TakeAll(consumer))
+        {
+            var pending = taken;
+            Write(ref pending, int.MaxValue);
+        }
+    }
+
+    /// <summary>Forgets what is left for a consumer and gives it back to its queue.</summary>
+    public void GiveBack(AmqpConsumer consumer)
+    {
+        foreach (var pending in TakeAll(consumer))
+        {
+            if (!consumer.NoAck)
+            {
+                consumer.Channel.GiveBack(consumer, new OffsetRange(pending.Slice.FirstOffset, pending.Slice.Batch.Count));
+            }
+        }
+    }
+
+    /// <summary>Writes one message outside the stream of deliveries: the content of basic.get-ok and basic.return.</summary>
+    public void WriteContent(ushort channel, ReadOnlySpan<byte> methodFrame, in MessageRecord message) =>
+        ContentWriter.WriteLarge(pipe, channel, _maxPayload, methodFrame, message);
+
+    // Everything about a message is done here and once: two copies of names and properties, one of the body, a tag.
+    private int Write(ref Pending pending, int budget)
+    {
+        var consumer = pending.Consumer;
+        var channel = consumer.Channel;
+        var redelivered = pending.Slice.Redelivered;
+        var batch = pending.Slice.Batch;
+        var records = batch.Records.Span;
+        var firstTag = channel.NextDeliveryTag;
+        var tag = firstTag;
+        var span = Span<byte>.Empty;
+        int at = 0, used = 0, written = 0;
+        while (at < records.Length && written < budget)
+        {
+            var message = new MessageRecord(records[at..]);
+            var head = consumer.Head.For(tag, redelivered, message);
+            var size = ContentWriter.SizeOf(head.Length, message, _maxPayload);
+            if (size > span.Length - used)
+            {
+                pipe.Advance(used);
+                used = 0;
+                span = size <= LargeMessage ? pipe.GetSpan(size) : [];
+            }
+
+            if (size <= LargeMessage)
+            {
+                used += ContentWriter.Write(span[used..], channel.Number, _maxPayload, head, message);
+            }
+            else
+            {
+                ContentWriter.WriteLarge(pipe, channel.Number, _maxPayload, head, message);
+            }
+
+            at += message.Length;
+            written += size;
+            tag++;
+        }
+
+        pipe.Advance(used);
+        var count = (int)(tag - firstTag);
+        channel.Delivered(consumer, count, pending.Slice.FirstOffset);
+        pending.Slice = new DeliverySlice(new MessageBatch(batch.Records[at..], batch.Count - count), pending.Slice.FirstOffset + count, redelivered);
+        consumer.Written(count, at);
+        return written;
+    }
+
+    // Removes what is pending for one consumer; the others keep their order.
+    private List<Pending> TakeAll(AmqpConsumer consumer)
+    {
+        var taken = new List<Pending>();
+        var kept = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            ref var pending = ref _pending[(_head + i) & (_pending.Length - 1)];
+            if (ReferenceEquals(pending.Consumer, consumer))
+            {
+                taken.Add(pending);
+            }
+            else
+            {
+                _pending[(_head + kept++) & (_pending.Length - 1)] = pending;
+            }
+        }
+
+        for (var i = kept; i < _count; i++)
+        {
+            _pending[(_head + i) & (_pending.Length - 1)] = default;
+        }
+
+        _count = kept;
+        return taken;
+    }
+
+    private void Grow()
+    {
+        var grown = new Pending[_pending.Length * 2];
+        for (var i = 0; i < _count; i++)
+        {
+            grown[i] = _pending[(_head + i) & (_pending.Length - 1)];
+        }
+
+        (_pending, _head) = (grown, 0);
+    }
+
+    private struct Pending
+    {
+        public AmqpConsumer Consumer;
+        public DeliverySlice Slice;
+    }
+}

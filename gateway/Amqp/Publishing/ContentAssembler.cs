@@ -1,0 +1,119 @@
+using Granary.Amqp;
+using Granary.Core.Messages;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>
+/// One channel's message on its way in: method, header, bodies. The record is laid out when the header is there, and bodies are copied to where
+/// they stay.
+/// </summary>
+internal sealed class ContentAssembler
+{
+    // A body announced larger than this is not believed until it arrives: a few octets must not make the broker allocate megabytes.
+    private const int TrustedSize = 1024 * 1024;
+
+    private readonly byte[] _names = new byte[2 * AmqpWriter.MaxShortString];
+    private int _exchangeLength;
+    private int _keyLength;
+    private State _state;
+    private byte[] _array = [];
+    private int _position;
+    private int _end;
+    private int _size;
+
+    private enum State : byte
+    {
+        Idle,
+        Header,
+        Body,
+    }
+
+    public bool IsIdle => _state == State.Idle;
+
+    public bool ExpectsHeader => _state == State.Header;
+
+    public bool ExpectsBody => _state == State.Body;
+
+    public bool IsMandatory { get; private set; }
+
+    public ReadOnlySpan<byte> Exchange => _names.AsSpan(0, _exchangeLength);
+
+    public ReadOnlySpan<byte> RoutingKey => _names.AsSpan(_exchangeLength, _keyLength);
+
+    public PublishPath? Path { get; private set; }
+
+    public byte[] Array => _array;
+
+    public int Start { get; private set; }
+
+    public int Length => _size;
+
+    public void OnMethod(ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> key, bool mandatory)
+    {
+        exchange.CopyTo(_names);
+        key.CopyTo(_names.AsSpan(exchange.Length));
+        (_exchangeLength, _keyLength, IsMandatory, _state) = (exchange.Length, key.Length, mandatory, State.Header);
+    }
+
+    /// <summary>Lays the record out. True when the message is complete, because it has no body.</summary>
+    public bool OnHeader(ChunkAllocator chunks, PublishPath path, PublishedProperties acted, ReadOnlySpan<byte> properties, int bodySize)
+    {
+        var hasExpiry = (acted.Flags & MessageFlags.HasExpiry) != 0;
+        _size = (int)MessageRecord.SizeOf(hasExpiry, _exchangeLength, _keyLength, properties.Length, bodySize);
+        if (_size <= TrustedSize)
+        {
+            (_array, Start) = chunks.Take(_size);
+        }
+        else
+        {
+            (_array, Start) = (GC.AllocateUninitializedArray<byte>(Math.Min(_size, (_size - bodySize) + TrustedSize)), 0);
+        }
+
+        _position = Start + MessageRecord.WriteHead(
+            _array.AsSpan(Start), acted.Flags, acted.Priority, acted.Expiry, Exchange, RoutingKey, properties, bodySize);
+        _end = Start + _size;
+        Path = path;
+        _state = bodySize == 0 ? State.Idle : State.Body;
+        return bodySize == 0;
+    }
+
+    /// <summary>Copies a part of the body. True when the message is complete.</summary>
+    public bool OnBody(ReadOnlySpan<byte> part)
+    {
+        if (part.Length > _end - _position)
+        {
+            var missing = _end - _position;
+            throw new AmqpConnectionException(
+                ReplyCode.FrameError, $"content body frame of {part.Length} octets is larger than the {missing} octets that its header left", MethodId.BasicPublish);
+        }
+
+        if (part.Length > _array.Length - _position)
+        {
+            System.Array.Resize(ref _array, (int)Math.Min(_size, Math.Max(_array.Length * 2L, _position + (long)part.Length)));
+        }
+
+        part.CopyTo(_array.AsSpan(_position));
+        _position += part.Length;
+        if (_position < _end)
+        {
+            return false;
+        }
+
+        _state = State.Idle;
+        return true;
+    }
+
+    /// <summary>Lets go of the record: it belongs to the batch now.</summary>
+    public void Release()
+    {
+        _array = [];
+        Path = null;
+    }
+
+    /// <summary>The channel failed in the middle of a message.</summary>
+    public void Abandon()
+    {
+        _state = State.Idle;
+        Release();
+    }
+}

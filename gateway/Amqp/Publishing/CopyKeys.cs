@@ -1,0 +1,66 @@
+using Granary.Amqp;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>The CC and BCC headers: further routing keys of a message (RabbitMQ's sender-selected distribution). BCC is removed before delivery.</summary>
+internal static class CopyKeys
+{
+    private static ReadOnlySpan<byte> Cc => "CC"u8;
+
+    private static ReadOnlySpan<byte> Bcc => "BCC"u8;
+
+    public static bool AreIn(ReadOnlySpan<byte> headers)
+    {
+        var reader = new FieldTableReader(headers);
+        while (reader.MoveNext())
+        {
+            if (reader.Key.SequenceEqual(Cc) || reader.Key.SequenceEqual(Bcc))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The keys of both headers.</summary>
+    /// <exception cref="AmqpChannelException">406 when one is not an array of long strings.</exception>
+    public static List<ReadOnlyMemory<byte>> Read(ReadOnlySpan<byte> headers)
+    {
+        var keys = new List<ReadOnlyMemory<byte>>();
+        var table = FieldTable.Decode(headers, MethodId.BasicPublish);
+        foreach (var name in (ReadOnlySpan<string>)["CC", "BCC"])
+        {
+            if (!table.TryGetValue(name, out var value))
+            {
+                continue;
+            }
+
+            if (!value.TryGetArray(out var array))
+            {
+                throw Unacceptable($"{{unacceptable_type_in_header,{{<<\"{name}\">>,{TypeName(value.Kind)}}}}}");
+            }
+
+            foreach (var key in array)
+            {
+                if (key.Kind != FieldKind.LongString || !key.TryGetBytes(out var octets))
+                {
+                    throw Unacceptable($"{{unacceptable_type_in_header,{TypeName(key.Kind)},{key},\"{name}\"}}");
+                }
+
+                keys.Add(octets);
+            }
+        }
+
+        return keys;
+    }
+
+    private static string TypeName(FieldKind kind) => kind switch
+    {
+        FieldKind.LongString => "longstr",
+        _ => kind.ToString().ToLowerInvariant(),
+    };
+
+    private static AmqpChannelException Unacceptable(string reason) =>
+        new(ReplyCode.PreconditionFailed, $"invalid message: {reason}", MethodId.BasicPublish);
+}

@@ -1,0 +1,89 @@
+using System.Buffers.Text;
+using Granary.Amqp;
+using Granary.Core.Messages;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>
+/// What the broker acts on in the properties of a published message. Publishers repeat themselves, so the last properties are remembered, and
+/// the same bytes are not read again.
+/// </summary>
+internal sealed class PublishedProperties
+{
+    private const int Remembered = 128;
+
+    private readonly byte[] _last = new byte[Remembered];
+    private int _lastLength = -1;
+
+    public MessageFlags Flags { get; private set; }
+
+    public byte Priority { get; private set; }
+
+    public long Expiry { get; private set; }
+
+    /// <summary>There are CC or BCC keys to route by.</summary>
+    public bool HasCopies { get; private set; }
+
+    /// <summary>reply-to is the direct reply-to pseudo-queue, to be replaced by this channel's reply address.</summary>
+    public bool WantsDirectReply { get; private set; }
+
+    /// <summary>Reads the properties unless they are those of the message before.</summary>
+    /// <exception cref="AmqpException">406 for values that RabbitMQ refuses; 501 when they cannot be decoded.</exception>
+    public void Read(ReadOnlySpan<byte> properties, string user)
+    {
+        if (properties.Length == _lastLength && properties.SequenceEqual(_last.AsSpan(0, _lastLength)))
+        {
+            return;
+        }
+
+        _lastLength = -1;
+        Examine(properties, user);
+        if (properties.Length <= Remembered)
+        {
+            properties.CopyTo(_last);
+            _lastLength = properties.Length;
+        }
+    }
+
+    private void Examine(ReadOnlySpan<byte> properties, string user)
+    {
+        var view = new BasicPropertiesView(properties);
+        view.Validate();
+        Flags = view.TryGetDeliveryMode(out var mode) && mode == 2 ? MessageFlags.Persistent : MessageFlags.None;
+        Priority = view.TryGetPriority(out var priority) ? priority : (byte)0;
+        if (view.TryGetExpiration(out var expiration))
+        {
+            Flags |= MessageFlags.HasExpiry;
+            Expiry = ParseExpiration(expiration);
+        }
+
+        if (view.TryGetUserId(out var userId) && !userId.SequenceEqual(System.Text.Encoding.UTF8.GetBytes(user)))
+        {
+            var claimed = System.Text.Encoding.UTF8.GetString(userId);
+            throw new AmqpChannelException(
+                ReplyCode.PreconditionFailed, $"user_id property set to '{claimed}' but authenticated user was '{user}'", MethodId.BasicPublish);
+        }
+
+        WantsDirectReply = view.TryGetReplyTo(out var replyTo) && replyTo.SequenceEqual(DirectReply.ReplyAddress.PseudoQueue);
+        HasCopies = view.TryGetHeaders(out var headers) && CopyKeys.AreIn(headers);
+    }
+
+    // rabbit_basic:parse_expiration: decimal digits only, within the largest timer there is.
+    private static long ParseExpiration(ReadOnlySpan<byte> text)
+    {
+        const long TenYears = 315_360_000_000;
+        if (Utf8Parser.TryParse(text, out long milliseconds, out var consumed) && text[0] != (byte)'+')
+        {
+            var reason = consumed < text.Length ? $"{{leftover_string,\"{System.Text.Encoding.UTF8.GetString(text[consumed..])}\"}}"
+                : milliseconds < 0 ? $"{{value_negative,{milliseconds}}}"
+                : milliseconds > TenYears ? $"{{value_too_large,{milliseconds}}}"
+                : null;
+            return reason is null ? milliseconds : throw Invalid(text, reason);
+        }
+
+        throw Invalid(text, "no_integer");
+    }
+
+    private static AmqpChannelException Invalid(ReadOnlySpan<byte> text, string reason) => new(
+        ReplyCode.PreconditionFailed, $"invalid expiration '{System.Text.Encoding.UTF8.GetString(text)}': {reason}", MethodId.BasicPublish);
+}
