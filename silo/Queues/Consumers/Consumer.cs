@@ -1,0 +1,104 @@
+using Granary.Core.Links;
+using Granary.Silo.Queues.Links;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Queues.Consumers;
+
+/// <summary>One consumer of a queue: what it may be given, and what it is given in this turn.</summary>
+internal sealed class Consumer(QueueLink link, AttachItem attach)
+{
+    private readonly List<DeliverySlice> _slices = [];
+    private Window _window = attach.Window;
+    private long _givenMessages;
+    private long _givenBytes;
+
+    public QueueLink Link { get; } = link;
+
+    /// <summary>The gateway's number for it.</summary>
+    public int Number => attach.Consumer;
+
+    public string Tag => attach.Tag;
+
+    public bool NoAck => attach.NoAck;
+
+    public bool Exclusive => attach.Exclusive;
+
+    public int Prefetch => attach.Prefetch;
+
+    /// <summary>Its limit is shared with others and kept by the gateway, which lends parts of it. Without acknowledgements there is no such limit.</summary>
+    public bool IsShared => attach.Shared && !attach.NoAck;
+
+    public long Unacked { get; private set; }
+
+    public bool IsGone { get; private set; }
+
+    /// <summary>What is lent to it in this turn and not used yet.</summary>
+    public int Lent { get; private set; }
+
+    /// <summary>It was said that there is something for it, and nothing has been lent since.</summary>
+    public bool ReadySaid { get; set; }
+
+    /// <summary>It stands in the ring of those that may be given messages.</summary>
+    public bool InRing { get; set; }
+
+    public bool HasWindow => _window.Messages > _givenMessages && _window.Bytes > _givenBytes;
+
+    /// <summary>How many messages it may be given now, as far as numbers go.</summary>
+    public long Credit => Math.Min(
+        _window.Messages - _givenMessages,
+        NoAck ? long.MaxValue : IsShared ? Lent : Prefetch == 0 ? long.MaxValue : Prefetch - Unacked);
+
+    /// <summary>It may be given messages until this falls to 0 or below.</summary>
+    public long ByteCredit => _window.Bytes - _givenBytes;
+
+    public bool IsAble => !IsGone && ByteCredit > 0 && Credit > 0;
+
+    public bool HasDeliveries => _slices.Count > 0;
+
+    /// <summary>Limits that come late and are lower than known ones are old.</summary>
+    public void Renew(Window window) =>
+        _window = new Window(Math.Max(window.Messages, _window.Messages), Math.Max(window.Bytes, _window.Bytes));
+
+    public void Lend(int count)
+    {
+        Lent += count;
+        ReadySaid = false;
+    }
+
+    /// <summary>Takes back what is lent and not used.</summary>
+    public int TakeBackLent()
+    {
+        var unused = Lent;
+        Lent = 0;
+        return unused;
+    }
+
+    public void Give(in MessageRun run)
+    {
+        _givenMessages += run.Count;
+        _givenBytes += run.Length;
+        if (!NoAck)
+        {
+            Unacked += run.Count;
+            if (IsShared)
+            {
+                Lent -= run.Count;
+            }
+
+            Link.Unacked.Add(run, this);
+        }
+
+        _slices.Add(run.ToSlice());
+    }
+
+    public void Settled(long count) => Unacked -= count;
+
+    public DeliveryItem TakeDeliveries()
+    {
+        var item = new DeliveryItem(Number, [.. _slices]);
+        _slices.Clear();
+        return item;
+    }
+
+    public void Leave() => IsGone = true;
+}

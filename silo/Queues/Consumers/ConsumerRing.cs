@@ -1,0 +1,206 @@
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Links;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Queues.Consumers;
+
+/// <summary>Hands ready messages to those consumers that may be given any, one message each in turn.</summary>
+internal sealed class ConsumerRing
+{
+    /// <summary>Those that may be given messages, the next one first. Whoever left or ran out of credit is dropped when its turn comes.</summary>
+    private readonly RingBuffer<Consumer> _able = new();
+
+    /// <summary>Those with deliveries in this turn.</summary>
+    private readonly List<Consumer> _given = [];
+
+    /// <summary>Those with something lent in this turn.</summary>
+    private readonly List<Consumer> _borrowers = [];
+
+    /// <summary>Those under a shared limit that have not been told yet that there is something for them.</summary>
+    private readonly List<Consumer> _untold = [];
+
+    public void Add(Consumer consumer)
+    {
+        if (consumer.IsShared)
+        {
+            _untold.Add(consumer);
+        }
+
+        Refresh(consumer);
+    }
+
+    /// <summary>Its credit may have grown.</summary>
+    public void Refresh(Consumer consumer)
+    {
+        if (!consumer.InRing && consumer.IsAble)
+        {
+            consumer.InRing = true;
+            _able.AddLast(consumer);
+        }
+    }
+
+    public void Settled(Consumer consumer, long count)
+    {
+        consumer.Settled(count);
+        Refresh(consumer);
+    }
+
+    public void Lend(Consumer consumer, int count)
+    {
+        if (!consumer.IsShared || count <= 0)
+        {
+            return;
+        }
+
+        if (consumer.Lent == 0)
+        {
+            _borrowers.Add(consumer);
+            if (consumer.ReadySaid)
+            {
+                _untold.Add(consumer);
+            }
+        }
+
+        consumer.Lend(count);
+        Refresh(consumer);
+    }
+
+    /// <summary>
+    /// Gives out what can be given, at the end of a turn, and adds what the gateways have to know to their packets.
+    /// Links whose unsettled deliveries may later keep too much memory alive are added to <paramref name="untidy"/>.
+    /// </summary>
+    public void Deliver(ReadyMessages ready, HashSet<QueueLink> untidy, long now)
+    {
+        while (!ready.IsEmpty && DropUnable())
+        {
+            if (_able.Count == 1)
+            {
+                DeliverToOne(_able[0], ready, now);
+            }
+            else
+            {
+                DeliverInTurn(ready, now);
+            }
+        }
+
+        foreach (var consumer in _given)
+        {
+            consumer.Link.Send(consumer.TakeDeliveries());
+            if (consumer.Link.Unacked.NeedsTidy)
+            {
+                untidy.Add(consumer.Link);
+            }
+        }
+
+        _given.Clear();
+        SettleLoans();
+        TellShared(ready);
+    }
+
+    /// <summary>Makes the first of the ring one that is able; false if there is none.</summary>
+    private bool DropUnable()
+    {
+        while (_able.Count > 0 && !_able[0].IsAble)
+        {
+            _able.RemoveFirst().InRing = false;
+        }
+
+        return _able.Count > 0;
+    }
+
+    private void DeliverToOne(Consumer consumer, ReadyMessages ready, long now)
+    {
+        var run = ready.First;
+        var count = (int)Math.Min(run.Count, consumer.Credit);
+        var length = count == run.Count ? run.Length : run.LengthOf(count);
+        if (length > consumer.ByteCredit)
+        {
+            (count, length) = CutToBytes(run, count, consumer.ByteCredit);
+        }
+
+        Give(consumer, ready.Take(count, length), now);
+    }
+
+    /// <summary>As many messages as it takes to use up <paramref name="bytes"/>, the last of them possibly going beyond.</summary>
+    private static (int Count, int Length) CutToBytes(in MessageRun run, int most, long bytes)
+    {
+        var span = run.Records.Span;
+        int count = 0, length = 0;
+        while (count < most && length < bytes)
+        {
+            length += MessageRecord.LengthOf(span[length..]);
+            count++;
+        }
+
+        return (count, length);
+    }
+
+    private void DeliverInTurn(ReadyMessages ready, long now)
+    {
+        var run = ready.First;
+        var span = run.Records.Span;
+        for (int i = 0, at = 0; i < run.Count && DropUnable() && _able.Count > 1; i++)
+        {
+            var length = MessageRecord.LengthOf(span[at..]);
+            at += length;
+            var consumer = _able.RemoveFirst();
+            Give(consumer, ready.Take(1, length), now);
+            _able.AddLast(consumer);
+        }
+    }
+
+    private void Give(Consumer consumer, in MessageRun run, long now)
+    {
+        if (!consumer.HasDeliveries)
+        {
+            _given.Add(consumer);
+        }
+
+        consumer.Give(run with { Since = now });
+    }
+
+    private void SettleLoans()
+    {
+        foreach (var consumer in _borrowers)
+        {
+            var unused = consumer.TakeBackLent();
+            if (unused > 0 && !consumer.IsGone)
+            {
+                consumer.Link.Send(new UnusedItem(consumer.Number, unused));
+            }
+        }
+
+        _borrowers.Clear();
+    }
+
+    /// <summary>Messages are left: those under shared limits may ask their gateways for a part.</summary>
+    private void TellShared(ReadyMessages ready)
+    {
+        if (ready.IsEmpty || _untold.Count == 0)
+        {
+            return;
+        }
+
+        var kept = 0;
+        foreach (var consumer in _untold)
+        {
+            if (consumer.IsGone)
+            {
+                continue;
+            }
+
+            if (consumer.HasWindow)
+            {
+                consumer.ReadySaid = true;
+                consumer.Link.Send(new ReadyItem(consumer.Number));
+            }
+            else
+            {
+                _untold[kept++] = consumer;
+            }
+        }
+
+        _untold.RemoveRange(kept, _untold.Count - kept);
+    }
+}

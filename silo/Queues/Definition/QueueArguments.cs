@@ -1,0 +1,125 @@
+using System.Globalization;
+using Granary.Amqp;
+
+namespace Granary.Silo.Queues.Definition;
+
+/// <summary>An argument of queue.declare: which types of queue know it, and what is wrong with a value (an Erlang term as text), or null.</summary>
+internal sealed record QueueArgument(string Name, QueueTypes KnownTo, Func<FieldValue, FieldTable, string?> Check);
+
+/// <summary>All arguments RabbitMQ knows (rabbit_amqqueue's declare_args, and what each queue type lists as its own).</summary>
+internal static class QueueArguments
+{
+    public const string Type = "x-queue-type";
+
+    /// <summary>Ten years in milliseconds: the longest TTL or expiry (rabbit_misc).</summary>
+    private const long LongestTimer = 315_360_000_000;
+
+    private const long LargestSegment = 3_000_000_000;
+
+    public static readonly QueueArgument[] All =
+    [
+        new(Type, QueueTypes.All, (value, _) => CheckType(value)),
+        new("x-message-ttl", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: true)),
+        new("x-expires", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
+        new("x-max-length", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value)),
+        new("x-max-length-bytes", QueueTypes.All, (value, _) => Integer(value)),
+        new("x-overflow", QueueTypes.Classic | QueueTypes.Quorum, OneOf("invalid_overflow", "drop-head", "reject-publish", "reject-publish-dlx")),
+        new("x-dead-letter-exchange", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Text(value)),
+        new("x-dead-letter-routing-key", QueueTypes.Classic | QueueTypes.Quorum, DeadLetterKey),
+        new("x-dead-letter-strategy", QueueTypes.Quorum, OneOf("invalid_dlx_strategy", "at-most-once", "at-least-once")),
+        new("x-max-priority", QueueTypes.Classic, (value, _) => Integer(value, most: 255)),
+        new("x-queue-mode", QueueTypes.Classic, (value, _) => Supported(value, "queue mode", "default", "lazy")),
+        new("x-queue-version", QueueTypes.Classic, (value, _) => CheckVersion(value)),
+        new("x-single-active-consumer", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Boolean(value)),
+        new("x-delivery-limit", QueueTypes.Quorum, Anything),
+        new("x-delayed-retry-type", QueueTypes.Quorum, Anything),
+        new("x-delayed-retry-min", QueueTypes.Quorum, Anything),
+        new("x-delayed-retry-max", QueueTypes.Quorum, Anything),
+        new("x-consumer-timeout", QueueTypes.Quorum, Anything),
+        new("x-consumer-disconnected-timeout", QueueTypes.Quorum, Anything),
+        new("x-quorum-initial-group-size", QueueTypes.Quorum, (value, _) => Integer(value, least: 1)),
+        new("x-queue-leader-locator", QueueTypes.All, OneOf("invalid_queue_locator_arg", "client-local", "balanced", "random", "least-leaders")),
+        new("x-queue-master-locator", QueueTypes.Classic, Anything),
+        new("x-max-in-memory-length", QueueTypes.Quorum, (value, _) => Integer(value)),
+        new("x-max-in-memory-bytes", QueueTypes.Quorum, (value, _) => Integer(value)),
+        new("x-max-age", QueueTypes.Stream, (value, _) => CheckAge(value)),
+        new("x-stream-max-segment-size-bytes", QueueTypes.Stream, (value, _) => CheckSegmentSize(value)),
+        new("x-stream-filter-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
+        new("x-initial-cluster-size", QueueTypes.Stream, (value, _) => Integer(value, least: 1)),
+    ];
+
+    /// <summary>The queue type that a name stands for, RabbitMQ's module names included.</summary>
+    public static QueueTypes TypeNamed(string name) => name switch
+    {
+        "classic" or "rabbit_classic_queue" => QueueTypes.Classic,
+        "quorum" or "rabbit_quorum_queue" => QueueTypes.Quorum,
+        "stream" or "rabbit_stream_queue" => QueueTypes.Stream,
+        _ => QueueTypes.None,
+    };
+
+    /// <summary>A failed check of an integer argument, as RabbitMQ words it; null when it is one from <paramref name="least"/> on.</summary>
+    public static string? Integer(FieldValue value, long least = 0, long most = long.MaxValue) => value switch
+    {
+        _ when !value.TryGetInteger(out _) => $"\"expected integer, got {ErlangTerm.TypeName(value.Kind)}\"",
+        _ when NumberOf(value) < 0 && least >= 0 => string.Create(CultureInfo.InvariantCulture, $"{{value_negative,{NumberOf(value)}}}"),
+        _ when NumberOf(value) < least => string.Create(CultureInfo.InvariantCulture, $"{{value_zero,{NumberOf(value)}}}"),
+        _ when NumberOf(value) > most => string.Create(CultureInfo.InvariantCulture, $"{{max_value_exceeded,{NumberOf(value)}}}"),
+        _ => null,
+    };
+
+    private static string? Anything(FieldValue value, FieldTable all) => null;
+
+    private static long NumberOf(FieldValue value) => value.TryGetInteger(out var number) ? number : 0;
+
+    private static string? Timer(FieldValue value, bool zeroAllowed)
+    {
+        var error = Integer(value, least: zeroAllowed ? 0 : 1);
+        return error is null && NumberOf(value) > LongestTimer
+            ? string.Create(CultureInfo.InvariantCulture, $"{{value_too_large,{NumberOf(value)}}}")
+            : error;
+    }
+
+    private static string? Text(FieldValue value) =>
+        value.Kind == FieldKind.LongString ? null : Unacceptable(value);
+
+    private static string? Boolean(FieldValue value) =>
+        value.Kind == FieldKind.Boolean ? null : Unacceptable(value);
+
+    private static string Unacceptable(FieldValue value) => $"{{unacceptable_type,{ErlangTerm.TypeName(value.Kind)}}}";
+
+    private static Func<FieldValue, FieldTable, string?> OneOf(string error, params string[] values) =>
+        (value, _) => !value.TryGetText(out var text) ? Unacceptable(value) : values.Contains(text, StringComparer.Ordinal) ? null : error;
+
+    private static string? Supported(FieldValue value, string what, params string[] values) =>
+        !value.TryGetText(out var text) ? Unacceptable(value)
+        : values.Contains(text, StringComparer.Ordinal) ? null
+        : $"\"unsupported {what} '{text}'\"";
+
+    private static string? CheckType(FieldValue value) =>
+        !value.TryGetText(out var text) ? Unacceptable(value)
+        : TypeNamed(text) == QueueTypes.None ? $"\"unsupported queue type '{text}'\""
+        : null;
+
+    private static string? CheckVersion(FieldValue value) =>
+        Integer(value) ?? (NumberOf(value) is 1 or 2 ? null : $"\"unsupported queue version '{NumberOf(value)}'\"");
+
+    private static string? DeadLetterKey(FieldValue value, FieldTable all) =>
+        value.Kind != FieldKind.LongString ? Unacceptable(value)
+        : all.ContainsKey("x-dead-letter-exchange") ? null
+        : "routing_key_but_no_dlx_defined";
+
+    private static string? CheckAge(FieldValue value)
+    {
+        if (!value.TryGetText(out var text))
+        {
+            return Unacceptable(value);
+        }
+
+        var isAge = text.Length > 1 && "YMDhms".Contains(text[^1], StringComparison.Ordinal)
+            && long.TryParse(text.AsSpan(..^1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0;
+        return isAge ? null : "invalid_max_age";
+    }
+
+    private static string? CheckSegmentSize(FieldValue value) =>
+        Integer(value) ?? (NumberOf(value) <= LargestSegment ? null : $"\"Exceeded max value for x-stream-max-segment-size-bytes\"");
+}

@@ -1,0 +1,191 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Topology;
+
+namespace Granary.Silo.Queues.Definition;
+
+/// <summary>What a queue was declared as, and what RabbitMQ's rules say about it.</summary>
+/// <param name="Owner">The only connection that may use it, or null.</param>
+/// <param name="EncodedArguments">As the client sent them.</param>
+internal sealed record QueueDefinition(
+    string Vhost, string Name, QueueTypes Type, bool Durable, ConnectionId? Owner, bool AutoDelete, EncodedTable EncodedArguments)
+{
+    private const string ReservedPrefix = "amq.";
+
+    private readonly FieldTable _arguments = EncodedArguments.Decode();
+
+    private string Kind => $"queue '{Name}' in vhost '{Vhost}'";
+
+    /// <summary>What a declaration asks for, or why there can be no such queue.</summary>
+    public static (QueueDefinition? Definition, BrokerError? Error) From(string vhost, string name, QueueDeclaration declaration)
+    {
+        var definition = AsAsked(vhost, name, declaration);
+        return definition.Validate(declaration) is { } error ? (null, error) : (definition, null);
+    }
+
+    /// <summary>405 when the queue belongs to another connection.</summary>
+    public BrokerError? CheckAccess(ConnectionId by) => Owner is { } owner && owner != by ? BrokerError.QueueLocked(Vhost, Name) : null;
+
+    /// <summary>
+    /// What differs between this queue and a declaration of it: the owner first, then durable, auto_delete and those arguments that this type of
+    /// queue knows (rabbit_amqqueue's assert_equivalence). An exclusive queue is stored as not durable, so that is what is compared.
+    /// </summary>
+    public BrokerError? CheckEquivalence(QueueDeclaration declaration)
+    {
+        if (Owner is null ? declaration.Exclusive : !declaration.Exclusive || Owner != declaration.Connection)
+        {
+            return BrokerError.QueueLocked(Vhost, Name);
+        }
+
+        var durable = declaration.Durable && !declaration.Exclusive;
+        return CompareFlags("durable", durable, Durable)
+            ?? CompareFlags("auto_delete", declaration.AutoDelete, AutoDelete)
+            ?? CompareArguments(declaration.Arguments);
+    }
+
+    /// <summary>Whether a queue with these counts may be deleted (rabbit_amqqueue's delete; quorum queues know no conditions).</summary>
+    public BrokerError? CheckDelete(bool ifUnused, bool ifEmpty, int consumers, long ready)
+    {
+        if (Type == QueueTypes.Quorum && (ifUnused || ifEmpty))
+        {
+            var flag = ifUnused ? "if-unused" : "if-empty";
+            return new BrokerError(
+                ReplyCode.NotImplemented, $"cannot delete {Kind}. queue.delete operations with {flag} flag set are not supported by quorum queues");
+        }
+
+        if (Type == QueueTypes.Stream)
+        {
+            return null;
+        }
+
+        return ifUnused && consumers > 0 ? new BrokerError(ReplyCode.PreconditionFailed, $"{Kind} in use")
+            : ifEmpty && ready > 0 ? new BrokerError(ReplyCode.PreconditionFailed, $"{Kind} not empty")
+            : null;
+    }
+
+    private static QueueDefinition AsAsked(string vhost, string name, QueueDeclaration declaration)
+    {
+        var type = QueueTypes.Classic;
+        if (!declaration.Arguments.IsEmpty && declaration.Arguments.Decode().TryGetValue(QueueArguments.Type, out var value) && value.TryGetText(out var text))
+        {
+            type = QueueArguments.TypeNamed(text);
+        }
+
+        return new QueueDefinition(
+            vhost, name, type, declaration.Durable && !declaration.Exclusive, declaration.Exclusive ? declaration.Connection : null,
+            declaration.AutoDelete, declaration.Arguments);
+    }
+
+    private BrokerError? Validate(QueueDeclaration declaration)
+    {
+        if (Name.StartsWith(ReservedPrefix, StringComparison.Ordinal) && !declaration.ReservedNameAllowed)
+        {
+            return new BrokerError(ReplyCode.AccessRefused, $"queue name '{Name}' contains reserved prefix 'amq.*'");
+        }
+
+        return ValidateArguments() ?? ValidateProperties(declaration);
+    }
+
+    private BrokerError? ValidateArguments()
+    {
+        if (_arguments.Count == 0)
+        {
+            return null;
+        }
+
+        foreach (var argument in QueueArguments.All)
+        {
+            if ((argument.KnownTo & Type) != 0 || argument.Name == QueueArguments.Type)
+            {
+                if (_arguments.TryGetValue(argument.Name, out var value) && argument.Check(value, _arguments) is { } term)
+                {
+                    return Precondition($"invalid arg '{argument.Name}' for {Kind}: {term}");
+                }
+            }
+        }
+
+        foreach (var (name, _) in _arguments)
+        {
+            if (Array.Find(QueueArguments.All, argument => argument.Name == name) is { } known && (known.KnownTo & Type) == 0)
+            {
+                return Precondition($"invalid arg '{name}' for {Kind} of queue type rabbit_{TypeName}_queue");
+            }
+        }
+
+        return null;
+    }
+
+    private BrokerError? ValidateProperties(QueueDeclaration declaration)
+    {
+        if ((Type & QueueTypes.Replicated) == 0)
+        {
+            return null;
+        }
+
+        if (declaration.ReservedNameAllowed && Name.StartsWith(ReservedPrefix, StringComparison.Ordinal))
+        {
+            return Precondition($"Cannot declare a server-named queue for type {TypeName}");
+        }
+
+        return AutoDelete ? Precondition($"invalid property 'auto-delete' for {Kind}")
+            : Owner is not null ? Precondition($"invalid property 'exclusive-owner' for {Kind}")
+            : !Durable ? Precondition($"invalid property 'non-durable' for {Kind}")
+            : null;
+    }
+
+    private string TypeName => Type switch
+    {
+        QueueTypes.Quorum => "quorum",
+        QueueTypes.Stream => "stream",
+        _ => "classic",
+    };
+
+    private static BrokerError Precondition(string explanation) => new(ReplyCode.PreconditionFailed, explanation);
+
+    private BrokerError? CompareFlags(string name, bool received, bool current) =>
+        received == current ? null : Inequivalent(name, received ? "'true'" : "'false'", current ? "'true'" : "'false'");
+
+    private BrokerError? CompareArguments(EncodedTable received)
+    {
+        if (received == EncodedArguments)
+        {
+            return null;
+        }
+
+        var others = received.Decode();
+        foreach (var argument in QueueArguments.All)
+        {
+            if ((argument.KnownTo & Type) == 0)
+            {
+                continue;
+            }
+
+            var isHere = _arguments.TryGetValue(argument.Name, out var mine);
+            var isThere = others.TryGetValue(argument.Name, out var theirs);
+            var same = argument.Name == QueueArguments.Type
+                ? TypeOf(isHere, mine) == TypeOf(isThere, theirs)
+                : isHere == isThere && (!isHere || AreSame(mine, theirs));
+            if (same)
+            {
+                continue;
+            }
+
+            return isHere && isThere
+                ? Inequivalent(argument.Name, ErlangTerm.Bare(theirs), ErlangTerm.Bare(mine))
+                : Inequivalent(argument.Name, isThere ? ErlangTerm.Typed(theirs) : "none", isHere ? ErlangTerm.Typed(mine) : "none");
+        }
+
+        return null;
+    }
+
+    /// <summary>No type is the classic type.</summary>
+    private static QueueTypes TypeOf(bool present, FieldValue value) =>
+        !present ? QueueTypes.Classic : value.TryGetText(out var text) ? QueueArguments.TypeNamed(text) : QueueTypes.None;
+
+    /// <summary>Integers are the same whatever their width.</summary>
+    private static bool AreSame(FieldValue left, FieldValue right) =>
+        left.TryGetInteger(out var a) && right.TryGetInteger(out var b) ? a == b : left.Equals(right);
+
+    private BrokerError Inequivalent(string argument, string received, string current) =>
+        BrokerError.InequivalentArgument(argument, "queue", Name, Vhost, received, current);
+}

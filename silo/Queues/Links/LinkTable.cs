@@ -1,0 +1,77 @@
+using Granary.Core.Links;
+
+namespace Granary.Silo.Queues.Links;
+
+/// <summary>All links to one queue name, those that ended a while ago included: late copies of their packets must find them ended.</summary>
+internal sealed class LinkTable(long epoch)
+{
+    /// <summary>How long an ended link is remembered, in milliseconds: longer than any call can be under way.</summary>
+    public const long Memory = 15_000;
+
+    private readonly Dictionary<LinkId, QueueLink> _links = [];
+    private readonly List<QueueLink> _touched = [];
+
+    /// <summary>Those that have not ended, opened or not.</summary>
+    public IEnumerable<QueueLink> Living => _links.Values.Where(link => !link.HasEnded);
+
+    public bool IsEmpty => _links.Count == 0;
+
+    /// <summary>A packet is not acknowledged, or an ended link is still remembered.</summary>
+    public bool NeedsTick => _links.Values.Any(link => !link.IsOpen || !link.Down.IsEmpty);
+
+    public QueueLink? Find(LinkId id) => _links.GetValueOrDefault(id);
+
+    public QueueLink Add(LinkId id, long now)
+    {
+        var link = new QueueLink(id, epoch, _touched);
+        link.Begin(now);
+        _links.Add(id, link);
+        return link;
+    }
+
+    /// <summary>Ends a turn: what is to be said goes into one packet for each link; those of <paramref name="caller"/> are returned.</summary>
+    public LinkDown? EndTurn(QueueLink? caller, long watermark, long now, List<Push> pushes)
+    {
+        LinkDown? answer = null;
+        foreach (var link in _touched)
+        {
+            if (link.EndTurn(watermark, now) is not { } packet)
+            {
+                continue;
+            }
+
+            if (link == caller)
+            {
+                answer = packet;
+            }
+            else if (link.Opener is { } opener)
+            {
+                pushes.Add(new Push(opener.Observer, packet));
+            }
+        }
+
+        _touched.Clear();
+        return answer;
+    }
+
+    /// <summary>Sends again what is overdue, and forgets links that ended long ago.</summary>
+    public void Tick(long now, List<Push> pushes)
+    {
+        foreach (var link in _links.Values)
+        {
+            if (!link.IsOpen && now - link.Since >= Memory)
+            {
+                _links.Remove(link.Id);
+                continue;
+            }
+
+            if (link.Opener is { } opener && !link.Down.IsEmpty)
+            {
+                pushes.AddRange(link.Down.TakeOverdue(now).Select(packet => new Push(opener.Observer, packet)));
+            }
+        }
+    }
+}
+
+/// <summary>A packet on its way to a gateway.</summary>
+internal readonly record struct Push(ILinkObserver Observer, LinkDown Packet);

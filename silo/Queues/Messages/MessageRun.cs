@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Silo.Queues.Messages;
+
+/// <summary>Messages with successive offsets, back to back in memory: the unit in which a queue keeps and moves messages.</summary>
+/// <param name="Records">The records of all messages of the run and of nothing else.</param>
+/// <param name="First">Offset of the first message.</param>
+/// <param name="Count">At least 1.</param>
+/// <param name="Redelivered">All of them may have been seen before.</param>
+/// <param name="Since">When the run came to where it is, in milliseconds of the queue's clock.</param>
+internal readonly record struct MessageRun(ReadOnlyMemory<byte> Records, long First, int Count, bool Redelivered, long Since)
+{
+    /// <summary>The first offset after the run.</summary>
+    public long End => First + Count;
+
+    public int Length => Records.Length;
+
+    public DeliverySlice ToSlice() => new(new MessageBatch(Records, Count), First, Redelivered);
+
+    /// <summary>The first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
+    public MessageRun Head(int count, int length) => this with { Records = Records[..length], Count = count };
+
+    /// <summary>What is left without the first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
+    public MessageRun After(int count, int length) => this with { Records = Records[length..], First = First + count, Count = Count - count };
+
+    public int LengthOf(int count) => new MessageBatch(Records, Count).ByteLengthOf(count);
+
+    /// <summary>Joins two runs that follow each other in offsets and in memory and differ in nothing that matters.</summary>
+    public static bool TryJoin(in MessageRun left, in MessageRun right, out MessageRun joined)
+    {
+        if (left.End == right.First && left.Redelivered == right.Redelivered
+            && MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)
+            && a.Array == b.Array && a.Offset + a.Count == b.Offset)
+        {
+            joined = left with { Records = a.Array.AsMemory(a.Offset, a.Count + b.Count), Count = left.Count + right.Count };
+            return true;
+        }
+
+        joined = default;
+        return false;
+    }
+
+    /// <summary>The size of the array that <paramref name="records"/> keep alive.</summary>
+    public static int PinnedBy(ReadOnlyMemory<byte> records) =>
+        MemoryMarshal.TryGetArray(records, out var segment) ? segment.Array!.Length : records.Length;
+}

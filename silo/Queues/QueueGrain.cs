@@ -1,0 +1,146 @@
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Topology;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>
+/// The grain of one queue name. A queue is in its memory, so it stays active (<see cref="KeepAliveAttribute"/>) until the queue is gone and
+/// nothing is owed to anyone. No turn awaits anything: what has to be awaited runs beside the turns.
+/// </summary>
+[Reentrant]
+[KeepAlive]
+internal sealed partial class QueueGrain : Grain, IQueueGrain
+{
+    /// <summary>The store will give each activation an epoch of its own; without one there is only ever one.</summary>
+    private const long Epoch = 1;
+
+    private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(1);
+
+    private readonly IGrainFactory _grains;
+    private readonly TimeProvider _time;
+    private readonly ILogger<QueueGrain> _log;
+    private readonly QueueSlot _slot;
+    private readonly string _vhost;
+    private readonly long _start;
+    private IGrainTimer? _timer;
+    private int _unsettledDebts;
+
+    public QueueGrain(IGrainFactory grains, TimeProvider time, ILogger<QueueGrain> log, IGrainContext context)
+    {
+        _grains = grains;
+        _time = time;
+        _log = log;
+        _start = time.GetTimestamp();
+        (_vhost, var name) = GrainKeys.Parse(context.GrainId.Key.ToString()!);
+        _slot = new QueueSlot(_vhost, name, Epoch);
+    }
+
+    private long Now => (long)_time.GetElapsedTime(_start).TotalMilliseconds;
+
+    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) =>
+        EndTurn(_slot.Declare(declaration, Guid.NewGuid()));
+
+    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => EndTurn(_slot.Describe(by));
+
+    public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) =>
+        EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now));
+
+    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => EndTurn(_slot.Purge(by));
+
+    public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => EndTurn(_slot.AddBindingSource(by, exchange));
+
+    public ValueTask<LinkAnswer> SendAsync(LinkUp up) => EndTurn(_slot.Send(up, Now));
+
+    /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
+    private ValueTask<T> EndTurn<T>(T answer)
+    {
+        foreach (var (observer, packet) in _slot.Pushes)
+        {
+            _ = PushAsync(observer, packet);
+        }
+
+        _slot.Pushes.Clear();
+        foreach (var debt in _slot.Debts)
+        {
+            _ = SettleAsync(debt);
+        }
+
+        _slot.Debts.Clear();
+        if (_timer is null && _slot.NeedsTick)
+        {
+            _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+        }
+
+        DeactivateIfEmpty();
+        return ValueTask.FromResult(answer);
+    }
+
+    private async Task PushAsync(ILinkObserver observer, LinkDown packet)
+    {
+        try
+        {
+            await observer.ReceiveAsync(packet);
+        }
+        catch (Exception e)
+        {
+            // The packet is kept and comes again; whether the gateway is gone is not for one push to decide.
+            LogPushFailed(e, packet.Link, packet.Number);
+        }
+    }
+
+    private Task TickAsync(CancellationToken cancellation)
+    {
+        _slot.Tick(Now);
+        if (!_slot.NeedsTick)
+        {
+            _timer?.Dispose();
+            _timer = null;
+        }
+
+        return EndTurn(0).AsTask();
+    }
+
+    /// <summary>Has the exchanges forget a queue that is gone, for as long as it takes.</summary>
+    private async Task SettleAsync(BindingDebt debt)
+    {
+        _unsettledDebts++;
+        foreach (var exchange in debt.Sources)
+        {
+            var wait = TimeSpan.FromMilliseconds(100);
+            while (!await TryRemoveAsync(exchange, debt.Destination))
+            {
+                await Task.Delay(wait, _time);
+                wait = TimeSpan.FromMilliseconds(Math.Min(wait.TotalMilliseconds * 2, 5_000));
+            }
+        }
+
+        _unsettledDebts--;
+        DeactivateIfEmpty();
+    }
+
+    private async Task<bool> TryRemoveAsync(string exchange, Destination destination)
+    {
+        try
+        {
+            await _grains.GetGrain<IExchangeGrain>(GrainKeys.For(_vhost, exchange)).RemoveDestinationAsync(destination);
+            return true;
+        }
+        catch (Exception e)
+        {
+            LogRemovalFailed(e, exchange, destination.Name);
+            return false;
+        }
+    }
+
+    private void DeactivateIfEmpty()
+    {
+        if (_slot.IsEmpty && _unsettledDebts == 0)
+        {
+            DeactivateOnIdle();
+        }
+    }
+}

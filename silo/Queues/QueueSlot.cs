@@ -1,0 +1,212 @@
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Core.Topology;
+using Granary.Silo.Queues.Definition;
+using Granary.Silo.Queues.Links;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>
+/// The place of one name: the queue of that name if there is one, and the links to it, which outlive it. A grain calls it with its clock's
+/// milliseconds and then pushes <see cref="Pushes"/> and settles <see cref="Debts"/>.
+/// </summary>
+internal sealed class QueueSlot(string vhost, string name, long epoch)
+{
+    private readonly LinkTable _links = new(epoch);
+    private Queue? _queue;
+
+    /// <summary>Packets to be pushed to gateways; the caller empties it.</summary>
+    public List<Push> Pushes { get; } = [];
+
+    /// <summary>Bindings of deleted queues that their exchanges still have; the caller empties it.</summary>
+    public List<BindingDebt> Debts { get; } = [];
+
+    public Queue? Queue => _queue;
+
+    /// <summary>Nothing would be lost if this were forgotten.</summary>
+    public bool IsEmpty => _queue is null && _links.IsEmpty;
+
+    /// <summary><see cref="Tick"/> has, or may soon have, something to do.</summary>
+    public bool NeedsTick => _links.NeedsTick || _queue is { NeedsTidy: true };
+
+    public QueueAnswer Declare(QueueDeclaration declaration, Guid incarnation)
+    {
+        if (_queue is not null)
+        {
+            return _queue.Definition.CheckEquivalence(declaration) is { } difference ? QueueAnswer.Refused(difference) : _queue.Describe();
+        }
+
+        var (definition, error) = QueueDefinition.From(vhost, name, declaration);
+        if (definition is null)
+        {
+            return QueueAnswer.Refused(error!);
+        }
+
+        _queue = new Queue(definition, incarnation);
+        return _queue.Describe();
+    }
+
+    public QueueAnswer Describe(ConnectionId by) =>
+        CheckAccess(by) is { } error ? QueueAnswer.Refused(error) : _queue!.Describe();
+
+    public QueueAnswer AddBindingSource(ConnectionId by, string exchange)
+    {
+        if (CheckAccess(by) is { } error)
+        {
+            return QueueAnswer.Refused(error);
+        }
+
+        _queue!.AddBindingSource(exchange);
+        return _queue.Describe();
+    }
+
+    public QueueAnswer Purge(ConnectionId by) =>
+        CheckAccess(by) is { } error ? QueueAnswer.Refused(error) : _queue!.Describe() with { Messages = _queue.Purge() };
+
+    public QueueAnswer Delete(ConnectionId by, bool ifUnused, bool ifEmpty, long now)
+    {
+        if (_queue is null)
+        {
+            return default;
+        }
+
+        var error = _queue.Definition.CheckAccess(by)
+            ?? _queue.Definition.CheckDelete(ifUnused, ifEmpty, _queue.ConsumerCount, _queue.ReadyCount);
+        if (error is not null)
+        {
+            return QueueAnswer.Refused(error);
+        }
+
+        var answer = _queue.Describe();
+        EndTurn(caller: null, _queue, deleted: true, now);
+        return answer;
+    }
+
+    /// <summary>Takes one packet of a link, and with it all that waited for it.</summary>
+    public LinkAnswer Send(LinkUp packet, long now)
+    {
+        if (packet.Epoch != 0 && packet.Epoch != epoch)
+        {
+            // Meant for another activation: not ours to answer.
+            return default;
+        }
+
+        var link = _links.Find(packet.Link);
+        if (link is null && _queue is null)
+        {
+            return NoQueue(packet, now);
+        }
+
+        if (link is null)
+        {
+            if (packet.Number == 0)
+            {
+                return default;
+            }
+
+            link = _links.Add(packet.Link, now);
+        }
+
+        if (packet is { Number: 1, Open: null })
+        {
+            throw new ArgumentException("The first packet of a link opens it.", nameof(packet));
+        }
+
+        link.Down.Acknowledge(packet.ReceivedThrough);
+        if (link.HasEnded || packet.Number <= link.Up.ReceivedThrough)
+        {
+            // The gateway asks, or has not had our answer.
+            return new LinkAnswer(link.Up.ReceivedThrough, link.Down.TakeAll(now));
+        }
+
+        link.Up.Add(packet);
+        var down = _queue is null ? null : Apply(link, _queue, now);
+        return new LinkAnswer(link.Up.ReceivedThrough, down is null ? null : [down]);
+    }
+
+    /// <summary>To be called every second or so while <see cref="NeedsTick"/>.</summary>
+    public void Tick(long now)
+    {
+        _links.Tick(now, Pushes);
+        _queue?.Tidy(now);
+    }
+
+    private LinkDown? Apply(QueueLink link, Queue queue, long now)
+    {
+        var applied = false;
+        while (!link.HasEnded && link.Up.TryTake(out var packet))
+        {
+            applied = true;
+            if (packet.Open is { } opener)
+            {
+                link.Open(opener);
+                queue.Open(link);
+            }
+
+            foreach (var item in packet.Items)
+            {
+                queue.Apply(link, item, now);
+            }
+        }
+
+        return applied ? EndTurn(link, queue, queue.IsDoomed, now) : null;
+    }
+
+    /// <summary>Ends a turn of the queue, and the queue itself if it was deleted in it.</summary>
+    private LinkDown? EndTurn(QueueLink? caller, Queue queue, bool deleted, long now)
+    {
+        if (deleted)
+        {
+            End(queue, now);
+        }
+        else
+        {
+            queue.EndTurn(now);
+        }
+
+        // Nothing is stored yet, so what is accepted is all that confirms wait for.
+        queue.AdvanceWatermark(queue.NextOffset);
+        return _links.EndTurn(caller, queue.Watermark, now, Pushes);
+    }
+
+    private void End(Queue queue, long now)
+    {
+        foreach (var link in _links.Living)
+        {
+            link.Send(new EndedItem(link.IsOpen ? LinkEnd.Deleted : LinkEnd.NoQueue));
+            link.End(now);
+        }
+
+        if (queue.BindingSources.Count > 0)
+        {
+            Debts.Add(new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));
+        }
+
+        _queue = null;
+    }
+
+    private LinkAnswer NoQueue(LinkUp packet, long now)
+    {
+        if (packet.Number == 0)
+        {
+            return default;
+        }
+
+        if (packet.Number == 1)
+        {
+            return new LinkAnswer(0, [Ended(packet.Link)]);
+        }
+
+        // Its first packet is still under way. It must not open the link, even if there is a queue by then.
+        var link = _links.Add(packet.Link, now);
+        link.End(now);
+        return new LinkAnswer(0, [link.Down.Add([new EndedItem(LinkEnd.NoQueue)], 0, 0, now)]);
+    }
+
+    private LinkDown Ended(LinkId link) => new() { Link = link, Epoch = epoch, Number = 1, Items = [new EndedItem(LinkEnd.NoQueue)] };
+
+    private BrokerError? CheckAccess(ConnectionId by) => _queue is null ? BrokerError.NoQueue(vhost, name) : _queue.Definition.CheckAccess(by);
+}
+
+/// <summary>A destination that is gone, and the exchanges that have or may have bindings to it.</summary>
+internal sealed record BindingDebt(Destination Destination, string[] Sources);
