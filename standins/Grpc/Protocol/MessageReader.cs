@@ -1,0 +1,106 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+using Grpc.Core;
+
+namespace Grpc.Protocol;
+
+/// <summary>Reads length-prefixed messages straight from a pipe.</summary>
+internal sealed class MessageReader<T>(PipeReader input, Marshaller<T> marshaller, int? limit) : DeserializationContext
+    where T : class
+{
+    private const int PrefixSize = 5;
+
+    private ReadOnlySequence<byte> _payload;
+
+    /// <summary>The last message read.</summary>
+    public T? Current { get; private set; }
+
+    public override int PayloadLength => (int)_payload.Length;
+
+    /// <summary>False at the end of the stream; throws <see cref="RpcException"/> for what is no message, or one too large.</summary>
+    public ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
+        => input.TryRead(out var result) && TryTake(result, out var found) ? new ValueTask<bool>(found) : ReadSlowAsync(cancellationToken);
+
+    public override byte[] PayloadAsNewBuffer() => _payload.ToArray();
+
+    public override ReadOnlySequence<byte> PayloadAsReadOnlySequence() => _payload;
+
+    private async ValueTask<bool> ReadSlowAsync(CancellationToken cancellationToken)
+    {
+        bool found;
+        while (!TryTake(await input.ReadAsync(cancellationToken).ConfigureAwait(false), out found))
+        {
+        }
+
+        return found;
+    }
+
+    /// <summary>False: not enough bytes yet. Else found says whether there was a message or the end.</summary>
+    private bool TryTake(ReadResult result, out bool found)
+    {
+        found = false;
+        var buffer = result.Buffer;
+        if (result.IsCanceled)
+        {
+            input.AdvanceTo(buffer.Start);
+            throw new OperationCanceledException();
+        }
+
+        if (buffer.Length >= PrefixSize)
+        {
+            var length = ReadPrefix(buffer);
+            if (buffer.Length - PrefixSize >= length)
+            {
+                _payload = buffer.Slice(PrefixSize, length);
+                Deserialize();
+                input.AdvanceTo(_payload.End);
+                _payload = default;
+                found = true;
+                return true;
+            }
+        }
+
+        if (!result.IsCompleted)
+        {
+            input.AdvanceTo(buffer.Start, buffer.End);
+            return false;
+        }
+
+        input.AdvanceTo(buffer.Start, buffer.End);
+        return buffer.IsEmpty ? true : throw new RpcException(new Status(StatusCode.Internal, "Incomplete message."));
+    }
+
+    private long ReadPrefix(ReadOnlySequence<byte> buffer)
+    {
+        Span<byte> prefix = stackalloc byte[PrefixSize];
+        buffer.Slice(0, PrefixSize).CopyTo(prefix);
+        if (prefix[0] != 0)
+        {
+            throw prefix[0] == 1
+                ? new RpcException(new Status(StatusCode.Unimplemented, "Compressed messages are not supported."))
+                : new RpcException(new Status(StatusCode.Internal, "Unexpected compressed flag value in message header."));
+        }
+
+        // Lengths past int.MaxValue cannot be held, whatever the limit is.
+        var length = BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
+        if (length > (limit ?? int.MaxValue))
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, "Received message exceeds the maximum configured message size."));
+        }
+
+        return length;
+    }
+
+    private void Deserialize()
+    {
+        try
+        {
+            Current = marshaller.ContextualDeserializer(this);
+        }
+        catch (Exception exception) when (exception is not RpcException)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, "The message could not be deserialized.", exception));
+        }
+    }
+}
