@@ -25,3 +25,11 @@ public enum ReplyCode : ushort
     NotImplemented = 540,
     InternalError = 541,
 }
+
+/// <summary>What a reply code does.</summary>
+public static class ReplyCodeExtensions
+{
+    /// <summary>True for hard errors, which close the whole connection; false for soft ones, which close a channel.</summary>
+    public static bool ClosesConnection(this ReplyCode code) => code
+        is ReplyCode.ConnectionForced or ReplyCode.InvalidPath or (>= ReplyCode.FrameError and <= ReplyCode.InternalError);
+}

@@ -492,7 +492,7 @@ internal sealed partial class AmqpChannel
             _commitFailed = false;
             _committed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             committed = _committed.Task;
-            _uncommittedRuns = transaction.Commit(Publisher.Send, SettleNow);
+            _uncommittedRuns = transaction.Commit(static (path, batch, run) => Publisher.Send(path, batch, run), SettleNow);
             Connection.Settlements.Emit();
             Links.Flush();
             if (_uncommittedRuns == 0)

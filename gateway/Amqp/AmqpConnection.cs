@@ -146,7 +146,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
             if (action == HeartbeatAction.Send && _state != State.Closed)
             {
-                Frame.WriteHeartbeat(_output.Pipe);
+                _output.Pipe.Write(Frame.Heartbeat);
                 FlushOutput();
             }
 

@@ -1,4 +1,3 @@
-using Google.Protobuf.Reflection;
 using Granary.V1;
 using Grpc.Health.V1;
 using Microsoft.AspNetCore.Builder;
@@ -12,7 +11,7 @@ namespace Granary.Gateway.Grpc;
 /// <summary>Registers and maps the services that tools expect of every gRPC server; neither asks for credentials.</summary>
 internal static class HealthAndReflection
 {
-    private static readonly ServiceDescriptor[] OwnServices = [Topology.Descriptor, Messaging.Descriptor, Rpc.Descriptor];
+    private static readonly Google.Protobuf.Reflection.ServiceDescriptor[] OwnServices = [Topology.Descriptor, Messaging.Descriptor, Rpc.Descriptor];
 
     /// <summary>Beside AddGrpc.</summary>
     public static IServiceCollection AddHealthAndReflection(this IServiceCollection services)

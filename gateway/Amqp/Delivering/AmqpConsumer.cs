@@ -1,5 +1,3 @@
-using Granary.Amqp;
-using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Links;

@@ -47,8 +47,8 @@ internal sealed class PublishedProperties
 
     private void Examine(ReadOnlySpan<byte> properties, string user)
     {
-        var view = new BasicPropertiesView(properties);
-        view.Validate();
+        BasicPropertiesView.Validate(properties);
+        var view = BasicPropertiesView.Read(properties);
         Flags = view.TryGetDeliveryMode(out var mode) && mode == 2 ? MessageFlags.Persistent : MessageFlags.None;
         Priority = view.TryGetPriority(out var priority) ? priority : (byte)0;
         if (view.TryGetExpiration(out var expiration))

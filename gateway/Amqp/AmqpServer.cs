@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using Granary.Gateway.Access;
+using Granary.Gateway.Alarms;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Routing;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Amqp;
+
+/// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
+internal sealed partial class AmqpServer(
+    IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, MemoryAlarm alarm, AmqpOptions options, TimeProvider clock,
+    ILogger<AmqpServer> log) : IHostedService
+{
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
+
+    private readonly ConcurrentDictionary<AmqpConnection, Task> _connections = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _ticker = Task.CompletedTask;
+
+    public IGrainFactory Grains => grains;
+
+    public Router Router => router;
+
+    public ReplyRegistry Replies => replies;
+
+    public LoopbackGuest Users => users;
+
+    public MemoryAlarm Alarm => alarm;
+
+    public AmqpOptions Options => options;
+
+    public TimeProvider Clock => clock;
+
+    public ILogger Log => log;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _ticker = TickAsync(_stopping.Token);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Closes all connections with 320 and waits until they have let go of their queues.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        foreach (var connection in _connections.Keys)
+        {
+            connection.ForceClose("broker forced connection closure with reason 'shutdown'");
+        }
+
+        await Task.WhenAll(_connections.Values).WaitAsync(options.CloseTimeout / 2, clock, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _ticker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Runs one connection to its end.</summary>
+    public async Task RunAsync(AmqpConnection connection)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _connections[connection] = ended.Task;
+        try
+        {
+            await connection.RunAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _connections.TryRemove(connection, out _);
+            ended.SetResult();
+        }
+    }
+
+    private async Task TickAsync(CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(TickInterval, clock);
+        while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false))
+        {
+            foreach (var connection in _connections.Keys)
+            {
+                try
+                {
+                    connection.Tick();
+                }
+                catch (Exception exception)
+                {
+                    // One connection's fault must not stop the others' clocks.
+                    LogTickFailed(log, exception);
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(1301, LogLevel.Error, "A connection failed at a tick")]
+    private static partial void LogTickFailed(ILogger logger, Exception exception);
+}

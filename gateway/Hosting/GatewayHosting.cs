@@ -1,0 +1,50 @@
+using Granary.Gateway.Access;
+using Granary.Gateway.Alarms;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Routing;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Granary.Gateway.Hosting;
+
+/// <summary>Puts the gateway into a web application.</summary>
+public static class GatewayHosting
+{
+    public static WebApplicationBuilder AddGateway(this WebApplicationBuilder builder, GatewayOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var services = builder.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(new AmqpOptions());
+        services.AddSingleton(new MemoryAlarmOptions());
+        services.AddSingleton<LoopbackGuest>();
+        services.AddSingleton<ReplyRegistry>();
+        services.AddSingleton<Router>();
+        services.AddSingleton<MemoryAlarm>();
+        services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
+        services.AddSingleton<AmqpServer>();
+        services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
+            kestrel.Listen(options.Bind, options.AmqpPort, listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
+            kestrel.Listen(options.Bind, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(options.Bind, options.HttpPort);
+            kestrel.Listen(options.Bind, options.MetricsPort);
+        });
+        return builder;
+    }
+
+    /// <summary>Maps what the gateway answers over HTTP.</summary>
+    public static WebApplication MapGateway(this WebApplication app)
+    {
+        app.MapGet("/health/live", () => "live");
+        app.MapGet("/health/ready", () => "ready");
+        return app;
+    }
+}

@@ -1,0 +1,17 @@
+using System.Net;
+
+namespace Granary.Gateway.Hosting;
+
+/// <summary>Where the gateway listens.</summary>
+public sealed record GatewayOptions
+{
+    public IPAddress Bind { get; init; } = IPAddress.Loopback;
+
+    public int AmqpPort { get; init; } = 5672;
+
+    public int GrpcPort { get; init; } = 50051;
+
+    public int HttpPort { get; init; } = 15672;
+
+    public int MetricsPort { get; init; } = 15692;
+}

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using Granary.Gateway.Hosting;
+
+namespace Granary.Node;
+
+/// <summary>The command line: each <c>--x-y</c> is also the environment variable <c>GRANARY_X_Y</c>; the command line wins.</summary>
+internal static class NodeCommand
+{
+    public static RootCommand Create()
+    {
+        var amqpPort = Port("--amqp-port", 5672, "AMQP 0-9-1");
+        var grpcPort = Port("--grpc-port", 50051, "gRPC");
+        var httpPort = Port("--http-port", 15672, "management and health");
+        var metricsPort = Port("--metrics-port", 15692, "metrics");
+        var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
+        var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
+        var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
+        var store = Of("--store", StoreKind.Memory, "Where messages are kept: memory, until the stores exist.", Enum<StoreKind>);
+        var connection = Of<string?>("--connection", null, "The store's connection string.", text => text);
+
+        var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
+        {
+            amqpPort, grpcPort, httpPort, metricsPort, bind, data, role, store, connection,
+        };
+        command.SetAction((result, cancellation) => NodeHost.RunAsync(
+            new NodeOptions(
+                result.GetValue(role), result.GetValue(store), result.GetValue(connection), result.GetValue(data)!,
+                new GatewayOptions
+                {
+                    Bind = result.GetValue(bind)!,
+                    AmqpPort = result.GetValue(amqpPort),
+                    GrpcPort = result.GetValue(grpcPort),
+                    HttpPort = result.GetValue(httpPort),
+                    MetricsPort = result.GetValue(metricsPort),
+                }),
+            cancellation));
+        return command;
+    }
+
+    private static Option<int> Port(string name, int standard, string what) => Of(name, standard, $"The port for {what}; 0 picks a free one.", text =>
+        ushort.TryParse(text, out var port) ? port : throw new FormatException($"'{text}' is not a port: 0 to 65535"));
+
+    private static IPAddress ParseAddress(string text) =>
+        IPAddress.TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an IP address");
+
+    private static T Enum<T>(string text)
+        where T : struct, Enum =>
+        System.Enum.TryParse<T>(text, ignoreCase: true, out var value) && System.Enum.IsDefined(value) && !int.TryParse(text, out _)
+            ? value
+            : throw new FormatException($"'{text}' is not one of {string.Join(", ", System.Enum.GetNames<T>()).ToLowerInvariant()}");
+
+    private static Option<T> Of<T>(string name, T standard, string description, Func<string, T> parse)
+    {
+        var variable = $"GRANARY_{name[2..].Replace('-', '_').ToUpperInvariant()}";
+        return new Option<T>(name)
+        {
+            Description = $"{description} [{variable}]",
+            CustomParser = result => Parse(result, result.Tokens[0].Value, name, parse),
+            DefaultValueFactory = result =>
+                Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? Parse(result, text, variable, parse) : standard,
+        };
+    }
+
+    private static T Parse<T>(ArgumentResult result, string text, string origin, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(text);
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException)
+        {
+            result.AddError($"{origin}: {exception.Message}");
+            return default!;
+        }
+    }
+}

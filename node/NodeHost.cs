@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using Granary.Gateway.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Node;
+
+/// <summary>Runs a node until it is told to stop.</summary>
+internal static class NodeHost
+{
+    public static async Task<int> RunAsync(NodeOptions options, CancellationToken cancellation)
+    {
+        if (options.Role != NodeRole.Both)
+        {
+            await Console.Error.WriteLineAsync("A silo or a gateway alone needs a cluster, which this version has not got yet: use --role both.").ConfigureAwait(false);
+            return 2;
+        }
+
+        await using var app = Build(options);
+        try
+        {
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (IOException exception)
+        {
+            // Most often a port that is taken; the stack trace would hide the reason.
+            await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
+            return 1;
+        }
+
+        await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
+        return 0;
+    }
+
+    private static WebApplication Build(NodeOptions options)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
+        });
+        builder.Logging.SetMinimumLevel(LogLevel.Information);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter("Orleans", LogLevel.Warning);
+        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering());
+        builder.AddGateway(options.Gateway);
+        return builder.Build().MapGateway();
+    }
+}
