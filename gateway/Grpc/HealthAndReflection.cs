@@ -1,4 +1,3 @@
-using Google.Protobuf.Reflection;
 using Granary.V1;
 using Grpc.Health.V1;
 using Microsoft.AspNetCore.Builder;
@@ -6,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Reflection = Grpc.Reflection.V1;
 using ReflectionAlpha = Grpc.Reflection.V1Alpha;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace Granary.Gateway.Grpc;
 
