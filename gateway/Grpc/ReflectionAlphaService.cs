@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Reflection.V1Alpha;
-using V1 = Grpc.Reflection.V1;
+using Current = Grpc.Reflection.V1;
 
 namespace Granary.Gateway.Grpc;
 
@@ -13,7 +13,7 @@ internal sealed class ReflectionAlphaService(DescriptorIndex index) : ServerRefl
     {
         while (await requestStream.MoveNext(context.CancellationToken))
         {
-            var request = V1.ServerReflectionRequest.Parser.ParseFrom(requestStream.Current.ToByteString());
+            var request = Current.ServerReflectionRequest.Parser.ParseFrom(requestStream.Current.ToByteString());
             var response = ReflectionService.Answer(index, request);
             await responseStream.WriteAsync(ServerReflectionResponse.Parser.ParseFrom(response.ToByteString()), context.CancellationToken);
         }

@@ -39,7 +39,7 @@ internal sealed class ClientStreamWriter<TRequest, TResponse>(
                 await output.FlushAsync(cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when (exception is not (RpcException or InvalidOperationException))
+        catch (Exception exception) when (exception is ObjectDisposedException or not (RpcException or InvalidOperationException))
         {
             throw cancellationToken.IsCancellationRequested ? call.Cancel() : await call.FailAsync(exception).ConfigureAwait(false);
         }

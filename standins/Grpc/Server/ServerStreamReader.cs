@@ -4,6 +4,7 @@ using Grpc.Protocol;
 namespace Grpc.AspNetCore.Server;
 
 /// <summary>The requests of a stream.</summary>
+/// <remarks>As with the original, a client that goes away ends a read with an IOException, or a cancellation if the call's token was given.</remarks>
 internal sealed class ServerStreamReader<T>(HttpServerCallContext call, MessageReader<T> reader) : IAsyncStreamReader<T>
     where T : class
 {
@@ -21,7 +22,7 @@ internal sealed class ServerStreamReader<T>(HttpServerCallContext call, MessageR
             return Task.FromCanceled<bool>(cancellationToken);
         }
 
-        if (call.Ended)
+        if (call.Ended || call.Http.RequestAborted.IsCancellationRequested)
         {
             return Task.FromException<bool>(new InvalidOperationException("Can't read messages after the request is complete."));
         }
@@ -34,7 +35,7 @@ internal sealed class ServerStreamReader<T>(HttpServerCallContext call, MessageR
         ValueTask<bool> read;
         try
         {
-            read = reader.ReadAsync(cancellationToken.CanBeCanceled ? cancellationToken : call.CancellationToken);
+            read = reader.ReadAsync(cancellationToken);
         }
         catch (Exception exception)
         {
@@ -56,11 +57,6 @@ internal sealed class ServerStreamReader<T>(HttpServerCallContext call, MessageR
         try
         {
             return await read.ConfigureAwait(false);
-        }
-        catch (IOException exception) when (call.CancellationToken.IsCancellationRequested)
-        {
-            // The pipe's word for a client that went away.
-            throw new OperationCanceledException("The client cancelled the call.", exception, call.CancellationToken);
         }
         finally
         {

@@ -22,14 +22,9 @@ internal sealed class ServerStreamWriter<T>(HttpServerCallContext call, MessageW
             return Task.FromCanceled(cancellationToken);
         }
 
-        if (call.CancellationToken.IsCancellationRequested)
-        {
-            return Task.FromCanceled(call.CancellationToken);
-        }
-
         lock (call.Gate)
         {
-            if (call.Ended)
+            if (call.Ended || call.Http.RequestAborted.IsCancellationRequested)
             {
                 return Task.FromException(new InvalidOperationException("Can't write the message because the request is complete."));
             }
@@ -76,10 +71,10 @@ internal sealed class ServerStreamWriter<T>(HttpServerCallContext call, MessageW
                 : Task.CompletedTask;
         }
 
-        return FinishAsync(flush);
+        return FinishAsync(flush, cancellationToken);
     }
 
-    private async Task FinishAsync(ValueTask<FlushResult> flush)
+    private async Task FinishAsync(ValueTask<FlushResult> flush, CancellationToken cancellationToken)
     {
         try
         {
@@ -88,6 +83,12 @@ internal sealed class ServerStreamWriter<T>(HttpServerCallContext call, MessageW
             {
                 call.CancellationToken.ThrowIfCancellationRequested();
             }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The message is half on its way: the call cannot go on.
+            call.Http.Abort();
+            throw;
         }
         finally
         {
