@@ -195,7 +195,7 @@ internal sealed partial class Activation : CallTarget, IGrainContext, IThreadPoo
     {
         while (_waiting.TryPeek(out var call))
         {
-            if (call.Expired)
+            if (call is { Expired: true, AnswerLost: false })
             {
                 _waiting.Dequeue();
             }

@@ -63,7 +63,7 @@ internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver 
                     return;
                 }
 
-                if (call.Expired)
+                if (call is { Expired: true, AnswerLost: false })
                 {
                     continue;
                 }

@@ -103,7 +103,11 @@ internal sealed class Unkindness
 
     private static async Task ExpireLaterAsync(Call call, TimeSpan delay)
     {
-        await Task.Delay(delay).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        call.Target?.Expire(call);
+        // Between two activations a call has no target for a moment.
+        for (var attempt = 0; attempt < 5 && !call.Expired; attempt++)
+        {
+            await Task.Delay(delay).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            call.Target?.Expire(call);
+        }
     }
 }
