@@ -1,0 +1,57 @@
+using System.Buffers.Binary;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Silo.Tests.Queues;
+
+/// <summary>Batches of messages whose bodies begin with a number of their own.</summary>
+internal static class Batches
+{
+    /// <summary>Consecutive ids from <paramref name="first"/> on; the body length may depend on the id.</summary>
+    public static MessageBatch Of(long first, int count, Func<long, int>? bodyLength = null)
+    {
+        var size = 0;
+        for (var i = 0; i < count; i++)
+        {
+            size += (int)MessageRecord.SizeOf(false, 0, 1, 2, BodyLength(first + i, bodyLength));
+        }
+
+        var bytes = new byte[size];
+        var at = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var length = BodyLength(first + i, bodyLength);
+            var body = at + MessageRecord.WriteHead(bytes.AsSpan(at), MessageFlags.None, 0, 0, [], "k"u8, [0, 0], length);
+            BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(body), first + i);
+            at = body + length;
+        }
+
+        return new MessageBatch(bytes, count);
+    }
+
+    /// <summary>A batch that is a slice in the middle of a chunk of the usual size.</summary>
+    public static MessageBatch InChunk(MessageBatch batch)
+    {
+        var chunk = new byte[MessageBatch.ChunkSize];
+        batch.Records.CopyTo(chunk.AsMemory(100));
+        return batch with { Records = chunk.AsMemory(100, batch.Records.Length) };
+    }
+
+    /// <summary>The ids of the messages in a slice.</summary>
+    public static long[] Ids(DeliverySlice slice)
+    {
+        var ids = new long[slice.Batch.Count];
+        var rest = slice.Batch.Records.Span;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            var record = new MessageRecord(rest);
+            ids[i] = BinaryPrimitives.ReadInt64LittleEndian(record.Body);
+            rest = rest[record.Length..];
+        }
+
+        Assert.True(rest.IsEmpty, "A slice must hold its messages and nothing else.");
+        return ids;
+    }
+
+    private static int BodyLength(long id, Func<long, int>? bodyLength) => bodyLength?.Invoke(id) ?? sizeof(long);
+}

@@ -1,0 +1,107 @@
+using Granary.Core.Links;
+using Granary.Silo.Queues.Links;
+
+namespace Granary.Silo.Tests.Queues;
+
+public sealed class LinkPacketTests
+{
+    private readonly TestGateway _gateway = new TestGateway().Declare();
+
+    [Fact]
+    public void PacketsOutOfOrder_AreAppliedInOrder_AndAnsweredWithTheLast()
+    {
+        var link = new TestLink(_gateway, _gateway.Connection);
+        Assert.Equal(new LinkAnswer(0, null), Send(link.Packet(3, new PublishItem(Batches.Of(1, 1), false))));
+        Assert.Equal(new LinkAnswer(0, null), Send(link.Packet(2, new PublishItem(Batches.Of(0, 1), false))));
+        var answer = Send(link.Packet(1));
+        Assert.Equal(3, answer.ReceivedThrough);
+        var down = Assert.Single(answer.Downs!);
+        Assert.Equal([new OpenedItem(_gateway.Queue.Incarnation), new PublishedItem(0, null), new PublishedItem(1, null)], down.Items);
+        Assert.Equal((1, 3, 2, TestGateway.Epoch), (down.Number, down.ReceivedThrough, down.Watermark, down.Epoch));
+    }
+
+    [Fact]
+    public void PacketThatCameBefore_IsAnsweredAgainButNotApplied()
+    {
+        var link = new TestLink(_gateway, _gateway.Connection);
+        Send(link.Packet(1));
+        var publish = link.Packet(2, new PublishItem(Batches.Of(0, 1), false));
+        Send(publish);
+        var answer = Send(publish);
+        Assert.Equal(2, answer.ReceivedThrough);
+        Assert.Equal([1L, 2L], answer.Downs!.Select(down => down.Number));
+        Assert.Equal(1, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void PacketTooFarAhead_IsNotKept()
+    {
+        var link = _gateway.Open();
+        Send(link.Packet(UpwardPackets.MostEarly + 2, new PublishItem(Batches.Of(0, 1), false)));
+        for (var number = 2; number <= UpwardPackets.MostEarly + 1; number++)
+        {
+            Assert.Equal(number, Send(link.Packet(number)).ReceivedThrough);
+        }
+    }
+
+    [Fact]
+    public void Question_IsAnsweredWithWhatIsNotAcknowledged()
+    {
+        var link = new TestLink(_gateway, _gateway.Connection);
+        Send(link.Packet(1));
+        Send(link.Packet(2, new PublishItem(Batches.Of(0, 1), false)));
+        var answer = Send(new LinkUp { Link = link.Id, Epoch = TestGateway.Epoch, Number = 0, ReceivedThrough = 1 });
+        Assert.Equal(2, answer.ReceivedThrough);
+        Assert.Equal(2, Assert.Single(answer.Downs!).Number);
+        Assert.Null(Send(new LinkUp { Link = link.Id, Number = 0, ReceivedThrough = 2 }).Downs);
+    }
+
+    [Fact]
+    public void UnacknowledgedPacket_IsPushedAgainAfterAWhile()
+    {
+        var link = new TestLink(_gateway, _gateway.Connection);
+        Send(link.Packet(1));
+        Assert.True(_gateway.Slot.NeedsTick);
+        _gateway.Slot.Tick(_gateway.Now + DownwardPackets.Patience - 1);
+        Assert.Empty(_gateway.Slot.Pushes);
+        _gateway.Slot.Tick(_gateway.Now + DownwardPackets.Patience);
+        Assert.Equal(1, Assert.Single(_gateway.Slot.Pushes).Packet.Number);
+        _gateway.Slot.Tick(_gateway.Now + DownwardPackets.Patience + 1);
+        Assert.Single(_gateway.Slot.Pushes);
+        Send(new LinkUp { Link = link.Id, Number = 0, ReceivedThrough = 1 });
+        Assert.False(_gateway.Slot.NeedsTick);
+    }
+
+    [Fact]
+    public void PacketOfAnotherEpoch_IsDropped()
+    {
+        var link = _gateway.Open();
+        var answer = Send(new LinkUp { Link = link.Id, Epoch = TestGateway.Epoch - 1, Number = 2, Items = [new PublishItem(Batches.Of(0, 1), false)] });
+        Assert.Equal(default, answer);
+        Assert.Equal(0, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void LinkThatEndedBeforeItOpened_StaysEndedWhenTheQueueIsDeclared()
+    {
+        var gateway = new TestGateway();
+        var link = new TestLink(gateway, gateway.Connection);
+        Assert.Equal([new EndedItem(LinkEnd.NoQueue)], Assert.Single(gateway.Slot.Send(link.Packet(2), gateway.Now).Downs!).Items);
+        gateway.Declare();
+        Assert.Equal([new EndedItem(LinkEnd.NoQueue)], Assert.Single(gateway.Slot.Send(link.Packet(1), gateway.Now).Downs!).Items);
+    }
+
+    [Fact]
+    public void EndedLinks_AreForgottenAfterAWhile()
+    {
+        var link = _gateway.Open();
+        link.Send(new CloseItem());
+        _gateway.Delete();
+        Assert.False(_gateway.Slot.IsEmpty);
+        _gateway.Slot.Tick(_gateway.Now + LinkTable.Memory);
+        Assert.True(_gateway.Slot.IsEmpty);
+        Assert.False(_gateway.Slot.NeedsTick);
+    }
+
+    private LinkAnswer Send(LinkUp packet) => _gateway.Slot.Send(packet, _gateway.Now);
+}

@@ -1,0 +1,136 @@
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Core.Topology;
+using Granary.Silo.Queues;
+
+namespace Granary.Silo.Tests.Queues;
+
+/// <summary>A slot for one queue with a clock that stands, and links to it on which nothing is lost.</summary>
+internal sealed class TestGateway
+{
+    public const long Epoch = 7;
+
+    private readonly Dictionary<LinkId, TestLink> _links = [];
+
+    public QueueSlot Slot { get; } = new("/", "q", Epoch);
+
+    public long Now { get; set; } = 1_000;
+
+    public Queue Queue => Slot.Queue!;
+
+    public ConnectionId Connection { get; } = ConnectionId.New();
+
+    public static QueueDeclaration Declaration(
+        ConnectionId connection, bool durable = false, bool exclusive = false, bool autoDelete = false, EncodedTable arguments = default,
+        bool reservedNameAllowed = false) =>
+        new(connection, durable, exclusive, autoDelete, arguments, reservedNameAllowed);
+
+    public TestGateway Declare(bool autoDelete = false, bool exclusive = false, EncodedTable arguments = default)
+    {
+        Assert.Null(Slot.Declare(Declaration(Connection, autoDelete: autoDelete, exclusive: exclusive, arguments: arguments), Guid.NewGuid()).Error);
+        return this;
+    }
+
+    /// <summary>Opens a link; its <see cref="OpenedItem"/>, or what came instead, is the first that it received.</summary>
+    public TestLink Open(ConnectionId? connection = null)
+    {
+        var link = new TestLink(this, connection ?? Connection);
+        _links.Add(link.Id, link);
+        link.Send();
+        return link;
+    }
+
+    public QueueAnswer Delete(bool ifUnused = false, bool ifEmpty = false, ConnectionId? by = null)
+    {
+        var answer = Slot.Delete(by ?? Connection, ifUnused, ifEmpty, Now);
+        DeliverPushes();
+        return answer;
+    }
+
+    public void Tick(long milliseconds)
+    {
+        Now += milliseconds;
+        Slot.Tick(Now);
+        DeliverPushes();
+    }
+
+    public void DeliverPushes()
+    {
+        var pushes = Slot.Pushes.ToArray();
+        Slot.Pushes.Clear();
+        foreach (var (_, packet) in pushes)
+        {
+            _links[packet.Link].Receive(packet);
+        }
+    }
+}
+
+/// <summary>The gateway's end of one link.</summary>
+internal sealed class TestLink(TestGateway gateway, ConnectionId connection) : ILinkObserver
+{
+    private long _sent;
+    private long _received;
+
+    public LinkId Id { get; } = LinkId.New();
+
+    /// <summary>All items so far.</summary>
+    public List<LinkDownItem> Items { get; } = [];
+
+    public long Watermark { get; private set; }
+
+    public long AnsweredThrough { get; private set; }
+
+    /// <summary>Sends one packet and answers with the items that this link received by that.</summary>
+    public LinkDownItem[] Send(params LinkUpItem[] items)
+    {
+        var before = Items.Count;
+        var answer = gateway.Slot.Send(Packet(++_sent, items), gateway.Now);
+        AnsweredThrough = answer.ReceivedThrough;
+        foreach (var down in answer.Downs ?? [])
+        {
+            Receive(down);
+        }
+
+        gateway.DeliverPushes();
+        return [.. Items.Skip(before)];
+    }
+
+    public LinkUp Packet(long number, params LinkUpItem[] items) => new()
+    {
+        Link = Id,
+        Epoch = number == 1 ? 0 : TestGateway.Epoch,
+        Number = number,
+        ReceivedThrough = _received,
+        Open = number == 1 ? new LinkOpen(connection, this) : null,
+        Items = items,
+    };
+
+    public void Receive(LinkDown packet)
+    {
+        Assert.Equal(_received + 1, packet.Number);
+        Assert.True(packet.Watermark >= Watermark);
+        _received = packet.Number;
+        Watermark = packet.Watermark;
+        Items.AddRange(packet.Items);
+    }
+
+    public Task ReceiveAsync(LinkDown down) => throw new InvalidOperationException("Only grains push to observers.");
+
+    public LinkDownItem[] Publish(long first, int count) => Send(new PublishItem(Batches.Of(first, count), false));
+
+    public LinkDownItem[] Attach(
+        int consumer, bool noAck = false, int prefetch = 0, bool shared = false, bool exclusive = false, long messages = 1_000_000, long bytes = 1L << 40) =>
+        Send(new AttachItem(consumer, $"tag-{consumer}", noAck, exclusive, prefetch, shared, default, new Window(messages, bytes)));
+
+    public LinkDownItem[] Settle(Settlement settlement, params (long First, int Count)[] ranges) =>
+        Send(new SettleItem(settlement, [.. ranges.Select(range => new OffsetRange(range.First, range.Count))]));
+
+    /// <summary>What a consumer was given among these items, as (id, redelivered).</summary>
+    public static (long Id, bool Redelivered)[] Given(IEnumerable<LinkDownItem> items, int consumer) =>
+    [
+        .. items.OfType<DeliveryItem>().Where(item => item.Consumer == consumer)
+            .SelectMany(item => item.Slices).SelectMany(slice => Batches.Ids(slice).Select(id => (id, slice.Redelivered))),
+    ];
+
+    public long[] GivenIds(int consumer) => [.. Given(Items, consumer).Select(given => given.Id)];
+}
