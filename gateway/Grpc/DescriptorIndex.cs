@@ -101,11 +101,12 @@ internal sealed class DescriptorIndex
 
     private void Add(EnumDescriptor type)
     {
-        // Enum values belong to the scope around their type.
+        // As in C++, enum values belong to the scope around their type.
         _symbols[type.FullName] = type.File;
+        var scope = type.FullName[..^type.Name.Length];
         foreach (var value in type.Values)
         {
-            _symbols[value.FullName] = type.File;
+            _symbols[scope + value.Name] = type.File;
         }
     }
 }

@@ -77,9 +77,10 @@ internal sealed class MessageReader<T>(PipeReader input, Marshaller<T> marshalle
         buffer.Slice(0, PrefixSize).CopyTo(prefix);
         if (prefix[0] != 0)
         {
-            throw prefix[0] == 1
-                ? new RpcException(new Status(StatusCode.Unimplemented, "Compressed messages are not supported."))
-                : new RpcException(new Status(StatusCode.Internal, "Unexpected compressed flag value in message header."));
+            // Encodings other than identity were refused before.
+            throw new RpcException(new Status(StatusCode.Internal, prefix[0] == 1
+                ? "Request did not include grpc-encoding value with compressed message."
+                : "Unexpected compressed flag value in message header."));
         }
 
         // Lengths past int.MaxValue cannot be held, whatever the limit is.
