@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Granary.Gateway.Hosting;
+using Granary.Silo.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -45,7 +45,7 @@ internal static class NodeHost
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("Orleans", LogLevel.Warning);
-        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering());
+        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering().AddQueuesAndExchanges());
         builder.AddGateway(options.Gateway);
         return builder.Build().MapGateway();
     }

@@ -1,4 +1,3 @@
-using System.Net;
 using Granary.Gateway.Hosting;
 
 namespace Granary.Node;

@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Reflection = Grpc.Reflection.V1;
 using ReflectionAlpha = Grpc.Reflection.V1Alpha;
-using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace Granary.Gateway.Grpc;
 

@@ -29,13 +29,13 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private IGrainTimer? _timer;
     private int _unsettledDebts;
 
-    public QueueGrain(IGrainFactory grains, TimeProvider time, ILogger<QueueGrain> log, IGrainContext context)
+    public QueueGrain(IGrainFactory grains, TimeProvider time, ILogger<QueueGrain> log)
     {
         _grains = grains;
         _time = time;
         _log = log;
         _start = time.GetTimestamp();
-        (_vhost, var name) = GrainKeys.Parse(context.GrainId.Key.ToString()!);
+        (_vhost, var name) = GrainKeys.Parse(this.GetPrimaryKeyString());
         _slot = new QueueSlot(_vhost, name, Epoch);
     }
 

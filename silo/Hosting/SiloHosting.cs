@@ -1,0 +1,14 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Granary.Silo.Hosting;
+
+/// <summary>Puts the grains of queues and exchanges into a silo.</summary>
+public static class SiloHosting
+{
+    public static ISiloBuilder AddQueuesAndExchanges(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.TryAddSingleton(TimeProvider.System);
+        return silo;
+    }
+}
