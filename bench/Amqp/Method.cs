@@ -23,6 +23,8 @@ internal static class Method
     public const uint QueueDeclareOk = 50 << 16 | 11;
     public const uint QueueBind = 50 << 16 | 20;
     public const uint QueueBindOk = 50 << 16 | 21;
+    public const uint QueuePurge = 50 << 16 | 30;
+    public const uint QueuePurgeOk = 50 << 16 | 31;
     public const uint QueueDelete = 50 << 16 | 40;
     public const uint QueueDeleteOk = 50 << 16 | 41;
     public const uint BasicQos = 60 << 16 | 10;

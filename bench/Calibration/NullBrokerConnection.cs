@@ -135,6 +135,10 @@ internal sealed class NullBrokerConnection(Socket socket, NullBroker broker)
             case Method.QueueDeclare:
                 OnDeclare(Name(frame));
                 break;
+            case Method.QueuePurge:
+                broker.Delete(Name(frame));
+                _out.Method(1, Method.QueuePurgeOk).U32(0).End();
+                break;
             case Method.QueueDelete:
                 broker.Delete(Name(frame));
                 _out.Method(1, Method.QueueDeleteOk).U32(0).End();

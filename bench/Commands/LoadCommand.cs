@@ -68,19 +68,18 @@ internal sealed class LoadCommand
             });
         }
 
-        root.Validators.Add(result =>
-        {
-            if (!result.Errors.Any() && Read(result).Refusal() is { } refusal)
-            {
-                result.AddError(refusal);
-            }
-        });
-        root.SetAction(parsed => Run(Read(parsed.RootCommandResult) with { Endpoint = _endpoint.Read(parsed) }, parsed.GetValue(_json)));
+        root.SetAction(parsed => Run(Read(parsed), parsed.GetValue(_json)));
         return root;
     }
 
     private static int Run(LoadOptions options, bool json)
     {
+        if (options.Refusal() is { } refusal)
+        {
+            Console.Error.WriteLine($"bench: {refusal}");
+            return ExitCode.Usage;
+        }
+
         var result = new LoadRun(options, new AmqpLoad(options)).Run();
         LoadReport.Write(result, json, Console.Out);
         if (result.Missing > 0)
@@ -91,7 +90,7 @@ internal sealed class LoadCommand
         return ExitCode.Done;
     }
 
-    private LoadOptions Read(System.CommandLine.Parsing.SymbolResult parsed)
+    private LoadOptions Read(ParseResult parsed)
     {
         var type = parsed.GetValue(_exchangeType);
         var exchange = parsed.GetValue(_exchange);
@@ -99,6 +98,7 @@ internal sealed class LoadCommand
         var duration = TimeSpan.FromSeconds(parsed.GetValue(_duration));
         return new LoadOptions
         {
+            Endpoint = _endpoint.Read(parsed),
             Producers = parsed.GetValue(_producers),
             Consumers = parsed.GetValue(_consumers),
             Queues = parsed.GetValue(_queues),

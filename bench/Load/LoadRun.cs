@@ -13,6 +13,7 @@ internal sealed class LoadRun(LoadOptions options, ILoadDriver driver)
     private readonly List<ProducerWorker> _producers = [];
     private readonly List<ConsumerWorker> _consumers = [];
     private readonly UsageWatch _usage = new(options.BrokerPid);
+    private long _endedAt;
     private long _sampledAt = Stopwatch.GetTimestamp();
 
     private long Published => _producers.Sum(producer => producer.Count);
@@ -53,6 +54,7 @@ internal sealed class LoadRun(LoadOptions options, ILoadDriver driver)
 
         var expected = _producers.Count > 0 && _consumers.Count > 0 ? (Published - _producers.Sum(producer => producer.Refused)) * options.Copies : 0;
         WatchUntil(() => Consumed >= expected, progressMatters: true);
+        _endedAt = Stopwatch.GetTimestamp();
         _usage.Sample();
         idle?.ThrowIfLost();
         StopWorkers();
@@ -157,7 +159,7 @@ internal sealed class LoadRun(LoadOptions options, ILoadDriver driver)
         var messages = _consumers.Count > 0 ? consumed : published;
         return new LoadResult
         {
-            Seconds = Math.Round(Stopwatch.GetElapsedTime(start, Math.Max(Math.Max(publishedAt, confirmedAt), Math.Max(consumedAt, start))).TotalSeconds, 3),
+            Seconds = Math.Round(Stopwatch.GetElapsedTime(start, _endedAt).TotalSeconds, 3),
             Published = published,
             PublishedPerS = published > 0 ? PerSecond(published, start, publishedAt) : null,
             Confirmed = confirms ? confirmed : null,
