@@ -51,9 +51,8 @@ internal sealed class NullQueue
 {
     private readonly SemaphoreSlim _arrived = new(0);
     private long _published;
+    private long _taken;
     private long _stamp;
-
-    public long Published => Volatile.Read(ref _published);
 
     /// <summary>The first 8 bytes of the latest body: a latency measured with it is right when messages come one by one.</summary>
     public long Stamp => Volatile.Read(ref _stamp);
@@ -68,6 +67,20 @@ internal sealed class NullQueue
         if (_arrived.CurrentCount == 0)
         {
             _arrived.Release();
+        }
+    }
+
+    /// <summary>Takes up to so many messages for one consumer; 0 when there are none.</summary>
+    public int Take(int most)
+    {
+        while (true)
+        {
+            var taken = Volatile.Read(ref _taken);
+            var count = (int)Math.Min(Volatile.Read(ref _published) - taken, most);
+            if (count == 0 || Interlocked.CompareExchange(ref _taken, taken + count, taken) == taken)
+            {
+                return count;
+            }
         }
     }
 

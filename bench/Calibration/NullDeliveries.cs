@@ -4,7 +4,7 @@ using Granary.Bench.Amqp;
 
 namespace Granary.Bench.Calibration;
 
-/// <summary>Sends as many deliveries as a queue was given messages, without regard to prefetch, in chunks encoded once.</summary>
+/// <summary>Sends a consumer its part of as many deliveries as a queue was given messages, without regard to prefetch, in chunks encoded once.</summary>
 internal sealed class NullDeliveries(NullQueue queue, string consumerTag)
 {
     private const int ChunkBytes = 64 * 1024;
@@ -18,15 +18,14 @@ internal sealed class NullDeliveries(NullQueue queue, string consumerTag)
         {
             while (!closed())
             {
-                var ahead = queue.Published - sent;
-                if (ahead <= 0)
+                var count = queue.Take(chunk?.Capacity ?? 1);
+                if (count == 0)
                 {
                     queue.WaitForMore(Pause);
                     continue;
                 }
 
                 chunk ??= new Chunk(consumerTag, queue.Size);
-                var count = (int)Math.Min(ahead, chunk.Capacity);
                 send(chunk.Fill(count, sent + 1, queue.Stamp));
                 sent += count;
             }

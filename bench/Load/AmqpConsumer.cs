@@ -36,7 +36,8 @@ internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList
 
     protected override void Work()
     {
-        _recordFrom = Stopwatch.GetTimestamp() + (long)(options.Warmup.TotalSeconds * Stopwatch.Frequency);
+        // Without a warm-up everything counts, also what was published before this thread came to run.
+        _recordFrom = options.Warmup > TimeSpan.Zero ? Stopwatch.GetTimestamp() + (long)(options.Warmup.TotalSeconds * Stopwatch.Frequency) : 0;
         if (options.LateConsumers)
         {
             Subscribe();
