@@ -4,7 +4,7 @@ using Granary.Bench.Amqp;
 
 namespace Granary.Bench.Calibration;
 
-/// <summary>Sends a consumer its part of as many deliveries as a queue was given messages, without regard to prefetch, in chunks encoded once.</summary>
+/// <summary>Sends a consumer its part of as many deliveries as a queue was given messages, in chunks encoded once; prefetch is ignored.</summary>
 internal sealed class NullDeliveries(NullQueue queue, string consumerTag)
 {
     private const int ChunkBytes = 64 * 1024;

@@ -15,42 +15,54 @@ internal sealed class LoadCommand
     private readonly Option<int> _queues = Number("--queues", 1, "Queues");
     private readonly Option<int> _size = Number("--size", 16, "Bytes of body");
     private readonly Option<bool> _durable = new("--durable") { Description = "Durable queues and exchange" };
-    private readonly Option<bool> _persistent = new("--persistent") { Description = "Persistent messages (delivery mode 2), durable queues and exchange" };
+    private readonly Option<bool> _persistent = new("--persistent") { Description = "Messages in delivery mode 2, durable queues and exchange" };
     private readonly Option<string> _queueType = new("--queue-type") { Description = "x-queue-type of the queues", DefaultValueFactory = _ => "" };
-    private readonly Option<int> _confirmWindow = Number("--confirm-window", 0, "Publishes that may await their confirm, per producer; 0 = no confirms");
+    private readonly Option<int> _confirmWindow = Number("--confirm-window", 0, "Unconfirmed publishes per producer; 0 = no confirms");
     private readonly Option<int> _prefetch = Number("--prefetch", 0, "Prefetch of each consumer; 0 = unlimited");
     private readonly Option<int> _ackBatch = Number("--ack-batch", 0, "Acknowledge every so many deliveries, with multiple; 0 = no-ack");
-    private readonly Option<double> _rate = new("--rate") { Description = "Messages per second over all producers, with latencies; 0 = full speed" };
+    private readonly Option<double> _rate = new("--rate") { Description = "Messages per second in all, with latencies; 0 = full speed" };
     private readonly Option<long> _messages = new("--messages") { Description = "Messages over all producers" };
-    private readonly Option<double> _duration = new("--duration") { Description = "Seconds to publish, or to hold idle connections (5, if --messages is not given)" };
+    private readonly Option<double> _duration = new("--duration") { Description = "Seconds to publish or to hold idle connections (5)" };
     private readonly Option<double> _warmup = new("--warmup")
     {
         Description = "Seconds from the start of which no latency is recorded",
         DefaultValueFactory = _ => 1,
     };
 
-    private readonly Option<string?> _exchange = new("--exchange") { Description = "Exchange to declare, bind and publish to (amq.* is only bound); default: the default exchange" };
+    private readonly Option<string?> _exchange = new("--exchange") { Description = "Exchange to declare, bind and publish to; amq.* is only bound" };
     private readonly Option<string?> _exchangeType = new("--exchange-type") { Description = "direct, topic, fanout or headers (direct)" };
     private readonly Option<int> _routingKeys = Number("--routing-keys", 0, "Routing keys, used in turn and spread over the queues (one per queue)");
     private readonly Option<int> _bindings = Number("--bindings", 0, "Further bindings of the exchange, that match nothing (patterns if topic)");
     private readonly Option<bool> _onePerPacket = new("--one-per-packet") { Description = "One socket write per message, as simple clients do" };
-    private readonly Option<bool> _lateConsumers = new("--late-consumers") { Description = "Consume only when all is published: the drain of a backlog" };
+    private readonly Option<bool> _lateConsumers = new("--late-consumers") { Description = "Consume when all is published: the drain of a backlog" };
     private readonly Option<int> _idle = Number("--idle-connections", 0, "Connections with a channel each that do nothing during the run");
     private readonly Option<int> _brokerPid = Number("--broker-pid", 0, "The broker's process: reports CPU and memory of it and its descendants");
-    private readonly Option<double> _patience = new("--patience") { Description = "Seconds without progress after which the run is given up", DefaultValueFactory = _ => 60 };
-    private readonly Option<string> _prefix = new("--prefix") { Description = "Start of the queues' names; queues of these names are deleted first", DefaultValueFactory = _ => "bench" };
+    private readonly Option<double> _patience = new("--patience")
+    {
+        Description = "Seconds without progress after which the run is given up",
+        DefaultValueFactory = _ => 60,
+    };
+
+    private readonly Option<string> _prefix = new("--prefix")
+    {
+        Description = "Start of the queues' names; queues of these names are deleted first",
+        DefaultValueFactory = _ => "bench",
+    };
+
     private readonly Option<bool> _keep = new("--keep") { Description = "Leave queues and exchange behind" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one line of JSON" };
 
     public RootCommand Build()
     {
-        var root = new RootCommand("Load generator for AMQP 0-9-1 brokers. Exit codes: 0 done, 1 the broker refused or failed, 2 usage, 3 something did not arrive.");
+        var root = new RootCommand(
+            "Load generator for AMQP 0-9-1 brokers. Exit codes: 0 done, 1 the broker refused or failed, 2 usage, 3 something did not arrive.");
         _endpoint.AddTo(root);
         _exchangeType.AcceptOnlyFromAmong("direct", "topic", "fanout", "headers");
         Option[] options =
         [
-            _producers, _consumers, _queues, _size, _durable, _persistent, _queueType, _confirmWindow, _prefetch, _ackBatch, _rate, _messages, _duration, _warmup,
-            _exchange, _exchangeType, _routingKeys, _bindings, _onePerPacket, _lateConsumers, _idle, _brokerPid, _patience, _prefix, _keep, _json,
+            _producers, _consumers, _queues, _size, _durable, _persistent, _queueType, _confirmWindow, _prefetch, _ackBatch, _rate, _messages,
+            _duration, _warmup, _exchange, _exchangeType, _routingKeys, _bindings, _onePerPacket, _lateConsumers, _idle, _brokerPid, _patience,
+            _prefix, _keep, _json,
         ];
         foreach (var option in options)
         {

@@ -55,7 +55,9 @@ internal static class LoadReport
 }
 
 /// <summary>JSON with one flat object, so that a script can pick a figure with sed.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LoadResult))]
 [JsonSerializable(typeof(Measure.ProcessUsage))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -9,7 +9,7 @@ internal static class NullBrokerCommand
     public static Command Build()
     {
         var port = new Option<int>("--port") { Description = "Port on 127.0.0.1; 0 = any free one, printed", DefaultValueFactory = _ => 0 };
-        var command = new Command("null-broker", "Answers as a broker would, counts publishes and makes up deliveries: the generator's own limit shows against it") { port };
+        var command = new Command("null-broker", "Counts publishes and makes up deliveries: shows the generator's own limit") { port };
         command.SetAction(parsed =>
         {
             using var broker = new NullBroker(parsed.GetValue(port));

@@ -23,7 +23,7 @@ internal sealed class PublishCycle
         var rounds = (_perSlice + keys.Count - 1) / keys.Count;
         if ((long)probe.Length * rounds * keys.Count > MaxBytes)
         {
-            throw new ArgumentException($"{keys.Count} routing keys of {size} bytes each do not fit in the generator's memory: lower --size or --routing-keys");
+            throw new ArgumentException($"{keys.Count} messages of {size} bytes are too many to prepare: lower --size or --routing-keys");
         }
 
         var all = new FrameWriter();

@@ -14,7 +14,8 @@ internal sealed class ProcessTree(int root)
         var all = new Dictionary<int, Stat>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && TryReadStat(pid, out var stat))
+            var name = Path.GetFileName(folder);
+            if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && TryReadStat(pid, out var stat))
             {
                 all[pid] = stat;
             }
@@ -30,7 +31,9 @@ internal sealed class ProcessTree(int root)
         {
             if (IsInTree(pid, all))
             {
-                usage = new ProcessUsage(usage.CpuSeconds + (stat.Ticks / TicksPerSecond), usage.ResidentBytes + (stat.Pages * Environment.SystemPageSize));
+                usage = new ProcessUsage(
+                    usage.CpuSeconds + (stat.Ticks / TicksPerSecond),
+                    usage.ResidentBytes + (stat.Pages * Environment.SystemPageSize));
             }
         }
 
@@ -80,7 +83,10 @@ internal sealed class ProcessTree(int root)
             ticks += long.Parse(fields[field - Offset], CultureInfo.InvariantCulture);
         }
 
-        stat = new Stat(int.Parse(fields[4 - Offset], CultureInfo.InvariantCulture), ticks, long.Parse(fields[24 - Offset], CultureInfo.InvariantCulture));
+        stat = new Stat(
+            int.Parse(fields[4 - Offset], CultureInfo.InvariantCulture),
+            ticks,
+            long.Parse(fields[24 - Offset], CultureInfo.InvariantCulture));
         return true;
     }
 

@@ -12,7 +12,12 @@ public sealed class LoadRunTests : IDisposable
     public LoadRunTests()
     {
         new Thread(_broker.Serve) { IsBackground = true }.Start();
-        _options = new LoadOptions { Endpoint = Endpoint.Default with { Port = _broker.Port }, Messages = 10_000, Patience = TimeSpan.FromSeconds(30) };
+        _options = new LoadOptions
+        {
+            Endpoint = Endpoint.Default with { Port = _broker.Port },
+            Messages = 10_000,
+            Patience = TimeSpan.FromSeconds(30),
+        };
     }
 
     public void Dispose() => _broker.Dispose();
