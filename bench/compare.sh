@@ -202,6 +202,7 @@ row() {
   echo "| $label | $(column "$work/$id.rabbitmq" failed) | $(column "$work/$id.granary" "$($rabbit_only || echo failed)") | $ratio | $3 | $4 |"
 }
 
+awk '{ if ($1 > 1) print "compare.sh: the machine is busy (load " $1 "): expect wide ranges" }' /proc/loadavg >&2
 echo "compare.sh: building the load generators" >&2
 dotnet build bench/Granary.Bench.csproj -c Release -o "$work/bench" -nodeReuse:false -v quiet --nologo >"$work/build.out" 2>&1 || { cat "$work/build.out" >&2; fail "the load generator does not build"; }
 bench=$work/bench/Granary.Bench
