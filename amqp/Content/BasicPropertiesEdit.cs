@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+
+namespace Granary.Amqp;
+
+/// <summary>Makes new property bytes from given ones by changing one thing and copying the rest as it is.</summary>
+public static class BasicPropertiesEdit
+{
+    /// <summary>With a property that is a short string set or replaced.</summary>
+    /// <exception cref="ArgumentException">The text has more than 255 bytes, or the property is of another type.</exception>
+    /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
+    public static byte[] WithText(ReadOnlySpan<byte> bytes, BasicProperty property, ReadOnlySpan<byte> text)
+    {
+        BasicPropertiesView.RequireText(property);
+        Span<byte> value = stackalloc byte[1 + AmqpWriter.MaxShortString];
+        var writer = new AmqpWriter(value);
+        writer.WriteShortString(text);
+        return Replace(BasicPropertiesView.Read(bytes), property, value[..writer.Position]);
+    }
+
+    /// <summary>With the headers set or replaced.</summary>
+    /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
+    public static byte[] WithHeaders(ReadOnlySpan<byte> bytes, FieldTable headers)
+    {
+        var value = new byte[AmqpWriter.SizeOfTable(headers)];
+        var writer = new AmqpWriter(value);
+        writer.WriteTable(headers);
+        return Replace(BasicPropertiesView.Read(bytes), BasicProperty.Headers, value);
+    }
+
+    /// <summary>Without one property.</summary>
+    /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
+    public static byte[] Without(ReadOnlySpan<byte> bytes, BasicProperty property)
+    {
+        var view = BasicPropertiesView.Read(bytes);
+        return view.Has(property) ? Replace(view, property, []) : bytes.ToArray();
+    }
+
+    /// <summary>Without all entries of the headers that have this key; headers that become empty stay, as an empty table.</summary>
+    /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
+    public static byte[] WithoutHeader(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> key)
+    {
+        var view = BasicPropertiesView.Read(bytes);
+        if (!view.TryGetHeaders(out var headers))
+        {
+            return bytes.ToArray();
+        }
+
+        var value = new byte[sizeof(uint) + headers.Length];
+        var size = sizeof(uint);
+        var entries = new FieldTableReader(headers, MethodId.BasicPublish);
+        while (entries.MoveNext())
+        {
+            if (!entries.Key.SequenceEqual(key))
+            {
+                var entry = headers[entries.Start..entries.End];
+                entry.CopyTo(value.AsSpan(size));
+                size += entry.Length;
+            }
+        }
+
+        BinaryPrimitives.WriteInt32BigEndian(value, size - sizeof(uint));
+        return Replace(view, BasicProperty.Headers, value.AsSpan(0, size));
+    }
+
+    // An empty value takes the property away: no property is empty on the wire.
+    private static byte[] Replace(BasicPropertiesView view, BasicProperty property, ReadOnlySpan<byte> value)
+    {
+        view.TryGetRaw(property, out var old);
+        var start = view.StartOf(property);
+        var before = view.Bytes[BasicPropertiesView.FlagsSize..start];
+        var after = view.Bytes[(start + old.Length)..];
+        var present = value.IsEmpty ? view.Present & ~property : view.Present | property;
+
+        var result = new byte[BasicPropertiesView.FlagsSize + before.Length + value.Length + after.Length];
+        var writer = new AmqpWriter(result);
+        writer.WriteShort((ushort)present);
+        writer.WriteRaw(before);
+        writer.WriteRaw(value);
+        writer.WriteRaw(after);
+        return result;
+    }
+}

@@ -1,0 +1,28 @@
+namespace Granary.Amqp.Methods;
+
+/// <summary>Either side ends the connection, naming the failing method if there is one.</summary>
+public readonly record struct ConnectionClose(
+    ReplyCode ReplyCode, string ReplyText, ushort ClassId, ushort MethodId)
+    : IReadableMethod<ConnectionClose>
+{
+    public uint Id => Amqp.MethodId.ConnectionClose;
+
+    public int Size => 6 + AmqpWriter.SizeOfShortString(ReplyText);
+
+    public static ConnectionClose Read(ref AmqpReader reader)
+    {
+        var replyCode = (ReplyCode)reader.ReadShort();
+        var replyText = reader.ReadShortStringText();
+        var classId = reader.ReadShort();
+        var methodId = reader.ReadShort();
+        return new ConnectionClose(replyCode, replyText, classId, methodId);
+    }
+
+    public void Write(ref AmqpWriter writer)
+    {
+        writer.WriteShort((ushort)ReplyCode);
+        writer.WriteShortString(ReplyText);
+        writer.WriteShort(ClassId);
+        writer.WriteShort(MethodId);
+    }
+}
