@@ -6,17 +6,30 @@ namespace Granary.Core.Routing;
 internal sealed class MessageHeaders
 {
     private const int NotFound = -1;
+    private const int FirstCapacity = 8;
 
-    private Entry[] _entries = new Entry[8];
-    private int[] _slots = new int[16];
+    // One message of thousands of headers must not make every later one clear as many slots.
+    private const int KeptCapacity = 128;
+
+    private Entry[] _entries = new Entry[FirstCapacity];
+    private int[] _slots = new int[FirstCapacity * 2];
 
     public int Count { get; private set; }
 
     /// <exception cref="AmqpConnectionException">501: the table cannot be decoded.</exception>
     public void Read(ReadOnlySpan<byte> headers)
     {
-        _slots.AsSpan().Clear();
         Count = 0;
+        if (_entries.Length <= KeptCapacity)
+        {
+            _slots.AsSpan().Clear();
+        }
+        else
+        {
+            _entries = new Entry[FirstCapacity];
+            _slots = new int[FirstCapacity * 2];
+        }
+
         var reader = new FieldTableReader(headers);
         while (reader.MoveNext())
         {
