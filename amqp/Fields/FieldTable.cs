@@ -103,7 +103,7 @@ public sealed class FieldTable : IReadOnlyList<KeyValuePair<string, FieldValue>>
             return false;
         }
 
-        return Enumerable.SequenceEqual(_entries, other._entries) || Enumerable.SequenceEqual(Sorted(_entries), Sorted(other._entries));
+        return SameEntries(_entries, other._entries) || SameEntries(Sorted(_entries), Sorted(other._entries));
     }
 
     public override bool Equals(object? obj) => Equals(obj as FieldTable);
@@ -158,7 +158,20 @@ public sealed class FieldTable : IReadOnlyList<KeyValuePair<string, FieldValue>>
         }
     }
 
+    private static bool SameEntries(KeyValuePair<string, FieldValue>[] left, KeyValuePair<string, FieldValue>[] right)
+    {
+        for (var i = 0; i < left.Length; i++)
+        {
+            if (left[i].Key != right[i].Key || left[i].Value != right[i].Value)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     // The sort is stable, so that duplicates compare in their order.
-    private static IEnumerable<KeyValuePair<string, FieldValue>> Sorted(KeyValuePair<string, FieldValue>[] entries) =>
-        entries.OrderBy(entry => entry.Key, StringComparer.Ordinal);
+    private static KeyValuePair<string, FieldValue>[] Sorted(KeyValuePair<string, FieldValue>[] entries) =>
+        [.. entries.OrderBy(entry => entry.Key, StringComparer.Ordinal)];
 }

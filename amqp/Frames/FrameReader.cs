@@ -117,7 +117,7 @@ public static class FrameReader
     private static uint CheckHeader(ReadOnlySpan<byte> buffer, int frameMax)
     {
         var size = BinaryPrimitives.ReadUInt32BigEndian(buffer[3..]);
-        var limit = frameMax == 0 ? MaxPayload : (uint)frameMax;
+        var limit = frameMax == 0 ? MaxPayload : Math.Min((uint)frameMax, MaxPayload);
         if (size > limit)
         {
             DecodeError.Frame(buffer[0], [], $"{{frame_too_large,{size},{limit - (frameMax == 0 ? 0 : Frame.Overhead)}}}");
