@@ -37,7 +37,8 @@ public sealed class Router : IExchangeObserver, IDisposable
         _idleLimit = idleLimit ?? TimeSpan.FromMinutes(1);
 
         // The runtime holds observers weakly: this object is what keeps itself reachable.
-        _source = new SnapshotSource(grains, Guid.NewGuid(), time, logger) { Observer = grains.CreateObjectReference<IExchangeObserver>(this) };
+        var reference = grains.CreateObjectReference<IExchangeObserver>(this);
+        _source = new SnapshotSource(key => grains.GetGrain<IExchangeGrain>(key), Guid.NewGuid(), time, logger) { Observer = reference };
         _sweep = time.CreateTimer(static router => ((Router)router!).Sweep(), this, SweepEvery, SweepEvery);
     }
 

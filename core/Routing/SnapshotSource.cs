@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Core.Routing;
 
 /// <summary>How a router's views reach the exchanges: watching with retries, renewals and give-ups that nobody waits for, and the clock.</summary>
-internal sealed partial class SnapshotSource(IGrainFactory grains, Guid holder, TimeProvider time, ILogger logger)
+internal sealed partial class SnapshotSource(Func<string, IExchangeGrain> exchange, Guid holder, TimeProvider time, ILogger logger)
 {
     // A call may have happened and still fail; watching again does no harm. Beyond this a publisher is told rather than kept waiting.
     private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(15);
@@ -28,7 +28,7 @@ internal sealed partial class SnapshotSource(IGrainFactory grains, Guid holder, 
         {
             try
             {
-                return await Exchange(key).WatchAsync(holder, session, Observer).ConfigureAwait(false);
+                return await exchange(key).WatchAsync(holder, session, Observer).ConfigureAwait(false);
             }
             catch (Exception error) when (Elapsed(startedAt) < RetryFor)
             {
@@ -47,7 +47,7 @@ internal sealed partial class SnapshotSource(IGrainFactory grains, Guid holder, 
     {
         try
         {
-            var kept = await Exchange(view.Key).RenewAsync(holder, session, epoch).ConfigureAwait(false);
+            var kept = await exchange(view.Key).RenewAsync(holder, session, epoch).ConfigureAwait(false);
             view.Renewed(session, sentAt, kept);
         }
         catch (Exception error)
@@ -61,7 +61,7 @@ internal sealed partial class SnapshotSource(IGrainFactory grains, Guid holder, 
     {
         try
         {
-            await Exchange(key).UnwatchAsync(holder, session).ConfigureAwait(false);
+            await exchange(key).UnwatchAsync(holder, session).ConfigureAwait(false);
         }
         catch (Exception error)
         {
@@ -70,14 +70,12 @@ internal sealed partial class SnapshotSource(IGrainFactory grains, Guid holder, 
         }
     }
 
-    private IExchangeGrain Exchange(string key) => grains.GetGrain<IExchangeGrain>(key);
+    [LoggerMessage(1, LogLevel.Debug, "Watching exchange {Key} failed; trying again.")]
+    private partial void LogWatchFailed(Exception error, string key);
 
-    [LoggerMessage(1, LogLevel.Debug, "Watching exchange {Exchange} failed; trying again.")]
-    private partial void LogWatchFailed(Exception error, string exchange);
+    [LoggerMessage(2, LogLevel.Debug, "Renewing the hold on exchange {Key} failed.")]
+    private partial void LogRenewalFailed(Exception error, string key);
 
-    [LoggerMessage(2, LogLevel.Debug, "Renewing the hold on exchange {Exchange} failed.")]
-    private partial void LogRenewalFailed(Exception error, string exchange);
-
-    [LoggerMessage(3, LogLevel.Debug, "Giving up the hold on exchange {Exchange} failed.")]
-    private partial void LogUnwatchFailed(Exception error, string exchange);
+    [LoggerMessage(3, LogLevel.Debug, "Giving up the hold on exchange {Key} failed.")]
+    private partial void LogUnwatchFailed(Exception error, string key);
 }
