@@ -6,7 +6,7 @@ namespace Granary.Testing.Brokers;
 /// <summary>A broker for tests with real clients: the node executable in a process of its own, or one that runs already.</summary>
 /// <remarks>
 /// GRANARY_TEST_AMQP_PORT (and GRANARY_TEST_GRPC_PORT) name a broker on 127.0.0.1 that runs already, RabbitMQ for instance;
-/// it is then neither started nor stopped here.
+/// it is then neither started nor stopped here. GRANARY_TEST_BROKER=rabbitmq-3 says that it is a RabbitMQ 3.
 /// </remarks>
 public sealed class BrokerProcess : IAsyncDisposable
 {
@@ -36,6 +36,9 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     /// <summary>The id of the process that was started here; null for a broker that ran already.</summary>
     public int? ProcessId => _process?.Id;
+
+    /// <summary>Whether a RabbitMQ 3 stands in for the broker (GRANARY_TEST_BROKER=rabbitmq-3): a few answers differ from those of 4.2, which Granary gives.</summary>
+    public bool IsRabbitMq3 { get; } = Environment.GetEnvironmentVariable("GRANARY_TEST_BROKER") == "rabbitmq-3";
 
     /// <summary>What clients that take one address are given.</summary>
     public string AmqpUrl => $"amqp://guest:guest@127.0.0.1:{AmqpPort}/%2F";
