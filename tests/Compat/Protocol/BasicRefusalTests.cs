@@ -83,6 +83,19 @@ public sealed class BasicRefusalTests(SharedBroker shared) : RefusalCase(shared)
         540, "NOT_IMPLEMENTED - requeue=false", (60, 110), BasicRecover(requeue: false));
 
     [Fact]
+    public async Task BasicRecover_WithRequeue_DeliversAgainMarked()
+    {
+        await using var connection = await WireConnection.OpenAsync(Port);
+        await connection.CallAsync(1, QueueDeclare(Name, exclusive: true), 50, 11);
+        await connection.PublishAsync(1, BasicPublish("", Name), []);
+        var first = await connection.CallAsync(1, BasicGet(Name), 60, 71);
+        await connection.ReadAsync();
+        await connection.CallAsync(1, BasicRecover(requeue: true), 60, 111);
+        var again = await connection.CallAsync(1, BasicGet(Name), 60, 71);
+        Assert.Equal([0, 1], new[] { first, again }.Select(got => got.Payload[4 + 8]));
+    }
+
+    [Fact]
     public Task ChannelFlow_Inactive_Is540OnTheConnection() => RefusedOnConnectionAsync(
         540, "NOT_IMPLEMENTED - active=false", (20, 20), ChannelFlow(active: false));
 

@@ -27,4 +27,16 @@ internal static class ChannelShorthand
     /// <summary>The body of the first message, settled at once; null when the queue is empty.</summary>
     public static async Task<string?> PopAsync(this IChannel channel, string queue) =>
         await channel.BasicGetAsync(queue, autoAck: true) is { } got ? Encoding.UTF8.GetString(got.Body.Span) : null;
+
+    /// <summary>The bodies of all that is ready, settled at once.</summary>
+    public static async Task<List<string>> DrainAsync(this IChannel channel, string queue)
+    {
+        var bodies = new List<string>();
+        while (await channel.PopAsync(queue) is { } body)
+        {
+            bodies.Add(body);
+        }
+
+        return bodies;
+    }
 }

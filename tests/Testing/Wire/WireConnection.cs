@@ -11,24 +11,27 @@ public sealed class WireConnection : IAsyncDisposable
     public static readonly byte[] ProtocolHeader = [.. "AMQP"u8, 0, 0, 9, 1];
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
-    private readonly TcpClient _client = new() { NoDelay = true };
+    private readonly TcpClient _client;
+    private readonly NetworkStream _stream;
 
-    private WireConnection()
+    private WireConnection(TcpClient client)
     {
+        _client = client;
+        _stream = client.GetStream();
     }
 
     /// <summary>Connects and sends nothing.</summary>
     public static async Task<WireConnection> ConnectAsync(int port)
     {
-        var connection = new WireConnection();
+        var client = new TcpClient { NoDelay = true };
         try
         {
-            await connection._client.ConnectAsync(IPAddress.Loopback, port).ConfigureAwait(false);
-            return connection;
+            await client.ConnectAsync(IPAddress.Loopback, port).ConfigureAwait(false);
+            return new WireConnection(client);
         }
         catch
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
+            client.Dispose();
             throw;
         }
     }
@@ -62,7 +65,7 @@ public sealed class WireConnection : IAsyncDisposable
     }
 
     /// <summary>Sends bytes as they are.</summary>
-    public async Task SendAsync(ReadOnlyMemory<byte> bytes) => await _client.GetStream().WriteAsync(bytes).ConfigureAwait(false);
+    public async Task SendAsync(ReadOnlyMemory<byte> bytes) => await _stream.WriteAsync(bytes).ConfigureAwait(false);
 
     /// <summary>Ends the sending half; the broker sees the end of the stream.</summary>
     public void EndSending() => _client.Client.Shutdown(SocketShutdown.Send);
@@ -100,9 +103,9 @@ public sealed class WireConnection : IAsyncDisposable
             var head = new byte[7];
             while (true)
             {
-                await _client.GetStream().ReadExactlyAsync(head, limit.Token).ConfigureAwait(false);
+                await _stream.ReadExactlyAsync(head, limit.Token).ConfigureAwait(false);
                 var rest = new byte[BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(3)) + 1];
-                await _client.GetStream().ReadExactlyAsync(rest, limit.Token).ConfigureAwait(false);
+                await _stream.ReadExactlyAsync(rest, limit.Token).ConfigureAwait(false);
                 if (rest[^1] != WireFrame.End)
                 {
                     throw new InvalidDataException($"The broker ended a frame with {rest[^1]:x2}.");
@@ -132,7 +135,7 @@ public sealed class WireConnection : IAsyncDisposable
         var all = new MemoryStream();
         try
         {
-            await _client.GetStream().CopyToAsync(all, timer.Token).ConfigureAwait(false);
+            await _stream.CopyToAsync(all, timer.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
