@@ -6,18 +6,14 @@ namespace Granary.Compat.Tests.Garbage;
 
 /// <summary>Bytes no client should send: each session is ended by the broker, the broker serves the next client, and its memory comes back.</summary>
 /// <remarks>GRANARY_TEST_GARBAGE says how many mutated sessions (2,000 unless told), GRANARY_TEST_GARBAGE_SEED where their seeds start.</remarks>
-public sealed class GarbageTests : IAsyncLifetime
+public sealed class GarbageTests(OwnBroker own) : IClassFixture<OwnBroker>
 {
     // Longer than RabbitMQ's silent close (3 s) and than a handshake that never ends (10 s).
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
     private static readonly int Sessions = Number("GRANARY_TEST_GARBAGE", 2000);
     private static readonly int FirstSeed = Number("GRANARY_TEST_GARBAGE_SEED", 1);
 
-    private BrokerProcess _broker = null!;
-
-    public async Task InitializeAsync() => _broker = await BrokerProcess.StartAsync();
-
-    public async Task DisposeAsync() => await _broker.DisposeAsync();
+    private readonly BrokerProcess _broker = own.Broker;
 
     [Fact]
     public async Task RandomBytes_FromTheFirstByte_AreAnsweredOrClosed()
@@ -76,7 +72,7 @@ public sealed class GarbageTests : IAsyncLifetime
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     private async Task RunAsync(int firstSeed, int count) => await Parallel.ForAsync(
-        firstSeed, firstSeed + count, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (seed, _) =>
+        firstSeed, firstSeed + count, new ParallelOptions { MaxDegreeOfParallelism = 128 }, async (seed, _) =>
         {
             try
             {
