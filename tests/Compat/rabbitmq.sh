@@ -32,6 +32,12 @@ export HOME=$home \
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}'
 "$server" &
 child=$!
-trap 'kill "$child" 2>/dev/null || true; wait "$child" || true; rm -rf "$home"' EXIT
+stop() {
+    kill "$child" 2>/dev/null || true
+    wait "$child" || true
+    epmd -kill >/dev/null 2>&1 || true # The one on our own port: RabbitMQ leaves it behind.
+    rm -rf "$home"
+}
+trap stop EXIT
 trap 'exit 0' INT TERM
 wait "$child"
