@@ -3,8 +3,10 @@ namespace Granary.Core.Routing;
 /// <summary>One word of topic bindings, and the words that follow it.</summary>
 internal sealed class TopicNode(bool isHash)
 {
+    // Most nodes have one child, or none: only the second makes a dictionary, which is then kept down to none.
+    private byte[]? _onlyWord;
+    private TopicNode? _onlyLiteral;
     private Dictionary<byte[], TopicNode>? _literals;
-    private Dictionary<byte[], TopicNode>.AlternateLookup<ReadOnlySpan<byte>> _bySpan;
 
     /// <summary>This node is a <c>#</c>: it may take any number of words.</summary>
     public bool IsHash { get; } = isHash;
@@ -19,13 +21,20 @@ internal sealed class TopicNode(bool isHash)
     /// <summary>The last step of a match that reached this node.</summary>
     public long Stamp { get; set; }
 
-    public bool IsLeafWithoutTargets => Targets is null && _literals is null && Star is null && Hash is null;
+    public bool IsLeafWithoutTargets => Targets is null && _literals is null && _onlyWord is null && Star is null && Hash is null;
 
     public TopicNode? Find(ReadOnlySpan<byte> word) =>
         word.SequenceEqual("*"u8) ? Star : word.SequenceEqual("#"u8) ? Hash : FindLiteral(word);
 
-    public TopicNode? FindLiteral(ReadOnlySpan<byte> word) =>
-        _literals is not null && _bySpan.TryGetValue(word, out var node) ? node : null;
+    public TopicNode? FindLiteral(ReadOnlySpan<byte> word)
+    {
+        if (_literals is not null)
+        {
+            return _literals.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(word, out var node) ? node : null;
+        }
+
+        return _onlyWord is not null && word.SequenceEqual(_onlyWord) ? _onlyLiteral : null;
+    }
 
     public TopicNode GetOrAdd(ReadOnlySpan<byte> word)
     {
@@ -44,17 +53,25 @@ internal sealed class TopicNode(bool isHash)
             return found;
         }
 
-        if (_literals is null)
+        var node = new TopicNode(isHash: false);
+        if (_literals is not null)
         {
-            _literals = new Dictionary<byte[], TopicNode>(ByteKeyComparer.Instance);
-            _bySpan = _literals.GetAlternateLookup<ReadOnlySpan<byte>>();
+            _literals.Add(word.ToArray(), node);
+        }
+        else if (_onlyWord is null)
+        {
+            (_onlyWord, _onlyLiteral) = (word.ToArray(), node);
+        }
+        else
+        {
+            _literals = new Dictionary<byte[], TopicNode>(ByteKeyComparer.Instance) { [_onlyWord] = _onlyLiteral!, [word.ToArray()] = node };
+            (_onlyWord, _onlyLiteral) = (null, null);
         }
 
-        var node = new TopicNode(isHash: false);
-        _bySpan[word] = node;
         return node;
     }
 
+    /// <summary>Takes away a child that there is.</summary>
     public void Remove(ReadOnlySpan<byte> word)
     {
         if (word.SequenceEqual("*"u8))
@@ -65,10 +82,14 @@ internal sealed class TopicNode(bool isHash)
         {
             Hash = null;
         }
-        else if (_literals is not null && _bySpan.Remove(word) && _literals.Count == 0)
+        else if (_literals is null)
         {
-            _literals = null;
-            _bySpan = default;
+            (_onlyWord, _onlyLiteral) = (null, null);
+        }
+        else
+        {
+            _literals.GetAlternateLookup<ReadOnlySpan<byte>>().Remove(word);
+            _literals = _literals.Count == 0 ? null : _literals;
         }
     }
 }
