@@ -214,6 +214,13 @@ internal sealed partial class AmqpChannel : IPublishOwner
 
     private void OnMethod(uint id, ReadOnlySpan<byte> fields)
     {
+        if (id is not (MethodId.BasicPublish or MethodId.BasicAck or MethodId.BasicNack or MethodId.BasicReject))
+        {
+            // What gathered so far takes effect before any other method.
+            Connection.Publisher.Seal();
+            Connection.Settlements.Emit();
+        }
+
         switch (id)
         {
             case MethodId.BasicPublish:
