@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Core.Messages;
 
 namespace Granary.Gateway.Links;
@@ -15,7 +16,7 @@ internal interface IPublishOwner
 /// A run of messages published one after the other to the same queues, whose outcome somebody waits for (confirms, mandatory, a transaction).
 /// Messages that nobody asks about have none.
 /// </summary>
-internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBatch batch, bool mandatory, int targets)
+internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBatch batch, bool mandatory, int targets) : IPublishOutcome
 {
     private int _pending = targets;
     private bool[]? _refused;

@@ -12,40 +12,28 @@ namespace Granary.Gateway.Links;
 /// </summary>
 internal sealed partial class QueueLink
 {
-    // While this many packets are on their way the next one fills: batches grow with the load by themselves.
-    private const int MaxInFlight = 4;
-
-    private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(60);
 
     private readonly LinkSet _set;
     private readonly IQueueGrain _queue;
     private readonly List<LinkUpItem> _pending = [];
-    private readonly Queue<LinkUp> _unreceived = new();
-    private readonly PublishLedger _published;
-    private readonly DownStream _downs = new();
+    private readonly LinkStreams _streams;
+    private readonly PublishLedger<PublishRun> _published;
     private readonly Dictionary<int, LinkConsumer> _consumers = [];
     private readonly Dictionary<long, Action<GotItem>> _gets = [];
     private readonly List<TaskCompletionSource> _drainWaiters = [];
     private OpenRun _open;
-    private long _number;
     private long _nextGet;
-    private long _epoch;
-    private long _toldThrough;
-    private int _inFlight;
-    private bool _callFailed;
     private bool _closing;
-    private long _lastUsed;
-    private long _lastSent;
 
     public QueueLink(LinkSet set, string queueName, IQueueGrain queue)
     {
         (_set, QueueName, _queue) = (set, queueName, queue);
-        _published = new PublishLedger(set);
-        _lastUsed = _lastSent = set.Clock.GetTimestamp();
+        _streams = new LinkStreams(set.Clock);
+        _published = new PublishLedger<PublishRun>(bytes => set.Unaccepted -= bytes);
     }
 
-    public LinkId Id { get; } = LinkId.New();
+    public LinkId Id => _streams.Id;
 
     public string QueueName { get; }
 
@@ -58,7 +46,7 @@ internal sealed partial class QueueLink
     /// <summary>Deliveries of this link that are not settled: it lives as long as there are any.</summary>
     public int Unsettled { get; private set; }
 
-    public bool IsDrained => IsEnded || (_pending.Count == 0 && _open.Count == 0 && _unreceived.Count == 0 && _published.AllAnswered);
+    public bool IsDrained => IsEnded || (_pending.Count == 0 && _open.Count == 0 && _streams.AllReceived && _published.AllAnswered);
 
     /// <summary>Adds messages to the next packet. Untracked neighbours in one array become one batch.</summary>
     public void Publish(in MessageBatch batch, PublishRun? run)
@@ -124,8 +112,7 @@ internal sealed partial class QueueLink
     /// <summary>Sends what has gathered, unless enough is on its way already.</summary>
     public void Flush()
     {
-        // One packet at first: until the queue has answered it is not known to exist, and what has not been sent can still go to a successor.
-        if (IsEnded || _inFlight >= (_epoch == 0 ? 1 : MaxInFlight))
+        if (IsEnded || !_streams.HasRoom)
         {
             return;
         }
@@ -136,19 +123,10 @@ internal sealed partial class QueueLink
             return;
         }
 
-        var up = new LinkUp
-        {
-            Link = Id,
-            Epoch = _epoch,
-            Number = ++_number,
-            ReceivedThrough = _toldThrough = _downs.ReceivedThrough,
-            Open = _number == 1 ? new LinkOpen(_set.Connection, _set.Observer) : null,
-            Items = [.. _pending],
-        };
+        var open = _streams.IsNew ? new LinkOpen(_set.Connection, _set.Observer) : null;
+        LinkUpItem[] items = [.. _pending];
         _pending.Clear();
-        _unreceived.Enqueue(up);
-        _lastUsed = _set.Clock.GetTimestamp();
-        Send(up);
+        _ = SendAsync(_streams.Add(items, open));
     }
 
     /// <summary>Completes when the queue has applied and answered everything that was added so far.</summary>
@@ -173,7 +151,7 @@ internal sealed partial class QueueLink
             return;
         }
 
-        if (_number == 0 && _pending.Count == 0 && _open.Count == 0)
+        if (_streams.IsNew && _pending.Count == 0 && _open.Count == 0)
         {
             // The queue has never heard of this link.
             End();
@@ -192,34 +170,21 @@ internal sealed partial class QueueLink
             return;
         }
 
-        if (_unreceived.Count > 0)
+        var due = _streams.TakeDue();
+        if (due.Length > 0 && due[0].Number > 0)
         {
-            if (_callFailed || _set.Clock.GetElapsedTime(_lastSent) > ResendAfter)
-            {
-                LogResend(_set.Log, _unreceived.Count, QueueName);
-                _callFailed = false;
-                foreach (var up in _unreceived)
-                {
-                    Send(up);
-                }
-            }
+            LogResend(_set.Log, due.Length, QueueName);
         }
-        else if (_toldThrough < _downs.ReceivedThrough)
+
+        foreach (var up in due)
         {
-            _toldThrough = _downs.ReceivedThrough;
-            Send(new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _toldThrough });
+            _ = SendAsync(up);
         }
-        else if (!_closing && _consumers.Count == 0 && Unsettled == 0 && IsDrained && _set.Clock.GetElapsedTime(_lastUsed) > IdleAfter)
+
+        if (due.Length == 0 && !_closing && _consumers.Count == 0 && Unsettled == 0 && IsDrained && _streams.Idle > IdleAfter)
         {
             Close();
         }
-    }
-
-    private void Send(LinkUp up)
-    {
-        _inFlight++;
-        _lastSent = _set.Clock.GetTimestamp();
-        _ = SendAsync(up);
     }
 
     private async Task SendAsync(LinkUp up)
@@ -237,16 +202,11 @@ internal sealed partial class QueueLink
         }
     }
 
-    public void CallFailed()
-    {
-        _inFlight--;
-        _callFailed = true;
-    }
+    public void CallFailed() => _streams.Failed();
 
     public void Answered(in LinkAnswer answer)
     {
-        _inFlight--;
-        Received(answer.ReceivedThrough);
+        _streams.Answered(answer);
         if (answer.Downs is { } downs)
         {
             foreach (var down in downs)
@@ -282,25 +242,10 @@ internal sealed partial class QueueLink
         }
     }
 
-    private void Received(long through)
-    {
-        while (_unreceived.TryPeek(out var up) && up.Number <= through)
-        {
-            _unreceived.Dequeue();
-        }
-    }
-
     private void Apply(LinkDown first)
     {
-        if (first.Epoch < _epoch)
+        for (var down = _streams.Accept(first); down is not null && !IsEnded; down = _streams.Next())
         {
-            return;
-        }
-
-        _epoch = first.Epoch;
-        for (var down = _downs.Accept(first); down is not null && !IsEnded; down = _downs.Next())
-        {
-            Received(down.ReceivedThrough);
             foreach (var item in down.Items)
             {
                 Apply(item);
@@ -407,7 +352,12 @@ internal sealed partial class QueueLink
         _published.PassAnswered();
         _published.Abandon(unsent);
         End();
-        _published.MoveTo(_set.Open(QueueName), unsent);
+        var successor = _set.Open(QueueName);
+        while (_published.TryTakeUnanswered(out var batch, out var run))
+        {
+            successor.Publish(batch, run);
+        }
+
         foreach (var consumer in consumers)
         {
             if (consumer.IsAttached)
@@ -434,7 +384,7 @@ internal sealed partial class QueueLink
     private void End()
     {
         IsEnded = true;
-        _unreceived.Clear();
+        _streams.End();
         _pending.Clear();
         _set.Remove(this);
     }

@@ -1,9 +1,7 @@
-using Granary.Core.Links;
-
-namespace Granary.Gateway.Links;
+namespace Granary.Core.Links;
 
 /// <summary>Puts the packets of a downward stream in order; they arrive reversed, twice, or (later, sent again) after a gap.</summary>
-internal sealed class DownStream
+public sealed class DownStream
 {
     private SortedList<long, LinkDown>? _early;
 

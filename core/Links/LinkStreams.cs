@@ -1,0 +1,147 @@
+namespace Granary.Core.Links;
+
+/// <summary>
+/// Both streams of a link at the end that opened it. Numbers give the order, not the calls: a packet upward is kept until the queue has said that
+/// it received it, packets downward are put in order. It makes no calls itself: every packet that it hands out is to be sent, and what became of
+/// that to be told by <see cref="Answered"/> or <see cref="Failed"/>. For one thread at a time.
+/// </summary>
+public sealed class LinkStreams(TimeProvider clock)
+{
+    // While this many packets are on their way the next one fills: batches grow with the load by themselves.
+    private const int MaxInFlight = 4;
+
+    private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
+
+    private readonly Queue<LinkUp> _unreceived = new();
+    private readonly DownStream _downs = new();
+    private long _number;
+    private long _epoch;
+    private long _toldThrough;
+    private int _inFlight;
+    private bool _callFailed;
+    private long _lastSent = clock.GetTimestamp();
+    private long _lastAdded = clock.GetTimestamp();
+
+    public LinkId Id { get; } = LinkId.New();
+
+    /// <summary>The queue has never heard of this link.</summary>
+    public bool IsNew => _number == 0;
+
+    /// <summary>The queue has every packet.</summary>
+    public bool AllReceived => _unreceived.Count == 0;
+
+    /// <summary>
+    /// Another packet may go out. Only one at first: until the queue has answered it is not known to exist, and what has not been sent can still go
+    /// to a successor.
+    /// </summary>
+    public bool HasRoom => _inFlight < (_epoch == 0 ? 1 : MaxInFlight);
+
+    /// <summary>How long ago the last packet was made.</summary>
+    public TimeSpan Idle => clock.GetElapsedTime(_lastAdded);
+
+    /// <summary>The next packet.</summary>
+    /// <param name="open">Given with the first packet, and only with it.</param>
+    public LinkUp Add(LinkUpItem[] items, LinkOpen? open)
+    {
+        var up = new LinkUp
+        {
+            Link = Id,
+            Epoch = _epoch,
+            Number = ++_number,
+            ReceivedThrough = _toldThrough = _downs.ReceivedThrough,
+            Open = open,
+            Items = items,
+        };
+        _unreceived.Enqueue(up);
+        _lastAdded = clock.GetTimestamp();
+        NoteSent();
+        return up;
+    }
+
+    /// <summary>To be called a few times a second: what seems to be lost, or else a packet that says what was received, or nothing.</summary>
+    public LinkUp[] TakeDue()
+    {
+        if (_unreceived.Count > 0)
+        {
+            if (!_callFailed && clock.GetElapsedTime(_lastSent) <= ResendAfter)
+            {
+                return [];
+            }
+
+            _callFailed = false;
+            foreach (var _ in _unreceived)
+            {
+                NoteSent();
+            }
+
+            return [.. _unreceived];
+        }
+
+        return _toldThrough < _downs.ReceivedThrough ? [Ask()] : [];
+    }
+
+    /// <summary>A packet that says what was received and asks what is missing.</summary>
+    public LinkUp Ask()
+    {
+        _toldThrough = _downs.ReceivedThrough;
+        NoteSent();
+        return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _toldThrough };
+    }
+
+    /// <summary>A packet was answered; the packets of the downward stream in the answer are for <see cref="Accept"/>.</summary>
+    public void Answered(in LinkAnswer answer)
+    {
+        _inFlight--;
+        Received(answer.ReceivedThrough);
+    }
+
+    /// <summary>Whether the queue has a packet is not known; its number makes sending it again harmless.</summary>
+    public void Failed()
+    {
+        _inFlight--;
+        _callFailed = true;
+    }
+
+    /// <summary>A packet of the downward stream when it is the next one, else null: it is kept for later, was seen before, or is of a lower epoch.</summary>
+    public LinkDown? Accept(LinkDown down)
+    {
+        ArgumentNullException.ThrowIfNull(down);
+        if (down.Epoch < _epoch)
+        {
+            return null;
+        }
+
+        _epoch = down.Epoch;
+        return Note(_downs.Accept(down));
+    }
+
+    /// <summary>The next packet of the downward stream, if it came early.</summary>
+    public LinkDown? Next() => Note(_downs.Next());
+
+    /// <summary>The link ended: nothing is to be sent again.</summary>
+    public void End() => _unreceived.Clear();
+
+    private LinkDown? Note(LinkDown? down)
+    {
+        if (down is not null)
+        {
+            Received(down.ReceivedThrough);
+        }
+
+        return down;
+    }
+
+    private void Received(long through)
+    {
+        while (_unreceived.TryPeek(out var up) && up.Number <= through)
+        {
+            _unreceived.Dequeue();
+        }
+    }
+
+    private void NoteSent()
+    {
+        _inFlight++;
+        _lastSent = clock.GetTimestamp();
+    }
+}
