@@ -6,8 +6,10 @@ namespace Granary.Core.Messages;
 /// </summary>
 /// <param name="Records">The records, back to back, <paramref name="Count"/> of them.</param>
 /// <param name="Count">At least 1.</param>
+/// <param name="Flags">Every flag that any of the records has, and possibly more: what is not here need not be looked for.</param>
 [GenerateSerializer, Immutable]
-public readonly record struct MessageBatch([property: Id(0)] ReadOnlyMemory<byte> Records, [property: Id(1)] int Count)
+public readonly record struct MessageBatch(
+    [property: Id(0)] ReadOnlyMemory<byte> Records, [property: Id(1)] int Count, [property: Id(2)] MessageFlags Flags)
 {
     /// <summary>The arrays that batches are slices of: below the large-object limit, so that the collector treats them as ordinary garbage.</summary>
     public const int ChunkSize = 64 * 1024;
@@ -20,7 +22,7 @@ public readonly record struct MessageBatch([property: Id(0)] ReadOnlyMemory<byte
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(count, Count);
         var at = ByteLengthOf(count);
-        return (new MessageBatch(Records[..at], count), new MessageBatch(Records[at..], Count - count));
+        return (this with { Records = Records[..at], Count = count }, this with { Records = Records[at..], Count = Count - count });
     }
 
     /// <summary>How many bytes the first <paramref name="count"/> records take.</summary>

@@ -11,4 +11,10 @@ public enum MessageFlags : byte
 
     /// <summary>The record has the eight bytes of the expiry field.</summary>
     HasExpiry = 2,
+
+    /// <summary>The broker dead-lettered it: its x-death header is the broker's own. One set by a publishing client says nothing.</summary>
+    DeadLettered = 4,
+
+    /// <summary>It was dead-lettered under one new routing key: the keys in a CC header do not count any more.</summary>
+    SingleKey = 8,
 }

@@ -106,13 +106,13 @@ internal sealed partial class AmqpChannel
         {
             _replyTarget = null;
             Connection.Publisher.Seal();
-            var reply = new MessageBatch(_content.Array.AsMemory(_content.Start, _content.Length), 1);
+            var reply = new MessageBatch(_content.Array.AsMemory(_content.Start, _content.Length), 1, _content.Flags);
             Connection.Reply(target, reply);
             Track(reply, _content.IsMandatory, targets: 1)?.Passed();
         }
         else
         {
-            Connection.Publisher.Add(this, _content.Path!, _content.Array, _content.Start, _content.Length, _content.IsMandatory);
+            Connection.Publisher.Add(this, _content.Path!, _content.Array, _content.Start, _content.Length, _content.Flags, _content.IsMandatory);
         }
 
         _content.Release();

@@ -410,6 +410,7 @@ internal sealed partial class QueueLink
         private byte[] _array;
         private int _start;
         private int _end;
+        private MessageFlags _flags;
 
         public int Count { get; private set; }
 
@@ -421,7 +422,10 @@ internal sealed partial class QueueLink
                 return false;
             }
 
-            run = new OpenRun { _array = segment.Array!, _start = segment.Offset, _end = segment.Offset + segment.Count, Count = batch.Count };
+            run = new OpenRun
+            {
+                _array = segment.Array!, _start = segment.Offset, _end = segment.Offset + segment.Count, _flags = batch.Flags, Count = batch.Count,
+            };
             return true;
         }
 
@@ -433,10 +437,11 @@ internal sealed partial class QueueLink
             }
 
             _end += segment.Count;
+            _flags |= batch.Flags;
             Count += batch.Count;
             return true;
         }
 
-        public readonly MessageBatch ToBatch() => new(_array.AsMemory(_start, _end - _start), Count);
+        public readonly MessageBatch ToBatch() => new(_array.AsMemory(_start, _end - _start), Count, _flags);
     }
 }

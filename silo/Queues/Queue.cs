@@ -3,6 +3,7 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Topology;
+using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Consumers;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Links;
@@ -12,11 +13,14 @@ namespace Granary.Silo.Queues;
 
 /// <summary>
 /// One declared queue: its messages, consumers and unsettled deliveries. It knows no time, no runtime and no store: a turn applies the items of a
-/// packet and ends with <see cref="EndTurn"/>, which gives out what can be given.
+/// packet and ends with <see cref="EndTurn"/>, which gives out what can be given and drops what is due.
 /// </summary>
-internal sealed class Queue(QueueDefinition definition, Guid incarnation)
+/// <param name="dead">Takes the messages that are to be dead-lettered.</param>
+internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<DeadRun> dead)
 {
-    private readonly ReadyMessages _ready = new();
+    private readonly QueueSettings _settings = definition.Settings;
+    private readonly ReadyMessages _ready = new(countsBodies: definition.Settings.MaxBytes is not null);
+    private readonly List<MessageRun> _live = [];
     private readonly ConsumerRing _ring = new();
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
     private readonly HashSet<QueueLink> _untidy = [];
@@ -45,6 +49,9 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation)
 
     /// <summary>Exchanges that have, or may have, bindings to this queue.</summary>
     public IReadOnlyCollection<string> BindingSources => _bindingSources;
+
+    /// <summary>When something becomes due by itself, or <see cref="MessageRun.Never"/>.</summary>
+    public long NextDue => _ready.NextDue;
 
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0;
@@ -101,6 +108,10 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation)
         if (!IsDoomed)
         {
             _ring.Deliver(_ready, _untidy, now);
+
+            // A time to live of nothing is up here: whoever could take the message at once has it.
+            _ready.Expire(now + 1);
+            Bury(_ready.TakeExpired(), DeathReason.Expired);
         }
 
         _ready.EndTurn();
@@ -130,19 +141,51 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation)
     {
         var batch = publish.Batch;
         link.Send(new PublishedItem(_nextOffset, null));
-        _ready.Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, now));
-        _nextOffset += batch.Count;
+        Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;
+    }
+
+    private void Append(in MessageRun run, long now)
+    {
+        _nextOffset = run.End;
+        if (_settings.MessageTtl is null && (run.Flags & MessageFlags.HasExpiry) == 0)
+        {
+            _ready.Append(run);
+        }
+        else
+        {
+            Lifetimes.Append(_ready, run, _settings.MessageTtl, now);
+        }
     }
 
     private void Settle(QueueLink link, SettleItem settle, long now)
     {
         foreach (var range in settle.Offsets)
         {
-            link.Unacked.Settle(range.First, range.End, settle.Settlement, _ready, _ring, now);
+            Settle(link, range.First, range.End, settle.Settlement, now);
         }
 
         NoteUntidy(link);
+    }
+
+    private void Settle(QueueLink link, long from, long to, Settlement settlement, long now)
+    {
+        var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
+        var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
+        link.Unacked.Settle(from, to, dies || returns ? _live : null, _ring);
+        foreach (var run in _live)
+        {
+            if (dies)
+            {
+                Bury(run, DeathReason.Rejected);
+            }
+            else
+            {
+                _ready.Return(run with { Redelivered = run.Redelivered || settlement == Settlement.Requeue, Since = now });
+            }
+        }
+
+        _live.Clear();
     }
 
     private void Get(QueueLink link, GetItem get, long now)
@@ -153,7 +196,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation)
             return;
         }
 
-        if (_ready.IsEmpty)
+        if (!_ready.HasFirst(now + 1))
         {
             link.Send(new GotItem(get.Request, null, 0, null));
             return;
@@ -227,10 +270,26 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation)
             Detach(link, number);
         }
 
-        link.Unacked.Settle(0, long.MaxValue, Settlement.Requeue, _ready, _ring, now);
+        Settle(link, 0, long.MaxValue, Settlement.Requeue, now);
         _untidy.Remove(link);
         link.Send(new ClosedItem());
         link.End(now);
+    }
+
+    private void Bury(ReadOnlySpan<MessageRun> runs, DeathReason reason)
+    {
+        foreach (var run in runs)
+        {
+            Bury(run, reason);
+        }
+    }
+
+    private void Bury(in MessageRun run, DeathReason reason)
+    {
+        if (_settings.DeadLetters is { } rule)
+        {
+            dead.Add(new DeadRun(run, reason, rule));
+        }
     }
 
     private void NoteUntidy(QueueLink link)

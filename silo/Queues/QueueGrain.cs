@@ -3,6 +3,7 @@ using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
@@ -18,6 +19,9 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     /// <summary>The store will give each activation an epoch of its own; without one there is only ever one.</summary>
     private const long Epoch = 1;
 
+    /// <summary>What is due later is looked at again after a day, in milliseconds: timers know no ten years.</summary>
+    private const long LongestWait = 86_400_000;
+
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
@@ -26,6 +30,8 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly string _vhost;
     private readonly long _start;
     private IGrainTimer? _timer;
+    private IGrainTimer? _dueTimer;
+    private long _armedFor = MessageRun.Never;
     private int _unsettledDebts;
     private Task _lastRemoval = Task.CompletedTask;
 
@@ -80,6 +86,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         }
 
+        ArmDueTimer();
         UpdateLifetime();
         return ValueTask.FromResult(answer);
     }
@@ -106,6 +113,36 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _timer = null;
         }
 
+        return EndTurn(0).AsTask();
+    }
+
+    /// <summary>Has the timer come when something is due by itself, if nothing comes before.</summary>
+    private void ArmDueTimer()
+    {
+        var due = _slot.NextDue;
+        if (due >= _armedFor)
+        {
+            // It comes early enough, and is armed again then.
+            return;
+        }
+
+        _armedFor = due;
+        var wait = TimeSpan.FromMilliseconds(Math.Clamp(due - Now, 0, LongestWait));
+        if (_dueTimer is null)
+        {
+            var options = new GrainTimerCreationOptions(wait, Timeout.InfiniteTimeSpan) { Interleave = true, KeepAlive = true };
+            _dueTimer = this.RegisterGrainTimer(RunDueAsync, options);
+        }
+        else
+        {
+            _dueTimer.Change(wait, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private Task RunDueAsync(CancellationToken cancellation)
+    {
+        _armedFor = MessageRun.Never;
+        _slot.RunDue(Now);
         return EndTurn(0).AsTask();
     }
 

@@ -1,8 +1,10 @@
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Topology;
+using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Links;
+using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Queues;
 
@@ -20,6 +22,12 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
 
     /// <summary>Bindings of deleted queues that their exchanges still have; the caller empties it.</summary>
     public List<BindingDebt> Debts { get; } = [];
+
+    /// <summary>Messages to be dead-lettered; the caller empties it.</summary>
+    public List<DeadRun> Dead { get; } = [];
+
+    /// <summary>When <see cref="RunDue"/> has something to do, or <see cref="MessageRun.Never"/>.</summary>
+    public long NextDue => _queue?.NextDue ?? MessageRun.Never;
 
     public Queue? Queue => _queue;
 
@@ -42,7 +50,7 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
             return QueueAnswer.Refused(error!);
         }
 
-        _queue = new Queue(definition, incarnation);
+        _queue = new Queue(definition, incarnation, Dead);
         return _queue.Describe();
     }
 
@@ -129,6 +137,15 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
     {
         _links.Tick(now, Pushes);
         _queue?.Tidy(now);
+    }
+
+    /// <summary>Does what is due by now.</summary>
+    public void RunDue(long now)
+    {
+        if (_queue is { } queue && queue.NextDue <= now)
+        {
+            EndTurn(caller: null, queue, deleted: false, now);
+        }
     }
 
     private LinkDown? Apply(QueueLink link, Queue queue, long now)

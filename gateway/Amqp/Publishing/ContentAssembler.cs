@@ -48,6 +48,8 @@ internal sealed class ContentAssembler
 
     public int Length => _size;
 
+    public MessageFlags Flags { get; private set; }
+
     public void OnMethod(ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> key, bool mandatory)
     {
         exchange.CopyTo(_names);
@@ -73,6 +75,7 @@ internal sealed class ContentAssembler
             _array.AsSpan(Start), acted.Flags, acted.Priority, acted.Expiry, Exchange, RoutingKey, properties, bodySize);
         _end = Start + _size;
         Path = path;
+        Flags = acted.Flags;
         _state = bodySize == 0 ? State.Idle : State.Body;
         return bodySize == 0;
     }

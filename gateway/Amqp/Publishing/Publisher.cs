@@ -15,22 +15,24 @@ internal sealed class Publisher
     private int _start;
     private int _end;
     private int _count;
+    private MessageFlags _flags;
     private bool _mandatory;
 
     public ChunkAllocator Chunks { get; } = new();
 
     /// <summary>Adds one complete record.</summary>
-    public void Add(AmqpChannel channel, PublishPath path, byte[] array, int start, int length, bool mandatory)
+    public void Add(AmqpChannel channel, PublishPath path, byte[] array, int start, int length, MessageFlags flags, bool mandatory)
     {
         if (ReferenceEquals(path, _path) && ReferenceEquals(array, _array) && start == _end && ReferenceEquals(channel, _channel) && mandatory == _mandatory)
         {
             _end += length;
             _count++;
+            _flags |= flags;
             return;
         }
 
         Seal();
-        (_channel, _path, _array, _start, _end, _count, _mandatory) = (channel, path, array, start, start + length, 1, mandatory);
+        (_channel, _path, _array, _start, _end, _count, _flags, _mandatory) = (channel, path, array, start, start + length, 1, flags, mandatory);
     }
 
     /// <summary>Hands the current run to the links of its path. Afterwards nothing of it is written to any more.</summary>
@@ -41,7 +43,7 @@ internal sealed class Publisher
             return;
         }
 
-        var batch = new MessageBatch(_array.AsMemory(_start, _end - _start), _count);
+        var batch = new MessageBatch(_array.AsMemory(_start, _end - _start), _count, _flags);
         var path = _path!;
         _count = 0;
         _path = null;

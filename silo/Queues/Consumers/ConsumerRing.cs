@@ -72,7 +72,7 @@ internal sealed class ConsumerRing
     /// </summary>
     public void Deliver(ReadyMessages ready, HashSet<QueueLink> untidy, long now)
     {
-        while (!ready.IsEmpty && DropUnable())
+        while (ready.HasFirst(now) && DropUnable())
         {
             if (_able.Count == 1)
             {

@@ -14,6 +14,8 @@ internal sealed record QueueDefinition(
 
     private readonly FieldTable _arguments = EncodedArguments.Decode();
 
+    public QueueSettings Settings { get; } = QueueSettings.From(EncodedArguments.Decode(), Type);
+
     private string Kind => $"queue '{Name}' in vhost '{Vhost}'";
 
     /// <summary>What a declaration asks for, or why there can be no such queue.</summary>

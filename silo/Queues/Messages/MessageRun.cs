@@ -9,15 +9,20 @@ namespace Granary.Silo.Queues.Messages;
 /// <param name="First">Offset of the first message.</param>
 /// <param name="Count">At least 1.</param>
 /// <param name="Redelivered">All of them may have been seen before.</param>
+/// <param name="Flags">Every flag that any of the messages has, and possibly more.</param>
 /// <param name="Since">When the run came to where it is, in milliseconds of the queue's clock.</param>
-internal readonly record struct MessageRun(ReadOnlyMemory<byte> Records, long First, int Count, bool Redelivered, long Since)
+/// <param name="Due">When all of them expire, by the same clock, or <see cref="Never"/>.</param>
+internal readonly record struct MessageRun(
+    ReadOnlyMemory<byte> Records, long First, int Count, bool Redelivered, MessageFlags Flags, long Since, long Due = MessageRun.Never)
 {
+    public const long Never = long.MaxValue;
+
     /// <summary>The first offset after the run.</summary>
     public long End => First + Count;
 
     public int Length => Records.Length;
 
-    public DeliverySlice ToSlice() => new(new MessageBatch(Records, Count), First, Redelivered);
+    public DeliverySlice ToSlice() => new(new MessageBatch(Records, Count, Flags), First, Redelivered);
 
     /// <summary>The first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
     public MessageRun Head(int count, int length) => this with { Records = Records[..length], Count = count };
@@ -25,16 +30,34 @@ internal readonly record struct MessageRun(ReadOnlyMemory<byte> Records, long Fi
     /// <summary>What is left without the first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
     public MessageRun After(int count, int length) => this with { Records = Records[length..], First = First + count, Count = Count - count };
 
-    public int LengthOf(int count) => new MessageBatch(Records, Count).ByteLengthOf(count);
+    /// <summary>The bytes of all bodies; walks the records.</summary>
+    public long BodyLength()
+    {
+        var records = Records.Span;
+        var bytes = 0L;
+        while (!records.IsEmpty)
+        {
+            var record = new MessageRecord(records);
+            bytes += record.Body.Length;
+            records = records[record.Length..];
+        }
+
+        return bytes;
+    }
+
+    public int LengthOf(int count) => new MessageBatch(Records, Count, Flags).ByteLengthOf(count);
 
     /// <summary>Joins two runs that follow each other in offsets and in memory and differ in nothing that matters.</summary>
     public static bool TryJoin(in MessageRun left, in MessageRun right, out MessageRun joined)
     {
-        if (left.End == right.First && left.Redelivered == right.Redelivered
+        if (left.End == right.First && left.Redelivered == right.Redelivered && left.Due == right.Due
             && MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)
             && a.Array == b.Array && a.Offset + a.Count == b.Offset)
         {
-            joined = left with { Records = a.Array.AsMemory(a.Offset, a.Count + b.Count), Count = left.Count + right.Count };
+            joined = left with
+            {
+                Records = a.Array.AsMemory(a.Offset, a.Count + b.Count), Count = left.Count + right.Count, Flags = left.Flags | right.Flags,
+            };
             return true;
         }
 

@@ -1,31 +1,45 @@
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>All messages that can be taken: what came back first, then the backlog.</summary>
-internal sealed class ReadyMessages
+/// <param name="countsBodies">Whether <see cref="BodyBytes"/> is wanted: that costs a look at every record.</param>
+internal sealed class ReadyMessages(bool countsBodies)
 {
+    private readonly List<MessageRun> _expired = [];
     private readonly ReturnedMessages _returned = new();
     private readonly Backlog _backlog = new();
     private TidyScan _scan;
     private bool _scanNeeded;
+    private bool _mayExpire;
 
     public long Count => _returned.Count + _backlog.Count;
 
     /// <summary>The record bytes of all messages.</summary>
     public long Bytes => _returned.Bytes + _backlog.Bytes;
 
+    /// <summary>The body bytes of all messages, if they are counted.</summary>
+    public long BodyBytes { get; private set; }
+
     public bool IsEmpty => Count == 0;
 
     /// <summary>The next messages to be taken that follow each other.</summary>
     public MessageRun First => _returned.IsEmpty ? _backlog.First : _returned.First;
 
+    /// <summary>When the first message expires. Those behind it do not expire before it is gone.</summary>
+    public long NextDue => _mayExpire && !IsEmpty ? First.Due : MessageRun.Never;
+
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy { get; private set; }
 
-    public void Append(in MessageRun run) => _backlog.Append(run);
+    public void Append(in MessageRun run)
+    {
+        NoteComing(run);
+        _backlog.Append(run);
+    }
 
     /// <summary>Puts messages back to their original place.</summary>
     public void Return(in MessageRun run)
     {
+        NoteComing(run);
         _returned.Add(run);
         _scanNeeded = true;
         NeedsTidy = true;
@@ -34,13 +48,57 @@ internal sealed class ReadyMessages
     /// <summary>Takes the first <paramref name="count"/> messages of <see cref="First"/>, which take <paramref name="length"/> bytes.</summary>
     public MessageRun Take(int count, int length)
     {
-        if (!_returned.IsEmpty)
+        MessageRun taken;
+        if (_returned.IsEmpty)
         {
-            return _returned.Take(count, length);
+            NeedsTidy = true;
+            taken = _backlog.Take(count, length);
+        }
+        else
+        {
+            taken = _returned.Take(count, length);
         }
 
-        NeedsTidy = true;
-        return _backlog.Take(count, length);
+        if (countsBodies)
+        {
+            BodyBytes -= taken.BodyLength();
+        }
+
+        return taken;
+    }
+
+    /// <summary>Whether there is a first message that is not overdue; those that are leave on the way.</summary>
+    public bool HasFirst(long now)
+    {
+        if (_mayExpire)
+        {
+            Expire(now);
+        }
+
+        return !IsEmpty;
+    }
+
+    /// <summary>Takes out what stands first and was due before <paramref name="limit"/>.</summary>
+    public void Expire(long limit)
+    {
+        while (NextDue < limit)
+        {
+            var first = First;
+            _expired.Add(Take(first.Count, first.Length));
+        }
+    }
+
+    /// <summary>Hands over what expired since the last time.</summary>
+    public MessageRun[] TakeExpired()
+    {
+        if (_expired.Count == 0)
+        {
+            return [];
+        }
+
+        MessageRun[] expired = [.. _expired];
+        _expired.Clear();
+        return expired;
     }
 
     /// <summary>Ends a turn: what was not taken in it stays for a while.</summary>
@@ -50,6 +108,7 @@ internal sealed class ReadyMessages
         if (IsEmpty)
         {
             NeedsTidy = false;
+            _mayExpire = false;
         }
     }
 
@@ -72,6 +131,16 @@ internal sealed class ReadyMessages
         _returned.Clear();
         _backlog.Clear();
         NeedsTidy = false;
+        BodyBytes = 0;
         return count;
+    }
+
+    private void NoteComing(in MessageRun run)
+    {
+        _mayExpire |= run.Due != MessageRun.Never;
+        if (countsBodies)
+        {
+            BodyBytes += run.BodyLength();
+        }
     }
 }

@@ -1,4 +1,3 @@
-using Granary.Core.Links;
 using Granary.Silo.Queues.Consumers;
 
 namespace Granary.Silo.Queues.Messages;
@@ -7,7 +6,6 @@ namespace Granary.Silo.Queues.Messages;
 internal sealed class UnackedMessages
 {
     private readonly SortedRuns<UnackedRun> _runs = new();
-    private readonly List<MessageRun> _returning = [];
     private TidyScan _scan;
 
     public long Count { get; private set; }
@@ -42,11 +40,10 @@ internal sealed class UnackedMessages
         _runs.Insert(new UnackedRun(run, consumer));
     }
 
-    /// <summary>Settles the live ones of a range; those to be returned go back to <paramref name="ready"/>.</summary>
+    /// <summary>Settles the live ones of a range; what they were is added to <paramref name="live"/> when it is wanted.</summary>
     /// <returns>How many messages were settled.</returns>
-    public long Settle(long from, long to, Settlement settlement, ReadyMessages ready, ConsumerRing ring, long now)
+    public long Settle(long from, long to, List<MessageRun>? live, ConsumerRing ring)
     {
-        var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
         var before = Count;
         var at = from;
         while (at < to && _runs.TryFind(at, out var position) && _runs[position].First < to)
@@ -64,7 +61,7 @@ internal sealed class UnackedMessages
                 }
 
                 at = run.End;
-                var settled = run.Settle(from, to, returns ? _returning : null);
+                var settled = run.Settle(from, to, live);
                 Count -= settled;
                 if (run.Consumer is { } consumer)
                 {
@@ -85,12 +82,6 @@ internal sealed class UnackedMessages
             }
         }
 
-        foreach (var run in _returning)
-        {
-            ready.Return(run with { Redelivered = run.Redelivered || settlement == Settlement.Requeue, Since = now });
-        }
-
-        _returning.Clear();
         NeedsTidy = Count > 0;
         return before - Count;
     }

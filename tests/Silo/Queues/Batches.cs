@@ -8,12 +8,13 @@ namespace Granary.Silo.Tests.Queues;
 internal static class Batches
 {
     /// <summary>Consecutive ids from <paramref name="first"/> on; the body length may depend on the id.</summary>
-    public static MessageBatch Of(long first, int count, Func<long, int>? bodyLength = null)
+    public static MessageBatch Of(long first, int count, Func<long, int>? bodyLength = null, Func<long, long?>? expiry = null)
     {
         var size = 0;
+        var all = MessageFlags.None;
         for (var i = 0; i < count; i++)
         {
-            size += (int)MessageRecord.SizeOf(false, 0, 1, 2, BodyLength(first + i, bodyLength));
+            size += (int)MessageRecord.SizeOf(expiry?.Invoke(first + i) is not null, 0, 1, 2, BodyLength(first + i, bodyLength));
         }
 
         var bytes = new byte[size];
@@ -21,12 +22,15 @@ internal static class Batches
         for (var i = 0; i < count; i++)
         {
             var length = BodyLength(first + i, bodyLength);
-            var body = at + MessageRecord.WriteHead(bytes.AsSpan(at), MessageFlags.None, 0, 0, [], "k"u8, [0, 0], length);
+            var own = expiry?.Invoke(first + i);
+            var flags = own is null ? MessageFlags.None : MessageFlags.HasExpiry;
+            all |= flags;
+            var body = at + MessageRecord.WriteHead(bytes.AsSpan(at), flags, 0, own ?? 0, [], "k"u8, [0, 0], length);
             BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(body), first + i);
             at = body + length;
         }
 
-        return new MessageBatch(bytes, count);
+        return new MessageBatch(bytes, count, all);
     }
 
     /// <summary>A batch that is a slice in the middle of a chunk of the usual size.</summary>

@@ -1,0 +1,19 @@
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.DeadLetters;
+
+/// <summary>Why a message died.</summary>
+internal enum DeathReason
+{
+    /// <summary>Rejected by a consumer, not to be requeued.</summary>
+    Rejected,
+
+    /// <summary>Its time in the queue was over.</summary>
+    Expired,
+
+    /// <summary>The queue was full.</summary>
+    MaxLength,
+}
+
+/// <summary>Messages that left a queue dead and are to be sent on.</summary>
+internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule);
