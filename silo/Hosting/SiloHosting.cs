@@ -1,3 +1,5 @@
+using Granary.Silo.DeadLetters;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Granary.Silo.Hosting;
@@ -9,6 +11,8 @@ public static class SiloHosting
     {
         ArgumentNullException.ThrowIfNull(silo);
         silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.TryAddSingleton<DeadLetterOffice>();
+        silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());
         return silo;
     }
 }

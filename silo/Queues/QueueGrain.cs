@@ -3,6 +3,7 @@ using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -27,17 +28,20 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly TimeProvider _time;
     private readonly ILogger<QueueGrain> _log;
     private readonly QueueSlot _slot;
+    private readonly DeadLetterOffice _office;
     private readonly string _vhost;
     private readonly long _start;
+    private DeadLetterOutbox? _outbox;
     private IGrainTimer? _timer;
     private IGrainTimer? _dueTimer;
     private long _armedFor = MessageRun.Never;
     private int _unsettledDebts;
     private Task _lastRemoval = Task.CompletedTask;
 
-    public QueueGrain(TimeProvider time, ILogger<QueueGrain> log)
+    public QueueGrain(TimeProvider time, DeadLetterOffice office, ILogger<QueueGrain> log)
     {
         _time = time;
+        _office = office;
         _log = log;
         _start = time.GetTimestamp();
         (_vhost, var name) = GrainKeys.Parse(this.GetPrimaryKeyString());
@@ -75,6 +79,13 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
 
         _slot.Pushes.Clear();
+        if (_slot.Dead.Count > 0)
+        {
+            _outbox ??= new DeadLetterOutbox(_office, _vhost, GrainKeys.Parse(this.GetPrimaryKeyString()).Name);
+            _outbox.Post(_slot.Dead);
+            _slot.Dead.Clear();
+        }
+
         foreach (var debt in _slot.Debts)
         {
             _lastRemoval = SettleAsync(debt);

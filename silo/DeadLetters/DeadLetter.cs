@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Text;
+using Granary.Amqp;
+using Granary.Core.Messages;
+
+namespace Granary.Silo.DeadLetters;
+
+/// <summary>The message that goes on from one that died: to the dead-letter exchange, with its history and without an expiration.</summary>
+internal sealed class DeadLetter
+{
+    private readonly MessageFlags _flags;
+    private readonly byte _priority;
+    private readonly byte[] _properties;
+
+    private DeadLetter(MessageFlags flags, byte priority, byte[] properties) => (_flags, _priority, _properties) = (flags, priority, properties);
+
+    public required byte[] Exchange { get; init; }
+
+    public required byte[] RoutingKey { get; init; }
+
+    /// <summary>Further keys that it is routed by.</summary>
+    public required ReadOnlyMemory<byte>[] MoreKeys { get; init; }
+
+    /// <summary>The content of its headers.</summary>
+    public required byte[] Headers { get; init; }
+
+    /// <summary>Its x-death.</summary>
+    public required FieldArray Deaths { get; init; }
+
+    public MessageFlags Flags => _flags;
+
+    /// <param name="record">The message as it was in the queue.</param>
+    /// <param name="at">When it died.</param>
+    /// <exception cref="AmqpException">The message's properties cannot be decoded.</exception>
+    public static DeadLetter From(MessageRecord record, string queue, DeathReason reason, DeadLetterRule rule, DateTimeOffset at)
+    {
+        var view = BasicPropertiesView.Read(record.Properties);
+        var headers = view.TryGetHeaders(out var content) ? FieldTable.Decode(content) : FieldTable.Empty;
+        var copies = (record.Flags & MessageFlags.SingleKey) != 0 ? [] : CopyKeysOf(headers);
+        var exchange = FieldValue.LongString(record.Exchange);
+
+        var wasDead = (record.Flags & MessageFlags.DeadLettered) != 0;
+        var earlier = wasDead && headers.TryGetValue(DeathHistory.Header, out var known) && known.TryGetArray(out var array) ? array : FieldArray.Empty;
+        FieldArray keys = new([FieldValue.LongString(record.RoutingKey), .. copies.Select(key => FieldValue.LongString(key.Span))]);
+        var deaths = DeathHistory.Add(
+            earlier, queue, reason,
+            [
+                ("time", FieldValue.Timestamp((ulong)at.ToUnixTimeSeconds())), ("exchange", exchange), ("routing-keys", keys),
+                .. record.Expiry is { } expiry ? [("original-expiration", expiry.ToString(CultureInfo.InvariantCulture))] : Array.Empty<(string, FieldValue)>(),
+            ]);
+
+        headers = headers.With(DeathHistory.Header, deaths);
+        headers = wasDead ? headers : WithDeath(headers, "first", queue, reason, exchange);
+        headers = WithDeath(headers, "last", queue, reason, exchange);
+        var properties = BasicPropertiesEdit.WithHeaders(BasicPropertiesEdit.Without(record.Properties, BasicProperty.Expiration), headers);
+        return new DeadLetter(FlagsOf(record.Flags, rule), record.Priority, properties)
+        {
+            Exchange = Encoding.UTF8.GetBytes(rule.Exchange),
+            RoutingKey = rule.RoutingKey is { } key ? Encoding.UTF8.GetBytes(key) : record.RoutingKey.ToArray(),
+            MoreKeys = rule.RoutingKey is null ? copies : [],
+            Headers = headers.Encode(),
+            Deaths = deaths,
+        };
+    }
+
+    public long SizeWith(int bodyLength) => MessageRecord.SizeOf(false, Exchange.Length, RoutingKey.Length, _properties.Length, bodyLength);
+
+    public void Write(Span<byte> destination, ReadOnlySpan<byte> body)
+    {
+        var at = MessageRecord.WriteHead(destination, _flags, _priority, 0, Exchange, RoutingKey, _properties, body.Length);
+        body.CopyTo(destination[at..]);
+    }
+
+    private static MessageFlags FlagsOf(MessageFlags flags, DeadLetterRule rule) =>
+        (flags & ~MessageFlags.HasExpiry) | MessageFlags.DeadLettered | (rule.RoutingKey is null ? MessageFlags.None : MessageFlags.SingleKey);
+
+    private static FieldTable WithDeath(FieldTable headers, string which, string queue, DeathReason reason, FieldValue exchange) => headers
+        .With($"x-{which}-death-reason", DeathHistory.NameOf(reason))
+        .With($"x-{which}-death-queue", queue)
+        .With($"x-{which}-death-exchange", exchange);
+
+    /// <summary>The keys in CC, which was checked when the message was published; BCC never gets as far as a queue.</summary>
+    private static ReadOnlyMemory<byte>[] CopyKeysOf(FieldTable headers)
+    {
+        var keys = new List<ReadOnlyMemory<byte>>();
+        if (headers.TryGetValue("CC", out var value) && value.TryGetArray(out var array))
+        {
+            foreach (var key in array)
+            {
+                if (key.Kind == FieldKind.LongString && key.TryGetBytes(out var octets))
+                {
+                    keys.Add(octets);
+                }
+            }
+        }
+
+        return [.. keys];
+    }
+}

@@ -1,0 +1,216 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.DeadLetters;
+
+/// <summary>
+/// The dead messages of one queue on their way, in the order in which they died. It works beside the turns of the queue's grain, which only
+/// puts messages in; everything else happens under the gate, and nothing is awaited there.
+/// </summary>
+internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue)
+{
+    // While the targets have not accepted this much, the rest waits as it is.
+    private const long MostUnaccepted = 1024 * 1024;
+
+    private static readonly TimeSpan RouteAgainAfter = TimeSpan.FromMilliseconds(250);
+
+    private readonly Lock _gate = new();
+    private readonly Queue<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
+    private readonly Dictionary<string, DeadLetterSender> _senders = new(StringComparer.Ordinal);
+    private TaskCompletionSource? _room;
+    private bool _isRunning;
+
+    public string Vhost => vhost;
+
+    public string QueueName => queue;
+
+    /// <summary>What the queue is as a publisher.</summary>
+    public ConnectionId Connection { get; } = ConnectionId.New();
+
+    /// <summary>Bytes that no target has accepted yet.</summary>
+    public long Unaccepted { get; set; }
+
+    /// <summary>Takes over what died in one turn.</summary>
+    public void Post(IEnumerable<DeadRun> dead)
+    {
+        var at = office.Time.GetUtcNow();
+        lock (_gate)
+        {
+            foreach (var run in dead)
+            {
+                _waiting.Enqueue((run, at));
+            }
+
+            if (_isRunning)
+            {
+                return;
+            }
+
+            _isRunning = true;
+        }
+
+        _ = Task.Run(SendAllAsync);
+    }
+
+    /// <summary>Has something happen under the gate, and then lets go on whoever waited for room.</summary>
+    public void Change(Action change)
+    {
+        lock (_gate)
+        {
+            change();
+            if (_room is { } room && Unaccepted <= MostUnaccepted / 2)
+            {
+                _room = null;
+                room.TrySetResult();
+            }
+        }
+    }
+
+    /// <summary>The link to a queue, whether or not there is one. Called under the gate.</summary>
+    public DeadLetterSender SenderFor(string target)
+    {
+        if (!_senders.TryGetValue(target, out var sender) || sender.IsClosing)
+        {
+            sender = new DeadLetterSender(this, target, office);
+            _senders[target] = sender;
+            office.Add(sender, this);
+        }
+
+        return sender;
+    }
+
+    /// <summary>Called under the gate.</summary>
+    public void Remove(DeadLetterSender sender)
+    {
+        office.Remove(sender);
+        if (_senders.TryGetValue(sender.TargetName, out var current) && current == sender)
+        {
+            _senders.Remove(sender.TargetName);
+        }
+    }
+
+    private async Task SendAllAsync()
+    {
+        var batch = new LetterBatch();
+        while (true)
+        {
+            (DeadRun Dead, DateTimeOffset At) next;
+            lock (_gate)
+            {
+                if (!_waiting.TryDequeue(out next))
+                {
+                    Publish(batch);
+                    _isRunning = false;
+                    return;
+                }
+            }
+
+            var records = next.Dead.Run.Records;
+            while (!records.IsEmpty)
+            {
+                var length = MessageRecord.LengthOf(records.Span);
+                await AddAsync(batch, records[..length], next.Dead, next.At).ConfigureAwait(false);
+                records = records[length..];
+            }
+        }
+    }
+
+    private async ValueTask AddAsync(LetterBatch batch, ReadOnlyMemory<byte> record, DeadRun dead, DateTimeOffset at)
+    {
+        try
+        {
+            var letter = DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at);
+            var targets = Targets(await RouteAsync(letter).ConfigureAwait(false), letter, dead.Reason);
+            if (targets.Length == 0 || batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets))
+            {
+                return;
+            }
+
+            lock (_gate)
+            {
+                Publish(batch);
+            }
+
+            await WaitForRoomAsync().ConfigureAwait(false);
+            batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets);
+        }
+        catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
+        {
+            // One message that cannot be dealt with must not hold up those behind it.
+            LogDropped(office.Log, exception, queue, vhost);
+        }
+    }
+
+    /// <summary>Where a letter goes. An exchange that is out of reach is asked until it answers; one that is not there takes nothing.</summary>
+    private async ValueTask<string[]> RouteAsync(DeadLetter letter)
+    {
+        if (letter.Exchange.Length > byte.MaxValue || letter.RoutingKey.Length > byte.MaxValue)
+        {
+            return [];
+        }
+
+        while (true)
+        {
+            try
+            {
+                return (office.Router.TryRoute(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Headers)
+                    ?? await office.Router.RouteAsync(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Headers, office.Stopping)
+                        .ConfigureAwait(false)).Queues;
+            }
+            catch (Exception exception) when (exception is not AmqpException && !office.Stopping.IsCancellationRequested)
+            {
+                LogNotRouted(office.Log, exception, queue, vhost);
+                await Task.Delay(RouteAgainAfter, office.Time, office.Stopping).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private string[] Targets(string[] queues, DeadLetter letter, DeathReason reason)
+    {
+        // What somebody rejects may go round: that is how messages are tried again later.
+        if (reason == DeathReason.Rejected || !Array.Exists(queues, target => DeathHistory.LeadsRound(letter.Deaths, target)))
+        {
+            return queues;
+        }
+
+        LogCycle(office.Log, queue, vhost);
+        return Array.FindAll(queues, target => !DeathHistory.LeadsRound(letter.Deaths, target));
+    }
+
+    private void Publish(LetterBatch letters)
+    {
+        var targets = letters.Targets;
+        if (letters.TryTake(out var batch))
+        {
+            foreach (var target in targets)
+            {
+                SenderFor(target).Publish(batch);
+            }
+        }
+    }
+
+    private Task WaitForRoomAsync()
+    {
+        lock (_gate)
+        {
+            if (Unaccepted <= MostUnaccepted)
+            {
+                return Task.CompletedTask;
+            }
+
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task.WaitAsync(office.Stopping);
+        }
+    }
+
+    [LoggerMessage(1022, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} was dropped: no dead letter can be made of it")]
+    private static partial void LogDropped(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(1023, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} could not be routed yet; trying again")]
+    private static partial void LogNotRouted(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(1024, LogLevel.Debug, "A dead message of queue {Queue} in vhost {Vhost} would have gone round for ever and was dropped")]
+    private static partial void LogCycle(ILogger logger, string queue, string vhost);
+}
