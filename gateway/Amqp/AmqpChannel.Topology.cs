@@ -16,12 +16,13 @@ internal sealed partial class AmqpChannel
         var name = Names.Clean(method.Queue);
         if (method.Passive)
         {
-            name = QueueOrLast(name, Id);
             if (ReplyAddress.IsReplyName(name))
             {
                 DescribeReplyQueue(name, method.NoWait);
                 return;
             }
+
+            Check(name.Length == 0 ? BrokerError.NoQueue(Links.Vhost, name) : null, Id);
         }
 
         var generated = name.Length == 0;
