@@ -182,7 +182,7 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         Assert.Equal("held", await _channel.PopAsync(queue));
     }
 
-    [Fact(Skip = "Not yet: see docs/compatibility.md")]
+    [Fact]
     public async Task DeadLetter_OfRejectedMessage_CarriesItsHistory()
     {
         var dead = await _channel.OwnQueueAsync();
@@ -200,7 +200,7 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         Assert.Equal("rejected"u8.ToArray(), death["reason"]);
     }
 
-    [Fact(Skip = "Not yet: see docs/compatibility.md")]
+    [Fact]
     public async Task MessageTtl_Expired_IsDeadLettered()
     {
         var dead = await _channel.OwnQueueAsync();
