@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
@@ -20,6 +21,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
 {
     private readonly QueueSettings _settings = definition.Settings;
     private readonly ReadyMessages _ready = new(countsBodies: definition.Settings.MaxBytes is not null);
+    private readonly LengthLimit? _limit = definition.Settings.IsLimited ? new LengthLimit(definition.Settings) : null;
     private readonly List<MessageRun> _live = [];
     private readonly ConsumerRing _ring = new();
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
@@ -112,6 +114,12 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
             // A time to live of nothing is up here: whoever could take the message at once has it.
             _ready.Expire(now + 1);
             Bury(_ready.TakeExpired(), DeathReason.Expired);
+            if (_limit is { Refuses: false })
+            {
+                _limit.Trim(_ready, _live);
+                Bury(CollectionsMarshal.AsSpan(_live), DeathReason.MaxLength);
+                _live.Clear();
+            }
         }
 
         _ready.EndTurn();
@@ -140,9 +148,49 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     private void Publish(QueueLink link, PublishItem publish, long now)
     {
         var batch = publish.Batch;
+        if (_limit is { Refuses: true })
+        {
+            var first = _nextOffset;
+            link.Send(new PublishedItem(first, AppendWhatFits(publish, _limit, now)));
+            link.PublishedEnd = _nextOffset;
+            return;
+        }
+
         link.Send(new PublishedItem(_nextOffset, null));
         Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;
+    }
+
+    /// <summary>Each message is refused that would be one too many; what consumers can take does not count. Says which were refused.</summary>
+    private int[]? AppendWhatFits(PublishItem publish, LengthLimit limit, long now)
+    {
+        List<int>? refused = null;
+        var records = publish.Batch.Records;
+        for (var i = 0; i < publish.Batch.Count; i++)
+        {
+            var record = new MessageRecord(records.Span);
+            var bodyLength = record.Body.Length;
+            var message = new MessageRun(records[..record.Length], _nextOffset, Count: 1, publish.Resent, publish.Batch.Flags, now);
+            records = records[record.Length..];
+            if (!limit.HasRoomFor(_ready, bodyLength))
+            {
+                _ring.Deliver(_ready, _untidy, now);
+            }
+
+            if (limit.HasRoomFor(_ready, bodyLength))
+            {
+                Append(message, now);
+                continue;
+            }
+
+            (refused ??= []).Add(i);
+            if (_settings.Overflow == Overflow.RejectPublishDeadLetter)
+            {
+                Bury(message, DeathReason.MaxLength);
+            }
+        }
+
+        return refused?.ToArray();
     }
 
     private void Append(in MessageRun run, long now)
