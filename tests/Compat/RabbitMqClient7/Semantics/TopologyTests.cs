@@ -95,6 +95,9 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         for (var i = 0; i < 100; i++)
         {
             await publisher.SendAsync(_name, $"key.{i}", "too early");
+
+            // It must have been read, or it is not too early.
+            await publisher.ExchangeDeclarePassiveAsync(_name);
             await _channel.QueueBindAsync(queue, _name, $"key.{i}");
             await publisher.SendAsync(_name, $"key.{i}", $"{i}");
             Assert.Equal($"{i}", (await inbox.TakeAsync()).Body);
