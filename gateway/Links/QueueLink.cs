@@ -241,6 +241,7 @@ internal sealed partial class QueueLink
     {
         _inFlight--;
         _callFailed = true;
+        SendLater();
     }
 
     public void Answered(in LinkAnswer answer)
@@ -276,6 +277,12 @@ internal sealed partial class QueueLink
             _drainWaiters.Clear();
         }
 
+        SendLater();
+    }
+
+    // What gathered while enough was on its way goes with the next flush.
+    private void SendLater()
+    {
         if (!IsEnded && (_pending.Count > 0 || _open.Count > 0))
         {
             _set.MarkDirty(this);
