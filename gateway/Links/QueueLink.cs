@@ -25,7 +25,7 @@ internal sealed partial class QueueLink
     private readonly PublishLedger _published;
     private readonly DownStream _downs = new();
     private readonly Dictionary<int, LinkConsumer> _consumers = [];
-    private readonly Dictionary<long, Action<GotItem>> _gets = [];
+    private readonly Dictionary<long, (bool NoAck, Action<GotItem> Answer)> _gets = [];
     private readonly List<TaskCompletionSource> _drainWaiters = [];
     private OpenRun _open;
     private long _number;
@@ -106,7 +106,7 @@ internal sealed partial class QueueLink
     public void Get(bool noAck, Action<GotItem> answer)
     {
         var request = ++_nextGet;
-        _gets.Add(request, answer);
+        _gets.Add(request, (noAck, answer));
         Enqueue(new GetItem(request, noAck));
     }
 
@@ -338,14 +338,10 @@ internal sealed partial class QueueLink
 
                 break;
             case GotItem got:
-                if (got.Message is not null)
+                if (_gets.Remove(got.Request, out var get))
                 {
-                    Unsettled++;
-                }
-
-                if (_gets.Remove(got.Request, out var answer))
-                {
-                    answer(got);
+                    Unsettled += got.Message is null || get.NoAck ? 0 : 1;
+                    get.Answer(got);
                 }
 
                 break;
@@ -427,9 +423,9 @@ internal sealed partial class QueueLink
             }
         }
 
-        foreach (var (request, answer) in gets)
+        foreach (var (request, get) in gets)
         {
-            answer(new GotItem(request, null, 0, missing));
+            get.Answer(new GotItem(request, null, 0, missing));
         }
 
         if (reason == LinkEnd.Deleted)
