@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
@@ -58,11 +57,19 @@ internal sealed partial class QueueLink
     /// <summary>Deliveries of this link that are not settled: it lives as long as there are any.</summary>
     public int Unsettled { get; private set; }
 
-    public bool IsDrained => IsEnded || (_pending.Count == 0 && _open.Count == 0 && _unreceived.Count == 0 && _published.AllAnswered);
+    public bool IsDrained =>
+        IsEnded || (!_closing && _pending.Count == 0 && _open.Count == 0 && _unreceived.Count == 0 && _published.AllAnswered);
 
     /// <summary>Adds messages to the next packet. Untracked neighbours in one array become one batch.</summary>
     public void Publish(in MessageBatch batch, PublishRun? run)
     {
+        if (IsEnded || _closing)
+        {
+            // A path or a transaction held this link for longer than it lived.
+            _set.Open(QueueName).Publish(batch, run);
+            return;
+        }
+
         _set.MarkDirty(this);
         if (run is null && _open.TryExtend(batch))
         {
@@ -180,8 +187,9 @@ internal sealed partial class QueueLink
             return;
         }
 
-        _closing = true;
         Enqueue(new CloseItem());
+        _closing = true;
+        _set.Retire(this);
     }
 
     /// <summary>Four times a second: sends again what got lost, says what was received, gives up an idle link.</summary>
@@ -410,7 +418,11 @@ internal sealed partial class QueueLink
         _published.PassAnswered();
         _published.Abandon(unsent);
         End();
-        _published.MoveTo(_set.Open(QueueName), unsent);
+        if (unsent > 0)
+        {
+            _published.MoveTo(_set.Open(QueueName), unsent);
+        }
+
         foreach (var consumer in consumers)
         {
             if (consumer.IsAttached)
@@ -455,41 +467,5 @@ internal sealed partial class QueueLink
     {
         _pending.Add(new PublishItem(batch, Resent: false));
         _published.Add(batch, run);
-    }
-
-    /// <summary>Untracked messages that lie back to back in one array and go out as one batch.</summary>
-    private struct OpenRun
-    {
-        private byte[] _array;
-        private int _start;
-        private int _end;
-
-        public int Count { get; private set; }
-
-        public static bool TryStart(in MessageBatch batch, out OpenRun run)
-        {
-            if (!MemoryMarshal.TryGetArray(batch.Records, out var segment))
-            {
-                run = default;
-                return false;
-            }
-
-            run = new OpenRun { _array = segment.Array!, _start = segment.Offset, _end = segment.Offset + segment.Count, Count = batch.Count };
-            return true;
-        }
-
-        public bool TryExtend(in MessageBatch batch)
-        {
-            if (Count == 0 || !MemoryMarshal.TryGetArray(batch.Records, out var segment) || segment.Array != _array || segment.Offset != _end)
-            {
-                return false;
-            }
-
-            _end += segment.Count;
-            Count += batch.Count;
-            return true;
-        }
-
-        public readonly MessageBatch ToBatch() => new(_array.AsMemory(_start, _end - _start), Count);
     }
 }
