@@ -345,7 +345,7 @@ internal sealed partial class AmqpChannel : IPublishOwner
             FrameType.Heartbeat => $"heartbeat frame on channel {Number}",
             _ when _content.ExpectsHeader => $"expected content header for class 60, got {Got(type)} instead",
             _ when _content.ExpectsBody => $"expected content body, got {Got(type)} instead",
-            _ => "expected method, got non method frame instead",
+            _ => "expected method frame, got non method frame instead",
         };
         return new AmqpConnectionException(ReplyCode.UnexpectedFrame, text, _content.IsIdle ? 0 : MethodId.BasicPublish);
 

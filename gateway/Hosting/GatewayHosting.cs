@@ -21,6 +21,7 @@ public static class GatewayHosting
         ArgumentNullException.ThrowIfNull(builder);
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         services.AddSingleton(new AmqpOptions());
         services.AddSingleton(new MemoryAlarmOptions());
         services.AddSingleton<LoopbackGuest>();
