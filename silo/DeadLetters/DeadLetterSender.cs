@@ -84,8 +84,10 @@ internal sealed partial class DeadLetterSender
         {
             _closing = true;
             _pending.Add(new CloseItem());
-            Flush();
         }
+
+        // Not only for the close: calls may have failed after their packets had arrived.
+        Flush();
     }
 
     private void Flush()
