@@ -14,12 +14,11 @@ internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposa
     private readonly ConcurrentDictionary<LinkId, (DeadLetterSender Sender, DeadLetterOutbox Outbox)> _senders = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _ticks;
+    private ILinkObserver? _observer;
 
-    // Made when the host starts, not by the first grain that needs it: references to observers cannot be made inside of a grain.
     public DeadLetterOffice(IGrainFactory grains, TimeProvider time, ILogger<DeadLetterOffice> log, ILogger<Router> routerLog)
     {
         (Grains, Time, Log) = (grains, time, log);
-        Observer = grains.CreateObjectReference<ILinkObserver>(this);
         Router = new Router(grains, time, routerLog, forClients: false);
         Stopping = _stop.Token;
         _ticks = time.CreateTimer(static office => ((DeadLetterOffice)office!).Tick(), this, TickPeriod, TickPeriod);
@@ -31,7 +30,7 @@ internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposa
 
     public ILogger Log { get; }
 
-    public ILinkObserver Observer { get; }
+    public ILinkObserver Observer => _observer ?? throw new InvalidOperationException("The silo has not been started.");
 
     public Router Router { get; }
 
@@ -51,7 +50,12 @@ internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposa
         return Task.CompletedTask;
     }
 
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        // The silo was started before this. Later is too late: no reference can be made inside of a grain.
+        _observer = Grains.CreateObjectReference<ILinkObserver>(this);
+        return Task.CompletedTask;
+    }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {

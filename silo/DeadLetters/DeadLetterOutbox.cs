@@ -51,7 +51,8 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             _isRunning = true;
         }
 
-        _ = Task.Run(SendAllAsync);
+        // Without the context of the grain: this is no part of its turn.
+        ThreadPool.UnsafeQueueUserWorkItem(static outbox => _ = outbox.SendAllAsync(), this, preferLocal: false);
     }
 
     /// <summary>Has something happen under the gate, and then lets go on whoever waited for room.</summary>
