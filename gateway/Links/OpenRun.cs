@@ -23,7 +23,11 @@ internal struct OpenRun
 
         run = new OpenRun
         {
-            _array = segment.Array!, _start = segment.Offset, _end = segment.Offset + segment.Count, _flags = batch.Flags, Count = batch.Count,
+            _array = segment.Array!,
+            _start = segment.Offset,
+            _end = segment.Offset + segment.Count,
+            _flags = batch.Flags,
+            Count = batch.Count,
         };
         return true;
     }

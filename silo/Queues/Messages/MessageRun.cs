@@ -56,7 +56,9 @@ internal readonly record struct MessageRun(
         {
             joined = left with
             {
-                Records = a.Array.AsMemory(a.Offset, a.Count + b.Count), Count = left.Count + right.Count, Flags = left.Flags | right.Flags,
+                Records = a.Array.AsMemory(a.Offset, a.Count + b.Count),
+                Count = left.Count + right.Count,
+                Flags = left.Flags | right.Flags,
             };
             return true;
         }
