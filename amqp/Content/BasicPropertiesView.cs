@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Runtime.CompilerServices;
 
 namespace Granary.Amqp;
 
 /// <summary>
-/// The properties of a message in place. One pass finds where each begins and checks that all are whole; nothing is built. What is inside
-/// the headers is checked by <see cref="Validate"/> only.
+/// The properties of a message in place. Reading checks that all are whole; nothing is built, and getting one walks over those before it.
+/// What is inside the headers is checked by <see cref="Validate"/> only.
 /// <code>
 /// | flags (2) | values of the properties whose bit is set, highest bit first |
 /// </code>
@@ -18,14 +17,14 @@ public readonly ref struct BasicPropertiesView
     // Bit 1 means nothing, bit 0 would announce more flags. RabbitMQ decodes neither.
     private const int UndefinedBits = 0b11;
 
-    private readonly ReadOnlySpan<byte> _bytes;
-    private readonly Offsets _starts;
+    private const uint HighestBit = (uint)BasicProperty.ContentType;
 
-    private BasicPropertiesView(ReadOnlySpan<byte> bytes, BasicProperty present, scoped in Offsets starts)
+    private readonly ReadOnlySpan<byte> _bytes;
+
+    private BasicPropertiesView(ReadOnlySpan<byte> bytes, BasicProperty present)
     {
         _bytes = bytes;
         Present = present;
-        _starts = starts;
     }
 
     /// <summary>No properties: flags without a bit.</summary>
@@ -46,35 +45,25 @@ public readonly ref struct BasicPropertiesView
             Fail(bytes);
         }
 
-        var flags = BinaryPrimitives.ReadUInt16BigEndian(bytes);
-        Offsets starts = default;
-        var position = FlagsSize;
+        uint flags = BinaryPrimitives.ReadUInt16BigEndian(bytes);
         if ((flags & UndefinedBits) != 0)
         {
             Fail(bytes);
         }
 
-        for (var left = flags; left != 0;)
+        long end = FlagsSize;
+        for (var left = flags; left != 0; left &= ~Highest(left))
         {
-            var index = BitOperations.LeadingZeroCount((uint)left << 16);
-            var property = (BasicProperty)(0x8000 >> index);
-            starts[index] = position;
-            var size = SizeAt(bytes, position, property);
-            if (size > bytes.Length - position)
-            {
-                Fail(bytes);
-            }
-
-            position += (int)size;
-            left &= (ushort)~(ushort)property;
+            // A value that is not whole ends beyond the bytes; nothing is read there.
+            end += SizeAt(bytes, end, Highest(left));
         }
 
-        if (position != bytes.Length)
+        if (end != bytes.Length)
         {
             Fail(bytes);
         }
 
-        return new BasicPropertiesView(bytes, (BasicProperty)flags, starts);
+        return new BasicPropertiesView(bytes, (BasicProperty)flags);
     }
 
     /// <summary>Checks the properties with all that is in their headers.</summary>
@@ -150,7 +139,7 @@ public readonly ref struct BasicPropertiesView
         }
 
         var start = StartOf(property);
-        raw = _bytes.Slice(start, (int)SizeAt(_bytes, start, property));
+        raw = _bytes.Slice(start, (int)SizeAt(_bytes, start, (uint)property));
         return true;
     }
 
@@ -166,20 +155,42 @@ public readonly ref struct BasicPropertiesView
     /// <summary>Where the property begins in the bytes, or would have to.</summary>
     internal int StartOf(BasicProperty property)
     {
-        var behind = (ushort)Present & (((ushort)property << 1) - 1);
-        return behind == 0 ? _bytes.Length : _starts[BitOperations.LeadingZeroCount((uint)behind << 16)];
+        long start = FlagsSize;
+        var atAndAfter = ((uint)property << 1) - 1;
+        for (var left = (uint)Present & ~atAndAfter; left != 0; left &= ~Highest(left))
+        {
+            start += SizeAt(_bytes, start, Highest(left));
+        }
+
+        return (int)start;
     }
 
-    private static long SizeAt(ReadOnlySpan<byte> bytes, int position, BasicProperty property)
+    private static uint Highest(uint flags) => HighestBit >> (BitOperations.LeadingZeroCount(flags) - BitOperations.LeadingZeroCount(HighestBit));
+
+    // Octets of a value; at least one, so that bytes which end too early are seen as such.
+    private static long SizeAt(ReadOnlySpan<byte> bytes, long position, uint property)
     {
-        var left = bytes.Length - position;
-        return property switch
+        const uint Octets = (uint)(BasicProperty.DeliveryMode | BasicProperty.Priority);
+        const uint OtherThanText = (uint)(BasicProperty.Headers | BasicProperty.Timestamp);
+
+        if ((property & Octets) != 0)
         {
-            BasicProperty.DeliveryMode or BasicProperty.Priority => 1,
-            BasicProperty.Timestamp => sizeof(ulong),
-            BasicProperty.Headers => sizeof(uint) + (left < sizeof(uint) ? 0L : BinaryPrimitives.ReadUInt32BigEndian(bytes[position..])),
-            _ => 1L + (left < 1 ? 0 : bytes[position]),
-        };
+            return 1;
+        }
+
+        if ((property & OtherThanText) == 0)
+        {
+            return position < bytes.Length ? 1 + bytes[(int)position] : 1;
+        }
+
+        if (property == (uint)BasicProperty.Timestamp)
+        {
+            return sizeof(ulong);
+        }
+
+        return position + sizeof(uint) <= bytes.Length
+            ? sizeof(uint) + (long)BinaryPrimitives.ReadUInt32BigEndian(bytes[(int)position..])
+            : sizeof(uint);
     }
 
     private static void Fail(ReadOnlySpan<byte> bytes) => DecodeError.Undecodable(bytes, MethodId.BasicPublish);
@@ -189,11 +200,5 @@ public readonly ref struct BasicPropertiesView
         var found = TryGetRaw(property, out var raw);
         value = found ? raw[0] : (byte)0;
         return found;
-    }
-
-    [InlineArray(14)]
-    private struct Offsets
-    {
-        private int _first;
     }
 }

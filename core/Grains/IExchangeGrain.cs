@@ -18,17 +18,36 @@ public interface IExchangeGrain : IGrainWithStringKey
     /// <summary>Answers when every holder of the snapshot has the binding. Adding one that exists is fine.</summary>
     ValueTask<BrokerError?> BindAsync(Binding binding);
 
-    /// <summary>Answers when no holder routes by the binding any more. A missing binding is fine; a missing exchange is 404.</summary>
+    /// <summary>
+    /// Answers when no holder routes by the binding any more. A missing binding is fine; a missing exchange is 404.
+    /// A destination without incarnation means whichever there is.
+    /// </summary>
     ValueTask<BrokerError?> UnbindAsync(Binding binding);
 
-    /// <summary>Removes every binding to a destination that is gone. Idempotent.</summary>
+    /// <summary>
+    /// Removes every binding to a destination that is gone, without incarnation those of all its incarnations. Idempotent; answers when no
+    /// holder routes by them any more.
+    /// </summary>
     ValueTask RemoveDestinationAsync(Destination destination);
 
-    /// <summary>Records that another exchange has, or is about to have, a binding to this one, so that deleting this one removes it.</summary>
-    ValueTask<BrokerError?> AddBindingSourceAsync(string exchange);
+    /// <summary>
+    /// Records that another exchange has, or is about to have, a binding to this one, so that deleting this one removes it.
+    /// Comes before the source learns of the binding. Answers with the incarnation the binding is for, or 404.
+    /// </summary>
+    ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange);
 
-    /// <summary>Starts keeping a holder current by numbered deltas, and answers with the state they build on, or null when there is no such exchange.</summary>
-    ValueTask<ExchangeSnapshot?> WatchAsync(Guid holder, IExchangeObserver observer);
+    /// <summary>The bindings from this exchange, empty when there is none.</summary>
+    ValueTask<Binding[]> ListBindingsAsync();
 
-    ValueTask UnwatchAsync(Guid holder);
+    /// <summary>
+    /// Starts keeping a holder current by numbered deltas, and answers with the state they build on, or null when there is no such exchange.
+    /// A holder watches only while it routes by no earlier state of this exchange.
+    /// </summary>
+    /// <param name="session">Higher each time one holder watches: calls that arrive late are told by it.</param>
+    ValueTask<ExchangeSnapshot?> WatchAsync(Guid holder, long session, IExchangeObserver observer);
+
+    /// <summary>Says that the holder is there (<see cref="SnapshotLease"/>). False: it is not kept current (any more) and must watch again.</summary>
+    ValueTask<bool> RenewAsync(Guid holder, long session, Guid epoch);
+
+    ValueTask UnwatchAsync(Guid holder, long session);
 }

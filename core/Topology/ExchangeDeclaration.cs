@@ -14,7 +14,7 @@ public enum DestinationKind : byte
 }
 
 /// <summary>Where a binding leads.</summary>
-/// <param name="Incarnation">Of a queue, so that the removal of a deleted queue's bindings spares those of its successor; empty for exchanges.</param>
+/// <param name="Incarnation">So that the removal of a deleted queue's or exchange's bindings spares those of its successor.</param>
 [GenerateSerializer, Immutable]
 public readonly record struct Destination(
     [property: Id(0)] DestinationKind Kind, [property: Id(1)] string Name, [property: Id(2)] Guid Incarnation);
@@ -22,3 +22,7 @@ public readonly record struct Destination(
 /// <summary>A binding of one source exchange; identified by all its fields.</summary>
 [GenerateSerializer, Immutable]
 public sealed record Binding([property: Id(0)] Destination Destination, [property: Id(1)] string RoutingKey, [property: Id(2)] EncodedTable Arguments);
+
+/// <summary>What an exchange answers: either an error or which exchange of that name it is.</summary>
+[GenerateSerializer, Immutable]
+public readonly record struct ExchangeAnswer([property: Id(0)] BrokerError? Error, [property: Id(1)] Guid Incarnation);

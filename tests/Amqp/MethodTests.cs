@@ -132,4 +132,16 @@ public sealed class MethodTests
         Assert.Equal("logs"u8, view.Exchange);
         Assert.Equal("a.b.c"u8, view.RoutingKey);
     }
+
+    [Fact]
+    public void DeliverView_Renumbered_IsTheFrameOfTheOtherDelivery()
+    {
+        var (first, second) = (new byte[64], new byte[64]);
+        BasicDeliverView.WriteFrame(first, 2, "tag"u8, 77, false, "logs"u8, "a.b.c"u8);
+        BasicDeliverView.WriteFrame(second, 2, "tag"u8, ulong.MaxValue, true, "logs"u8, "a.b.c"u8);
+
+        BasicDeliverView.Renumber(first, 3, ulong.MaxValue, true);
+
+        Assert.Equal(second, first);
+    }
 }

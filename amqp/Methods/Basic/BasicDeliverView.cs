@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Granary.Amqp.Methods;
 
 /// <summary>
@@ -69,5 +71,20 @@ public readonly ref struct BasicDeliverView
         writer.WriteShortString(routingKey);
         writer.WriteOctet(Frame.End);
         return size;
+    }
+
+    /// <summary>
+    /// Makes a copy of a frame that <see cref="WriteFrame"/> wrote the frame of another delivery to the same consumer, from the same exchange and
+    /// with the same key: cheaper than writing it again.
+    /// </summary>
+    /// <param name="frame">The frame from its first octet.</param>
+    /// <param name="consumerTagLength">Octets of the consumer tag in it.</param>
+    /// <param name="deliveryTag">The tag of this delivery.</param>
+    /// <param name="redelivered">Whether it may have been delivered before.</param>
+    public static void Renumber(Span<byte> frame, int consumerTagLength, ulong deliveryTag, bool redelivered)
+    {
+        var changing = frame.Slice(Frame.HeaderSize + MethodFrame.IdSize + 1 + consumerTagLength, sizeof(ulong) + 1);
+        BinaryPrimitives.WriteUInt64BigEndian(changing, deliveryTag);
+        changing[sizeof(ulong)] = redelivered ? (byte)1 : (byte)0;
     }
 }

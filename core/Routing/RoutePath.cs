@@ -1,0 +1,65 @@
+namespace Granary.Core.Routing;
+
+/// <summary>Where a publish goes.</summary>
+public sealed class RoutePath
+{
+    private readonly RouteGeneration? _generation;
+    private readonly RouteGeneration[] _moreGenerations;
+    private readonly bool _memoizable;
+
+    private RoutePath(string[] queues, BrokerError? error, bool memoizable, bool dependsOnHeaders, ReadOnlySpan<RouteGeneration> generations)
+    {
+        Queues = queues;
+        Error = error;
+        DependsOnHeaders = dependsOnHeaders;
+        _memoizable = memoizable;
+        _generation = generations.IsEmpty ? null : generations[0];
+        _moreGenerations = generations.Length < 2 ? [] : generations[1..].ToArray();
+    }
+
+    /// <summary>
+    /// Each at most once, in no order; empty when the message is unroutable or <see cref="Error"/> is set. By the default exchange the
+    /// routing key itself: whether there is such a queue is found out by the link to it.
+    /// </summary>
+    public string[] Queues { get; }
+
+    /// <summary>404 no such exchange, or 403 an internal one.</summary>
+    public BrokerError? Error { get; }
+
+    /// <summary>The result follows from more than exchange and key, and may not be memoized by them.</summary>
+    public bool DependsOnHeaders { get; }
+
+    /// <summary>
+    /// False as soon as any snapshot that the path depends on has changed, and at once for what is never memoized. One volatile read per
+    /// exchange on the way.
+    /// </summary>
+    public bool IsCurrent
+    {
+        get
+        {
+            if (!_memoizable || (_generation is not null && !_generation.IsCurrent))
+            {
+                return false;
+            }
+
+            foreach (var generation in _moreGenerations)
+            {
+                if (!generation.IsCurrent)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>A path by the default exchange, which no snapshot stands behind.</summary>
+    internal static RoutePath ToQueues(params string[] queues) => new(queues, null, memoizable: true, dependsOnHeaders: false, []);
+
+    /// <param name="complete">False when an exchange on the way did not exist: absence is never cached.</param>
+    internal static RoutePath Through(string[] queues, bool complete, bool dependsOnHeaders, ReadOnlySpan<RouteGeneration> generations) =>
+        new(queues, null, complete, dependsOnHeaders, generations);
+
+    internal static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, []);
+}

@@ -1,0 +1,81 @@
+using Granary.Core.Grains;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Core.Routing;
+
+/// <summary>How a router's views reach the exchanges: watching with retries, renewals and give-ups that nobody waits for, and the clock.</summary>
+internal sealed partial class SnapshotSource(Func<string, IExchangeGrain> exchange, Guid holder, TimeProvider time, ILogger logger)
+{
+    // A call may have happened and still fail; watching again does no harm. Beyond this a publisher is told rather than kept waiting.
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
+
+    private long _sessions;
+
+    /// <summary>Where exchanges send their changes to. Set once, before the first view is made.</summary>
+    public required IExchangeObserver Observer { private get; init; }
+
+    public long Now => time.GetTimestamp();
+
+    public TimeSpan Elapsed(long since) => time.GetElapsedTime(since);
+
+    public long NextSession() => Interlocked.Increment(ref _sessions);
+
+    public async Task<ExchangeSnapshot?> WatchAsync(string key, long session)
+    {
+        var startedAt = Now;
+        while (true)
+        {
+            try
+            {
+                return await exchange(key).WatchAsync(holder, session, Observer).ConfigureAwait(false);
+            }
+            catch (Exception error) when (Elapsed(startedAt) < RetryFor)
+            {
+                LogWatchFailed(error, key);
+            }
+
+            await Task.Delay(RetryAfter, time).ConfigureAwait(false);
+        }
+    }
+
+    public void Renew(ExchangeView view, long session, Guid epoch, long sentAt) => _ = RenewAsync(view, session, epoch, sentAt);
+
+    public void Unwatch(string key, long session) => _ = UnwatchAsync(key, session);
+
+    private async Task RenewAsync(ExchangeView view, long session, Guid epoch, long sentAt)
+    {
+        try
+        {
+            var kept = await exchange(view.Key).RenewAsync(holder, session, epoch).ConfigureAwait(false);
+            view.Renewed(session, sentAt, kept);
+        }
+        catch (Exception error)
+        {
+            // The next renewal follows; without any the view gives itself up.
+            LogRenewalFailed(error, view.Key);
+        }
+    }
+
+    private async Task UnwatchAsync(string key, long session)
+    {
+        try
+        {
+            await exchange(key).UnwatchAsync(holder, session).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            // Without renewals the exchange forgets this holder by itself.
+            LogUnwatchFailed(error, key);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "Watching exchange {Key} failed; trying again.")]
+    private partial void LogWatchFailed(Exception error, string key);
+
+    [LoggerMessage(2, LogLevel.Debug, "Renewing the hold on exchange {Key} failed.")]
+    private partial void LogRenewalFailed(Exception error, string key);
+
+    [LoggerMessage(3, LogLevel.Debug, "Giving up the hold on exchange {Key} failed.")]
+    private partial void LogUnwatchFailed(Exception error, string key);
+}

@@ -1,0 +1,20 @@
+using Granary.Core.Routing;
+using Granary.Core.Topology;
+
+namespace Granary.Silo.Exchanges;
+
+/// <summary>The exchanges that every vhost has from the start (rabbit_vhost): durable, not to be deleted.</summary>
+internal static class PredeclaredExchanges
+{
+    public static readonly IReadOnlyDictionary<string, ExchangeDeclaration> All = new Dictionary<string, ExchangeDeclaration>(StringComparer.Ordinal)
+    {
+        ["amq.direct"] = Durable(ExchangeTypes.Direct),
+        ["amq.fanout"] = Durable(ExchangeTypes.Fanout),
+        ["amq.topic"] = Durable(ExchangeTypes.Topic),
+        ["amq.headers"] = Durable(ExchangeTypes.Headers),
+        ["amq.match"] = Durable(ExchangeTypes.Headers),
+        ["amq.rabbitmq.trace"] = Durable(ExchangeTypes.Topic) with { Internal = true },
+    };
+
+    private static ExchangeDeclaration Durable(string type) => new(type, Durable: true, AutoDelete: false, Internal: false, default);
+}

@@ -1,0 +1,204 @@
+using Granary.Core.Routing;
+
+namespace Granary.Silo.Exchanges;
+
+/// <summary>
+/// Numbers an exchange's changes and brings them to who holds its snapshot. Each holder has its own stream of deltas with one in flight;
+/// what changes meanwhile goes with the next. A holder that has not been heard from for a lease is dropped: by then it has stopped to route
+/// by what it holds (<see cref="SnapshotLease"/>), and will find out when it renews. Used by one thread at a time.
+/// </summary>
+internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time, Action<HolderSession> run)
+{
+    private readonly Dictionary<Guid, HolderSession> _sessions = [];
+    private readonly Queue<Waiter> _waiters = [];
+
+    // The changes that some holder may lack, the last of them being number _number.
+    private readonly List<ExchangeChange> _log = [];
+    private long _number;
+
+    public Guid Epoch => epoch;
+
+    public long Number => _number;
+
+    public bool IsEmpty => _sessions.Count == 0;
+
+    /// <summary>Takes one change and sets it on its way.</summary>
+    public void Add(ExchangeChange change)
+    {
+        _number++;
+        if (_sessions.Count == 0)
+        {
+            return;
+        }
+
+        _log.Add(change);
+        foreach (var session in _sessions.Values)
+        {
+            Start(session);
+        }
+    }
+
+    /// <summary>Completes when no holder routes by a state before the last change.</summary>
+    public Task WhenAllHaveAsync()
+    {
+        if (_sessions.Values.All(session => session.Acknowledged >= _number))
+        {
+            return Task.CompletedTask;
+        }
+
+        var waiter = new Waiter(_number);
+        _waiters.Enqueue(waiter);
+        return waiter.Done.Task;
+    }
+
+    /// <summary>
+    /// Registers a holder that has the present state. It said so while it routed by nothing, so what an earlier session of it still lacked
+    /// is settled. A call that comes late, after a later session's, changes nothing.
+    /// </summary>
+    public void Watch(Guid holder, long number, IExchangeObserver observer)
+    {
+        if (_sessions.TryGetValue(holder, out var known) && known.Session >= number)
+        {
+            known.HeardAt = time.GetTimestamp();
+            return;
+        }
+
+        if (known is not null)
+        {
+            known.Ended = true;
+        }
+
+        _sessions[holder] = new HolderSession(holder, number, observer) { Acknowledged = _number, HeardAt = time.GetTimestamp() };
+        Settle();
+    }
+
+    /// <summary>Notes that the holder is alive; false when it is not, or no longer, kept current.</summary>
+    public bool Renew(Guid holder, long number, Guid itsEpoch)
+    {
+        if (itsEpoch != epoch || !_sessions.TryGetValue(holder, out var session) || session.Session != number)
+        {
+            return false;
+        }
+
+        session.HeardAt = time.GetTimestamp();
+        return true;
+    }
+
+    public void Unwatch(Guid holder, long number)
+    {
+        if (_sessions.TryGetValue(holder, out var session) && session.Session <= number)
+        {
+            Drop(session);
+        }
+    }
+
+    /// <summary>Drops the holders that have been silent for a lease.</summary>
+    public void DropSilent()
+    {
+        foreach (var session in _sessions.Values.Where(IsSilent).ToList())
+        {
+            Drop(session);
+        }
+    }
+
+    /// <summary>What a session is to be sent next; null when it lacks nothing and its run ends.</summary>
+    public ExchangeDelta? NextFor(HolderSession session)
+    {
+        if (session.Ended || session.Acknowledged >= _number)
+        {
+            session.IsRunning = false;
+            return null;
+        }
+
+        var missing = (int)(_number - session.Acknowledged);
+        return new ExchangeDelta(key, epoch, session.Acknowledged, [.. _log.GetRange(_log.Count - missing, missing)]);
+    }
+
+    /// <summary>Takes a holder's answer to a delta.</summary>
+    public void Acknowledge(HolderSession session, long answer)
+    {
+        if (session.Ended)
+        {
+            return;
+        }
+
+        session.HeardAt = time.GetTimestamp();
+        if (answer == IExchangeObserver.NotHeld)
+        {
+            Drop(session);
+            return;
+        }
+
+        session.Acknowledged = Math.Max(session.Acknowledged, Math.Min(answer, _number));
+        Settle();
+    }
+
+    private bool IsSilent(HolderSession session) => time.GetElapsedTime(session.HeardAt) >= SnapshotLease.Length;
+
+    private void Start(HolderSession session)
+    {
+        if (!session.IsRunning)
+        {
+            session.IsRunning = true;
+            run(session);
+        }
+    }
+
+    private void Drop(HolderSession session)
+    {
+        session.Ended = true;
+        if (_sessions.TryGetValue(session.Holder, out var current) && ReferenceEquals(current, session))
+        {
+            _sessions.Remove(session.Holder);
+        }
+
+        Settle();
+    }
+
+    private void Settle()
+    {
+        var through = _number;
+        foreach (var session in _sessions.Values)
+        {
+            through = Math.Min(through, session.Acknowledged);
+        }
+
+        var kept = (int)(_number - through);
+        if (_log.Count > kept)
+        {
+            _log.RemoveRange(0, _log.Count - kept);
+        }
+
+        while (_waiters.TryPeek(out var waiter) && waiter.Number <= through)
+        {
+            _waiters.Dequeue().Done.SetResult();
+        }
+    }
+
+    private sealed record Waiter(long Number)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
+
+/// <summary>One watch of one holder.</summary>
+internal sealed class HolderSession(Guid holder, long session, IExchangeObserver observer)
+{
+    public Guid Holder { get; } = holder;
+
+    public long Session { get; } = session;
+
+    public IExchangeObserver Observer { get; } = observer;
+
+    /// <summary>The holder routes by no state before this number.</summary>
+    public long Acknowledged { get; set; }
+
+    /// <summary>Timestamp of the last sign of life.</summary>
+    public long HeardAt { get; set; }
+
+    /// <summary>Replaced or dropped: nothing is sent, and answers no longer count.</summary>
+    public bool Ended { get; set; }
+
+    /// <summary>Its deltas are being sent.</summary>
+    public bool IsRunning { get; set; }
+}
