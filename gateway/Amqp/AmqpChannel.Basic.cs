@@ -130,28 +130,23 @@ internal sealed partial class AmqpChannel
             return PublishPath.Nowhere;
         }
 
-        if (_properties.HasCopies)
+        if (!_properties.HasCopies && Connection.Paths.TryGet(exchange, key, out var path) && path.IsCurrent(Links))
         {
-            return FindPathWithCopies(properties);
+            return path;
         }
 
-        return Connection.Paths.TryGet(exchange, key, out var path) && path.IsCurrent(Links) ? path : Route(exchange, key, properties);
-    }
-
-    private PublishPath? Route(ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> key, ReadOnlySpan<byte> properties)
-    {
         BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
-        var route = Connection.Router.TryRoute(Links.Vhost, exchange, key, headers);
+        var copies = _properties.HasCopies ? CopyKeys.Read(headers) : [];
+        var route = Interlocked.Exchange(ref _fetchedRoute, null) ?? Connection.Router.TryRoute(Links.Vhost, exchange, key, copies, headers);
         if (route is null)
         {
-            var (exchangeCopy, keyCopy, headersCopy) = (exchange.ToArray(), key.ToArray(), headers.ToArray());
-            Begin(FetchRouteAsync(exchangeCopy, keyCopy, headersCopy));
+            Begin(FetchRouteAsync(exchange.ToArray(), key.ToArray(), copies, headers.ToArray()));
             return null;
         }
 
         Check(route.Error, MethodId.BasicPublish);
-        var path = PublishPath.Open(route, Links);
-        if (!route.DependsOnHeaders)
+        path = PublishPath.Open(route, Links);
+        if (!_properties.HasCopies && !route.DependsOnHeaders)
         {
             Connection.Paths.Set(exchange, key, path);
         }
@@ -159,30 +154,9 @@ internal sealed partial class AmqpChannel
         return path;
     }
 
-    private async ValueTask FetchRouteAsync(byte[] exchange, byte[] key, byte[] headers) =>
-        await Connection.Router.RouteAsync(Links.Vhost, exchange, key, headers, CancellationToken.None).ConfigureAwait(false);
-
-    private PublishPath? FindPathWithCopies(ReadOnlySpan<byte> properties)
-    {
-        BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
-        if (Route(_content.Exchange, _content.RoutingKey, properties) is not { } path)
-        {
-            return null;
-        }
-
-        var paths = new List<PublishPath> { path };
-        foreach (var key in CopyKeys.Read(headers))
-        {
-            if (Route(_content.Exchange, key.Span, properties) is not { } copy)
-            {
-                return null;
-            }
-
-            paths.Add(copy);
-        }
-
-        return PublishPath.Union(paths);
-    }
+    // The header frame is handled again after this, and takes the route from here: that an exchange is missing holds for one message only.
+    private async ValueTask FetchRouteAsync(byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) =>
+        _fetchedRoute = await Connection.Router.RouteAsync(Links.Vhost, exchange, key, copies, headers, CancellationToken.None).ConfigureAwait(false);
 
     private byte[] WithReplyAddress(ReadOnlySpan<byte> properties)
     {

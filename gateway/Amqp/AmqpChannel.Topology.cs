@@ -169,9 +169,9 @@ internal sealed partial class AmqpChannel
         const uint Id = MethodId.ExchangeBind;
         RefuseDefaultExchange(method.Destination, Id);
         RefuseDefaultExchange(method.Source, Id);
-        Check(
-            await GrainCalls.RetryAsync(() => Links.Exchange(method.Destination).AddBindingSourceAsync(method.Source)).ConfigureAwait(false), Id);
-        var binding = BindingTo(method.Destination, method.RoutingKey, method.Arguments);
+        var destination = await GrainCalls.RetryAsync(() => Links.Exchange(method.Destination).AddBindingSourceAsync(method.Source)).ConfigureAwait(false);
+        Check(destination.Error, Id);
+        var binding = BindingTo(method.Destination, destination.Incarnation, method.RoutingKey, method.Arguments);
         Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).BindAsync(binding)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
@@ -184,7 +184,7 @@ internal sealed partial class AmqpChannel
         const uint Id = MethodId.ExchangeUnbind;
         RefuseDefaultExchange(method.Destination, Id);
         RefuseDefaultExchange(method.Source, Id);
-        var binding = BindingTo(method.Destination, method.RoutingKey, method.Arguments);
+        var binding = BindingTo(method.Destination, default, method.RoutingKey, method.Arguments);
         var error = await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).UnbindAsync(binding)).ConfigureAwait(false);
         Check(error?.Code == ReplyCode.NotFound ? null : error, Id);
         if (!method.NoWait)
@@ -193,8 +193,8 @@ internal sealed partial class AmqpChannel
         }
     }
 
-    private static Binding BindingTo(string exchange, string key, FieldTable arguments) =>
-        new(new Destination(DestinationKind.Exchange, exchange, default), key, EncodedTable.From(arguments));
+    private static Binding BindingTo(string exchange, Guid incarnation, string key, FieldTable arguments) =>
+        new(new Destination(DestinationKind.Exchange, exchange, incarnation), key, EncodedTable.From(arguments));
 
     // An empty name means the queue that this channel declared last.
     private string QueueOrLast(string name, uint method)

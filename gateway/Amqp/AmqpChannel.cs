@@ -3,6 +3,7 @@ using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
@@ -23,6 +24,7 @@ internal sealed partial class AmqpChannel : IPublishOwner
     private Confirms? _confirms;
     private DirectReplyConsumer? _replyConsumer;
     private IReplyConsumer? _replyTarget;
+    private RoutePath? _fetchedRoute;
     private TaskCompletionSource? _committed;
     private int _uncommittedRuns;
     private bool _commitFailed;

@@ -4,6 +4,7 @@ using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Core.Messages;
+using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;

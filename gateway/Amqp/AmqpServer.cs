@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
+using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Routing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -1,14 +1,15 @@
+using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Routing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Hosting;
 
@@ -24,7 +25,8 @@ public static class GatewayHosting
         services.AddSingleton(new MemoryAlarmOptions());
         services.AddSingleton<LoopbackGuest>();
         services.AddSingleton<ReplyRegistry>();
-        services.AddSingleton<Router>();
+        services.AddSingleton(provider => new Router(
+            provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Router>>()));
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
         services.AddSingleton<AmqpServer>();

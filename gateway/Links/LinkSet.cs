@@ -148,7 +148,7 @@ internal sealed class LinkSet : ILinkObserver
         }
 
         await DrainAllAsync().ConfigureAwait(false);
-        if (_observer is { } observer)
+        if (Interlocked.Exchange(ref _observer, null) is { } observer)
         {
             _grains.DeleteObjectReference<ILinkObserver>(observer);
         }

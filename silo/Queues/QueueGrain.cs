@@ -20,7 +20,6 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(1);
 
-    private readonly IGrainFactory _grains;
     private readonly TimeProvider _time;
     private readonly ILogger<QueueGrain> _log;
     private readonly QueueSlot _slot;
@@ -29,9 +28,8 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private IGrainTimer? _timer;
     private int _unsettledDebts;
 
-    public QueueGrain(IGrainFactory grains, TimeProvider time, ILogger<QueueGrain> log)
+    public QueueGrain(TimeProvider time, ILogger<QueueGrain> log)
     {
-        _grains = grains;
         _time = time;
         _log = log;
         _start = time.GetTimestamp();
@@ -126,7 +124,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         try
         {
-            await _grains.GetGrain<IExchangeGrain>(GrainKeys.For(_vhost, exchange)).RemoveDestinationAsync(destination);
+            await GrainFactory.GetGrain<IExchangeGrain>(GrainKeys.For(_vhost, exchange)).RemoveDestinationAsync(destination);
             return true;
         }
         catch (Exception e)

@@ -25,7 +25,7 @@ internal static class CopyKeys
 
     /// <summary>The keys of both headers.</summary>
     /// <exception cref="AmqpChannelException">406 when one is not an array of long strings.</exception>
-    public static List<ReadOnlyMemory<byte>> Read(ReadOnlySpan<byte> headers)
+    public static ReadOnlyMemory<byte>[] Read(ReadOnlySpan<byte> headers)
     {
         var keys = new List<ReadOnlyMemory<byte>>();
         var table = FieldTable.Decode(headers, MethodId.BasicPublish);
@@ -52,7 +52,7 @@ internal static class CopyKeys
             }
         }
 
-        return keys;
+        return [.. keys];
     }
 
     private static string TypeName(FieldKind kind) => kind switch

@@ -1,5 +1,5 @@
+using Granary.Core.Routing;
 using Granary.Gateway.Links;
-using Granary.Gateway.Routing;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -24,7 +24,4 @@ internal sealed class PublishPath(RoutePath? route, QueueLink[] links, int gener
 
         return new PublishPath(route, links, set.Generation);
     }
-
-    /// <summary>To the queues of all these paths, each once. Never current: it is for one message.</summary>
-    public static PublishPath Union(IEnumerable<PublishPath> paths) => new(null, [.. paths.SelectMany(path => path.Links).Distinct()], 0);
 }

@@ -183,8 +183,9 @@ internal sealed class ConsumerRing
         }
 
         var kept = 0;
-        foreach (var consumer in _untold)
+        for (var i = 0; i < _untold.Count; i++)
         {
+            var consumer = _untold[i];
             if (consumer.IsGone)
             {
                 continue;

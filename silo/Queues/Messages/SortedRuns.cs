@@ -20,6 +20,7 @@ internal sealed class SortedRuns<T>
     where T : struct, IOffsetRun
 {
     private const int BlockSize = 64;
+    private const int SmallestBlock = 4;
 
     private readonly RingBuffer<Block> _blocks = new();
 
@@ -101,7 +102,7 @@ internal sealed class SortedRuns<T>
 
     public void Append(in T run)
     {
-        if (_blocks.Count == 0 || _blocks[_blocks.Count - 1].IsFullAtTheEnd)
+        if (_blocks.Count == 0 || !_blocks[_blocks.Count - 1].HasRoomAtTheEnd())
         {
             _blocks.AddLast(new Block());
         }
@@ -144,7 +145,9 @@ internal sealed class SortedRuns<T>
         var block = _blocks[position.Block];
         block.Remove(position.Index, count);
         RunCount -= count;
-        if (block.Count == 0)
+
+        // The last block stays, so that one run after the other can come and go without any allocation.
+        if (block.Count == 0 && _blocks.Count > 1)
         {
             _blocks.RemoveAt(position.Block);
         }
@@ -161,7 +164,7 @@ internal sealed class SortedRuns<T>
 
     private sealed class Block
     {
-        public readonly T[] Runs = new T[BlockSize];
+        public T[] Runs { get; private set; } = new T[SmallestBlock];
 
         public int Start { get; private set; }
 
@@ -169,23 +172,51 @@ internal sealed class SortedRuns<T>
 
         public int End => Start + Count;
 
-        public bool IsFullAtTheEnd => End == BlockSize;
-
         public void Add(in T run)
         {
             Runs[End] = run;
             Count++;
         }
 
+        /// <summary>Makes room behind the last run, if the block may grow or has half its room at the front.</summary>
+        public bool HasRoomAtTheEnd()
+        {
+            if (End < Runs.Length)
+            {
+                return true;
+            }
+
+            if (Runs.Length < BlockSize && Start < Runs.Length / 2)
+            {
+                var grown = new T[Runs.Length * 4];
+                Array.Copy(Runs, Start, grown, 0, Count);
+                Runs = grown;
+                Start = 0;
+                return true;
+            }
+
+            if (Start < Runs.Length / 2)
+            {
+                return false;
+            }
+
+            Array.Copy(Runs, Start, Runs, 0, Count);
+            Array.Clear(Runs, Count, Start);
+            Start = 0;
+            return true;
+        }
+
+        /// <summary>Adds a run before the one at <paramref name="index"/>; the block must not be full.</summary>
         public void Insert(int index, in T run)
         {
-            if (Start > 0 && (index <= Count / 2 || IsFullAtTheEnd))
+            if (Start > 0 && (index <= Count / 2 || End == Runs.Length))
             {
                 Array.Copy(Runs, Start, Runs, Start - 1, index);
                 Start--;
             }
             else
             {
+                HasRoomAtTheEnd();
                 Array.Copy(Runs, Start + index, Runs, Start + index + 1, Count - index);
             }
 
@@ -198,7 +229,7 @@ internal sealed class SortedRuns<T>
             if (index == 0)
             {
                 Array.Clear(Runs, Start, count);
-                Start += count;
+                Start = count == Count ? 0 : Start + count;
             }
             else
             {
@@ -212,7 +243,7 @@ internal sealed class SortedRuns<T>
         public Block SplitOff()
         {
             var half = Count / 2;
-            var upper = new Block { Count = Count - half };
+            var upper = new Block { Runs = new T[BlockSize], Count = Count - half };
             Array.Copy(Runs, Start + half, upper.Runs, 0, upper.Count);
             Array.Clear(Runs, Start + half, upper.Count);
             Count = half;

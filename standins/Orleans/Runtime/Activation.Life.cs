@@ -92,12 +92,22 @@ internal sealed partial class Activation
         }
 
         var timer = new GrainTimer(this, callback, options);
-        _timers.Add(timer);
+        lock (_timers)
+        {
+            _timers.Add(timer);
+        }
+
         timer.Change(options.DueTime, options.Period);
         return timer;
     }
 
-    public void Forget(GrainTimer timer) => _timers.Remove(timer);
+    public void Forget(GrainTimer timer)
+    {
+        lock (_timers)
+        {
+            _timers.Remove(timer);
+        }
+    }
 
     private async Task ActivateAsync()
     {
@@ -155,7 +165,13 @@ internal sealed partial class Activation
 
     private async Task DeactivateAsync()
     {
-        foreach (var timer in _timers.ToArray())
+        GrainTimer[] timers;
+        lock (_timers)
+        {
+            timers = [.. _timers];
+        }
+
+        foreach (var timer in timers)
         {
             timer.Dispose();
         }
@@ -180,7 +196,7 @@ internal sealed partial class Activation
         lock (Gate)
         {
             _phase = Phase.Ended;
-            left = [.. _waiting.Where(call => !call.Expired)];
+            left = [.. _waiting.Where(call => !call.Expired && !call.IsBoundToActivation)];
             _waiting.Clear();
             foreach (var call in left)
             {

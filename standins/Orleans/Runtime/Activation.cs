@@ -45,7 +45,7 @@ internal sealed partial class Activation : CallTarget, IGrainContext, IThreadPoo
                 return false;
             }
 
-            if (call.IsBoundToActivation && _phase != Phase.Active)
+            if (call.IsBoundToActivation && _phase == Phase.Deactivating)
             {
                 return true;
             }

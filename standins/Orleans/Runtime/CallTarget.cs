@@ -13,6 +13,8 @@ internal abstract class CallTarget(Silo silo, GrainId grainId)
 
     public GrainId GrainId { get; } = grainId;
 
+    protected bool HasUnanswered => _oldest is not null;
+
     /// <summary>Takes the call, or says that this target has ended and another one is to be asked for.</summary>
     public abstract bool TryAccept(Call call);
 

@@ -70,6 +70,10 @@ internal sealed class GrainDirectory(Silo silo)
         foreach (var (target, _) in _others)
         {
             target.ExpireOverdue(now);
+            if (target is ObserverTarget { IsOver: true })
+            {
+                Leave(target);
+            }
         }
     }
 

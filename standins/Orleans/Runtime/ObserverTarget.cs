@@ -19,6 +19,7 @@ internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver 
             Track(call);
             if (_deleted)
             {
+                Silo.Directory.Join(this);
                 return true;
             }
 
@@ -38,6 +39,9 @@ internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver 
             return EndTracking(call);
         }
     }
+
+    /// <summary>Whether nothing comes from here any more, not even a time-out.</summary>
+    public bool IsOver => (_deleted || !_observer.TryGetTarget(out _)) && !HasUnanswered;
 
     public bool Delete()
     {
@@ -78,6 +82,7 @@ internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver 
             else
             {
                 Delete();
+                Silo.Directory.Join(this);
             }
         }
     }

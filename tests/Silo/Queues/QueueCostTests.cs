@@ -22,25 +22,6 @@ public sealed class QueueCostTests
         var load = new QueueLoad(messages: 50, bodyLength: 1_024, noAck: false, prefetch: 500, settle: 50);
         Assert.InRange(load.AllocatedPerRound(Rounds), 1, 1_500);
     }
-
-    [Fact]
-    public void Backlog_PublishedOneByOne_TakesLittleMoreMemoryThanItsBytes()
-    {
-        var gateway = new TestGateway().Declare();
-        var link = gateway.Open();
-        const int Count = 20_000;
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        for (var i = 0; i < Count; i++)
-        {
-            gateway.Slot.Send(
-                new LinkUp { Link = link.Id, Number = i + 2, ReceivedThrough = i + 1, Items = [new PublishItem(Batches.InChunk(Batches.Of(i, 1)), false)] },
-                gateway.Now);
-        }
-
-        var grown = GC.GetTotalMemory(forceFullCollection: true) - before;
-        Assert.InRange(grown, 0, (2 * gateway.Queue.ReadyBytes) + 100_000);
-        GC.KeepAlive(gateway);
-    }
 }
 
 /// <summary>One publisher and one consumer on links of their own, a packet each per round.</summary>

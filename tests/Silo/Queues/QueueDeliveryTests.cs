@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Granary.Core.Links;
 
 namespace Granary.Silo.Tests.Queues;
@@ -227,6 +228,8 @@ public sealed class QueueDeliveryTests
         link.Attach(1, noAck: true);
         var slices = link.Items.OfType<DeliveryItem>().SelectMany(item => item.Slices).ToArray();
         Assert.InRange(slices.Length, 1, 3);
+        var arrays = slices.Select(slice => MemoryMarshal.TryGetArray(slice.Batch.Records, out var segment) ? segment.Array! : []).Distinct();
+        Assert.InRange(arrays.Sum(array => array.Length), 2_000 * 23, 2 * 2_000 * 23);
         Assert.Equal(Enumerable.Range(0, 2_000).Select(i => (long)i), link.GivenIds(1));
     }
 
@@ -244,7 +247,7 @@ public sealed class QueueDeliveryTests
         link.Settle(Settlement.Requeue, (1_000, 1));
         var got = Assert.IsType<GotItem>(link.Send(new GetItem(1, NoAck: true))[0]).Message!.Value;
         Assert.Equal([1_000L], Batches.Ids(got));
-        Assert.True(System.Runtime.InteropServices.MemoryMarshal.TryGetArray(got.Batch.Records, out var segment));
+        Assert.True(MemoryMarshal.TryGetArray(got.Batch.Records, out var segment));
         Assert.Equal(segment.Count, segment.Array!.Length);
     }
 

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Granary.Bench.Load;
+
+/// <summary>Waits for a socket or the clock with a precision that neither Socket.Poll nor Thread.Sleep has: both count whole milliseconds.</summary>
+internal static class SocketWait
+{
+    private const short PollIn = 1;
+
+    /// <summary>True when the socket became readable before the timestamp passed.</summary>
+    public static bool UntilReadable(Socket socket, long timestamp)
+    {
+        var left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp);
+        if (left <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess)
+        {
+            return socket.Poll(left, SelectMode.SelectRead);
+        }
+
+        var descriptor = new PollDescriptor { Handle = (int)socket.Handle, Events = PollIn };
+        var time = new TimeSpec { Seconds = (long)left.TotalSeconds, Nanoseconds = (left.Ticks % TimeSpan.TicksPerSecond) * 100 };
+        return Ppoll(ref descriptor, 1, in time, 0) > 0;
+    }
+
+    [DllImport("libc", EntryPoint = "ppoll")]
+    private static extern int Ppoll(ref PollDescriptor descriptors, ulong count, in TimeSpec timeout, nint signals);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollDescriptor
+    {
+        public int Handle;
+        public short Events;
+        public short Returned;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct TimeSpec
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+}

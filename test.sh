@@ -1,0 +1,121 @@
+#!/bin/bash
+# Installs what the tests need and is missing, builds, runs every test project and ends with one line: "N passed, N failed".
+#   --seeds N     runs the grain suites under N seeds of the unkind mode (1 unless told)
+#   --garbage N   mutated AMQP sessions sent to the broker (2000 unless told; a full run takes 100000)
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=.ci/build.sh
+. "$root/.ci/build.sh"
+cd "$root"
+
+seeds=1
+export GRANARY_TEST_GARBAGE=${GRANARY_TEST_GARBAGE:-2000}
+while [ $# -gt 0 ]; do
+    case "$1=${2:-}" in
+        --seeds=[0-9]*) seeds=$2 ;;
+        --garbage=[0-9]*) GRANARY_TEST_GARBAGE=$2 ;;
+        *)
+            sed -n '2,4s/^# //p' "$0" >&2
+            exit 2
+            ;;
+    esac
+    shift 2
+done
+
+results="$root/.build/results"
+passed=0
+failed=0
+
+# Debian packages of the clients that tests/Compat runs; "file package", the file telling that it is there.
+needed=(
+    "/usr/lib/python3/dist-packages/pika python3-pika"
+    "/usr/bin/amqp-publish amqp-tools"
+    "/usr/bin/go golang-go"
+    "/usr/share/gocode/src/github.com/rabbitmq/amqp091-go golang-github-rabbitmq-amqp091-go-dev"
+    "/usr/share/gocode/src/go.uber.org/goleak golang-uber-goleak-dev"
+    "/usr/bin/ruby ruby"
+    "/usr/share/doc/ruby-bunny ruby-bunny"
+)
+
+install_missing() {
+    local missing=() entry policy=/usr/sbin/policy-rc.d made=no
+    for entry in "${needed[@]}"; do
+        [ -e "${entry% *}" ] || missing+=("${entry#* }")
+    done
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    echo "Installing ${missing[*]}"
+    # Nothing that is installed for a test may start a service.
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        made=yes
+    fi
+    local status=0
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; } \
+        >"$root/.build/apt.log" 2>&1 || status=$?
+    [ "$made" = no ] || rm -f "$policy"
+    [ "$status" = 0 ] || { tail -20 "$root/.build/apt.log" >&2; echo "Not all of it could be installed; the cases that need it will fail." >&2; }
+}
+
+# Adds up what one TRX file counted. A suite that ended badly without a failed test (a crash, a time-out) counts as one failed.
+count() { # folder status name
+    local counters p=0 f=0
+    counters=$(find "$1" -name '*.trx' -exec grep -ho '<Counters [^>]*>' {} + 2>/dev/null || true)
+    p=$(sed -n 's/.* passed="\([0-9]*\)".*/\1/p' <<<"$counters" | head -1)
+    f=$(sed -n 's/.* failed="\([0-9]*\)".*/\1/p' <<<"$counters" | head -1)
+    p=${p:-0}
+    f=${f:-0}
+    if [ "$2" != 0 ] && [ "$f" = 0 ]; then
+        echo "$3 ended with $2 without saying which test failed"
+        f=1
+    fi
+    passed=$((passed + p))
+    failed=$((failed + f))
+}
+
+run_suite() { # project label
+    local folder status=0
+    folder="$results/$2"
+    mkdir -p "$folder"
+    echo "== $2"
+    timeout -k 30 1500 dotnet test "$1" --no-build -c Release --logger trx --results-directory "$folder" >"$folder/log" 2>&1 || status=$?
+    grep -E '^ *(Failed|Passed!|Failed!|Skipped!|No test)|Error Message|Assert|Exception' "$folder/log" | head -60 || true
+    count "$folder" "$status" "$2"
+}
+
+mkdir -p "$root/.build"
+rm -rf "$results"
+install_missing
+granary_choose_packages "$root"
+flavor=$(granary_flavor "$root")
+
+echo "== build ($flavor)"
+if ! dotnet build Cluster.sln -c Release -m:2 -nodeReuse:false >"$root/.build/build.log" 2>&1; then
+    grep -E 'error' "$root/.build/build.log" | sort -u | head -40
+    echo "The build failed."
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+granary_stamp "$root" >"$root/.build/node-stamp"
+
+mapfile -t projects < <(sed -n 's/^Project(.*= "[^"]*", "\(tests[^"]*\.csproj\)".*/\1/p' Cluster.sln | tr '\134' / | LC_ALL=C sort)
+for project in "${projects[@]}"; do
+    grep -q '<IsTestProject>true</IsTestProject>' "$project" || continue
+    run_suite "$project" "$(basename "$project" .csproj)"
+done
+
+# Only the stand-ins have the unkind mode: calls reordered, lost, timed out, activations ended at random.
+if [ "$flavor" = standins ]; then
+    for ((seed = 1; seed <= seeds; seed++)); do
+        for suite in Silo Gateway; do
+            ORLEANS_STANDIN_SEED=$seed run_suite "tests/$suite/Granary.$suite.Tests.csproj" "Granary.$suite.Tests-seed-$seed"
+        done
+    done
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,26 @@
+using Granary.Bench.Amqp;
+
+namespace Granary.Bench.Tests;
+
+public class EndpointTests
+{
+    [Theory]
+    [InlineData("amqp://host", "host", 5672, "guest", "guest", "/")]
+    [InlineData("amqp://u:p%40ss@host:99/a%2Fb", "host", 99, "u", "p@ss", "a/b")]
+    [InlineData("amqp://u@[::1]/%2F", "::1", 5672, "u", "guest", "/")]
+    public void TryParse_Uri_GivesItsParts(string text, string host, int port, string user, string password, string vhost)
+    {
+        Assert.True(Endpoint.TryParse(text, out var endpoint, out _));
+        Assert.Equal(new Endpoint(host, port, user, password, vhost), endpoint);
+    }
+
+    [Theory]
+    [InlineData("host:5672")]
+    [InlineData("amqps://host")]
+    [InlineData("")]
+    public void TryParse_SomethingElse_SaysWhy(string text)
+    {
+        Assert.False(Endpoint.TryParse(text, out _, out var error));
+        Assert.NotEmpty(error);
+    }
+}

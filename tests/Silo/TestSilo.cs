@@ -1,0 +1,56 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+
+namespace Granary.Silo.Tests;
+
+/// <summary>A silo on the generic host. With a seed, a runtime that knows how treats calls unkindly: reordered, lost, repeated.</summary>
+internal sealed class TestSilo : IAsyncDisposable
+{
+    private const string SeedVariable = "ORLEANS_STANDIN_SEED";
+
+    private readonly IHost _host;
+
+    private TestSilo(IHost host) => _host = host;
+
+    public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
+
+    public static async Task<TestSilo> StartAsync(int? seed = null)
+    {
+        Environment.SetEnvironmentVariable(SeedVariable, seed?.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        try
+        {
+            var builder = Host.CreateApplicationBuilder();
+            builder.Logging.ClearProviders();
+            builder.UseOrleans(silo =>
+            {
+                silo.UseLocalhostClustering(FreePort(), FreePort());
+                silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(20));
+            });
+            var host = builder.Build();
+            await host.StartAsync();
+            return new TestSilo(host);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(SeedVariable, null);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+
+    /// <summary>A port that was free a moment ago, which is all that Orleans allows: it takes no port 0.</summary>
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

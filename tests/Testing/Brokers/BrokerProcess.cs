@@ -1,0 +1,147 @@
+using System.Globalization;
+using Granary.Testing.Processes;
+
+namespace Granary.Testing.Brokers;
+
+/// <summary>A broker for tests with real clients: the node executable in a process of its own, or one that runs already.</summary>
+/// <remarks>
+/// GRANARY_TEST_AMQP_PORT (and GRANARY_TEST_GRPC_PORT) name a broker on 127.0.0.1 that runs already, RabbitMQ for instance;
+/// it is then neither started nor stopped here. GRANARY_TEST_BROKER=rabbitmq-3 says that it is a RabbitMQ 3.
+/// </remarks>
+public sealed class BrokerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly Lazy<Task<BrokerProcess>> One = new(StartSharedAsync);
+
+    private readonly ChildProcess? _process;
+    private readonly string? _data;
+
+    private BrokerProcess(int amqpPort, int grpcPort, int httpPort, ChildProcess? process, string? data)
+    {
+        AmqpPort = amqpPort;
+        GrpcPort = grpcPort;
+        HttpPort = httpPort;
+        _process = process;
+        _data = data;
+    }
+
+    /// <summary>The AMQP port on 127.0.0.1.</summary>
+    public int AmqpPort { get; }
+
+    /// <summary>The gRPC port on 127.0.0.1; 0 when the broker has none.</summary>
+    public int GrpcPort { get; }
+
+    /// <summary>The port of the HTTP API on 127.0.0.1; 0 when it is not known.</summary>
+    public int HttpPort { get; }
+
+    /// <summary>The id of the process that was started here; null for a broker that ran already.</summary>
+    public int? ProcessId => _process?.Id;
+
+    /// <summary>Whether a RabbitMQ 3 stands in for the broker (GRANARY_TEST_BROKER=rabbitmq-3): a few answers differ from those of 4.2, which Granary gives.</summary>
+    public bool IsRabbitMq3 { get; } = Environment.GetEnvironmentVariable("GRANARY_TEST_BROKER") == "rabbitmq-3";
+
+    /// <summary>What clients that take one address are given.</summary>
+    public string AmqpUrl => $"amqp://guest:guest@127.0.0.1:{AmqpPort}/%2F";
+
+    /// <summary>What the broker has logged so far.</summary>
+    public string Log => _process?.Output ?? "(not started by this test run)";
+
+    /// <summary>The broker that all tests of this process share; started by the first, killed when the test process ends.</summary>
+    public static Task<BrokerProcess> SharedAsync() => One.Value;
+
+    /// <summary>A broker nobody else uses: for tests that judge the process itself. One that runs already is taken as it is.</summary>
+    public static async Task<BrokerProcess> StartAsync()
+    {
+        if (PortFromEnvironment("GRANARY_TEST_AMQP_PORT") is { } amqpPort)
+        {
+            return new BrokerProcess(amqpPort, PortFromEnvironment("GRANARY_TEST_GRPC_PORT") ?? 0, httpPort: 0, process: null, data: null);
+        }
+
+        var node = Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll");
+        if (!File.Exists(node))
+        {
+            throw new FileNotFoundException($"{node} is missing: build node in the flavor and configuration of this test.", node);
+        }
+
+        var data = Directory.CreateTempSubdirectory("granary-test-").FullName;
+        var ports = FreePort.Take(4);
+        var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data)]);
+        var broker = new BrokerProcess(ports[0], ports[1], ports[2], process, data);
+        try
+        {
+            await broker.WaitUntilReadyAsync().ConfigureAwait(false);
+            return broker;
+        }
+        catch
+        {
+            await broker.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_data is not null)
+        {
+            Directory.Delete(_data, recursive: true);
+        }
+    }
+
+    private static IEnumerable<string> Options(int[] ports, string data) =>
+    [
+        "--bind", "127.0.0.1",
+        "--amqp-port", Text(ports[0]),
+        "--grpc-port", Text(ports[1]),
+        "--http-port", Text(ports[2]),
+        "--metrics-port", Text(ports[3]),
+        "--data", data,
+    ];
+
+    private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
+
+    private static async Task<BrokerProcess> StartSharedAsync()
+    {
+        var broker = await StartAsync().ConfigureAwait(false);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => broker.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        return broker;
+    }
+
+    private static int? PortFromEnvironment(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
+
+    private async Task WaitUntilReadyAsync()
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        using var limit = new CancellationTokenSource(StartLimit);
+        var address = new Uri($"http://127.0.0.1:{HttpPort}/health/ready");
+        while (!await IsReadyAsync(http, address).ConfigureAwait(false))
+        {
+            if (_process is { HasExited: true } || limit.IsCancellationRequested)
+            {
+                throw new InvalidOperationException($"The broker did not get ready at {address}. Its log:\n{Log}");
+            }
+
+            await Task.Delay(50).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> IsReadyAsync(HttpClient http, Uri address)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(address).ConfigureAwait(false);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            // Not listening yet: the caller asks again until its own limit.
+            return false;
+        }
+    }
+}
