@@ -102,6 +102,13 @@ if ! dotnet build Cluster.sln -c Release -m:2 -nodeReuse:false >"$root/.build/bu
 fi
 granary_stamp "$root" >"$root/.build/node-stamp"
 
+# Naming and language rules are errors of the build; layout is checked here (seconds).
+if ! dotnet format whitespace Cluster.sln --no-restore --verify-no-changes >"$root/.build/format.log" 2>&1; then
+    echo "Layout differs from .editorconfig (dotnet format whitespace mends it):"
+    head -20 "$root/.build/format.log"
+    failed=1
+fi
+
 mapfile -t projects < <(sed -n 's/^Project(.*= "[^"]*", "\(tests[^"]*\.csproj\)".*/\1/p' Cluster.sln | tr '\134' / | LC_ALL=C sort)
 for project in "${projects[@]}"; do
     grep -q '<IsTestProject>true</IsTestProject>' "$project" || continue

@@ -16,7 +16,6 @@ internal sealed partial class AmqpChannel
         var name = Names.Clean(method.Queue);
         if (method.Passive)
         {
-            name = QueueOrLast(name, Id);
             if (ReplyAddress.IsReplyName(name))
             {
                 DescribeReplyQueue(name, method.NoWait);

@@ -214,6 +214,13 @@ internal sealed partial class AmqpChannel : IPublishOwner
 
     private void OnMethod(uint id, ReadOnlySpan<byte> fields)
     {
+        if (id is not (MethodId.BasicPublish or MethodId.BasicAck or MethodId.BasicNack or MethodId.BasicReject))
+        {
+            // What gathered so far takes effect before any other method.
+            Connection.Publisher.Seal();
+            Connection.Settlements.Emit();
+        }
+
         switch (id)
         {
             case MethodId.BasicPublish:
@@ -338,7 +345,7 @@ internal sealed partial class AmqpChannel : IPublishOwner
             FrameType.Heartbeat => $"heartbeat frame on channel {Number}",
             _ when _content.ExpectsHeader => $"expected content header for class 60, got {Got(type)} instead",
             _ when _content.ExpectsBody => $"expected content body, got {Got(type)} instead",
-            _ => "expected method, got non method frame instead",
+            _ => "expected method frame, got non method frame instead",
         };
         return new AmqpConnectionException(ReplyCode.UnexpectedFrame, text, _content.IsIdle ? 0 : MethodId.BasicPublish);
 

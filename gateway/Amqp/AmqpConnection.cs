@@ -28,6 +28,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     // While so much is published and not yet taken by queues, the socket is not read: TCP holds the publisher.
     private const long UnacceptedLimit = 1024 * 1024;
 
+    private static readonly TimeSpan LingerAfterClose = TimeSpan.FromSeconds(1);
+
     private readonly IDuplexPipe _transport;
     private readonly AmqpServer _server;
     private readonly AmqpOutput _output;
@@ -115,6 +117,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             }
 
             await ReleaseAsync().ConfigureAwait(false);
+            await WaitForEndAsync().ConfigureAwait(false);
         }
     }
 
@@ -229,7 +232,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 _transport.Input.AdvanceTo(buffer.Start, buffer.End);
             }
 
-            if (read.IsCompleted)
+            if (read.IsCompleted || _state == State.Closed)
             {
                 return;
             }
@@ -243,6 +246,29 @@ internal sealed partial class AmqpConnection : ILinkOwner
             {
                 await HoldAsync().ConfigureAwait(false);
             }
+        }
+    }
+
+    // After close-ok the client closes the socket. If the broker did, frames still on their way would turn into a reset at the client.
+    private async ValueTask WaitForEndAsync()
+    {
+        using var patience = new CancellationTokenSource(LingerAfterClose, _server.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _aborted);
+        try
+        {
+            while (true)
+            {
+                var read = await _transport.Input.ReadAsync(either.Token).ConfigureAwait(false);
+                _transport.Input.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted || read.IsCanceled)
+                {
+                    return;
+                }
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException)
+        {
+            LogAborted(Log);
         }
     }
 

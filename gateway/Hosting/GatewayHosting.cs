@@ -22,6 +22,7 @@ public static class GatewayHosting
         ArgumentNullException.ThrowIfNull(builder);
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         var amqp = new AmqpOptions();
         services.AddSingleton(amqp);
         services.AddSingleton(new MemoryAlarmOptions());

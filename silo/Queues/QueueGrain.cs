@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -8,11 +9,10 @@ using Orleans.Concurrency;
 namespace Granary.Silo.Queues;
 
 /// <summary>
-/// The grain of one queue name. A queue is in its memory, so it stays active (<see cref="KeepAliveAttribute"/>) until the queue is gone and
+/// The grain of one queue name. A queue is in its memory, so it stays active until the queue is gone and
 /// nothing is owed to anyone. No turn awaits anything: what has to be awaited runs beside the turns.
 /// </summary>
 [Reentrant]
-[KeepAlive]
 internal sealed partial class QueueGrain : Grain, IQueueGrain
 {
     /// <summary>The store will give each activation an epoch of its own; without one there is only ever one.</summary>
@@ -27,6 +27,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly long _start;
     private IGrainTimer? _timer;
     private int _unsettledDebts;
+    private Task _lastRemoval = Task.CompletedTask;
 
     public QueueGrain(TimeProvider time, ILogger<QueueGrain> log)
     {
@@ -44,8 +45,14 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => EndTurn(_slot.Describe(by));
 
-    public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) =>
-        EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now));
+    public async ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty)
+    {
+        var answer = await EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now));
+
+        // A queue declared next by this name must not be reached by the old bindings. An exchange out of reach does not hold the answer for ever.
+        await Task.WhenAny(_lastRemoval, Task.Delay(SnapshotLease.Length, _time));
+        return answer;
+    }
 
     public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => EndTurn(_slot.Purge(by));
 
@@ -64,7 +71,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _slot.Pushes.Clear();
         foreach (var debt in _slot.Debts)
         {
-            _ = SettleAsync(debt);
+            _lastRemoval = SettleAsync(debt);
         }
 
         _slot.Debts.Clear();
@@ -73,7 +80,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         }
 
-        DeactivateIfEmpty();
+        UpdateLifetime();
         return ValueTask.FromResult(answer);
     }
 
@@ -117,7 +124,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
 
         _unsettledDebts--;
-        DeactivateIfEmpty();
+        UpdateLifetime();
     }
 
     private async Task<bool> TryRemoveAsync(string exchange, Destination destination)
@@ -134,11 +141,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
     }
 
-    private void DeactivateIfEmpty()
-    {
-        if (_slot.IsEmpty && _unsettledDebts == 0)
-        {
-            DeactivateOnIdle();
-        }
-    }
+    // Not DeactivateOnIdle: a declare that arrives in between would be lost with this activation. The collector takes what is really idle.
+    private void UpdateLifetime() =>
+        DelayDeactivation(_slot.IsEmpty && _unsettledDebts == 0 ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
 }

@@ -19,6 +19,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
     private readonly Task _asking;
     private long _sent;
     private long _received;
+    private volatile bool _hasEnded;
 
     private GrainLink(IGrainFactory grains, IQueueGrain queue, ConnectionId connection)
     {
@@ -50,7 +51,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
                 Link = _id, Number = number, ReceivedThrough = Interlocked.Read(ref _received), Items = items,
                 Open = number == 1 ? new LinkOpen(_connection, _reference) : null,
             };
-            if (await TrySendAsync(packet) >= number || _items.Reader.Completion.IsCompleted)
+            if (await TrySendAsync(packet) >= number || _hasEnded)
             {
                 return;
             }
@@ -78,6 +79,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
                     _items.Writer.TryWrite(item);
                     if (item is EndedItem or ClosedItem)
                     {
+                        _hasEnded = true;
                         _items.Writer.TryComplete();
                     }
                 }

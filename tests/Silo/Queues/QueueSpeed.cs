@@ -21,6 +21,7 @@ public sealed class QueueSpeed(ITestOutputHelper output)
         Rounds("one 16 B message to one no-ack consumer", new QueueLoad(1, 16, noAck: true, prefetch: 0, settle: 0), 1, 200_000);
         Rounds("50 of 1 KiB, prefetch 500, acks of 50", new QueueLoad(50, 1_024, noAck: false, prefetch: 500, settle: 50), 50, 50_000);
         Rounds("1,600 of 24 B, no prefetch, acks of 50", new QueueLoad(1_600, 24, noAck: false, prefetch: 0, settle: 50), 1_600, 5_000);
+        Rounds("50 of 16 B, prefetch 500, acks of 50", new QueueLoad(50, 16, noAck: false, prefetch: 500, settle: 50), 50, 50_000);
         RandomOrder("a million random acks", Settlement.Ack, 1);
         RandomOrder("a million random requeues to a consumer that gets them again", Settlement.Requeue, 1);
         RandomOrder("a million random acks, two consumers in turn", Settlement.Ack, 2);

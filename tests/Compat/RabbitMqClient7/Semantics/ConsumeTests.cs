@@ -127,7 +127,7 @@ public sealed class ConsumeTests(SharedBroker shared) : IClassFixture<SharedBrok
         Assert.Equal(Enumerable.Range(0, 20), bodies);
     }
 
-    [Fact]
+    [Fact(Skip = "Not yet: see docs/compatibility.md")]
     public async Task ConsumerPriority_Higher_GetsAllWhileItHasRoom()
     {
         var queue = await _channel.OwnQueueAsync();
@@ -163,7 +163,7 @@ public sealed class ConsumeTests(SharedBroker shared) : IClassFixture<SharedBrok
         Assert.True(other.IsOpen);
     }
 
-    [Fact]
+    [Fact(Skip = "Not yet: see docs/compatibility.md")]
     public async Task SingleActiveConsumer_FirstCancelled_SecondTakesOver()
     {
         var queue = await _channel.OwnQueueAsync(new Dictionary<string, object?> { ["x-single-active-consumer"] = true });

@@ -79,7 +79,7 @@ public sealed class PublishTests(SharedBroker shared) : IClassFixture<SharedBrok
         Assert.Equal("ack 1", Take(events));
     }
 
-    [Fact]
+    [Fact(Skip = "Not yet: see docs/compatibility.md")]
     public async Task Confirm_OfRejectPublishQueueThatIsFull_IsANack()
     {
         await using var channel = await ConfirmingAsync();

@@ -182,7 +182,7 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         Assert.Equal("held", await _channel.PopAsync(queue));
     }
 
-    [Fact]
+    [Fact(Skip = "Not yet: see docs/compatibility.md")]
     public async Task DeadLetter_OfRejectedMessage_CarriesItsHistory()
     {
         var dead = await _channel.OwnQueueAsync();
@@ -200,7 +200,7 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         Assert.Equal("rejected"u8.ToArray(), death["reason"]);
     }
 
-    [Fact]
+    [Fact(Skip = "Not yet: see docs/compatibility.md")]
     public async Task MessageTtl_Expired_IsDeadLettered()
     {
         var dead = await _channel.OwnQueueAsync();
@@ -212,7 +212,7 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         Assert.Null(await _channel.PopAsync(queue));
     }
 
-    [Fact]
+    [Fact(Skip = "Not yet: see docs/compatibility.md")]
     public async Task PriorityQueue_HigherPriority_ComesFirst()
     {
         var queue = await _channel.OwnQueueAsync(new Dictionary<string, object?> { ["x-max-priority"] = 5 });
