@@ -46,7 +46,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private bool _flushing;
     private bool _hasReceived;
     private bool _hasPublished;
-    private bool _blockedAnnounced;
+
+    // The socket is not read for a reason of the broker's own: the client's silence says nothing.
+    private volatile bool _isHeld;
     private State _state;
 
     private enum State
@@ -139,7 +141,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         lock (Links.Gate)
         {
-            var action = _heartbeat.Tick(_hasReceived || _blockedAnnounced, _output.HasSent);
+            var action = _heartbeat.Tick(_hasReceived || _isHeld, _output.HasSent);
             _hasReceived = _output.HasSent = false;
             if (action == HeartbeatAction.PeerIsDead)
             {
@@ -224,6 +226,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             {
                 while (Process(ref buffer))
                 {
+                    _isHeld = true;
                     await FinishOperationAsync().ConfigureAwait(false);
                 }
             }
@@ -239,13 +242,17 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
             if (Links.Unaccepted > UnacceptedLimit)
             {
+                _isHeld = true;
                 await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(_aborted).ConfigureAwait(false);
             }
 
             if (_server.Alarm.IsRaised && _hasPublished)
             {
+                _isHeld = true;
                 await HoldAsync().ConfigureAwait(false);
             }
+
+            _isHeld = false;
         }
     }
 
@@ -548,7 +555,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         lock (Links.Gate)
         {
-            _blockedAnnounced = true;
             if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
             {
                 _output.Write(0, new ConnectionBlocked(_server.Alarm.Reason));
@@ -559,7 +565,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         await _server.Alarm.WaitUntilClearAsync(_aborted).ConfigureAwait(false);
         lock (Links.Gate)
         {
-            _blockedAnnounced = false;
             if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
             {
                 _output.Write(0, new ConnectionUnblocked());

@@ -11,7 +11,7 @@ namespace Granary.Gateway.Amqp;
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, MemoryAlarm alarm, AmqpOptions options, TimeProvider clock,
-    ILogger<AmqpServer> log) : IHostedService
+    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log) : IHostedService
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
 
@@ -38,17 +38,16 @@ internal sealed partial class AmqpServer(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _ticker = TickAsync(_stopping.Token);
+
+        // Before Kestrel stops: afterwards the sockets are gone and nobody could be told.
+        lifetime.ApplicationStopping.Register(CloseAll);
         return Task.CompletedTask;
     }
 
     /// <summary>Closes all connections with 320 and waits until they have let go of their queues.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        foreach (var connection in _connections.Keys)
-        {
-            connection.ForceClose("broker forced connection closure with reason 'shutdown'");
-        }
-
+        CloseAll();
         await Task.WhenAll(_connections.Values).WaitAsync(options.CloseTimeout / 2, clock, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -68,6 +67,14 @@ internal sealed partial class AmqpServer(
         {
             _connections.TryRemove(connection, out _);
             ended.SetResult();
+        }
+    }
+
+    private void CloseAll()
+    {
+        foreach (var connection in _connections.Keys)
+        {
+            connection.ForceClose("broker forced connection closure with reason 'shutdown'");
         }
     }
 

@@ -48,7 +48,10 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
         {
             var packet = new LinkUp
             {
-                Link = _id, Number = number, ReceivedThrough = Interlocked.Read(ref _received), Items = items,
+                Link = _id,
+                Number = number,
+                ReceivedThrough = Interlocked.Read(ref _received),
+                Items = items,
                 Open = number == 1 ? new LinkOpen(_connection, _reference) : null,
             };
             if (await TrySendAsync(packet) >= number || _hasEnded)

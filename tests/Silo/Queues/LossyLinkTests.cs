@@ -144,7 +144,11 @@ public sealed class LossyLinkTests
         {
             var packet = new LinkUp
             {
-                Link = Id, Number = ++_sent, ReceivedThrough = _received, Items = items, Open = _sent == 1 ? new LinkOpen(default(ConnectionId), this) : null,
+                Link = Id,
+                Number = ++_sent,
+                ReceivedThrough = _received,
+                Items = items,
+                Open = _sent == 1 ? new LinkOpen(default(ConnectionId), this) : null,
             };
             _unanswered.Add(packet);
             network.Send(packet);
