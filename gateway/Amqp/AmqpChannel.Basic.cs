@@ -10,7 +10,7 @@ using Granary.Gateway.Amqp.Publishing;
 
 namespace Granary.Gateway.Amqp;
 
-/// <summary>The methods of the classes basic, confirm and tx.</summary>
+/// <summary>The methods of the class basic but publish, which is a matter of <see cref="MessageIntake"/>.</summary>
 internal sealed partial class AmqpChannel
 {
     /// <summary>The queue has the consumer: the client learns of it before its first delivery.</summary>
@@ -37,148 +37,6 @@ internal sealed partial class AmqpChannel
         if (_consumers.Remove(consumer.Tag) && !IsClosing && Connection.Terms.Capabilities.ConsumerCancelNotify)
         {
             Connection.Send(Number, new BasicCancel(consumer.Tag, NoWait: true));
-        }
-    }
-
-    private void OnBasicPublish(in BasicPublishView method)
-    {
-        if (method.Immediate)
-        {
-            throw new AmqpConnectionException(ReplyCode.NotImplemented, "immediate=true", MethodId.BasicPublish);
-        }
-
-        _content.OnMethod(method.Exchange, method.RoutingKey, method.Mandatory);
-    }
-
-    private bool OnContentHeader(ReadOnlySpan<byte> payload)
-    {
-        var header = ContentHeader.Read(payload);
-        if (header.ClassId != MethodId.BasicClass)
-        {
-            throw new AmqpConnectionException(
-                ReplyCode.UnexpectedFrame, $"expected content header for class 60, got one for class {header.ClassId} instead", MethodId.BasicPublish);
-        }
-
-        if (header.BodySize > (ulong)Connection.Options.MaxMessageSize)
-        {
-            throw new AmqpChannelException(
-                ReplyCode.PreconditionFailed,
-                $"message size {header.BodySize} is larger than configured max size {Connection.Options.MaxMessageSize}", MethodId.BasicPublish);
-        }
-
-        var properties = header.Properties;
-        _properties.Read(properties, Connection.Terms.User);
-        if (FindPath(properties) is not { } path)
-        {
-            return false;
-        }
-
-        if (_properties.WantsDirectReply)
-        {
-            properties = WithReplyAddress(properties);
-        }
-
-        if (_properties.HasCopies)
-        {
-            properties = BasicPropertiesEdit.WithoutHeader(properties, "BCC"u8);
-        }
-
-        Connection.NotePublished();
-        if (_content.OnHeader(Connection.Publisher.Chunks, path, _properties, properties, (int)header.BodySize))
-        {
-            OnContentComplete();
-        }
-
-        return true;
-    }
-
-    private void OnContentBody(ReadOnlySpan<byte> payload)
-    {
-        if (_content.OnBody(payload))
-        {
-            OnContentComplete();
-        }
-    }
-
-    private void OnContentComplete()
-    {
-        if (_replyTarget is { } target)
-        {
-            _replyTarget = null;
-            Connection.Publisher.Seal();
-            var reply = new MessageBatch(_content.Array.AsMemory(_content.Start, _content.Length), 1);
-            Connection.Reply(target, reply);
-            Track(reply, _content.IsMandatory, targets: 1)?.Passed();
-        }
-        else
-        {
-            Connection.Publisher.Add(this, _content.Path!, _content.Array, _content.Start, _content.Length, _content.IsMandatory);
-        }
-
-        _content.Release();
-    }
-
-    // Null: a snapshot must be fetched first, an operation for that has begun.
-    private PublishPath? FindPath(ReadOnlySpan<byte> properties)
-    {
-        var exchange = _content.Exchange;
-        var key = _content.RoutingKey;
-        if (exchange.IsEmpty && ReplyAddress.IsReplyKey(key))
-        {
-            // A requester that is gone is as if its queue had been deleted.
-            Connection.Replies.TryFind(key, out _replyTarget);
-            return PublishPath.Nowhere;
-        }
-
-        if (!_properties.HasCopies && Connection.Paths.TryGet(exchange, key, out var path) && path.IsCurrent(Links))
-        {
-            return path;
-        }
-
-        BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
-        var copies = _properties.HasCopies ? CopyKeys.Read(headers) : [];
-        var route = Interlocked.Exchange(ref _fetchedRoute, null) ?? Connection.Router.TryRoute(Links.Vhost, exchange, key, copies, headers);
-        if (route is null)
-        {
-            Begin(FetchRouteAsync(exchange.ToArray(), key.ToArray(), copies, headers.ToArray()));
-            return null;
-        }
-
-        Check(route.Error, MethodId.BasicPublish);
-        path = PublishPath.Open(route, Links);
-        if (!_properties.HasCopies && !route.DependsOnHeaders)
-        {
-            Connection.Paths.Set(exchange, key, path);
-        }
-
-        return path;
-    }
-
-    // The header frame is handled again after this, and takes the route from here: that an exchange is missing holds for one message only.
-    private async ValueTask FetchRouteAsync(byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) =>
-        _fetchedRoute = await Connection.Router.RouteAsync(Links.Vhost, exchange, key, copies, headers, CancellationToken.None).ConfigureAwait(false);
-
-    private byte[] WithReplyAddress(ReadOnlySpan<byte> properties)
-    {
-        if (_replyConsumer is not { } consumer)
-        {
-            throw new AmqpChannelException(ReplyCode.PreconditionFailed, "fast reply consumer does not exist", MethodId.BasicPublish);
-        }
-
-        return BasicPropertiesEdit.WithText(properties, BasicProperty.ReplyTo, consumer.AddressBytes);
-    }
-
-    private void WriteReturns(in MessageBatch batch)
-    {
-        var records = batch.Records.Span;
-        for (var at = 0; at < records.Length;)
-        {
-            var message = new MessageRecord(records[at..]);
-            Connection.Send(
-                Number,
-                new BasicReturn(ReplyCode.NoRoute, "NO_ROUTE", Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey)));
-            Connection.Deliveries.WriteContent(Number, [], message);
-            at += message.Length;
         }
     }
 
@@ -354,7 +212,7 @@ internal sealed partial class AmqpChannel
 
     private void Settle(SettledDelivery delivery, Settlement settlement)
     {
-        if (Transaction is { } transaction)
+        if (_outcomes.Transaction is { } transaction)
         {
             transaction.Settle(delivery, settlement);
         }
@@ -427,69 +285,4 @@ internal sealed partial class AmqpChannel
             Connection.Send(Number, new BasicRecoverOk());
         }
     }
-
-    private void OnConfirmSelect(in ConfirmSelect method)
-    {
-        if (Transaction is not null)
-        {
-            throw new AmqpChannelException(ReplyCode.PreconditionFailed, "cannot switch from tx to confirm mode", MethodId.ConfirmSelect);
-        }
-
-        // What was published before is not counted.
-        Connection.Publisher.Seal();
-        _confirms ??= new Confirms();
-        if (!method.NoWait)
-        {
-            Connection.Send(Number, new ConfirmSelectOk());
-        }
-    }
-
-    private void OnTxSelect()
-    {
-        if (_confirms is not null)
-        {
-            throw new AmqpChannelException(ReplyCode.PreconditionFailed, "cannot switch from confirm to tx mode", MethodId.TxSelect);
-        }
-
-        Connection.Publisher.Seal();
-        Transaction ??= new Transaction(this);
-        Connection.Send(Number, new TxSelectOk());
-    }
-
-    private async ValueTask OnTxCommitAsync()
-    {
-        var transaction = RequireTransaction(MethodId.TxCommit);
-        Task committed;
-        lock (Links.Gate)
-        {
-            Connection.Publisher.Seal();
-            _commitFailed = false;
-            _committed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            committed = _committed.Task;
-            _uncommittedRuns = transaction.Commit(static (path, batch, run) => Publisher.Send(path, batch, run), SettleNow);
-            Connection.Settlements.Emit();
-            Links.Flush();
-            if (_uncommittedRuns == 0)
-            {
-                _committed.TrySetResult();
-            }
-        }
-
-        await committed.ConfigureAwait(false);
-        await Links.DrainAllAsync().ConfigureAwait(false);
-        _committed = null;
-        Check(_commitFailed ? new BrokerError(ReplyCode.PreconditionFailed, "partial tx completion") : null, MethodId.TxCommit);
-        Connection.Send(Number, new TxCommitOk());
-    }
-
-    private void OnTxRollback()
-    {
-        var transaction = RequireTransaction(MethodId.TxRollback);
-        Connection.Publisher.Seal();
-        _unacked.Restore(transaction.Rollback());
-        Connection.Send(Number, new TxRollbackOk());
-    }
-
-    private Transaction RequireTransaction(uint method) =>
-        Transaction ?? throw new AmqpChannelException(ReplyCode.PreconditionFailed, "channel is not transactional", method);
 }

@@ -2,8 +2,6 @@ using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Core.Links;
-using Granary.Core.Messages;
-using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
@@ -12,23 +10,17 @@ using Granary.Gateway.Links;
 namespace Granary.Gateway.Amqp;
 
 /// <summary>One channel: its consumers, what is unacknowledged, what is being published. Used under the gate of its connection.</summary>
-internal sealed partial class AmqpChannel : IPublishOwner
+internal sealed partial class AmqpChannel
 {
-    private readonly ContentAssembler _content = new();
-    private readonly PublishedProperties _properties = new();
+    private readonly PublishOutcomes _outcomes;
+    private readonly MessageIntake _intake;
+    private readonly ContentAssembler _content;
     private readonly UnackedDeliveries _unacked = new();
     private readonly Dictionary<string, AmqpConsumer> _consumers = [];
     private readonly Action<SettledDelivery> _ack;
     private readonly Action<SettledDelivery> _requeue;
     private readonly Action<SettledDelivery> _reject;
-    private Confirms? _confirms;
     private DirectReplyConsumer? _replyConsumer;
-    private IReplyConsumer? _replyTarget;
-    private RoutePath? _fetchedRoute;
-    private TaskCompletionSource? _committed;
-    private int _uncommittedRuns;
-    private bool _commitFailed;
-    private bool _confirmsQueued;
     private ushort _prefetch;
     private string? _lastQueue;
     private ulong _lastTag;
@@ -36,6 +28,9 @@ internal sealed partial class AmqpChannel : IPublishOwner
     public AmqpChannel(AmqpConnection connection, ushort number)
     {
         (Connection, Number) = (connection, number);
+        _outcomes = new PublishOutcomes(this);
+        _intake = new MessageIntake(this, _outcomes);
+        _content = _intake.Content;
         _ack = delivery => Settle(delivery, Settlement.Ack);
         _requeue = delivery => Settle(delivery, Settlement.Requeue);
         _reject = delivery => Settle(delivery, Settlement.Reject);
@@ -51,8 +46,8 @@ internal sealed partial class AmqpChannel : IPublishOwner
     /// <summary>The limit that basic.qos set for the whole channel, or null.</summary>
     public SharedLimit? Shared { get; private set; }
 
-    /// <summary>Not null on a transactional channel.</summary>
-    public Transaction? Transaction { get; private set; }
+    /// <summary>Where replies to this channel's requests go, once it consumes them.</summary>
+    public byte[]? AddressForReplies => _replyConsumer?.AddressBytes;
 
     public ulong NextDeliveryTag => _lastTag + 1;
 
@@ -74,9 +69,9 @@ internal sealed partial class AmqpChannel : IPublishOwner
                 OnMethod(id, fields);
                 return true;
             case FrameType.Header when _content.ExpectsHeader:
-                return OnContentHeader(payload);
+                return _intake.OnHeader(payload);
             case FrameType.Body when _content.ExpectsBody:
-                OnContentBody(payload);
+                _intake.OnBody(payload);
                 return true;
             default:
                 throw Unexpected(type);
@@ -101,70 +96,6 @@ internal sealed partial class AmqpChannel : IPublishOwner
         Connection.Settlements.Add(consumer.Link, Settlement.Undelivered, offsets);
     }
 
-    /// <summary>Follows a published batch if anybody waits for its outcome.</summary>
-    public PublishRun? Track(in MessageBatch batch, bool mandatory, int targets)
-    {
-        var run = _confirms is not null ? _confirms.Track(this, batch, mandatory, targets)
-            : mandatory ? new PublishRun(this, 0, batch, mandatory, targets)
-            : null;
-        if (run is not null && targets == 0)
-        {
-            OnUnroutable(run);
-        }
-
-        return run;
-    }
-
-    public void OnUnroutable(PublishRun run)
-    {
-        if (run.IsMandatory)
-        {
-            WriteReturns(run.Batch);
-        }
-
-        Confirm(run);
-    }
-
-    public void OnPublished(PublishRun run)
-    {
-        if (run.IsMandatory && !run.WasRouted)
-        {
-            WriteReturns(run.Batch);
-        }
-
-        Confirm(run);
-        if (_committed is { } committed && run.FirstTag == 0)
-        {
-            _commitFailed |= run.AnyRefused;
-            if (--_uncommittedRuns == 0)
-            {
-                committed.TrySetResult();
-            }
-        }
-    }
-
-    private void Confirm(PublishRun run)
-    {
-        if (_confirms is { } confirms && run.FirstTag > 0)
-        {
-            confirms.Settled(run);
-            if (!_confirmsQueued)
-            {
-                _confirmsQueued = true;
-                Connection.ConfirmsDue(this);
-            }
-        }
-    }
-
-    public void WriteConfirms(AmqpOutput output)
-    {
-        _confirmsQueued = false;
-        if (!IsClosing)
-        {
-            _confirms!.Write(output, Number);
-        }
-    }
-
     /// <summary>Lets go of everything: consumers end, what was not written or not acknowledged goes back, an open transaction is rolled back.</summary>
     public void Release()
     {
@@ -183,14 +114,14 @@ internal sealed partial class AmqpChannel : IPublishOwner
         }
 
         _consumers.Clear();
-        if (Transaction is { } transaction)
+        if (_outcomes.Transaction is { } transaction)
         {
             _unacked.Restore(transaction.Rollback());
         }
 
         _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Link, Settlement.Requeue, delivery.Offsets));
         Connection.Settlements.Emit();
-        _committed?.TrySetCanceled();
+        _outcomes.Abandon();
     }
 
     private void OnFrameWhileClosing(FrameType type, ReadOnlySpan<byte> payload)
@@ -224,7 +155,7 @@ internal sealed partial class AmqpChannel : IPublishOwner
         switch (id)
         {
             case MethodId.BasicPublish:
-                OnBasicPublish(BasicPublishView.Read(fields));
+                _intake.OnMethod(BasicPublishView.Read(fields));
                 break;
             case MethodId.BasicAck:
                 OnBasicAck(MethodFrame.Read<BasicAck>(fields));
@@ -352,7 +283,8 @@ internal sealed partial class AmqpChannel : IPublishOwner
         string Got(FrameType frame) => frame == FrameType.Header || _content.ExpectsHeader ? "non content header frame" : "non content body frame";
     }
 
-    private static void Check(BrokerError? error, uint method)
+    /// <summary>Throws what a refusal means to the client.</summary>
+    public static void Check(BrokerError? error, uint method)
     {
         if (error is null)
         {

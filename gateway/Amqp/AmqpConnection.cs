@@ -22,13 +22,8 @@ namespace Granary.Gateway.Amqp;
 /// </summary>
 internal sealed partial class AmqpConnection : ILinkOwner
 {
-    // Encoded at a time: large enough to pay for a flush, small enough to be sent before it leaves the cache.
-    private const int DeliveryBudget = 64 * 1024;
-
     // While so much is published and not yet taken by queues, the socket is not read: TCP holds the publisher.
     private const long UnacceptedLimit = 1024 * 1024;
-
-    private static readonly TimeSpan LingerAfterClose = TimeSpan.FromSeconds(1);
 
     private readonly IDuplexPipe _transport;
     private readonly AmqpServer _server;
@@ -38,12 +33,10 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private readonly CancellationToken _aborted;
     private readonly Action _abort;
     private readonly Dictionary<ushort, AmqpChannel> _channels = [];
-    private readonly List<AmqpChannel> _confirmsDue = [];
     private readonly List<(IReplyConsumer Consumer, MessageBatch Reply)> _replies = [];
     private AmqpChannel? _lastChannel;
     private ValueTask? _operation;
     private AmqpChannel? _operationChannel;
-    private bool _flushing;
     private bool _hasReceived;
     private bool _hasPublished;
 
@@ -65,10 +58,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         (_transport, _server, Terms, _abort, _aborted) = (transport, server, terms, abort, aborted);
         Links = new LinkSet(server.Grains, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
-        _output = new AmqpOutput(transport.Output);
+        _output = new AmqpOutput(transport.Output, terms.FrameMax, Links, OnClientLost);
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
-        Deliveries = new DeliveryWriter(transport.Output, terms.FrameMax);
     }
 
     public ConnectionId Id { get; } = ConnectionId.New();
@@ -77,7 +69,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     public LinkSet Links { get; }
 
-    public DeliveryWriter Deliveries { get; }
+    public DeliveryWriter Deliveries => _output.Deliveries;
 
     public SettlementBuffer Settlements { get; } = new();
 
@@ -123,19 +115,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
     }
 
-    /// <summary>Ends the connection for a reason of the broker's own (320).</summary>
-    public void ForceClose(string reason)
-    {
-        lock (Links.Gate)
-        {
-            if (_state == State.Open)
-            {
-                SendClose(new AmqpConnectionException(ReplyCode.ConnectionForced, reason));
-                FlushOutput();
-            }
-        }
-    }
-
     /// <summary>Called a few times a second.</summary>
     public void Tick()
     {
@@ -152,8 +131,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
             if (action == HeartbeatAction.Send && _state != State.Closed)
             {
-                _output.Pipe.Write(Frame.Heartbeat);
-                FlushOutput();
+                _output.WriteHeartbeat();
+                _output.Flush();
             }
 
             if (!_hasPublished)
@@ -191,7 +170,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         (_operationChannel, _operation) = (channel, operation);
     }
 
-    public void ConfirmsDue(AmqpChannel channel) => _confirmsDue.Add(channel);
+    public void ConfirmsDue(PublishOutcomes outcomes) => _output.ConfirmsDue(outcomes);
 
     /// <summary>Keeps a reply until the gate is left: another connection's gate must not be taken under this one.</summary>
     public void Reply(IReplyConsumer consumer, in MessageBatch reply) => _replies.Add((consumer, reply));
@@ -204,12 +183,12 @@ internal sealed partial class AmqpConnection : ILinkOwner
             if (_state == State.Open)
             {
                 Deliveries.Add(consumer, new Core.Links.DeliverySlice(batch, 0, Redelivered: false));
-                FlushOutput();
+                _output.Flush();
             }
         }
     }
 
-    public void AfterLinks() => FlushOutput();
+    public void AfterLinks() => _output.Flush();
 
     private async Task ReadLoopAsync()
     {
@@ -256,29 +235,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
     }
 
-    // After close-ok the client closes the socket. If the broker did, frames still on their way would turn into a reset at the client.
-    private async ValueTask WaitForEndAsync()
-    {
-        using var patience = new CancellationTokenSource(LingerAfterClose, _server.Clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _aborted);
-        try
-        {
-            while (true)
-            {
-                var read = await _transport.Input.ReadAsync(either.Token).ConfigureAwait(false);
-                _transport.Input.AdvanceTo(read.Buffer.End);
-                if (read.IsCompleted || read.IsCanceled)
-                {
-                    return;
-                }
-            }
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException)
-        {
-            LogAborted(Log);
-        }
-    }
-
     // Handles whole frames; true when an operation must be awaited before the rest.
     private bool Process(ref ReadOnlySequence<byte> buffer)
     {
@@ -309,7 +265,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             Publisher.Seal();
             Settlements.Emit();
             Links.Flush();
-            FlushOutput();
+            _output.Flush();
         }
 
         PostReplies();
@@ -382,49 +338,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _output.Write(number, new ChannelOpenOk());
     }
 
-    private void OnConnectionFrame(FrameType type, ReadOnlySpan<byte> payload)
-    {
-        if (type == FrameType.Heartbeat)
-        {
-            return;
-        }
-
-        if (type != FrameType.Method)
-        {
-            if (_state == State.Open)
-            {
-                throw new AmqpConnectionException(ReplyCode.UnexpectedFrame, $"unexpected frame of type {(int)type} on channel 0");
-            }
-
-            return;
-        }
-
-        var id = MethodFrame.ReadId(payload, out var fields);
-        switch (id)
-        {
-            case MethodId.ConnectionClose:
-                _ = MethodFrame.Read<ConnectionClose>(fields);
-                Begin(null, CloseByClientAsync());
-                break;
-            case MethodId.ConnectionCloseOk when _state == State.Closing:
-                _state = State.Closed;
-                break;
-            case MethodId.ConnectionUpdateSecret when _state == State.Open:
-                _ = MethodFrame.Read<ConnectionUpdateSecret>(fields);
-                _output.Write(0, new ConnectionUpdateSecretOk());
-                break;
-            default:
-                if (_state == State.Open)
-                {
-                    throw MethodId.Name(id) is null
-                        ? new AmqpConnectionException(ReplyCode.CommandInvalid, "unimplemented method", id)
-                        : new AmqpConnectionException(ReplyCode.ChannelError, "unexpected method in connection state running", id);
-                }
-
-                break;
-        }
-    }
-
     private async ValueTask FinishOperationAsync()
     {
         var (operation, channel) = (_operation!.Value, _operationChannel);
@@ -457,52 +370,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         finally
         {
             _operation = null;
-        }
-    }
-
-    private async ValueTask CloseByClientAsync()
-    {
-        await ReleaseAsync().ConfigureAwait(false);
-        lock (Links.Gate)
-        {
-            _output.Write(0, new ConnectionCloseOk());
-            _state = State.Closed;
-            FlushOutput();
-        }
-    }
-
-    // An error that ends the connection: what it owns goes first, as in RabbitMQ, then the client is told and waited for.
-    private void Fail(AmqpException exception)
-    {
-        if (_state != State.Open)
-        {
-            return;
-        }
-
-        LogFailed(Log, exception.Text);
-        SendClose(exception);
-    }
-
-    private void SendClose(AmqpException exception)
-    {
-        _output.Write(0, new ConnectionClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
-        _state = State.Closing;
-        foreach (var channel in _channels.Values)
-        {
-            channel.Release();
-        }
-
-        _channels.Clear();
-        _lastChannel = null;
-        _ = AbortLaterAsync();
-    }
-
-    private async Task AbortLaterAsync()
-    {
-        await Task.Delay(Options.CloseTimeout, _server.Clock, _aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_state == State.Closing)
-        {
-            _abort();
         }
     }
 
@@ -550,30 +417,13 @@ internal sealed partial class AmqpConnection : ILinkOwner
         ExclusiveQueues.Clear();
     }
 
-    // Memory is short: this connection publishes, so it is not read until that is over. Its client is told if it can listen.
-    private async ValueTask HoldAsync()
-    {
-        lock (Links.Gate)
-        {
-            if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
-            {
-                _output.Write(0, new ConnectionBlocked(_server.Alarm.Reason));
-                FlushOutput();
-            }
-        }
-
-        await _server.Alarm.WaitUntilClearAsync(_aborted).ConfigureAwait(false);
-        lock (Links.Gate)
-        {
-            if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
-            {
-                _output.Write(0, new ConnectionUnblocked());
-                FlushOutput();
-            }
-        }
-    }
-
     public void NotePublished() => _hasPublished = true;
+
+    private void OnClientLost()
+    {
+        _state = State.Closed;
+        _transport.Input.CancelPendingRead();
+    }
 
     private void PostReplies()
     {
@@ -588,63 +438,5 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
 
         _replies.Clear();
-    }
-
-    // Writes what is due and sends it, unless a flush is under way: then its end comes here again.
-    private void FlushOutput()
-    {
-        while (!_flushing)
-        {
-            foreach (var channel in _confirmsDue)
-            {
-                channel.WriteConfirms(_output);
-            }
-
-            _confirmsDue.Clear();
-            Deliveries.WriteSome(DeliveryBudget);
-            if (_output.Pipe.UnflushedBytes == 0)
-            {
-                return;
-            }
-
-            var flush = _output.FlushAsync();
-            if (!flush.IsCompleted)
-            {
-                _flushing = true;
-                _ = FinishFlushAsync(flush.AsTask());
-            }
-            else if (!Sent(flush))
-            {
-                return;
-            }
-        }
-    }
-
-    private async Task FinishFlushAsync(Task<FlushResult> flush)
-    {
-        await ((Task)flush).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        lock (Links.Gate)
-        {
-            if (Sent(new ValueTask<FlushResult>(flush)))
-            {
-                _flushing = false;
-                FlushOutput();
-                Links.Flush();
-            }
-        }
-    }
-
-    // False when the client is gone; nothing is written any more then.
-    private bool Sent(ValueTask<FlushResult> flush)
-    {
-        if (flush.IsCompletedSuccessfully && flush.Result is { IsCompleted: false, IsCanceled: false })
-        {
-            return true;
-        }
-
-        _flushing = true;
-        _state = State.Closed;
-        _transport.Input.CancelPendingRead();
-        return false;
     }
 }

@@ -1,5 +1,10 @@
+using System.Buffers;
 using System.IO.Pipelines;
+using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Gateway.Amqp.Delivering;
+using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
 
@@ -7,10 +12,15 @@ namespace Granary.Gateway.Amqp;
 /// The outgoing half of a connection. Used under the connection's gate; only one flush is under way at a time, and while one is, what is written
 /// gathers for the next.
 /// </summary>
-internal sealed class AmqpOutput(PipeWriter pipe)
+internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, Action lost)
 {
-    /// <summary>Where content is encoded directly.</summary>
-    public PipeWriter Pipe => pipe;
+    // Encoded at a time: large enough to pay for a flush, small enough to be sent before it leaves the cache.
+    private const int DeliveryBudget = 64 * 1024;
+
+    private readonly List<PublishOutcomes> _confirmsDue = [];
+    private bool _flushing;
+
+    public DeliveryWriter Deliveries { get; } = new(pipe, frameMax);
 
     /// <summary>Something was sent since the flag was last cleared: no heartbeat is due.</summary>
     public bool HasSent { get; set; }
@@ -18,10 +28,66 @@ internal sealed class AmqpOutput(PipeWriter pipe)
     public void Write<T>(ushort channel, in T method)
         where T : struct, IMethod => MethodFrame.Write(pipe, channel, method);
 
-    /// <summary>Starts to send what was written.</summary>
-    public ValueTask<FlushResult> FlushAsync()
+    public void WriteHeartbeat() => pipe.Write(Frame.Heartbeat);
+
+    /// <summary>A channel has confirms to be written with the next flush.</summary>
+    public void ConfirmsDue(PublishOutcomes outcomes) => _confirmsDue.Add(outcomes);
+
+    /// <summary>Writes what is due and sends it, unless a flush is under way: then its end comes here again.</summary>
+    public void Flush()
     {
-        HasSent = true;
-        return pipe.FlushAsync();
+        while (!_flushing)
+        {
+            foreach (var outcomes in _confirmsDue)
+            {
+                outcomes.WriteConfirms(this);
+            }
+
+            _confirmsDue.Clear();
+            Deliveries.WriteSome(DeliveryBudget);
+            if (pipe.UnflushedBytes == 0)
+            {
+                return;
+            }
+
+            HasSent = true;
+            var flush = pipe.FlushAsync();
+            if (!flush.IsCompleted)
+            {
+                _flushing = true;
+                _ = FinishFlushAsync(flush.AsTask());
+            }
+            else if (!Sent(flush))
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task FinishFlushAsync(Task<FlushResult> flush)
+    {
+        await ((Task)flush).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (links.Gate)
+        {
+            if (Sent(new ValueTask<FlushResult>(flush)))
+            {
+                _flushing = false;
+                Flush();
+                links.Flush();
+            }
+        }
+    }
+
+    // False when the client is gone; nothing is written any more then.
+    private bool Sent(ValueTask<FlushResult> flush)
+    {
+        if (flush.IsCompletedSuccessfully && flush.Result is { IsCompleted: false, IsCanceled: false })
+        {
+            return true;
+        }
+
+        _flushing = true;
+        lost();
+        return false;
     }
 }

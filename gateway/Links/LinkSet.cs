@@ -97,7 +97,7 @@ internal sealed class LinkSet : ILinkObserver
     public ValueTask DrainAsync(string queue) => DrainAsync(() => _byName.TryGetValue(queue, out var link) && !link.IsDrained ? [link] : []);
 
     /// <summary>Completes when everything sent to any queue so far was applied. Takes the gate.</summary>
-    public ValueTask DrainAllAsync() => DrainAsync(() => [.. _byName.Values.Where(link => !link.IsDrained)]);
+    public ValueTask DrainAllAsync() => DrainAsync(() => [.. _byId.Values.Where(link => !link.IsDrained)]);
 
     // Again and again, because what was not sent when a queue vanished moves to a link of its own.
     private async ValueTask DrainAsync(Func<QueueLink[]> undrained)
@@ -139,18 +139,28 @@ internal sealed class LinkSet : ILinkObserver
     /// <summary>Ends all links: consumers go, what they held is requeued. Takes the gate.</summary>
     public async Task CloseAsync()
     {
-        lock (Gate)
+        while (CloseLinks())
         {
-            foreach (var link in _byName.Values.ToArray())
-            {
-                link.Close();
-            }
+            await DrainAllAsync().ConfigureAwait(false);
         }
 
-        await DrainAllAsync().ConfigureAwait(false);
         if (Interlocked.Exchange(ref _observer, null) is { } observer)
         {
             _grains.DeleteObjectReference<ILinkObserver>(observer);
+        }
+    }
+
+    // False when there is none left. What could not be sent to a queue that vanished has moved to a link that is to be closed as well.
+    private bool CloseLinks()
+    {
+        lock (Gate)
+        {
+            foreach (var link in _byId.Values.ToArray())
+            {
+                link.Close();
+            }
+
+            return _byId.Count > 0;
         }
     }
 
@@ -158,7 +168,7 @@ internal sealed class LinkSet : ILinkObserver
     {
         lock (Gate)
         {
-            foreach (var link in _byName.Values.ToArray())
+            foreach (var link in _byId.Values.ToArray())
             {
                 link.Tick();
             }
@@ -198,11 +208,20 @@ internal sealed class LinkSet : ILinkObserver
         }
     }
 
+    /// <summary>The link takes nothing new: whoever wants its queue opens another.</summary>
+    public void Retire(QueueLink link)
+    {
+        if (ReferenceEquals(_byName.GetValueOrDefault(link.QueueName), link))
+        {
+            _byName.Remove(link.QueueName);
+            Volatile.Write(ref _generation, _generation + 1);
+        }
+    }
+
     public void Remove(QueueLink link)
     {
-        _byName.Remove(link.QueueName);
+        Retire(link);
         _byId.Remove(link.Id);
-        Volatile.Write(ref _generation, _generation + 1);
     }
 
     private void AfterLinks()

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
@@ -25,7 +24,7 @@ internal sealed partial class QueueLink
     private readonly PublishLedger _published;
     private readonly DownStream _downs = new();
     private readonly Dictionary<int, LinkConsumer> _consumers = [];
-    private readonly Dictionary<long, Action<GotItem>> _gets = [];
+    private readonly Dictionary<long, (bool NoAck, Action<GotItem> Answer)> _gets = [];
     private readonly List<TaskCompletionSource> _drainWaiters = [];
     private OpenRun _open;
     private long _number;
@@ -58,11 +57,19 @@ internal sealed partial class QueueLink
     /// <summary>Deliveries of this link that are not settled: it lives as long as there are any.</summary>
     public int Unsettled { get; private set; }
 
-    public bool IsDrained => IsEnded || (_pending.Count == 0 && _open.Count == 0 && _unreceived.Count == 0 && _published.AllAnswered);
+    public bool IsDrained =>
+        IsEnded || (!_closing && _pending.Count == 0 && _open.Count == 0 && _unreceived.Count == 0 && _published.AllAnswered);
 
     /// <summary>Adds messages to the next packet. Untracked neighbours in one array become one batch.</summary>
     public void Publish(in MessageBatch batch, PublishRun? run)
     {
+        if (IsEnded || _closing)
+        {
+            // A path or a transaction held this link for longer than it lived.
+            _set.Open(QueueName).Publish(batch, run);
+            return;
+        }
+
         _set.MarkDirty(this);
         if (run is null && _open.TryExtend(batch))
         {
@@ -106,7 +113,7 @@ internal sealed partial class QueueLink
     public void Get(bool noAck, Action<GotItem> answer)
     {
         var request = ++_nextGet;
-        _gets.Add(request, answer);
+        _gets.Add(request, (noAck, answer));
         Enqueue(new GetItem(request, noAck));
     }
 
@@ -180,8 +187,9 @@ internal sealed partial class QueueLink
             return;
         }
 
-        _closing = true;
         Enqueue(new CloseItem());
+        _closing = true;
+        _set.Retire(this);
     }
 
     /// <summary>Four times a second: sends again what got lost, says what was received, gives up an idle link.</summary>
@@ -241,6 +249,7 @@ internal sealed partial class QueueLink
     {
         _inFlight--;
         _callFailed = true;
+        SendLater();
     }
 
     public void Answered(in LinkAnswer answer)
@@ -276,6 +285,12 @@ internal sealed partial class QueueLink
             _drainWaiters.Clear();
         }
 
+        SendLater();
+    }
+
+    // What gathered while enough was on its way goes with the next flush.
+    private void SendLater()
+    {
         if (!IsEnded && (_pending.Count > 0 || _open.Count > 0))
         {
             _set.MarkDirty(this);
@@ -331,14 +346,10 @@ internal sealed partial class QueueLink
 
                 break;
             case GotItem got:
-                if (got.Message is not null)
+                if (_gets.Remove(got.Request, out var get))
                 {
-                    Unsettled++;
-                }
-
-                if (_gets.Remove(got.Request, out var answer))
-                {
-                    answer(got);
+                    Unsettled += got.Message is null || get.NoAck ? 0 : 1;
+                    get.Answer(got);
                 }
 
                 break;
@@ -407,7 +418,11 @@ internal sealed partial class QueueLink
         _published.PassAnswered();
         _published.Abandon(unsent);
         End();
-        _published.MoveTo(_set.Open(QueueName), unsent);
+        if (unsent > 0)
+        {
+            _published.MoveTo(_set.Open(QueueName), unsent);
+        }
+
         foreach (var consumer in consumers)
         {
             if (consumer.IsAttached)
@@ -420,9 +435,9 @@ internal sealed partial class QueueLink
             }
         }
 
-        foreach (var (request, answer) in gets)
+        foreach (var (request, get) in gets)
         {
-            answer(new GotItem(request, null, 0, missing));
+            get.Answer(new GotItem(request, null, 0, missing));
         }
 
         if (reason == LinkEnd.Deleted)
@@ -452,41 +467,5 @@ internal sealed partial class QueueLink
     {
         _pending.Add(new PublishItem(batch, Resent: false));
         _published.Add(batch, run);
-    }
-
-    /// <summary>Untracked messages that lie back to back in one array and go out as one batch.</summary>
-    private struct OpenRun
-    {
-        private byte[] _array;
-        private int _start;
-        private int _end;
-
-        public int Count { get; private set; }
-
-        public static bool TryStart(in MessageBatch batch, out OpenRun run)
-        {
-            if (!MemoryMarshal.TryGetArray(batch.Records, out var segment))
-            {
-                run = default;
-                return false;
-            }
-
-            run = new OpenRun { _array = segment.Array!, _start = segment.Offset, _end = segment.Offset + segment.Count, Count = batch.Count };
-            return true;
-        }
-
-        public bool TryExtend(in MessageBatch batch)
-        {
-            if (Count == 0 || !MemoryMarshal.TryGetArray(batch.Records, out var segment) || segment.Array != _array || segment.Offset != _end)
-            {
-                return false;
-            }
-
-            _end += segment.Count;
-            Count += batch.Count;
-            return true;
-        }
-
-        public readonly MessageBatch ToBatch() => new(_array.AsMemory(_start, _end - _start), Count);
     }
 }

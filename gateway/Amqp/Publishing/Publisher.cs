@@ -9,7 +9,7 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// </summary>
 internal sealed class Publisher
 {
-    private AmqpChannel? _channel;
+    private PublishOutcomes? _outcomes;
     private PublishPath? _path;
     private byte[] _array = [];
     private int _start;
@@ -20,9 +20,9 @@ internal sealed class Publisher
     public ChunkAllocator Chunks { get; } = new();
 
     /// <summary>Adds one complete record.</summary>
-    public void Add(AmqpChannel channel, PublishPath path, byte[] array, int start, int length, bool mandatory)
+    public void Add(PublishOutcomes outcomes, PublishPath path, byte[] array, int start, int length, bool mandatory)
     {
-        if (ReferenceEquals(path, _path) && ReferenceEquals(array, _array) && start == _end && ReferenceEquals(channel, _channel) && mandatory == _mandatory)
+        if (ReferenceEquals(path, _path) && ReferenceEquals(array, _array) && start == _end && ReferenceEquals(outcomes, _outcomes) && mandatory == _mandatory)
         {
             _end += length;
             _count++;
@@ -30,7 +30,7 @@ internal sealed class Publisher
         }
 
         Seal();
-        (_channel, _path, _array, _start, _end, _count, _mandatory) = (channel, path, array, start, start + length, 1, mandatory);
+        (_outcomes, _path, _array, _start, _end, _count, _mandatory) = (outcomes, path, array, start, start + length, 1, mandatory);
     }
 
     /// <summary>Hands the current run to the links of its path. Afterwards nothing of it is written to any more.</summary>
@@ -45,13 +45,13 @@ internal sealed class Publisher
         var path = _path!;
         _count = 0;
         _path = null;
-        if (_channel!.Transaction is { } transaction)
+        if (_outcomes!.Transaction is { } transaction)
         {
             transaction.Publish(path, batch, _mandatory);
             return;
         }
 
-        Send(path, batch, _channel.Track(batch, _mandatory, path.Links.Length));
+        Send(path, batch, _outcomes.Track(batch, _mandatory, path.Links.Length));
     }
 
     /// <summary>Hands a batch to every link of a path.</summary>

@@ -1,0 +1,153 @@
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Core.Messages;
+using Granary.Core.Routing;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>What one channel publishes, from basic.publish to the last body frame: then the message goes to the connection's publisher.</summary>
+internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcomes)
+{
+    private readonly ContentAssembler _content = new();
+    private readonly PublishedProperties _properties = new();
+    private IReplyConsumer? _replyTarget;
+    private RoutePath? _fetchedRoute;
+
+    /// <summary>Where the message on its way in has got to.</summary>
+    public ContentAssembler Content => _content;
+
+    private AmqpConnection Connection => channel.Connection;
+
+    private LinkSet Links => channel.Connection.Links;
+
+    public void OnMethod(in BasicPublishView method)
+    {
+        if (method.Immediate)
+        {
+            throw new AmqpConnectionException(ReplyCode.NotImplemented, "immediate=true", MethodId.BasicPublish);
+        }
+
+        _content.OnMethod(method.Exchange, method.RoutingKey, method.Mandatory);
+    }
+
+    /// <summary>Finds where the message goes; false when the frame must be handled again after the operation that was begun.</summary>
+    public bool OnHeader(ReadOnlySpan<byte> payload)
+    {
+        var header = ContentHeader.Read(payload);
+        if (header.ClassId != MethodId.BasicClass)
+        {
+            throw new AmqpConnectionException(
+                ReplyCode.UnexpectedFrame, $"expected content header for class 60, got one for class {header.ClassId} instead", MethodId.BasicPublish);
+        }
+
+        if (header.BodySize > (ulong)Connection.Options.MaxMessageSize)
+        {
+            throw new AmqpChannelException(
+                ReplyCode.PreconditionFailed,
+                $"message size {header.BodySize} is larger than configured max size {Connection.Options.MaxMessageSize}", MethodId.BasicPublish);
+        }
+
+        var properties = header.Properties;
+        _properties.Read(properties, Connection.Terms.User);
+        if (FindPath(properties) is not { } path)
+        {
+            return false;
+        }
+
+        if (_properties.WantsDirectReply)
+        {
+            properties = WithReplyAddress(properties);
+        }
+
+        if (_properties.HasCopies)
+        {
+            properties = BasicPropertiesEdit.WithoutHeader(properties, "BCC"u8);
+        }
+
+        Connection.NotePublished();
+        if (_content.OnHeader(Connection.Publisher.Chunks, path, _properties, properties, (int)header.BodySize))
+        {
+            Complete();
+        }
+
+        return true;
+    }
+
+    public void OnBody(ReadOnlySpan<byte> payload)
+    {
+        if (_content.OnBody(payload))
+        {
+            Complete();
+        }
+    }
+
+    private void Complete()
+    {
+        if (_replyTarget is { } target)
+        {
+            _replyTarget = null;
+            Connection.Publisher.Seal();
+            var reply = new MessageBatch(_content.Array.AsMemory(_content.Start, _content.Length), 1);
+            Connection.Reply(target, reply);
+            outcomes.Track(reply, _content.IsMandatory, targets: 1)?.Passed();
+        }
+        else
+        {
+            Connection.Publisher.Add(outcomes, _content.Path!, _content.Array, _content.Start, _content.Length, _content.IsMandatory);
+        }
+
+        _content.Release();
+    }
+
+    // Null: a snapshot must be fetched first, an operation for that has begun.
+    private PublishPath? FindPath(ReadOnlySpan<byte> properties)
+    {
+        var exchange = _content.Exchange;
+        var key = _content.RoutingKey;
+        if (exchange.IsEmpty && ReplyAddress.IsReplyKey(key))
+        {
+            // A requester that is gone is as if its queue had been deleted.
+            Connection.Replies.TryFind(key, out _replyTarget);
+            return PublishPath.Nowhere;
+        }
+
+        if (!_properties.HasCopies && Connection.Paths.TryGet(exchange, key, out var path) && path.IsCurrent(Links))
+        {
+            return path;
+        }
+
+        BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
+        var copies = _properties.HasCopies ? CopyKeys.Read(headers) : [];
+        var route = Interlocked.Exchange(ref _fetchedRoute, null) ?? Connection.Router.TryRoute(Links.Vhost, exchange, key, copies, headers);
+        if (route is null)
+        {
+            Connection.Begin(channel, FetchRouteAsync(exchange.ToArray(), key.ToArray(), copies, headers.ToArray()));
+            return null;
+        }
+
+        AmqpChannel.Check(route.Error, MethodId.BasicPublish);
+        path = PublishPath.Open(route, Links);
+        if (!_properties.HasCopies && !route.DependsOnHeaders)
+        {
+            Connection.Paths.Set(exchange, key, path);
+        }
+
+        return path;
+    }
+
+    // The header frame is handled again after this, and takes the route from here: that an exchange is missing holds for one message only.
+    private async ValueTask FetchRouteAsync(byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) =>
+        _fetchedRoute = await Connection.Router.RouteAsync(Links.Vhost, exchange, key, copies, headers, CancellationToken.None).ConfigureAwait(false);
+
+    private byte[] WithReplyAddress(ReadOnlySpan<byte> properties)
+    {
+        if (channel.AddressForReplies is not { } address)
+        {
+            throw new AmqpChannelException(ReplyCode.PreconditionFailed, "fast reply consumer does not exist", MethodId.BasicPublish);
+        }
+
+        return BasicPropertiesEdit.WithText(properties, BasicProperty.ReplyTo, address);
+    }
+}

@@ -1,0 +1,153 @@
+using System.Text;
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Amqp.Publishing;
+
+/// <summary>What one channel's publisher is told about its messages: returns, confirms, or the end of its transaction.</summary>
+internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
+{
+    private Confirms? _confirms;
+    private TaskCompletionSource? _committed;
+    private int _uncommittedRuns;
+    private bool _commitFailed;
+    private bool _confirmsQueued;
+
+    /// <summary>Not null on a transactional channel.</summary>
+    public Transaction? Transaction { get; private set; }
+
+    private AmqpConnection Connection => channel.Connection;
+
+    public void SelectConfirms()
+    {
+        if (Transaction is not null)
+        {
+            throw new AmqpChannelException(ReplyCode.PreconditionFailed, "cannot switch from tx to confirm mode", MethodId.ConfirmSelect);
+        }
+
+        // What was published before is not counted.
+        Connection.Publisher.Seal();
+        _confirms ??= new Confirms();
+    }
+
+    public void SelectTransaction()
+    {
+        if (_confirms is not null)
+        {
+            throw new AmqpChannelException(ReplyCode.PreconditionFailed, "cannot switch from confirm to tx mode", MethodId.TxSelect);
+        }
+
+        Connection.Publisher.Seal();
+        Transaction ??= new Transaction(this);
+    }
+
+    /// <summary>Follows a published batch if anybody waits for its outcome.</summary>
+    public PublishRun? Track(in MessageBatch batch, bool mandatory, int targets)
+    {
+        var run = _confirms is not null ? _confirms.Track(this, batch, mandatory, targets)
+            : mandatory ? new PublishRun(this, 0, batch, mandatory, targets)
+            : null;
+        if (run is not null && targets == 0)
+        {
+            OnUnroutable(run);
+        }
+
+        return run;
+    }
+
+    public void OnUnroutable(PublishRun run)
+    {
+        if (run.IsMandatory)
+        {
+            WriteReturns(run.Batch);
+        }
+
+        Confirm(run);
+    }
+
+    public void OnPublished(PublishRun run)
+    {
+        if (run.IsMandatory && !run.WasRouted)
+        {
+            WriteReturns(run.Batch);
+        }
+
+        Confirm(run);
+        if (_committed is { } committed && run.FirstTag == 0)
+        {
+            _commitFailed |= run.AnyRefused;
+            if (--_uncommittedRuns == 0)
+            {
+                committed.TrySetResult();
+            }
+        }
+    }
+
+    /// <summary>Writes the confirms that are due.</summary>
+    public void WriteConfirms(AmqpOutput output)
+    {
+        _confirmsQueued = false;
+        if (!channel.IsClosing)
+        {
+            _confirms!.Write(output, channel.Number);
+        }
+    }
+
+    /// <summary>Hands the transaction to the links. Completes when every queue has answered; false when one refused a part of it.</summary>
+    public async ValueTask<bool> CommitAsync(Transaction transaction, Action<SettledDelivery, Settlement> settle)
+    {
+        Task committed;
+        lock (Connection.Links.Gate)
+        {
+            Connection.Publisher.Seal();
+            _commitFailed = false;
+            _committed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            committed = _committed.Task;
+            _uncommittedRuns = transaction.Commit(static (path, batch, run) => Publisher.Send(path, batch, run), settle);
+            Connection.Settlements.Emit();
+            Connection.Links.Flush();
+            if (_uncommittedRuns == 0)
+            {
+                _committed.TrySetResult();
+            }
+        }
+
+        await committed.ConfigureAwait(false);
+        await Connection.Links.DrainAllAsync().ConfigureAwait(false);
+        _committed = null;
+        return !_commitFailed;
+    }
+
+    /// <summary>The channel is gone: nobody waits for a commit any more.</summary>
+    public void Abandon() => _committed?.TrySetCanceled();
+
+    private void Confirm(PublishRun run)
+    {
+        if (_confirms is { } confirms && run.FirstTag > 0)
+        {
+            confirms.Settled(run);
+            if (!_confirmsQueued)
+            {
+                _confirmsQueued = true;
+                Connection.ConfirmsDue(this);
+            }
+        }
+    }
+
+    private void WriteReturns(in MessageBatch batch)
+    {
+        var records = batch.Records.Span;
+        for (var at = 0; at < records.Length;)
+        {
+            var message = new MessageRecord(records[at..]);
+            Connection.Send(
+                channel.Number,
+                new BasicReturn(ReplyCode.NoRoute, "NO_ROUTE", Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey)));
+            Connection.Deliveries.WriteContent(channel.Number, [], message);
+            at += message.Length;
+        }
+    }
+}

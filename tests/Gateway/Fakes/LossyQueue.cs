@@ -1,0 +1,202 @@
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Topology;
+
+namespace Granary.Gateway.Tests.Fakes;
+
+/// <summary>
+/// The queue's end of links in its simplest form, behind a network that loses, repeats and reorders: nothing moves until the walk moves it.
+/// </summary>
+internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : IQueueGrain
+{
+    private readonly List<(LinkUp Up, TaskCompletionSource<LinkAnswer> Call)> _calls = [];
+    private readonly List<(LinkAnswer Answer, TaskCompletionSource<LinkAnswer> Call)> _answers = [];
+    private readonly List<LinkDown> _pushes = [];
+    private readonly Dictionary<LinkId, End> _ends = [];
+    private long _nextOffset;
+    private long _watermark;
+
+    public bool Exists { get; private set; } = true;
+
+    /// <summary>What was enqueued, in order, whatever became of the queue since.</summary>
+    public List<string> Enqueued { get; } = [];
+
+    public HashSet<string> Refused { get; } = [];
+
+    public int LivingLinks => _ends.Values.Count(end => !end.HasEnded);
+
+    public bool IsQuiet => _calls.Count == 0 && _answers.Count == 0 && _pushes.Count == 0;
+
+    public ValueTask<LinkAnswer> SendAsync(LinkUp up)
+    {
+        var call = new TaskCompletionSource<LinkAnswer>();
+        _calls.Add((up, call));
+        return new ValueTask<LinkAnswer>(call.Task);
+    }
+
+    public void Declare() => Exists = true;
+
+    public void Delete()
+    {
+        Exists = false;
+        foreach (var end in _ends.Values.Where(end => !end.HasEnded))
+        {
+            end.HasEnded = true;
+            _pushes.Add(end.Down(_watermark, [new EndedItem(end.Received > 0 ? LinkEnd.Deleted : LinkEnd.NoQueue)]));
+        }
+    }
+
+    /// <summary>Everything so far is durable.</summary>
+    public void Sync()
+    {
+        _watermark = _nextOffset;
+        _pushes.AddRange(_ends.Values.Where(end => !end.HasEnded && end.Received > 0).Select(end => end.Down(_watermark, [])));
+    }
+
+    public void Resend() => _pushes.AddRange(_ends.Values.SelectMany(end => end.Kept));
+
+    /// <summary>One packet, answer or push moves, some way or other; faithfully when not <paramref name="unkind"/>.</summary>
+    public void Move(bool unkind)
+    {
+        var fate = unkind ? random.Next(10) : 9;
+        switch (random.Next(3))
+        {
+            case 0 when _calls.Count > 0:
+                var (up, call) = Take(_calls);
+                if (fate == 0)
+                {
+                    call.SetException(new TimeoutException("lost on the way"));
+                    break;
+                }
+
+                var answer = Receive(up);
+                if (fate == 1)
+                {
+                    call.SetException(new TimeoutException("answer lost"));
+                    break;
+                }
+
+                _answers.Add((answer, call));
+                break;
+            case 1 when _answers.Count > 0:
+                var (answered, caller) = Take(_answers);
+                caller.SetResult(answered);
+                break;
+            case 2 when _pushes.Count > 0:
+                var push = Take(_pushes);
+                if (fate > 1)
+                {
+                    Assert.True(gateway().ReceiveAsync(push).IsCompletedSuccessfully);
+                }
+
+                if (fate == 2)
+                {
+                    _pushes.Add(push);
+                }
+
+                break;
+        }
+    }
+
+    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) => throw new NotSupportedException();
+
+    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => throw new NotSupportedException();
+
+    public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) => throw new NotSupportedException();
+
+    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => throw new NotSupportedException();
+
+    public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => throw new NotSupportedException();
+
+    private LinkAnswer Receive(LinkUp up)
+    {
+        if (!_ends.TryGetValue(up.Link, out var end))
+        {
+            if (up.Number == 0)
+            {
+                return default;
+            }
+
+            _ends[up.Link] = end = new End(up.Link);
+            if (!Exists)
+            {
+                end.HasEnded = true;
+                end.Down(0, [new EndedItem(LinkEnd.NoQueue)]);
+            }
+        }
+
+        end.Kept.RemoveAll(down => down.Number <= up.ReceivedThrough);
+        if (end.HasEnded || up.Number <= end.Received)
+        {
+            return new LinkAnswer(end.Received, [.. end.Kept]);
+        }
+
+        end.Early[up.Number] = up;
+        var items = new List<LinkDownItem>();
+        var before = end.Received;
+        while (!end.HasEnded && end.Early.Remove(end.Received + 1, out var next))
+        {
+            end.Received++;
+            Assert.Equal(next.Number == 1, next.Open is not null);
+            foreach (var item in next.Items)
+            {
+                items.Add(Apply(end, item));
+            }
+        }
+
+        return new LinkAnswer(end.Received, end.Received == before ? null : [end.Down(_watermark, [.. items])]);
+    }
+
+    private LinkDownItem Apply(End end, LinkUpItem item)
+    {
+        Assert.False(end.HasEnded, "An item behind the last one.");
+        switch (item)
+        {
+            case PublishItem publish:
+                var bodies = Messages.Bodies(publish.Batch);
+                var refused = Enumerable.Range(0, bodies.Length).Where(_ => random.Next(20) == 0).ToArray();
+                var published = new PublishedItem(_nextOffset, refused.Length == 0 ? null : refused);
+                for (var i = 0; i < bodies.Length; i++)
+                {
+                    (refused.Contains(i) ? Refused : (ICollection<string>)Enqueued).Add(bodies[i]);
+                }
+
+                _nextOffset += bodies.Length - refused.Length;
+                return published;
+            case CloseItem:
+                end.HasEnded = true;
+                return new ClosedItem();
+            default:
+                throw new NotSupportedException(item.GetType().Name);
+        }
+    }
+
+    private T Take<T>(List<T> list)
+    {
+        var index = random.Next(list.Count);
+        var taken = list[index];
+        list.RemoveAt(index);
+        return taken;
+    }
+
+    private sealed class End(LinkId id)
+    {
+        private long _number;
+
+        public long Received { get; set; }
+
+        public bool HasEnded { get; set; }
+
+        public Dictionary<long, LinkUp> Early { get; } = [];
+
+        public List<LinkDown> Kept { get; } = [];
+
+        public LinkDown Down(long watermark, LinkDownItem[] items)
+        {
+            var down = new LinkDown { Link = id, Epoch = 1, Number = ++_number, ReceivedThrough = Received, Watermark = watermark, Items = items };
+            Kept.Add(down);
+            return down;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+using System.Globalization;
+using Granary.Core;
+using Granary.Gateway.Links;
+using Granary.Gateway.Tests.Fakes;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Gateway.Tests.Links;
+
+/// <summary>Links to queues that come and go, over a network that loses, repeats and reorders.</summary>
+public sealed class LinkWalkTests
+{
+    [Fact]
+    public async Task Publish_UnkindNetwork_EveryRunIsSettledOnceAndTruthfully()
+    {
+        var seed = Seeds.First;
+        for (var i = 0; i < 40; i++)
+        {
+            // On the thread pool, where what awaits an answer runs before the answer returns.
+            await Task.Run(() => new Walk(unchecked(seed + i), deletes: i % 2 == 0).RunAsync());
+        }
+    }
+
+    private sealed class Walk : IPublishOwner
+    {
+        private readonly string _name;
+        private readonly Random _random;
+        private readonly bool _deletes;
+        private readonly FakeClock _clock = new();
+        private readonly Dictionary<string, LossyQueue> _queues = [];
+        private readonly Dictionary<PublishRun, string[]> _runs = [];
+        private readonly HashSet<PublishRun> _settled = [];
+        private readonly List<QueueLink> _held = [];
+        private readonly LinkSet _set;
+        private readonly HashSet<string> _untracked = [];
+        private int _lastId;
+
+        public Walk(int seed, bool deletes)
+        {
+            _name = $"seed {seed}, deletes {deletes}";
+            _random = new Random(seed);
+            _deletes = deletes;
+            LinkSet? set = null;
+            var grains = new FakeGrains(name => _queues[name] = new LossyQueue(_random, () => set!));
+            _set = set = new LinkSet(grains, ConnectionId.New(), "/", _clock, NullLogger.Instance);
+        }
+
+        public void OnPublished(PublishRun run) => Check(_settled.Add(run), "a run was settled twice");
+
+        public void OnUnroutable(PublishRun run) => throw new NotSupportedException();
+
+        public async Task RunAsync()
+        {
+            for (var step = 0; step < 1500; step++)
+            {
+                Step();
+            }
+
+            await SettleAsync();
+            Check(_runs.Count == _settled.Count, $"{_runs.Count - _settled.Count} runs of {_runs.Count} were not settled");
+            Check(_set.Unaccepted == 0, $"{_set.Unaccepted} bytes are unaccepted");
+            foreach (var (name, queue) in _queues)
+            {
+                var ids = queue.Enqueued.Select(body => int.Parse(body, CultureInfo.InvariantCulture)).ToArray();
+                Check(ids.Zip(ids.Skip(1)).All(pair => pair.First < pair.Second), $"{name} got messages twice or out of order");
+                Check(queue.LivingLinks == 0, $"{name} was left with a link");
+            }
+
+            foreach (var (run, targets) in _runs)
+            {
+                CheckOutcome(run, targets);
+            }
+
+            if (!_deletes)
+            {
+                var all = _queues.Values.SelectMany(queue => queue.Enqueued.Concat(queue.Refused)).ToHashSet();
+                Check(_untracked.IsSubsetOf(all), "untracked messages were lost");
+            }
+        }
+
+        private void CheckOutcome(PublishRun run, string[] targets)
+        {
+            var bodies = Messages.Bodies(run.Batch);
+            var there = targets.Select(name => _queues[name]).Select(queue => bodies.All(body => queue.Enqueued.Contains(body) || queue.Refused.Contains(body)));
+            var any = targets.Select(name => _queues[name]).Any(queue => bodies.Any(body => queue.Enqueued.Contains(body) || queue.Refused.Contains(body)));
+            Check(!run.WasRouted || there.Any(complete => complete), $"{string.Join(' ', bodies)} was confirmed and is nowhere");
+
+            // A deleted queue took with it what it had not answered: only there may a run be unrouted that had been enqueued.
+            Check(run.WasRouted || _deletes || !any, $"{string.Join(' ', bodies)} was unrouted and is there");
+            Check(run.WasRouted || _deletes, $"{string.Join(' ', bodies)} was unrouted although no queue was ever deleted");
+            for (var i = 0; i < bodies.Length; i++)
+            {
+                var refused = targets.Any(name => _queues[name].Refused.Contains(bodies[i]));
+                Check(_deletes || run.IsRefused(i) == refused, $"{bodies[i]} was refused or not");
+            }
+        }
+
+        private void Step()
+        {
+            switch (_random.Next(20))
+            {
+                case < 5:
+                    Publish();
+                    break;
+                case 5:
+                    lock (_set.Gate)
+                    {
+                        _set.Flush();
+                    }
+
+                    break;
+                case 6:
+                    _clock.Advance(_random.Next(40) == 0 ? TimeSpan.FromSeconds(61) : TimeSpan.FromMilliseconds(_random.Next(600)));
+                    _set.Tick();
+                    break;
+                case 7 when _queues.Count > 0:
+                    AnyQueue().Sync();
+                    break;
+                case 8 when _queues.Count > 0 && _random.Next(4) == 0:
+                    AnyQueue().Resend();
+                    break;
+                case 9 when _deletes && _queues.Count > 0 && _random.Next(3) == 0:
+                    var queue = AnyQueue();
+                    if (queue.Exists)
+                    {
+                        queue.Delete();
+                    }
+                    else
+                    {
+                        queue.Declare();
+                    }
+
+                    break;
+                default:
+                    if (_queues.Count > 0)
+                    {
+                        AnyQueue().Move(unkind: true);
+                    }
+
+                    break;
+            }
+        }
+
+        private void Publish()
+        {
+            lock (_set.Gate)
+            {
+                string[] targets = _random.Next(4) == 0 ? ["a", "b"] : [_random.Next(2) == 0 ? "a" : "b"];
+                var bodies = Enumerable.Range(0, _random.Next(1, 4)).Select(_ => $"{++_lastId}").ToArray();
+                var batch = Messages.Batch(bodies);
+                PublishRun? run = null;
+                if (_random.Next(4) > 0)
+                {
+                    run = new PublishRun(this, 1, batch, mandatory: false, targets.Length);
+                    _runs.Add(run, targets);
+                }
+                else
+                {
+                    _untracked.UnionWith(bodies);
+                }
+
+                foreach (var target in targets)
+                {
+                    // As a transaction does, which may hold a link for longer than it lives.
+                    var link = _random.Next(10) == 0 && _held.Find(held => held.QueueName == target) is { } held ? held : _set.Open(target);
+                    link.Publish(batch, run);
+                    if (_random.Next(10) == 0)
+                    {
+                        _held.RemoveAll(held => held.QueueName == target);
+                        _held.Add(link);
+                    }
+                }
+
+                if (_random.Next(2) == 0)
+                {
+                    _set.Flush();
+                }
+            }
+        }
+
+        // From now on the network is kind and queues stay as they are.
+        private async Task SettleAsync()
+        {
+            Task? closed = null;
+            for (var round = 0; round < 1000; round++)
+            {
+                _clock.Advance(TimeSpan.FromMilliseconds(1100));
+                _set.Tick();
+                for (var i = 0; i < 1000 && !_queues.Values.All(queue => queue.IsQuiet); i++)
+                {
+                    AnyQueue().Move(unkind: false);
+                }
+
+                foreach (var queue in _queues.Values)
+                {
+                    queue.Sync();
+                    queue.Resend();
+                }
+
+                if (round == 20)
+                {
+                    closed = _set.CloseAsync();
+                }
+
+                // Closing goes on elsewhere on the pool.
+                await Task.Yield();
+                if (closed is { IsCompleted: true })
+                {
+                    await closed;
+                    return;
+                }
+            }
+
+            Check(false, "the links were not closed");
+        }
+
+        private LossyQueue AnyQueue() => _queues.Values.ElementAt(_random.Next(_queues.Count));
+
+        private void Check(bool holds, string otherwise) => Assert.True(holds, $"{_name}: {otherwise}");
+    }
+}
