@@ -43,7 +43,14 @@ public sealed class GrpcLoadTests : BrokerFixture, IAsyncLifetime
     {
         var result = Run(Options with
         {
-            Exchange = "bench.grpc.fanout", ExchangeType = "fanout", Queues = 3, Consumers = 3, Rate = 2_000, Messages = 500, Bindings = 7, OnePerPacket = true,
+            Exchange = "bench.grpc.fanout",
+            ExchangeType = "fanout",
+            Queues = 3,
+            Consumers = 3,
+            Rate = 2_000,
+            Messages = 500,
+            Bindings = 7,
+            OnePerPacket = true,
         });
         Assert.Equal((500, 1_500, 1_500), (result.Published, result.Consumed, result.LatencySamples));
         Assert.True(result.BindingsPerS > 0);

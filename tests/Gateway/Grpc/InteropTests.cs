@@ -31,14 +31,38 @@ public sealed class InteropTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 
     private static readonly Wire.BasicProperties WireProperties = new()
     {
-        ContentType = "text/plain", ContentEncoding = "", Headers = WireHeaders, DeliveryMode = 2, Priority = 9, CorrelationId = "c", ReplyTo = "r",
-        Expiration = "60000", MessageId = "m", Timestamp = 1, Type = "t", UserId = "guest", AppId = "ä", ClusterId = "k",
+        ContentType = "text/plain",
+        ContentEncoding = "",
+        Headers = WireHeaders,
+        DeliveryMode = 2,
+        Priority = 9,
+        CorrelationId = "c",
+        ReplyTo = "r",
+        Expiration = "60000",
+        MessageId = "m",
+        Timestamp = 1,
+        Type = "t",
+        UserId = "guest",
+        AppId = "ä",
+        ClusterId = "k",
     };
 
     private static readonly BasicProperties Properties = new()
     {
-        ContentType = "text/plain", ContentEncoding = "", Headers = HeadersOfEveryType(), DeliveryMode = 2, Priority = 9, CorrelationId = "c", ReplyTo = "r",
-        Expiration = "60000", MessageId = "m", Timestamp = 1, Type = "t", UserId = "guest", AppId = "ä", ClusterId = "k",
+        ContentType = "text/plain",
+        ContentEncoding = "",
+        Headers = HeadersOfEveryType(),
+        DeliveryMode = 2,
+        Priority = 9,
+        CorrelationId = "c",
+        ReplyTo = "r",
+        Expiration = "60000",
+        MessageId = "m",
+        Timestamp = 1,
+        Type = "t",
+        UserId = "guest",
+        AppId = "ä",
+        ClusterId = "k",
     };
 
     public static TheoryData<bool> WithAndWithoutProperties => [true, false];
@@ -63,7 +87,10 @@ public sealed class InteropTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
         await consumer.AckAsync(1);
         var expected = new Delivery
         {
-            DeliveryTag = 1, RoutingKey = queue, Properties = hasProperties ? Properties : null, Body = ByteString.CopyFrom(1, 2, 3),
+            DeliveryTag = 1,
+            RoutingKey = queue,
+            Properties = hasProperties ? Properties : null,
+            Body = ByteString.CopyFrom(1, 2, 3),
         };
         Assert.Equal(expected, consumed);
         await consumer.NextAsync();
@@ -81,7 +108,10 @@ public sealed class InteropTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
         await broker.Topology.BindQueueAsync(new BindQueueRequest { Queue = queue, Exchange = "amq.topic", RoutingKey = $"{queue}.#" }, With());
         var message = new Message
         {
-            Exchange = "amq.topic", RoutingKey = $"{queue}.k", Body = ByteString.CopyFrom(1, 2, 3), Properties = hasProperties ? Properties : null,
+            Exchange = "amq.topic",
+            RoutingKey = $"{queue}.k",
+            Body = ByteString.CopyFrom(1, 2, 3),
+            Properties = hasProperties ? Properties : null,
         };
         await broker.Messaging.PublishAsync(new PublishRequest { Message = message }, With());
         using var stream = broker.Messaging.PublishStream(With());

@@ -32,7 +32,8 @@ public sealed class TopologyTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
         var queue = New("q");
         var request = new DeclareQueueRequest
         {
-            Queue = queue, Durable = true,
+            Queue = queue,
+            Durable = true,
             Arguments = new FieldTable { Entries = { new FieldEntry { Name = "x-max-length", Value = new FieldValue { Int32 = 7 } } } },
         };
         await broker.Topology.DeclareQueueAsync(request, With());
