@@ -359,6 +359,11 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 Fail(exception);
             }
         }
+        catch (OperationCanceledException) when (_state != State.Open)
+        {
+            // A commit of a channel that went with the connection. The client's close-ok is still to be read.
+            LogOperationAbandoned(Log);
+        }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             LogOperationFailed(Log, exception);
