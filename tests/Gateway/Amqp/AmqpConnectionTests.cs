@@ -306,6 +306,54 @@ public sealed class AmqpConnectionTests
     }
 
     [Fact]
+    public async Task Client_ThatAsksAndDoesNotRead_IsNotReadEither()
+    {
+        const int Gets = 40;
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        var queue = new QueueEnd(client, "q");
+        var large = new Granary.Core.Links.DeliverySlice(
+            new Granary.Core.Messages.MessageBatch(Messages.Record(new byte[1024 * 1024]), 1), 0, Redelivered: false);
+        for (var i = 0; i < Gets; i++)
+        {
+            await client.SendAsync(1, new BasicGet("q", NoAck: true));
+        }
+
+        var answered = 0;
+        while (!client.Connection.IsBackedUp)
+        {
+            Assert.InRange(++answered, 1, 20);
+            await AnswerAsync();
+            await ConnectionUnderTest.WaitUntilAsync(
+                () => client.Connection.IsBackedUp || Count(client, "q") > answered, "the next basic.get has been read or the client is held");
+        }
+
+        Assert.Equal(answered, Count(client, "q"));
+
+        // It reads, and all comes.
+        var read = Task.Run(async () =>
+        {
+            for (var methods = 0; methods < Gets;)
+            {
+                methods += (await client.ReadFrameAsync())[0] == (byte)FrameType.Method ? 1 : 0;
+            }
+        });
+        for (; answered < Gets; answered++)
+        {
+            await AnswerAsync();
+        }
+
+        await read;
+
+        async Task AnswerAsync()
+        {
+            var sent = await queue.NextAsync();
+            var get = Assert.IsType<Granary.Core.Links.GetItem>(Assert.Single(sent.Up.Items));
+            queue.Answer(sent, new Granary.Core.Links.GotItem(get.Request, large, 0, null));
+        }
+    }
+
+    [Fact]
     public async Task Client_GoneInTheMiddleOfAMessage_LeavesNoLink()
     {
         await using var client = new ConnectionUnderTest();
