@@ -21,6 +21,8 @@ internal sealed partial class AmqpChannel
                 DescribeReplyQueue(name, method.NoWait);
                 return;
             }
+
+            Check(name.Length == 0 ? BrokerError.NoQueue(Links.Vhost, name) : null, Id);
         }
 
         var generated = name.Length == 0;
