@@ -45,7 +45,10 @@ internal static class NodeHost
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("Orleans", LogLevel.Warning);
-        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering().AddQueuesAndExchanges());
+
+        // It tells of every push to a connection that has just gone, as an error; a closed connection is none.
+        builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.Critical);
+        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(SiloPort.Free(), gatewayPort: 0).AddQueuesAndExchanges());
         builder.AddGateway(options.Gateway);
         return builder.Build().MapGateway();
     }

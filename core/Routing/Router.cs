@@ -37,8 +37,8 @@ public sealed class Router : IExchangeObserver, IDisposable
         _idleLimit = idleLimit ?? TimeSpan.FromMinutes(1);
 
         // The runtime holds observers weakly: this object is what keeps itself reachable.
-        var reference = grains.CreateObjectReference<IExchangeObserver>(this);
-        _source = new SnapshotSource(key => grains.GetGrain<IExchangeGrain>(key), Guid.NewGuid(), time, logger) { Observer = reference };
+        _source = new SnapshotSource(
+            key => grains.GetGrain<IExchangeGrain>(key), () => grains.CreateObjectReference<IExchangeObserver>(this), Guid.NewGuid(), time, logger);
         _sweep = time.CreateTimer(static router => ((Router)router!).Sweep(), this, SweepEvery, SweepEvery);
     }
 

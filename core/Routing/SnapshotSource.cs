@@ -4,20 +4,24 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Core.Routing;
 
 /// <summary>How a router's views reach the exchanges: watching with retries, renewals and give-ups that nobody waits for, and the clock.</summary>
-internal sealed partial class SnapshotSource(Func<string, IExchangeGrain> exchange, Guid holder, TimeProvider time, ILogger logger)
+/// <param name="exchange">Gives an exchange by its key.</param>
+/// <param name="createObserver">Gives the reference that exchanges send their changes to. Called at the first watch: no reference can be had before the silo runs.</param>
+internal sealed partial class SnapshotSource(
+    Func<string, IExchangeGrain> exchange, Func<IExchangeObserver> createObserver, Guid holder, TimeProvider time, ILogger logger)
 {
     // A call may have happened and still fail; watching again does no harm. Beyond this a publisher is told rather than kept waiting.
     private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
     private long _sessions;
-
-    /// <summary>Where exchanges send their changes to. Set once, before the first view is made.</summary>
-    public required IExchangeObserver Observer { private get; init; }
+    private IExchangeObserver? _observer;
+    private object? _observerGate;
 
     public long Now => time.GetTimestamp();
 
     public TimeSpan Elapsed(long since) => time.GetElapsedTime(since);
+
+    private IExchangeObserver Observer => LazyInitializer.EnsureInitialized(ref _observer, ref _observerGate, createObserver);
 
     public long NextSession() => Interlocked.Increment(ref _sessions);
 

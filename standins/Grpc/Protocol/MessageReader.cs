@@ -6,7 +6,10 @@ using Grpc.Core;
 namespace Grpc.Protocol;
 
 /// <summary>Reads length-prefixed messages straight from a pipe.</summary>
-internal sealed class MessageReader<T>(PipeReader input, Marshaller<T> marshaller, int? limit) : DeserializationContext
+/// <param name="limit">Bytes of one message as sent; null for none.</param>
+/// <param name="open">Gives the content of a compressed message; null where none was asked for.</param>
+internal sealed class MessageReader<T>(
+    PipeReader input, Marshaller<T> marshaller, int? limit, Func<ReadOnlySequence<byte>, ReadOnlySequence<byte>>? open = null) : DeserializationContext
     where T : class
 {
     private const int PrefixSize = 5;
@@ -49,12 +52,13 @@ internal sealed class MessageReader<T>(PipeReader input, Marshaller<T> marshalle
 
         if (buffer.Length >= PrefixSize)
         {
-            var length = ReadPrefix(buffer);
+            var (length, compressed) = ReadPrefix(buffer);
             if (buffer.Length - PrefixSize >= length)
             {
-                _payload = buffer.Slice(PrefixSize, length);
+                var message = buffer.Slice(PrefixSize, length);
+                _payload = compressed ? Open(message) : message;
                 Deserialize();
-                input.AdvanceTo(_payload.End);
+                input.AdvanceTo(message.End);
                 _payload = default;
                 found = true;
                 return true;
@@ -71,27 +75,34 @@ internal sealed class MessageReader<T>(PipeReader input, Marshaller<T> marshalle
         return buffer.IsEmpty ? true : throw new RpcException(new Status(StatusCode.Internal, "Incomplete message."));
     }
 
-    private long ReadPrefix(ReadOnlySequence<byte> buffer)
+    private (long Length, bool Compressed) ReadPrefix(ReadOnlySequence<byte> buffer)
     {
         Span<byte> prefix = stackalloc byte[PrefixSize];
         buffer.Slice(0, PrefixSize).CopyTo(prefix);
-        if (prefix[0] != 0)
+
+        // As with the original these two are no statuses: a server answers UNKNOWN.
+        if (prefix[0] > 1)
         {
-            // Encodings other than identity were refused before.
-            throw new RpcException(new Status(StatusCode.Internal, prefix[0] == 1
-                ? "Request did not include grpc-encoding value with compressed message."
-                : "Unexpected compressed flag value in message header."));
+            throw new InvalidDataException("Unexpected compressed flag value in message header.");
         }
 
-        // Lengths past int.MaxValue cannot be held, whatever the limit is.
         var length = BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
+        if (length > int.MaxValue)
+        {
+            throw new IOException($"Message too large: {length}");
+        }
+
         if (length > (limit ?? int.MaxValue))
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, "Received message exceeds the maximum configured message size."));
         }
 
-        return length;
+        return (length, prefix[0] == 1);
     }
+
+    private ReadOnlySequence<byte> Open(ReadOnlySequence<byte> message) => open is not null
+        ? open(message)
+        : throw new RpcException(new Status(StatusCode.Internal, "Request did not include grpc-encoding value with compressed message."));
 
     private void Deserialize()
     {

@@ -57,14 +57,14 @@ internal abstract class CallEndpoint<TService, TRequest, TResponse>(ServiceEndpo
     protected abstract Task CallAsync(TService service, HttpServerCallContext call);
 
     protected ServerStreamReader<TRequest> RequestStream(HttpServerCallContext call)
-        => new(call, new MessageReader<TRequest>(call.Http.Request.BodyReader, method.RequestMarshaller, environment.Options.MaxReceiveMessageSize));
+        => new(call, Reader(call));
 
     protected ServerStreamWriter<TResponse> ResponseStream(HttpServerCallContext call)
         => new(call, new MessageWriter<TResponse>(call.Http.Response.BodyWriter, method.ResponseMarshaller, environment.Options.MaxSendMessageSize));
 
     protected async ValueTask<TRequest> ReadSingleAsync(HttpServerCallContext call)
     {
-        var reader = new MessageReader<TRequest>(call.Http.Request.BodyReader, method.RequestMarshaller, environment.Options.MaxReceiveMessageSize);
+        var reader = Reader(call);
         if (!await reader.ReadAsync(call.CancellationToken).ConfigureAwait(false))
         {
             throw new RpcException(new Status(StatusCode.Internal, "Incomplete message."));
@@ -113,14 +113,6 @@ internal abstract class CallEndpoint<TService, TRequest, TResponse>(ServiceEndpo
         }
 
         http.Response.ContentType = GrpcHeaders.ContentType;
-        string? encoding = http.Request.Headers[GrpcHeaders.Encoding];
-        if (encoding is not (null or GrpcHeaders.Identity))
-        {
-            http.Response.Headers[GrpcHeaders.AcceptEncoding] = GrpcHeaders.Identity;
-            UnknownCall.Refuse(http, new Status(StatusCode.Unimplemented, $"Unsupported grpc-encoding value '{encoding}'. Supported encodings: identity"));
-            return false;
-        }
-
         // A stream may be idle, and carry any amount.
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
@@ -134,6 +126,9 @@ internal abstract class CallEndpoint<TService, TRequest, TResponse>(ServiceEndpo
 
         return true;
     }
+
+    private MessageReader<TRequest> Reader(HttpServerCallContext call)
+        => new(call.Http.Request.BodyReader, method.RequestMarshaller, environment.Options.MaxReceiveMessageSize, new RequestCompression(call.Http).Open);
 
     private async ValueTask InvokeAsync(HttpServerCallContext call)
     {

@@ -39,6 +39,17 @@ internal sealed class GrainFactory(Silo silo) : IClusterClient
         where TGrainObserverInterface : IGrainObserver
     {
         ArgumentNullException.ThrowIfNull(obj);
+        if (!silo.WasStarted)
+        {
+            // The original fails with a NullReferenceException; not later than here, because only a started silo is sure to have one.
+            throw new InvalidOperationException("No object reference can be created before the silo is started.");
+        }
+
+        if (Activation.Current is not null)
+        {
+            throw new InvalidOperationException("Cannot create a local object reference from a grain.");
+        }
+
         if (obj is GrainReference)
         {
             throw new ArgumentException("The object is a reference already.", nameof(obj));

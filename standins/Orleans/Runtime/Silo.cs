@@ -50,6 +50,8 @@ internal sealed class Silo
 
     public bool IsOpen { get; private set; }
 
+    public bool WasStarted { get; private set; }
+
     public void Start()
     {
         if (Collection.CollectionAge <= Collection.CollectionQuantum)
@@ -62,6 +64,7 @@ internal sealed class Silo
         _sweep = TimeProvider.System.CreateTimer(_ => Directory.ExpireOverdue(), null, sweepEvery, sweepEvery);
         _collect = TimeProvider.System.CreateTimer(_ => Directory.CollectIdle(), null, Collection.CollectionQuantum, Collection.CollectionQuantum);
         IsOpen = true;
+        WasStarted = true;
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)

@@ -16,7 +16,7 @@ public sealed class ExchangeViewTests
 
     public ExchangeViewTests()
     {
-        var source = new SnapshotSource(_ => _exchange, Guid.NewGuid(), _time, NullLogger.Instance) { Observer = new NoObserver() };
+        var source = new SnapshotSource(_ => _exchange, () => new NoObserver(), Guid.NewGuid(), _time, NullLogger.Instance);
         _view = new ExchangeView("/", "x", source);
     }
 

@@ -30,9 +30,9 @@ public sealed class GrpcWireTests
     [InlineData(new byte[] { 0, 0, 0 }, "13")]
     [InlineData(new byte[] { 0, 0, 0, 0, 5, 1 }, "13")]
     [InlineData(new byte[] { 1, 0, 0, 0, 0 }, "13")]
-    [InlineData(new byte[] { 7, 0, 0, 0, 0 }, "13")]
+    [InlineData(new byte[] { 7, 0, 0, 0, 0 }, "2")]
     [InlineData(new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, "13")]
-    [InlineData(new byte[] { 0, 255, 255, 255, 255 }, "8")]
+    [InlineData(new byte[] { 0, 255, 255, 255, 255 }, "2")]
     [InlineData(new byte[] { 0, 0, 16, 0, 1 }, "8")]
     public async Task Unary_MalformedRequest_IsAnsweredWithItsStatus(byte[] request, string status)
     {
@@ -42,6 +42,23 @@ public sealed class GrpcWireTests
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(status, response.Headers.GetValues("grpc-status").Single());
         Assert.Equal("x", (await server.Client.UnaryAsync(new EchoRequest { Text = "x" })).Text);
+    }
+
+    [Theory]
+    [InlineData("identity", 0, "0")]
+    [InlineData("snappy", 0, "0")]
+    [InlineData("identity", 1, "13")]
+    [InlineData("snappy", 1, "12")]
+    public async Task Unary_NamedEncoding_MattersToCompressedMessagesOnly(string encoding, byte flag, string status)
+    {
+        await using var server = await EchoServer.StartAsync();
+        var content = new ByteArrayContent([flag, .. Frame(new EchoRequest { Text = "x" })[1..]]);
+        content.Headers.Add("grpc-encoding", encoding);
+        using var response = await SendAsync(server, "Unary", content);
+
+        Assert.Equal(status, (status == "0" ? response.TrailingHeaders : response.Headers).GetValues("grpc-status").Single());
+        Assert.Equal(status == "12", response.Headers.TryGetValues("grpc-accept-encoding", out var accepted));
+        Assert.Equal(status == "12" ? "identity,gzip,deflate" : null, accepted?.Single());
     }
 
     [Fact]

@@ -22,6 +22,8 @@ public interface IPushGrain : IGrainWithStringKey
     Task<int> NotedAsync();
 
     Task NeverAsync();
+
+    Task ObserveAsync();
 }
 
 [Reentrant]
@@ -46,6 +48,12 @@ internal sealed class PushGrain : Grain, IPushGrain
     }
 
     public Task<int> NotedAsync() => Task.FromResult(_noted.Count);
+
+    public Task ObserveAsync()
+    {
+        GrainFactory.CreateObjectReference<IPushObserver>(new PushObserver(0));
+        return Task.CompletedTask;
+    }
 
     public Task NeverAsync() => new TaskCompletionSource().Task;
 }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
 
 namespace Granary.StandIns.Tests;
@@ -44,6 +46,22 @@ public sealed class ObserverTests : IAsyncLifetime
         _silo.Grains.DeleteObjectReference<IPushObserver>(reference);
         await Assert.ThrowsAsync<TimeoutException>(() => reference.AskAsync(1));
         GC.KeepAlive(observer);
+    }
+
+    [Fact]
+    public async Task Reference_CreatedInAGrain_IsRefused()
+        => await Assert.ThrowsAsync<InvalidOperationException>(() => _silo.Grains.GetGrain<IPushGrain>("observing").ObserveAsync());
+
+    [Fact]
+    public void Reference_CreatedBeforeTheStart_IsRefused()
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(FreePort.Next(), FreePort.Next()));
+        using var host = builder.Build();
+        var grains = host.Services.GetRequiredService<IGrainFactory>();
+
+        // The real one has not got what it needs and says so badly: with a NullReferenceException.
+        Assert.ThrowsAny<SystemException>(() => grains.CreateObjectReference<IPushObserver>(new PushObserver(0)));
     }
 
     [Fact]
