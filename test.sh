@@ -36,6 +36,9 @@ needed=(
     "/usr/share/gocode/src/go.uber.org/goleak golang-uber-goleak-dev"
     "/usr/bin/ruby ruby"
     "/usr/share/doc/ruby-bunny ruby-bunny"
+    "/usr/lib/python3/dist-packages/grpc python3-grpcio"
+    "/usr/bin/protoc protobuf-compiler"
+    "/usr/bin/grpc_python_plugin protobuf-compiler-grpc"
 )
 
 install_missing() {

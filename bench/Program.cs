@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Granary.Bench.Amqp;
 using Granary.Bench.Commands;
+using Grpc.Core;
 
 var root = new LoadCommand().Build();
 root.Subcommands.Add(CheckCommand.Build());
@@ -27,7 +28,7 @@ catch (StalledException error)
     Console.Error.WriteLine($"bench: {error.Message}");
     return ExitCode.Missing;
 }
-catch (Exception error) when (error is BrokerException or ArgumentException or InvalidOperationException or IOException)
+catch (Exception error) when (error is BrokerException or ArgumentException or InvalidOperationException or IOException or RpcException)
 {
     Console.Error.WriteLine($"bench: {error.Message}");
     return ExitCode.Failed;

@@ -4,10 +4,14 @@ namespace Granary.Bench.Amqp;
 internal sealed record Endpoint(string Host, int Port, string User, string Password, string VirtualHost)
 {
     public const int DefaultPort = 5672;
+    public const int DefaultGrpcPort = 50051;
+
+    /// <summary>The protocol is gRPC, else AMQP.</summary>
+    public bool IsGrpc { get; init; }
 
     public static Endpoint Default { get; } = new("127.0.0.1", DefaultPort, "guest", "guest", "/");
 
-    /// <summary>Reads amqp://user:password@host:port/vhost, each part of which may be missing.</summary>
+    /// <summary>Reads amqp:// or grpc://user:password@host:port/vhost, each part of which may be missing.</summary>
     public static bool TryParse(string text, out Endpoint endpoint, out string error)
     {
         endpoint = Default;
@@ -18,9 +22,9 @@ internal sealed record Endpoint(string Host, int Port, string User, string Passw
             return false;
         }
 
-        if (uri.Scheme != "amqp")
+        if (uri.Scheme is not ("amqp" or "grpc"))
         {
-            error = $"the scheme '{uri.Scheme}' is not supported, only amqp";
+            error = $"the scheme '{uri.Scheme}' is not supported, only amqp and grpc";
             return false;
         }
 
@@ -28,10 +32,13 @@ internal sealed record Endpoint(string Host, int Port, string User, string Passw
         var vhost = Uri.UnescapeDataString(uri.AbsolutePath.TrimStart('/'));
         endpoint = new Endpoint(
             uri.Host.Trim('[', ']'),
-            uri.Port > 0 ? uri.Port : DefaultPort,
+            uri.Port > 0 ? uri.Port : uri.Scheme == "grpc" ? DefaultGrpcPort : DefaultPort,
             login[0].Length > 0 ? Uri.UnescapeDataString(login[0]) : Default.User,
             login.Length > 1 ? Uri.UnescapeDataString(login[1]) : Default.Password,
-            vhost.Length > 0 ? vhost : Default.VirtualHost);
+            vhost.Length > 0 ? vhost : Default.VirtualHost)
+        {
+            IsGrpc = uri.Scheme == "grpc",
+        };
         return true;
     }
 }

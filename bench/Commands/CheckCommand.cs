@@ -19,6 +19,12 @@ internal static class CheckCommand
 
     private static int Run(Endpoint endpoint, TimeSpan wait)
     {
+        if (endpoint.IsGrpc)
+        {
+            Console.Error.WriteLine("bench: check connects over AMQP; for gRPC there is its health service");
+            return ExitCode.Usage;
+        }
+
         var since = Stopwatch.GetTimestamp();
         while (true)
         {

@@ -6,7 +6,7 @@ namespace Granary.Bench.Commands;
 /// <summary>The options that say where the broker is: a URI, and parts that override it.</summary>
 internal sealed class EndpointOptions
 {
-    private readonly Option<string?> _uri = new("--uri") { Description = "amqp://user:password@host:port/vhost" };
+    private readonly Option<string?> _uri = new("--uri") { Description = "amqp://user:password@host:port/vhost, or grpc://" };
     private readonly Option<string?> _host = new("--host") { Description = "Host name or address (127.0.0.1)" };
     private readonly Option<int?> _port = new("--port") { Description = "Port (5672)" };
     private readonly Option<string?> _user = new("--user") { Description = "User (guest)" };
@@ -42,6 +42,9 @@ internal sealed class EndpointOptions
             parsed.GetValue(_port) ?? endpoint.Port,
             parsed.GetValue(_user) ?? endpoint.User,
             parsed.GetValue(_password) ?? endpoint.Password,
-            parsed.GetValue(_vhost) ?? endpoint.VirtualHost);
+            parsed.GetValue(_vhost) ?? endpoint.VirtualHost)
+        {
+            IsGrpc = endpoint.IsGrpc,
+        };
     }
 }

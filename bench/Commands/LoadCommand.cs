@@ -4,7 +4,7 @@ using Granary.Bench.Load;
 
 namespace Granary.Bench.Commands;
 
-/// <summary>The root command: one run of load over AMQP 0-9-1.</summary>
+/// <summary>The root command: one run of load over AMQP 0-9-1 or Granary's gRPC.</summary>
 internal sealed class LoadCommand
 {
     private static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(5);
@@ -55,7 +55,7 @@ internal sealed class LoadCommand
     public RootCommand Build()
     {
         var root = new RootCommand(
-            "Load generator for AMQP 0-9-1 brokers. Exit codes: 0 done, 1 the broker refused or failed, 2 usage, 3 something did not arrive.");
+            "Load generator for AMQP 0-9-1 brokers, and for Granary over gRPC. Exit codes: 0 done, 1 the broker refused or failed, 2 usage, 3 something did not arrive.");
         _endpoint.AddTo(root);
         _exchangeType.AcceptOnlyFromAmong("direct", "topic", "fanout", "headers");
         Option[] options =
@@ -92,7 +92,7 @@ internal sealed class LoadCommand
             return ExitCode.Usage;
         }
 
-        var result = new LoadRun(options, new AmqpLoad(options)).Run();
+        var result = new LoadRun(options, options.Endpoint.IsGrpc ? new GrpcLoad(options) : new AmqpLoad(options)).Run();
         LoadReport.Write(result, json, Console.Out);
         if (result.Missing > 0)
         {

@@ -9,16 +9,14 @@ internal sealed class AmqpLoad(LoadOptions options) : ILoadDriver
     /// <summary>Questions sent before their answers are read: enough to hide the way, few enough for any socket buffer.</summary>
     private const int Pipelined = 200;
 
-    private int KeyCount => options.RoutingKeys > 0 ? options.RoutingKeys : options.Queues;
-
-    private bool OwnsExchange => options.Exchange.Length > 0 && !options.Exchange.StartsWith("amq.", StringComparison.Ordinal);
+    private readonly LoadPlan _plan = new(options);
 
     public TimeSpan Prepare()
     {
         using var connection = AmqpConnection.Open(options.Endpoint, options.Patience);
         Delete(connection);
-        var durable = options.Durable || options.Persistent;
-        if (OwnsExchange)
+        var durable = _plan.IsDurable;
+        if (_plan.OwnsExchange)
         {
             connection.Begin(Method.ExchangeDeclare).U16(0).ShortString(options.Exchange).ShortString(options.ExchangeType)
                 .U8(durable ? (byte)2 : (byte)0).Table().End();
@@ -33,13 +31,9 @@ internal sealed class AmqpLoad(LoadOptions options) : ILoadDriver
         return taken;
     }
 
-    public ProducerWorker CreateProducer(int index) => new AmqpProducer(options, index, KeysOf(index));
+    public ProducerWorker CreateProducer(int index) => new AmqpProducer(options, index, _plan);
 
-    public ConsumerWorker CreateConsumer(int index)
-    {
-        var mine = Share(options.Queues, options.Consumers, index);
-        return new AmqpConsumer(options, index, [.. mine.Select(options.QueueName)]);
-    }
+    public ConsumerWorker CreateConsumer(int index) => new AmqpConsumer(options, index, _plan.QueuesOf(index));
 
     public IIdleConnections OpenIdle(int count) => new IdleAmqpConnections(options, count);
 
@@ -50,31 +44,16 @@ internal sealed class AmqpLoad(LoadOptions options) : ILoadDriver
         connection.Close();
     }
 
-    /// <summary>The things that one of several workers takes on: a part of them each, or one each where there are more workers than things.</summary>
-    internal static IEnumerable<int> Share(int things, int workers, int worker) =>
-        workers >= things
-            ? [worker % things]
-            : Enumerable.Range(0, things).Where(thing => thing % workers == worker);
-
-    private static string Key(int key) => $"load.{key}.message";
-
     private TimeSpan Bind(AmqpConnection connection)
     {
-        if (options.Exchange.Length == 0)
-        {
-            return TimeSpan.Zero;
-        }
-
-        // Every queue has a binding, and every key has a queue.
-        var used = options.Copies > 1 ? options.Queues : Math.Max(KeyCount, options.Queues);
-        Each(connection, used, Method.QueueBindOk, i => Bind(connection, i, Key(i)));
+        Each(connection, _plan.UsedBindings, Method.QueueBindOk, i => Bind(connection, i, LoadPlan.UsedKey(i)));
         var since = Stopwatch.GetTimestamp();
-        Each(connection, options.Bindings, Method.QueueBindOk, i => Bind(connection, i, $"load.unused{i}.*"));
+        Each(connection, _plan.UnusedBindings, Method.QueueBindOk, i => Bind(connection, i, LoadPlan.UnusedKey(i)));
         return options.Bindings > 0 ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
     }
 
     private void Bind(AmqpConnection connection, int binding, string key) =>
-        connection.Begin(Method.QueueBind).U16(0).ShortString(options.QueueName(binding % options.Queues)).ShortString(options.Exchange)
+        connection.Begin(Method.QueueBind).U16(0).ShortString(_plan.QueueOfBinding(binding)).ShortString(options.Exchange)
             .ShortString(key).U8(0).Table().End();
 
     /// <summary>Deletes what this run, or an earlier one of the same names, left.</summary>
@@ -82,7 +61,7 @@ internal sealed class AmqpLoad(LoadOptions options) : ILoadDriver
     {
         Each(connection, options.Queues, Method.QueueDeleteOk, queue =>
             connection.Begin(Method.QueueDelete).U16(0).ShortString(options.QueueName(queue)).U8(0).End());
-        if (OwnsExchange)
+        if (_plan.OwnsExchange)
         {
             connection.Begin(Method.ExchangeDelete).U16(0).ShortString(options.Exchange).U8(0).End();
             connection.Call(Method.ExchangeDeleteOk);
@@ -107,17 +86,5 @@ internal sealed class AmqpLoad(LoadOptions options) : ILoadDriver
 
             done += part;
         }
-    }
-
-    private IReadOnlyList<string> KeysOf(int producer)
-    {
-        if (options.Exchange.Length == 0)
-        {
-            return [.. Share(options.Queues, options.Producers, producer).Select(options.QueueName)];
-        }
-
-        // Each producer uses all keys, but starts elsewhere.
-        var first = (int)((long)producer * KeyCount / options.Producers);
-        return [.. Enumerable.Range(first, KeyCount).Select(key => Key(key % KeyCount))];
     }
 }

@@ -5,11 +5,9 @@ using Granary.Bench.Amqp;
 namespace Granary.Bench.Load;
 
 /// <summary>Publishes over one connection: at full speed in slices of 64 KiB, or at a fixed rate.</summary>
-internal sealed class AmqpProducer(LoadOptions options, int index, IReadOnlyList<string> keys) : ProducerWorker($"producer {index}")
+internal sealed class AmqpProducer(LoadOptions options, int index, LoadPlan plan) : ProducerWorker($"producer {index}")
 {
-    private readonly long _share = options.Messages == 0
-        ? long.MaxValue
-        : (options.Messages / options.Producers) + (index < options.Messages % options.Producers ? 1 : 0);
+    private readonly long _share = plan.MessagesOf(index);
 
     private AmqpConnection? _connection;
     private PublishCycle? _cycle;
@@ -21,7 +19,7 @@ internal sealed class AmqpProducer(LoadOptions options, int index, IReadOnlyList
     protected override void Open()
     {
         _connection = AmqpConnection.Open(options.Endpoint, options.Patience);
-        _cycle = new PublishCycle(options.Exchange, keys, options.Size, options.Persistent, _connection.MaxPayload);
+        _cycle = PublishCycle.Amqp(options, plan.KeysOf(index), _connection.MaxPayload);
         if (options.ConfirmWindow > 0)
         {
             _window = new ConfirmWindow(options.ConfirmWindow, ConfirmLatency);
@@ -113,12 +111,12 @@ internal sealed class AmqpProducer(LoadOptions options, int index, IReadOnlyList
         {
             for (var i = 0; i < count; i++)
             {
-                Connection.Send(_cycle!.Next(1));
+                Connection.Send(_cycle!.Next(1).Span);
             }
         }
         else
         {
-            Connection.Send(_cycle!.Next(count));
+            Connection.Send(_cycle!.Next(count).Span);
         }
 
         Add(count);

@@ -102,6 +102,11 @@ internal sealed record LoadOptions
             return "--late-consumers needs producers and consumers";
         }
 
+        if (Endpoint.IsGrpc && IdleConnections > 0)
+        {
+            return "--idle-connections are AMQP connections";
+        }
+
         return Prefetch is < 0 or > ushort.MaxValue ? "--prefetch is a number from 0 to 65535" : null;
     }
 }

@@ -24,8 +24,26 @@ internal static class SocketWait
         }
 
         var descriptor = new PollDescriptor { Handle = (int)socket.Handle, Events = PollIn };
-        var time = new TimeSpec { Seconds = (long)left.TotalSeconds, Nanoseconds = (left.Ticks % TimeSpan.TicksPerSecond) * 100 };
-        return Ppoll(ref descriptor, 1, in time, 0) > 0;
+        return Ppoll(ref descriptor, 1, TimeSpec.Of(left), 0) > 0;
+    }
+
+    /// <summary>Returns when the timestamp has passed.</summary>
+    public static void Until(long timestamp)
+    {
+        var left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp);
+        if (left <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess)
+        {
+            Thread.Sleep(left);
+            return;
+        }
+
+        var none = default(PollDescriptor);
+        Ppoll(ref none, 0, TimeSpec.Of(left), 0);
     }
 
     [DllImport("libc", EntryPoint = "ppoll")]
@@ -44,5 +62,8 @@ internal static class SocketWait
     {
         public long Seconds;
         public long Nanoseconds;
+
+        public static TimeSpec Of(TimeSpan time) =>
+            new() { Seconds = (long)time.TotalSeconds, Nanoseconds = (time.Ticks % TimeSpan.TicksPerSecond) * 100 };
     }
 }

@@ -71,6 +71,10 @@ public readonly record struct Window([property: Id(0)] long Messages, [property:
 [GenerateSerializer, Immutable]
 public sealed record WindowItem([property: Id(0)] int Consumer, [property: Id(1)] Window Window) : LinkUpItem;
 
+/// <summary>Replaces a consumer's prefetch. What it has unacknowledged counts, and stays even if that is more than the new one.</summary>
+[GenerateSerializer, Immutable]
+public sealed record PrefetchItem([property: Id(0)] int Consumer, [property: Id(1)] int Prefetch) : LinkUpItem;
+
 /// <summary>Lends a part of a shared limit to a consumer. What is not used at once comes back by <see cref="UnusedItem"/>.</summary>
 [GenerateSerializer, Immutable]
 public sealed record LendItem([property: Id(0)] int Consumer, [property: Id(1)] int Count) : LinkUpItem;

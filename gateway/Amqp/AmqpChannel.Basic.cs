@@ -265,9 +265,10 @@ internal sealed partial class AmqpChannel
         }
 
         Shared = limit > 0 ? new SharedLimit(limit) : null;
-        Shared?.Take(_unacked.CountOfConsumers);
+        Shared?.Take(_unacked.CountOfConsumers + Connection.Deliveries.CountOf(this));
         foreach (var consumer in _consumers.Values)
         {
+            consumer.Lent = 0;
             consumer.Reattach();
         }
     }

@@ -274,13 +274,11 @@ internal sealed partial class AmqpChannel
         var text = type switch
         {
             FrameType.Heartbeat => $"heartbeat frame on channel {Number}",
-            _ when _content.ExpectsHeader => $"expected content header for class 60, got {Got(type)} instead",
-            _ when _content.ExpectsBody => $"expected content body, got {Got(type)} instead",
+            _ when _content.ExpectsHeader => "expected content header for class 60, got non content header frame instead",
+            _ when _content.ExpectsBody => "expected content body, got non content body frame instead",
             _ => "expected method frame, got non method frame instead",
         };
         return new AmqpConnectionException(ReplyCode.UnexpectedFrame, text, _content.IsIdle ? 0 : MethodId.BasicPublish);
-
-        string Got(FrameType frame) => frame == FrameType.Header || _content.ExpectsHeader ? "non content header frame" : "non content body frame";
     }
 
     /// <summary>Throws what a refusal means to the client.</summary>

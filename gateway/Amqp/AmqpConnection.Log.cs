@@ -21,4 +21,7 @@ internal sealed partial class AmqpConnection
 
     [LoggerMessage(1206, LogLevel.Information, "Closing channel {Channel}: {Reason}")]
     private static partial void LogChannelFailed(ILogger logger, ushort channel, string reason);
+
+    [LoggerMessage(1207, LogLevel.Debug, "A method was abandoned because the connection closes")]
+    private static partial void LogOperationAbandoned(ILogger logger);
 }

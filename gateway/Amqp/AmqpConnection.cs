@@ -86,6 +86,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     public AmqpOptions Options => _server.Options;
 
+    /// <summary>The client asks on and does not read the answers: it is not read either.</summary>
+    public bool IsBackedUp => _output.IsBackedUp;
+
     private ILogger Log => _server.Log;
 
     /// <summary>Runs until the connection has ended, and leaves nothing behind.</summary>
@@ -207,6 +210,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 {
                     _isHeld = true;
                     await FinishOperationAsync().ConfigureAwait(false);
+                    await WaitForReaderAsync().ConfigureAwait(false);
                 }
             }
             finally
@@ -219,6 +223,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 return;
             }
 
+            await WaitForReaderAsync().ConfigureAwait(false);
             if (Links.Unaccepted > UnacceptedLimit)
             {
                 _isHeld = true;
@@ -338,6 +343,16 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _output.Write(number, new ChannelOpenOk());
     }
 
+    // Not held for a reason of the broker's own: a client that reads nothing for two heartbeats is as good as dead.
+    private async ValueTask WaitForReaderAsync()
+    {
+        while (IsBackedUp)
+        {
+            _isHeld = false;
+            await _output.WaitForRoomAsync().WaitAsync(_aborted).ConfigureAwait(false);
+        }
+    }
+
     private async ValueTask FinishOperationAsync()
     {
         var (operation, channel) = (_operation!.Value, _operationChannel);
@@ -358,6 +373,11 @@ internal sealed partial class AmqpConnection : ILinkOwner
             {
                 Fail(exception);
             }
+        }
+        catch (OperationCanceledException) when (_state != State.Open)
+        {
+            // A commit of a channel that went with the connection. The client's close-ok is still to be read.
+            LogOperationAbandoned(Log);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {

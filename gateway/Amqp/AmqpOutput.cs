@@ -17,13 +17,21 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
     // Encoded at a time: large enough to pay for a flush, small enough to be sent before it leaves the cache.
     private const int DeliveryBudget = 64 * 1024;
 
+    // Answers that the client has asked for and does not read: beyond this its requests are not read either. Deliveries stop long before.
+    private const long UnsentLimit = 16 * 1024 * 1024;
+
     private readonly List<PublishOutcomes> _confirmsDue = [];
+    private TaskCompletionSource? _room;
     private bool _flushing;
+    private bool _isLost;
 
     public DeliveryWriter Deliveries { get; } = new(pipe, frameMax);
 
     /// <summary>Something was sent since the flag was last cleared: no heartbeat is due.</summary>
     public bool HasSent { get; set; }
+
+    /// <summary>The client does not read what it is answered. May be asked without the gate: a late answer is put right after the next read.</summary>
+    public bool IsBackedUp => _flushing && !_isLost && pipe.UnflushedBytes > UnsentLimit;
 
     public void Write<T>(ushort channel, in T method)
         where T : struct, IMethod => MethodFrame.Write(pipe, channel, method);
@@ -64,6 +72,21 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
         }
     }
 
+    /// <summary>Completes when the client has read on, or is gone. Takes the gate.</summary>
+    public Task WaitForRoomAsync()
+    {
+        lock (links.Gate)
+        {
+            if (!IsBackedUp)
+            {
+                return Task.CompletedTask;
+            }
+
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task;
+        }
+    }
+
     private async Task FinishFlushAsync(Task<FlushResult> flush)
     {
         await ((Task)flush).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -75,6 +98,9 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
                 Flush();
                 links.Flush();
             }
+
+            _room?.TrySetResult();
+            _room = null;
         }
     }
 
@@ -86,7 +112,7 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
             return true;
         }
 
-        _flushing = true;
+        _flushing = _isLost = true;
         lost();
         return false;
     }

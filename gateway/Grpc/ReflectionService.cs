@@ -1,11 +1,13 @@
+using Granary.Gateway.Grpc.Access;
 using Grpc.Core;
 using Grpc.Reflection.V1;
+using Microsoft.Extensions.Hosting;
 using static Grpc.Reflection.V1.ServerReflectionRequest;
 
 namespace Granary.Gateway.Grpc;
 
 /// <summary>The standard reflection service, version 1.</summary>
-internal sealed class ReflectionService(DescriptorIndex index) : ServerReflection.ServerReflectionBase
+internal sealed class ReflectionService(DescriptorIndex index, IHostApplicationLifetime lifetime) : ServerReflection.ServerReflectionBase
 {
     /// <summary>Bad questions are answered, too: the stream goes on.</summary>
     public static ServerReflectionResponse Answer(DescriptorIndex index, ServerReflectionRequest request)
@@ -50,9 +52,23 @@ internal sealed class ReflectionService(DescriptorIndex index) : ServerReflectio
     public override async Task ServerReflectionInfo(
         IAsyncStreamReader<ServerReflectionRequest> requestStream, IServerStreamWriter<ServerReflectionResponse> responseStream, ServerCallContext context)
     {
-        while (await requestStream.MoveNext(context.CancellationToken))
+        while (await NextAsync(requestStream, context, lifetime.ApplicationStopping))
         {
             await responseStream.WriteAsync(Answer(index, requestStream.Current), context.CancellationToken);
+        }
+    }
+
+    /// <summary>The next question. A stream that waits for one must not hold up the stop of the process.</summary>
+    public static async Task<bool> NextAsync<T>(IAsyncStreamReader<T> requests, ServerCallContext context, CancellationToken stopping)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, stopping);
+        try
+        {
+            return await requests.MoveNext(ended.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            throw CallErrors.Stopping();
         }
     }
 

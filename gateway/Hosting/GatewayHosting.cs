@@ -3,6 +3,7 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Grpc;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -22,7 +23,8 @@ public static class GatewayHosting
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
-        services.AddSingleton(new AmqpOptions());
+        var amqp = new AmqpOptions();
+        services.AddSingleton(amqp);
         services.AddSingleton(new MemoryAlarmOptions());
         services.AddSingleton<LoopbackGuest>();
         services.AddSingleton<ReplyRegistry>();
@@ -32,9 +34,11 @@ public static class GatewayHosting
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
+        services.AddGrpcGateway(amqp);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
+            kestrel.Limits.LimitGrpc();
             kestrel.Listen(options.Bind, options.AmqpPort, listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
             kestrel.Listen(options.Bind, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.Listen(options.Bind, options.HttpPort);
@@ -46,6 +50,7 @@ public static class GatewayHosting
     /// <summary>Maps what the gateway answers over HTTP.</summary>
     public static WebApplication MapGateway(this WebApplication app)
     {
+        app.MapGrpcGateway();
         app.MapGet("/health/live", () => "live");
         app.MapGet("/health/ready", () => "ready");
         return app;

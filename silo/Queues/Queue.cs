@@ -81,6 +81,10 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
                 consumer.Renew(window.Window);
                 _ring.Refresh(consumer);
                 break;
+            case PrefetchItem prefetch when link.Consumers.TryGetValue(prefetch.Consumer, out var consumer):
+                consumer.Prefetch = prefetch.Prefetch;
+                _ring.Refresh(consumer);
+                break;
             case LendItem lend when link.Consumers.TryGetValue(lend.Consumer, out var borrower):
                 _ring.Lend(borrower, lend.Count);
                 break;

@@ -15,6 +15,15 @@ public class EndpointTests
     }
 
     [Theory]
+    [InlineData("grpc://host", 50051)]
+    [InlineData("grpc://host:7/", 7)]
+    public void TryParse_GrpcUri_HasItsOwnPort(string text, int port)
+    {
+        Assert.True(Endpoint.TryParse(text, out var endpoint, out _));
+        Assert.Equal(new Endpoint("host", port, "guest", "guest", "/") { IsGrpc = true }, endpoint);
+    }
+
+    [Theory]
     [InlineData("host:5672")]
     [InlineData("amqps://host")]
     [InlineData("")]

@@ -119,7 +119,7 @@ public sealed class LoadRunTests : IDisposable
 
         public TimeSpan Prepare() => _inner.Prepare();
 
-        public ProducerWorker CreateProducer(int index) => new AmqpProducer(options, index, ["elsewhere"]);
+        public ProducerWorker CreateProducer(int index) => new AmqpProducer(options, index, new LoadPlan(options with { Prefix = "elsewhere" }));
 
         public ConsumerWorker CreateConsumer(int index) => _inner.CreateConsumer(index);
 

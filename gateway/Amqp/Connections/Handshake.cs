@@ -35,7 +35,7 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
         {
             LogTimeout(log, options.HandshakeTimeout);
         }
-        catch (OperationCanceledException) when (aborted.IsCancellationRequested)
+        catch (Exception exception) when (exception is IOException || (exception is OperationCanceledException && aborted.IsCancellationRequested))
         {
             LogGone(log);
         }
@@ -143,10 +143,10 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
             var read = await transport.Input.ReadAsync(cancellation).ConfigureAwait(false);
             var buffer = read.Buffer;
             byte[]? fields = null;
-            var taken = false;
+            bool taken = false, hasClosed = false;
             try
             {
-                taken = TryTake(ref buffer, expected, out fields);
+                taken = TryTake(ref buffer, expected, out fields, out hasClosed);
             }
             finally
             {
@@ -158,6 +158,12 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
                 return fields;
             }
 
+            if (hasClosed)
+            {
+                await transport.Output.FlushAsync(cancellation).ConfigureAwait(false);
+                return null;
+            }
+
             if (read.IsCompleted && !taken)
             {
                 return null;
@@ -165,9 +171,9 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
         }
     }
 
-    private bool TryTake(ref ReadOnlySequence<byte> buffer, uint expected, out byte[]? fields)
+    private bool TryTake(ref ReadOnlySequence<byte> buffer, uint expected, out byte[]? fields, out bool hasClosed)
     {
-        fields = null;
+        (fields, hasClosed) = (null, false);
         var bytes = buffer.IsSingleSegment ? buffer.FirstSpan : buffer.ToArray();
         if (!FrameReader.TryRead(bytes, options.InitialFrameMax, out var type, out var channel, out var payload, out var consumed))
         {
@@ -188,17 +194,27 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
         var id = MethodFrame.ReadId(payload, out var rest);
         if (id == MethodId.ConnectionClose)
         {
-            throw new OperationCanceledException("the client closed the connection");
+            MethodFrame.Write(transport.Output, 0, new ConnectionCloseOk());
+            hasClosed = true;
+            return true;
         }
 
         if (id != expected)
         {
-            throw new AmqpConnectionException(ReplyCode.ChannelError, "unexpected method in connection state starting", id);
+            throw new AmqpConnectionException(ReplyCode.ChannelError, $"unexpected method in connection state {StateBefore(expected)}", id);
         }
 
         fields = rest.ToArray();
         return true;
     }
+
+    // As rabbit_reader calls them.
+    private static string StateBefore(uint method) => method switch
+    {
+        MethodId.ConnectionStartOk => "starting",
+        MethodId.ConnectionTuneOk => "tuning",
+        _ => "opening",
+    };
 
     private string? Authenticate(in ConnectionStartOk startOk)
     {

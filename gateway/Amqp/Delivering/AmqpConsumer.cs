@@ -11,7 +11,11 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
     private TaskCompletionSource<BrokerError?>? _attached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? _detached;
     private bool _announced;
+    private bool _attaching;
     private bool _reattaching;
+
+    // Whether the queue took the consumer, or is about to take it, as one of several under a limit.
+    private bool _isSharedThere;
 
     public AmqpChannel Channel => channel;
 
@@ -25,21 +29,24 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
     /// <summary>Completes with the queue's refusal, or null. Consume-ok has been written then.</summary>
     public Task<BrokerError?> AttachAsync(QueueLink link)
     {
-        link.Attach(this, exclusive, prefetch, IsShared, arguments);
+        Attach(link);
         return _attached!.Task;
     }
 
     /// <summary>Completes when the queue has confirmed that nothing more comes.</summary>
     public Task DetachAsync()
     {
-        _detached ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!IsAttached)
+        if (_detached is null)
         {
-            _detached.TrySetResult();
-        }
-        else
-        {
-            Link.Detach(this);
+            _detached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (IsAttached && !_reattaching)
+            {
+                Link.Detach(this);
+            }
+            else if (!IsAttached && !_attaching)
+            {
+                _detached.TrySetResult();
+            }
         }
 
         return _detached.Task;
@@ -66,6 +73,7 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
 
     protected override void OnAttached(BrokerError? error)
     {
+        _attaching = false;
         if (!_announced)
         {
             _announced = true;
@@ -81,6 +89,19 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         {
             channel.ConsumerLost(this);
         }
+
+        if (error is not null)
+        {
+            _detached?.TrySetResult();
+        }
+        else if (_detached is not null)
+        {
+            Link.Detach(this);
+        }
+        else if (_isSharedThere != IsShared)
+        {
+            Reattach();
+        }
     }
 
     protected override void OnDetached()
@@ -89,7 +110,7 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         if (_reattaching && _detached is null)
         {
             _reattaching = false;
-            Link.Attach(this, exclusive, prefetch, IsShared, arguments);
+            Attach(Link);
             return;
         }
 
@@ -106,6 +127,12 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
     public override void OnReady() => channel.Shared?.Ready(this);
 
     public override void OnUnused(int count) => channel.Shared?.Unused(this, count);
+
+    private void Attach(QueueLink link)
+    {
+        (_attaching, _isSharedThere) = (true, IsShared);
+        link.Attach(this, exclusive, prefetch, _isSharedThere, arguments);
+    }
 
     public override string ToString() => $"consumer {Tag} of queue {queue}";
 }

@@ -28,6 +28,19 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
         _pending[(_head + _count++) & (_pending.Length - 1)] = new Pending { Consumer = consumer, Slice = slice };
     }
 
+    /// <summary>How many deliveries that will have to be acknowledged are waiting for the socket.</summary>
+    public int CountOf(AmqpChannel channel)
+    {
+        var count = 0;
+        for (var i = 0; i < _count; i++)
+        {
+            ref var pending = ref _pending[(_head + i) & (_pending.Length - 1)];
+            count += ReferenceEquals(pending.Consumer.Channel, channel) && !pending.Consumer.NoAck ? pending.Slice.Batch.Count : 0;
+        }
+
+        return count;
+    }
+
     /// <summary>Encodes up to about <paramref name="budget"/> bytes.</summary>
     public void WriteSome(int budget)
     {

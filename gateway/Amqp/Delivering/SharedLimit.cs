@@ -25,28 +25,25 @@ internal sealed class SharedLimit(int limit)
     /// <summary>Messages have come from a queue: so many lent places are taken.</summary>
     public void Delivered(AmqpConsumer consumer, int count)
     {
-        consumer.Lent -= count;
-        _lent -= count;
+        TakeBack(consumer, count);
         _unacked += count;
         Lend();
     }
 
     public void Unused(AmqpConsumer consumer, int count)
     {
-        consumer.Lent -= count;
-        _lent -= count;
+        TakeBack(consumer, count);
         Lend();
     }
 
     /// <summary>The consumer is gone and with it what it had been lent.</summary>
     public void Gone(AmqpConsumer consumer)
     {
-        _lent -= consumer.Lent;
-        consumer.Lent = 0;
+        TakeBack(consumer, consumer.Lent);
         Lend();
     }
 
-    /// <summary>Deliveries that count, unacknowledged when the limit was set.</summary>
+    /// <summary>Deliveries that count, on their way or unacknowledged when the limit was set.</summary>
     public void Take(int count) => _unacked += count;
 
     public void Settled(int count)
@@ -74,5 +71,13 @@ internal sealed class SharedLimit(int limit)
                 consumer.Link.Enqueue(new LendItem(consumer.Id, share));
             }
         }
+    }
+
+    // What a queue sent or gave back under an earlier limit had not been lent under this one.
+    private void TakeBack(AmqpConsumer consumer, int count)
+    {
+        count = Math.Min(count, consumer.Lent);
+        consumer.Lent -= count;
+        _lent -= count;
     }
 }

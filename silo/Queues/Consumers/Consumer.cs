@@ -23,7 +23,8 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
 
     public bool Exclusive => attach.Exclusive;
 
-    public int Prefetch => attach.Prefetch;
+    /// <summary>Unacknowledged deliveries allowed; 0 is no limit.</summary>
+    public int Prefetch { get; set; } = attach.Prefetch;
 
     /// <summary>Its limit is shared with others and kept by the gateway, which lends parts of it. Without acknowledgements there is no such limit.</summary>
     public bool IsShared => attach.Shared && !attach.NoAck;

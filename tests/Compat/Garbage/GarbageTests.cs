@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
@@ -10,6 +11,9 @@ public sealed class GarbageTests(OwnBroker own) : IClassFixture<OwnBroker>
 {
     // Longer than RabbitMQ's silent close (3 s) and than a handshake that never ends (10 s).
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
+    private static readonly byte[] FrameTypes = [WireFrame.MethodType, WireFrame.HeaderType, WireFrame.BodyType, WireFrame.HeartbeatType];
+    private static readonly ushort[] ChannelCodes = [403, 404, 405, 406];
+    private static readonly ushort[] ConnectionCodes = [402, 403, 501, 502, 503, 504, 505, 530, 540];
     private static readonly int Sessions = Number("GRANARY_TEST_GARBAGE", 2000);
     private static readonly int FirstSeed = Number("GRANARY_TEST_GARBAGE_SEED", 1);
 
@@ -65,6 +69,9 @@ public sealed class GarbageTests(OwnBroker own) : IClassFixture<OwnBroker>
         var before = ResidentBytes();
         await RunAsync(FirstSeed + warm, Sessions - warm);
         await ServesAsync();
+
+        // Nothing that a client sends is an error of the broker.
+        Assert.DoesNotContain("fail: ", _broker.Log);
         Assert.InRange(ResidentBytes() - before, long.MinValue, 256L << 20);
     }
 
@@ -98,7 +105,37 @@ public sealed class GarbageTests(OwnBroker own) : IClassFixture<OwnBroker>
             return; // Closed while we were still sending: as good an end as any.
         }
 
-        await connection.ReadToEndAsync(EndLimit);
+        CheckAnswer(await connection.ReadToEndAsync(EndLimit));
+    }
+
+    /// <summary>Frames from start to end, but for a last one that a reset may have cut; and no close that says that the broker itself failed.</summary>
+    private static void CheckAnswer(ReadOnlySpan<byte> answer)
+    {
+        if (answer.StartsWith("AMQP"u8))
+        {
+            Assert.Equal(WireConnection.ProtocolHeader, answer.ToArray());
+            return;
+        }
+
+        while (answer.Length >= 8)
+        {
+            var size = BinaryPrimitives.ReadUInt32BigEndian(answer[3..]);
+            if (size > (uint)(answer.Length - 8))
+            {
+                return;
+            }
+
+            var frame = new WireFrame(answer[0], BinaryPrimitives.ReadUInt16BigEndian(answer[1..]), answer.Slice(7, (int)size).ToArray());
+            Assert.Equal(WireFrame.End, answer[7 + (int)size]);
+            Assert.Contains(frame.Type, FrameTypes);
+            if (WireClose.From(frame) is { } close)
+            {
+                Assert.Contains(close.Code, close.Level == "channel" ? ChannelCodes : ConnectionCodes);
+                Assert.Matches("^[A-Z_]+ - .", close.Text);
+            }
+
+            answer = answer[(8 + (int)size)..];
+        }
     }
 
     /// <summary>A client that does everything right gets its message through.</summary>

@@ -24,6 +24,9 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
     public HashSet<string> Refused { get; } = [];
 
+    /// <summary>How many messages were pushed to consumers.</summary>
+    public int Delivered { get; private set; }
+
     public int LivingLinks => _ends.Values.Count(end => !end.HasEnded);
 
     public bool IsQuiet => _calls.Count == 0 && _answers.Count == 0 && _pushes.Count == 0;
@@ -52,6 +55,17 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     {
         _watermark = _nextOffset;
         _pushes.AddRange(_ends.Values.Where(end => !end.HasEnded && end.Received > 0).Select(end => end.Down(_watermark, [])));
+    }
+
+    /// <summary>Pushes the next messages to whoever consumes; every queue's messages are the numbers from 0.</summary>
+    public void Deliver(int count)
+    {
+        foreach (var end in _ends.Values.Where(end => !end.HasEnded && end.Consumer > 0))
+        {
+            var bodies = Enumerable.Range(Delivered, count).Select(number => $"{number}").ToArray();
+            _pushes.Add(end.Down(_watermark, [new DeliveryItem(end.Consumer, [Messages.Slice(Delivered, bodies)])]));
+            Delivered += count;
+        }
     }
 
     public void Resend() => _pushes.AddRange(_ends.Values.SelectMany(end => end.Kept));
@@ -164,6 +178,11 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
                 _nextOffset += bodies.Length - refused.Length;
                 return published;
+            case AttachItem attach:
+                end.Consumer = attach.Consumer;
+                return new AttachedItem(attach.Consumer, null);
+            case WindowItem:
+                return new OpenedItem(default);
             case CloseItem:
                 end.HasEnded = true;
                 return new ClosedItem();
@@ -187,6 +206,8 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
         public long Received { get; set; }
 
         public bool HasEnded { get; set; }
+
+        public int Consumer { get; set; }
 
         public Dictionary<long, LinkUp> Early { get; } = [];
 

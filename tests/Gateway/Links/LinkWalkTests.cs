@@ -32,6 +32,7 @@ public sealed class LinkWalkTests
         private readonly List<QueueLink> _held = [];
         private readonly LinkSet _set;
         private readonly HashSet<string> _untracked = [];
+        private readonly Dictionary<string, FakeConsumer> _consumers = [];
         private int _lastId;
 
         public Walk(int seed, bool deletes)
@@ -68,6 +69,13 @@ public sealed class LinkWalkTests
             foreach (var (run, targets) in _runs)
             {
                 CheckOutcome(run, targets);
+            }
+
+            foreach (var (name, consumer) in _consumers)
+            {
+                var received = consumer.Events.Where(text => text.Contains(": ", StringComparison.Ordinal)).SelectMany(text => text.Split(": ")[1].Split(' '));
+                var expected = Enumerable.Range(0, _queues[name].Delivered).Select(number => $"{number}");
+                Check(received.SequenceEqual(expected), $"{name} delivered {_queues[name].Delivered}, received {string.Join(' ', received)}");
             }
 
             if (!_deletes)
@@ -130,6 +138,9 @@ public sealed class LinkWalkTests
                     }
 
                     break;
+                case 10 when !_deletes && _queues.Count > 0:
+                    Consume();
+                    break;
                 default:
                     if (_queues.Count > 0)
                     {
@@ -137,6 +148,24 @@ public sealed class LinkWalkTests
                     }
 
                     break;
+            }
+        }
+
+        // One consumer without acknowledgement on each queue; links that deliver are not idle.
+        private void Consume()
+        {
+            var (name, queue) = _queues.ElementAt(_random.Next(_queues.Count));
+            if (_consumers.ContainsKey(name))
+            {
+                queue.Deliver(_random.Next(1, 4));
+                return;
+            }
+
+            lock (_set.Gate)
+            {
+                _consumers.Add(name, new FakeConsumer(noAck: true));
+                _set.Open(name).Attach(_consumers[name], exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
+                _set.Flush();
             }
         }
 

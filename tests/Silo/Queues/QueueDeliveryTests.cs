@@ -61,6 +61,22 @@ public sealed class QueueDeliveryTests
     }
 
     [Fact]
+    public void Prefetch_Replaced_CountsWhatIsUnacknowledged()
+    {
+        var link = _gateway.Open();
+        link.Attach(1, prefetch: 2);
+        link.Publish(0, 10);
+        Assert.Equal([0, 1], link.GivenIds(1));
+        link.Send(new PrefetchItem(1, 3));
+        Assert.Equal([0, 1, 2], link.GivenIds(1));
+        link.Send(new PrefetchItem(1, 1));
+        link.Settle(Settlement.Ack, (0, 2));
+        Assert.Equal([0, 1, 2], link.GivenIds(1));
+        link.Send(new PrefetchItem(1, 0));
+        Assert.Equal(10, link.GivenIds(1).Length);
+    }
+
+    [Fact]
     public void Window_LimitsMessagesInAll()
     {
         var link = _gateway.Open();

@@ -1,0 +1,86 @@
+using System.Buffers.Text;
+using System.Text;
+using Granary.Amqp;
+using Granary.Gateway.Access;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Grpc.Access;
+
+/// <summary>Runs a call for whom its metadata names, and turns what goes wrong into a status.</summary>
+internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner> log)
+{
+    private const string Scheme = "Basic ";
+    private const string VhostHeader = "granary-vhost";
+    private const string DefaultVhost = "/";
+
+    public async Task<T> RunAsync<T>(ServerCallContext context, Func<Caller, Task<T>> call)
+    {
+        try
+        {
+            return await call(Identify(context.GetHttpContext())).ConfigureAwait(false);
+        }
+        catch (AmqpException error)
+        {
+            throw CallErrors.From(error);
+        }
+        catch (TimeoutException error)
+        {
+            LogOutOfReach(log, error, context.Method);
+            throw CallErrors.Of(ReplyCode.ConnectionForced, "a queue or exchange is out of reach");
+        }
+        catch (Exception error) when (error is not RpcException && !context.CancellationToken.IsCancellationRequested)
+        {
+            LogFailed(log, error, context.Method);
+            throw CallErrors.Of(ReplyCode.InternalError, error.Message);
+        }
+    }
+
+    public Task RunAsync(ServerCallContext context, Func<Caller, Task> call) => RunAsync(context, async caller =>
+    {
+        await call(caller).ConfigureAwait(false);
+        return true;
+    });
+
+    private Caller Identify(HttpContext http)
+    {
+        var user = Authenticate(http);
+        var vhosts = http.Request.Headers[VhostHeader];
+        var vhost = vhosts.Count == 0 ? DefaultVhost : vhosts.ToString();
+        return vhost == DefaultVhost
+            ? new Caller(user, vhost)
+            : throw CallErrors.Of(StatusCode.NotFound, ReplyCode.NotAllowed, ReplyText.Format(ReplyCode.NotAllowed, $"vhost {vhost} not found"));
+    }
+
+    // RFC 7617: user and password in UTF-8, the first colon between them.
+    private string Authenticate(HttpContext http)
+    {
+        var text = http.Request.Headers.Authorization.ToString();
+        if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            throw Unauthenticated("no basic credentials in the metadata 'authorization'");
+        }
+
+        var bytes = Encoding.UTF8.GetBytes(text, Scheme.Length, text.Length - Scheme.Length);
+        if (!Base64.IsValid(bytes) || Base64.DecodeFromUtf8InPlace(bytes, out var length) != System.Buffers.OperationStatus.Done)
+        {
+            throw Unauthenticated("the credentials in the metadata 'authorization' are not base64");
+        }
+
+        var credentials = bytes.AsSpan(0, length);
+        var colon = credentials.IndexOf((byte)':');
+        return colon >= 0 && users.Accepts(credentials[..colon], credentials[(colon + 1)..], http.Connection.RemoteIpAddress)
+            ? Encoding.UTF8.GetString(credentials[..colon])
+            : throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
+    }
+
+    private static RpcException Unauthenticated(string explanation) =>
+        CallErrors.Of(StatusCode.Unauthenticated, ReplyCode.AccessRefused, ReplyText.Format(ReplyCode.AccessRefused, explanation));
+
+    [LoggerMessage(1501, LogLevel.Warning, "{Method} failed: a queue or exchange did not answer")]
+    private static partial void LogOutOfReach(ILogger logger, Exception exception, string method);
+
+    [LoggerMessage(1502, LogLevel.Error, "{Method} failed")]
+    private static partial void LogFailed(ILogger logger, Exception exception, string method);
+}

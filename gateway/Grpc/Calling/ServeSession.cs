@@ -1,0 +1,167 @@
+using Google.Protobuf.Collections;
+using Granary.Amqp;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Consuming;
+using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Grpc.Publishing;
+using Granary.Gateway.Links;
+using Granary.V1;
+using Grpc.Core;
+
+namespace Granary.Gateway.Grpc.Calling;
+
+/// <summary>One <c>Serve</c>: requests of a queue go out, replies come in and are published; a request is acknowledged when its reply is confirmed.</summary>
+internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse>
+{
+    private readonly Dictionary<ulong, RequestHead> _heads = [];
+    private readonly List<(IReplyConsumer Requester, MessageBatch Reply)> _directReplies = [];
+    private readonly MessageEncoder _encoder;
+    private readonly PathFinder _paths;
+    private int _unconfirmed;
+
+    public ServeSession(
+        GrpcServer server, Caller caller, IAsyncStreamReader<ServeRequest> requests, IServerStreamWriter<ServeResponse> responses,
+        ServerCallContext context)
+        : base(server, caller, requests, responses, context)
+    {
+        _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
+        _paths = new PathFinder(Links, server.Router);
+    }
+
+    protected override bool HasOutstanding => _unconfirmed > 0;
+
+    protected override Subscribe? SubscribeOf(ServeRequest request) => request.Subscribe is { NoAck: true }
+        ? throw CallErrors.Invalid("no_ack is not for requests: they are settled by their replies")
+        : request.Subscribe;
+
+    protected override bool Apply(ServeRequest request)
+    {
+        foreach (var reply in request.Replies)
+        {
+            Reply(reply);
+        }
+
+        foreach (var settlement in request.Settlements)
+        {
+            Settle(settlement);
+        }
+
+        if (request.HasCredit)
+        {
+            SetCredit(request.Credit);
+        }
+
+        return request.Cancel;
+    }
+
+    // Not under the gate, because a requester has one, too.
+    protected override void AfterRequest()
+    {
+        foreach (var (requester, reply) in _directReplies)
+        {
+            requester.Receive(reply);
+        }
+
+        _directReplies.Clear();
+    }
+
+    protected override void OnDelivering(in DeliverySlice slice, ulong firstTag)
+    {
+        var records = slice.Batch.Records.Span;
+        var tag = firstTag;
+        for (var at = 0; at < records.Length; tag++)
+        {
+            var message = new MessageRecord(records[at..]);
+            at += message.Length;
+            var properties = BasicPropertiesView.Read(message.Properties);
+            _heads[tag] = new RequestHead(
+                properties.TryGetReplyTo(out var replyTo) ? replyTo.ToArray() : null,
+                properties.TryGetCorrelationId(out var correlationId) ? correlationId.ToArray() : null);
+        }
+    }
+
+    protected override void OnSettled(ulong firstTag, int count)
+    {
+        for (var tag = firstTag; tag < firstTag + (ulong)count; tag++)
+        {
+            _heads.Remove(tag);
+        }
+    }
+
+    protected override ServeResponse Respond(Subscribed subscribed) => new() { Subscribed = subscribed };
+
+    protected override ServeResponse Respond(Cancelled cancelled) => new() { Cancelled = cancelled };
+
+    protected override (ServeResponse Response, RepeatedField<Delivery> Deliveries) RespondWithDeliveries()
+    {
+        var response = new ServeResponse();
+        return (response, response.Requests);
+    }
+
+    private void Reply(Reply reply)
+    {
+        if (!_heads.TryGetValue(reply.DeliveryTag, out var head))
+        {
+            throw CallErrors.Precondition($"unknown delivery tag {reply.DeliveryTag}");
+        }
+
+        if (head.ReplyTo is not { } replyTo)
+        {
+            throw CallErrors.Precondition($"the request with delivery tag {reply.DeliveryTag} has no reply_to");
+        }
+
+        _encoder.ReadReply(replyTo, head.CorrelationId, head.CorrelationId is not null, reply);
+        var record = new byte[_encoder.Size];
+        _encoder.Write(record);
+        var batch = new MessageBatch(record, 1);
+        Settle(reply.DeliveryTag, multiple: false, request => Send(batch, request));
+        _heads.Remove(reply.DeliveryTag);
+    }
+
+    private void Send(in MessageBatch batch, SettledDelivery request)
+    {
+        if (ReplyAddress.IsReplyKey(_encoder.RoutingKey))
+        {
+            if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
+            {
+                _directReplies.Add((requester, batch));
+            }
+
+            Ack(request);
+            return;
+        }
+
+        // The default exchange is never fetched.
+        var path = _paths.Find(_encoder)!;
+        if (path.Links.Length == 0)
+        {
+            Ack(request);
+            return;
+        }
+
+        _unconfirmed++;
+        Publisher.Send(path, batch, new PublishRun(new ReplyConfirm(this, request), 0, batch, mandatory: false, path.Links.Length));
+    }
+
+    // Whatever became of it: a reply that nobody takes is dropped.
+    private void Confirmed(SettledDelivery request)
+    {
+        _unconfirmed--;
+        Ack(request);
+        Settlements.Emit();
+        Wake();
+    }
+
+    /// <summary>Waits for one reply's confirm.</summary>
+    private sealed class ReplyConfirm(ServeSession session, SettledDelivery request) : IPublishOwner
+    {
+        public void OnPublished(PublishRun run) => session.Confirmed(request);
+
+        public void OnUnroutable(PublishRun run) => session.Confirmed(request);
+    }
+}

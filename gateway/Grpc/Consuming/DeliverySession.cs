@@ -1,0 +1,272 @@
+using Google.Protobuf.Collections;
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.Delivering;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Messages;
+using Granary.V1;
+using Grpc.Core;
+using Settlement = Granary.Core.Links.Settlement;
+
+namespace Granary.Gateway.Grpc.Consuming;
+
+/// <summary>
+/// A stream that one consumer delivers to, for as long as it lasts: what <c>Consume</c> and <c>Serve</c> have in common. What is not settled at its
+/// end goes back to the queue.
+/// </summary>
+internal abstract class DeliverySession<TRequest, TResponse>(
+    GrpcServer server, Caller caller, IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TResponse> responses, ServerCallContext context)
+    : DuplexSession<TRequest, TResponse>(server, caller, requests, responses, context)
+    where TRequest : class
+    where TResponse : class
+{
+    // Record bytes per response, but for a message that is larger: enough to pay for a write, little enough for every client's limit.
+    private const int ResponseBytes = 64 * 1024;
+
+    private readonly DeliveryDecoder _decoder = new();
+    private readonly UnackedDeliveries _open = new();
+    private StreamConsumer? _consumer;
+    private CancelReason _cancelled;
+    private string _cancelDetail = "";
+    private bool _subscribedSaid;
+    private bool _cancelledSaid;
+    private bool _allRead;
+    private ulong _lastTag;
+    private int _takenMessages;
+    private int _takenBytes;
+
+    protected SettlementBuffer Settlements { get; } = new();
+
+    protected override bool IsComplete => _allRead && _consumer is not { HasPending: true } && !HasOutstanding;
+
+    /// <summary>Something that was begun must end before the stream may. Under the gate.</summary>
+    protected virtual bool HasOutstanding => false;
+
+    protected abstract Subscribe? SubscribeOf(TRequest request);
+
+    /// <summary>Does what a request says beside subscribing. Under the gate. True when the consumer is to be cancelled.</summary>
+    protected abstract bool Apply(TRequest request);
+
+    protected abstract TResponse Respond(Subscribed subscribed);
+
+    protected abstract TResponse Respond(Cancelled cancelled);
+
+    /// <summary>A response, and where its deliveries belong.</summary>
+    protected abstract (TResponse Response, RepeatedField<Delivery> Deliveries) RespondWithDeliveries();
+
+    /// <summary>Called with deliveries before they are written. Under the gate.</summary>
+    protected virtual void OnDelivering(in DeliverySlice slice, ulong firstTag)
+    {
+    }
+
+    /// <summary>Work that the last request left for after the gate.</summary>
+    protected virtual void AfterRequest()
+    {
+    }
+
+    protected override async ValueTask OnRequestAsync(TRequest request, CancellationToken cancellationToken)
+    {
+        var subscribe = SubscribeOf(request);
+        if (_consumer is null)
+        {
+            await SubscribeAsync(subscribe ?? throw CallErrors.Invalid("the first request has no subscribe"), cancellationToken).ConfigureAwait(false);
+        }
+        else if (subscribe is not null)
+        {
+            throw CallErrors.Invalid("subscribe in a later request than the first");
+        }
+
+        bool cancel;
+        try
+        {
+            lock (Links.Gate)
+            {
+                cancel = Apply(request);
+                Settlements.Emit();
+                Links.Flush();
+            }
+        }
+        finally
+        {
+            AfterRequest();
+        }
+
+        if (cancel)
+        {
+            await CancelAsync(CancelReason.Client, "", cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    protected override async ValueTask OnRequestsEndedAsync(CancellationToken cancellationToken)
+    {
+        if (_consumer is null)
+        {
+            throw CallErrors.Invalid("the stream ended before it subscribed");
+        }
+
+        await CancelAsync(CancelReason.Unspecified, "", cancellationToken).ConfigureAwait(false);
+        lock (Links.Gate)
+        {
+            _allRead = true;
+        }
+    }
+
+    /// <summary>Settles open deliveries. Under the gate.</summary>
+    /// <exception cref="AmqpChannelException">406: no such delivery is open.</exception>
+    protected void Settle(ulong tag, bool multiple, Action<SettledDelivery> settled)
+    {
+        if (!_open.TrySettle(tag, multiple, settled))
+        {
+            throw CallErrors.Precondition($"unknown delivery tag {tag}");
+        }
+    }
+
+    protected void Ack(SettledDelivery delivery) => Settlements.Add(delivery.Link, Settlement.Ack, delivery.Offsets);
+
+    protected void Settle(V1.Settlement settlement)
+    {
+        var outcome = settlement.Outcome switch
+        {
+            Outcome.Ack => Settlement.Ack,
+            Outcome.Requeue => Settlement.Requeue,
+            Outcome.Reject => Settlement.Reject,
+            _ => throw CallErrors.Invalid($"delivery {settlement.DeliveryTag} is settled without a known outcome"),
+        };
+        if (_consumer!.NoAck)
+        {
+            throw CallErrors.Precondition($"unknown delivery tag {settlement.DeliveryTag}");
+        }
+
+        Settle(settlement.DeliveryTag, settlement.Multiple, delivery =>
+        {
+            Settlements.Add(delivery.Link, outcome, delivery.Offsets);
+            OnSettled(delivery.FirstTag, delivery.Offsets.Count);
+        });
+    }
+
+    /// <summary>Deliveries are no longer open. Under the gate.</summary>
+    protected virtual void OnSettled(ulong firstTag, int count)
+    {
+    }
+
+    protected void SetCredit(uint credit) => _consumer!.SetPrefetch(ToPrefetch(credit));
+
+    protected override TResponse? TakeResponse()
+    {
+        if (_consumer is not { } consumer || (!_subscribedSaid && !consumer.IsAttached && !consumer.HasLostQueue))
+        {
+            return null;
+        }
+
+        if (!_subscribedSaid)
+        {
+            _subscribedSaid = true;
+            return Respond(new Subscribed { ConsumerTag = consumer.Tag });
+        }
+
+        if (consumer.HasPending)
+        {
+            return TakeDeliveries(consumer);
+        }
+
+        if (consumer.HasLostQueue && _cancelled == CancelReason.Unspecified && !_allRead)
+        {
+            (_cancelled, _cancelDetail) = (CancelReason.QueueDeleted, "the queue was deleted");
+        }
+
+        if (_cancelled != CancelReason.Unspecified && !_cancelledSaid)
+        {
+            _cancelledSaid = true;
+            return Respond(new Cancelled { Reason = _cancelled, Detail = _cancelDetail });
+        }
+
+        return null;
+    }
+
+    protected override void OnWritten()
+    {
+        if (_takenMessages > 0)
+        {
+            _consumer!.Written(_takenMessages, _takenBytes);
+            _takenMessages = _takenBytes = 0;
+        }
+    }
+
+    protected override void OnEnded() => _consumer?.GiveBack(Settlements);
+
+    private TResponse TakeDeliveries(StreamConsumer consumer)
+    {
+        var (response, deliveries) = RespondWithDeliveries();
+        while (_takenBytes < ResponseBytes && consumer.TryTake(ResponseBytes - _takenBytes, out var slice))
+        {
+            var count = slice.Batch.Count;
+            _decoder.Decode(slice, _lastTag + 1, deliveries);
+            if (!consumer.NoAck)
+            {
+                OnDelivering(slice, _lastTag + 1);
+                _open.Add(_lastTag + 1, count, consumer.Link, slice.FirstOffset, consumer: null);
+            }
+
+            _lastTag += (ulong)count;
+            _takenMessages += count;
+            _takenBytes += slice.Batch.Records.Length;
+        }
+
+        return response;
+    }
+
+    private async ValueTask SubscribeAsync(Subscribe subscribe, CancellationToken cancellationToken)
+    {
+        var queue = ShortStrings.Check(subscribe.Queue, "queue");
+        if (ReplyAddress.IsReplyName(queue))
+        {
+            throw CallErrors.Precondition("the direct reply-to queue is for AMQP channels; use Rpc.Call");
+        }
+
+        var tag = ShortStrings.Check(subscribe.ConsumerTag, "consumer_tag") is { Length: > 0 } given ? given : Names.Generate("amq.ctag-");
+        var arguments = EncodedTable.From(FieldTableEncoding.Encode(subscribe.Arguments));
+        Task<BrokerError?> attached;
+        lock (Links.Gate)
+        {
+            _consumer = new StreamConsumer(tag, subscribe.NoAck, Wake);
+            attached = _consumer.AttachAsync(Links.Open(queue), subscribe.Exclusive, subscribe.NoAck ? 0 : ToPrefetch(subscribe.Credit), arguments);
+            Links.Flush();
+        }
+
+        CallErrors.ThrowIf(await attached.WaitAsync(cancellationToken).ConfigureAwait(false));
+    }
+
+    // What an acknowledging consumer was pushed but had not been written goes back; what one without acknowledgements was pushed is written first.
+    private async ValueTask CancelAsync(CancelReason reason, string detail, CancellationToken cancellationToken)
+    {
+        var consumer = _consumer!;
+        Task detached;
+        lock (Links.Gate)
+        {
+            detached = consumer.DetachAsync();
+            Links.Flush();
+        }
+
+        await detached.WaitAsync(cancellationToken).ConfigureAwait(false);
+        lock (Links.Gate)
+        {
+            if (!consumer.NoAck)
+            {
+                consumer.GiveBack(Settlements);
+                Links.Flush();
+            }
+
+            if (_cancelled == CancelReason.Unspecified)
+            {
+                (_cancelled, _cancelDetail) = (reason, detail);
+            }
+        }
+
+        Wake();
+    }
+
+    private static int ToPrefetch(uint credit) => (int)Math.Min(credit, int.MaxValue);
+}

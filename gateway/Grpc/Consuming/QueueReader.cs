@@ -1,0 +1,94 @@
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Gateway.Amqp.Delivering;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Links;
+using Granary.V1;
+using Settlement = Granary.Core.Links.Settlement;
+
+namespace Granary.Gateway.Grpc.Consuming;
+
+/// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
+internal sealed class QueueReader(LinkSet links)
+{
+    private const int MostMessages = 1000;
+    private const int MostAtATime = 64;
+    private const int MostBytes = 1024 * 1024;
+
+    private readonly SettlementBuffer _settlements = new();
+    private readonly DeliveryDecoder _decoder = new();
+    private readonly GetResponse _response = new();
+    private int _bytes;
+
+    public async Task<GetResponse> GetAsync(GetRequest request, CancellationToken cancellationToken)
+    {
+        var queue = ShortStrings.Check(request.Queue, "queue");
+        if (!request.AutoAck)
+        {
+            throw CallErrors.Invalid("auto_ack has to be true: no call is left to acknowledge in");
+        }
+
+        if (request.Limit > MostMessages)
+        {
+            throw CallErrors.Invalid($"limit is {request.Limit}, outside of 0 to {MostMessages}");
+        }
+
+        var limit = Math.Max(1, (int)request.Limit);
+        bool more;
+        do
+        {
+            var round = Ask(queue, Math.Min(limit - _response.Deliveries.Count, MostAtATime));
+            var (error, wentOn) = await round.WaitAsync(cancellationToken).ConfigureAwait(false);
+            CallErrors.ThrowIf(error);
+            more = wentOn;
+        }
+        while (more && _response.Deliveries.Count < limit);
+
+        return _response;
+    }
+
+    // Everything is settled as it comes, so that nothing stays behind if the call is given up.
+    private Task<(BrokerError? Error, bool More)> Ask(string queue, int count)
+    {
+        var answered = new TaskCompletionSource<(BrokerError?, bool)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var left = count;
+        var isFull = false;
+        var returned = 0;
+        lock (links.Gate)
+        {
+            var link = links.Open(queue);
+            for (var i = 0; i < count; i++)
+            {
+                link.Get(noAck: false, OnGot);
+            }
+
+            links.Flush();
+
+            void OnGot(GotItem got)
+            {
+                if (got.Message is { } slice)
+                {
+                    isFull |= _response.Deliveries.Count > 0 && _bytes + slice.Batch.Records.Length > MostBytes;
+                    returned += isFull ? 1 : 0;
+                    _settlements.Add(link, isFull ? Settlement.Undelivered : Settlement.Ack, new OffsetRange(slice.FirstOffset, 1));
+                    if (!isFull)
+                    {
+                        _bytes += slice.Batch.Records.Length;
+                        _decoder.Decode(slice, firstTag: 0, _response.Deliveries);
+                    }
+                }
+
+                left--;
+                if (left == 0 || got.Error is not null)
+                {
+                    _settlements.Emit();
+                    _response.MessageCount = (ulong)(got.MessageCount + returned);
+                    answered.TrySetResult((got.Error, got.Message is not null && !isFull));
+                }
+            }
+        }
+
+        return answered.Task;
+    }
+}

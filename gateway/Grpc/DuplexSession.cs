@@ -1,0 +1,149 @@
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Links;
+using Grpc.Core;
+
+namespace Granary.Gateway.Grpc;
+
+/// <summary>
+/// A call of two streams with links of its own: one loop reads requests, one writes what there is to say, each as fast as its side of the
+/// stream lets it. Its state is touched by both and by the links, always under <see cref="LinkSet.Gate"/>.
+/// </summary>
+internal abstract class DuplexSession<TRequest, TResponse>(
+    GrpcServer server, Caller caller, IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TResponse> responses, ServerCallContext context)
+    where TRequest : class
+    where TResponse : class
+{
+    // A client that does not read the rest of its responses gets no status either.
+    private static readonly TimeSpan LastWordsTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly WakeUp _wakeUp = new();
+    private bool _failed;
+
+    protected GrpcServer Server => server;
+
+    protected Caller Caller => caller;
+
+    protected LinkSet Links { get; } = server.Open(caller.Vhost);
+
+    /// <summary>Nothing more will be said. Under the gate.</summary>
+    protected abstract bool IsComplete { get; }
+
+    /// <summary>Runs until both streams have ended, and leaves nothing behind.</summary>
+    public async Task RunAsync()
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, server.Stopping);
+        var writing = WriteLoopAsync(ended);
+        try
+        {
+            while (await requests.MoveNext(ended.Token).ConfigureAwait(false))
+            {
+                await OnRequestAsync(requests.Current, ended.Token).ConfigureAwait(false);
+            }
+
+            await OnRequestsEndedAsync(ended.Token).ConfigureAwait(false);
+            Wake();
+            await writing.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (server.Stopping.IsCancellationRequested)
+        {
+            throw CallErrors.Stopping();
+        }
+        catch (OperationCanceledException) when (writing.IsFaulted)
+        {
+            // What the writer ran into is the reason for the cancellation.
+            await writing.ConfigureAwait(false);
+            throw;
+        }
+        finally
+        {
+            await FinishAsync(writing).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>There may be something to say.</summary>
+    protected void Wake() => _wakeUp.Call();
+
+    protected abstract ValueTask OnRequestAsync(TRequest request, CancellationToken cancellationToken);
+
+    /// <summary>The client has half-closed.</summary>
+    protected abstract ValueTask OnRequestsEndedAsync(CancellationToken cancellationToken);
+
+    /// <summary>What is to be said now, or null. Under the gate.</summary>
+    protected abstract TResponse? TakeResponse();
+
+    /// <summary>The last response is on its way. Under the gate.</summary>
+    protected virtual void OnWritten()
+    {
+    }
+
+    /// <summary>The streams have ended; the links are closed next. Under the gate.</summary>
+    protected virtual void OnEnded()
+    {
+    }
+
+    private async Task FinishAsync(Task writing)
+    {
+        lock (Links.Gate)
+        {
+            _failed = true;
+        }
+
+        Wake();
+        try
+        {
+            await writing.WaitAsync(LastWordsTimeout, server.Clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!writing.IsCompleted)
+            {
+                context.GetHttpContext().Abort();
+                await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        finally
+        {
+            lock (Links.Gate)
+            {
+                OnEnded();
+                Links.Flush();
+            }
+
+            await server.CloseAsync(Links).ConfigureAwait(false);
+        }
+    }
+
+    private async Task WriteLoopAsync(CancellationTokenSource ended)
+    {
+        try
+        {
+            while (true)
+            {
+                TResponse? response;
+                lock (Links.Gate)
+                {
+                    response = _failed ? null : TakeResponse();
+                    if (response is null && (_failed || IsComplete))
+                    {
+                        return;
+                    }
+                }
+
+                if (response is null)
+                {
+                    await _wakeUp.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+                    continue;
+                }
+
+                await responses.WriteAsync(response).ConfigureAwait(false);
+                lock (Links.Gate)
+                {
+                    OnWritten();
+                    Links.Flush();
+                }
+            }
+        }
+        catch
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Grpc.Access;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Granary.Gateway.Grpc;
+
+/// <summary>Registers and maps what the gateway answers over gRPC.</summary>
+internal static class GrpcHosting
+{
+    // Beside a body of the largest size a message has names and properties; its headers have 4 MiB at most.
+    private const int RoomBesideBody = 8 * 1024 * 1024;
+
+    // One per consumer or publisher stream of a client.
+    private const int StreamsPerConnection = 1000;
+
+    private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
+
+    public static IServiceCollection AddGrpcGateway(this IServiceCollection services, AmqpOptions limits)
+    {
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = limits.MaxMessageSize + RoomBesideBody;
+            grpc.MaxSendMessageSize = null;
+        });
+        services.AddHealthAndReflection();
+        services.AddSingleton<GrpcServer>();
+        services.AddHostedService(provider => provider.GetRequiredService<GrpcServer>());
+        services.AddSingleton<CallRunner>();
+        services.AddSingleton<TopologyService>();
+        services.AddSingleton<MessagingService>();
+        services.AddSingleton<RpcService>();
+        return services;
+    }
+
+    /// <summary>Streams may be slow and idle for as long as they like; a client that vanished is found out by pings.</summary>
+    public static void LimitGrpc(this KestrelServerLimits limits)
+    {
+        limits.MinRequestBodyDataRate = null;
+        limits.MinResponseDataRate = null;
+        limits.Http2.MaxStreamsPerConnection = StreamsPerConnection;
+        limits.Http2.KeepAlivePingDelay = PingAfter;
+        limits.Http2.KeepAlivePingTimeout = PingTimeout;
+    }
+
+    public static void MapGrpcGateway(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapHealthAndReflection();
+        endpoints.MapGrpcService<TopologyService>();
+        endpoints.MapGrpcService<MessagingService>();
+        endpoints.MapGrpcService<RpcService>();
+    }
+}

@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Routing;
+using Granary.Gateway.Alarms;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Publishing;
+using Granary.Gateway.Links;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using static Grpc.Health.V1.HealthCheckResponse.Types;
+
+namespace Granary.Gateway.Grpc;
+
+/// <summary>What all gRPC calls of this process share, and the ticker that lets time pass for their links.</summary>
+internal sealed partial class GrpcServer : IHostedService
+{
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<LinkSet, byte> _open = new();
+    private readonly ConcurrentDictionary<Caller, UnaryLinks> _unary = new();
+    private readonly CancellationTokenSource _ended = new();
+    private readonly IGrainFactory _grains;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly HealthStates _health;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _log;
+    private Task _ticker = Task.CompletedTask;
+
+    public GrpcServer(
+        IGrainFactory grains, Router router, ReplyRegistry replies, MemoryAlarm alarm, AmqpOptions options, HealthStates health,
+        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log)
+    {
+        (_grains, _health, _lifetime, _clock, _log) = (grains, health, lifetime, clock, log);
+        (Router, Replies, Alarm, MaxMessageSize) = (router, replies, alarm, options.MaxMessageSize);
+    }
+
+    public Router Router { get; }
+
+    public ReplyRegistry Replies { get; }
+
+    public MemoryAlarm Alarm { get; }
+
+    public TimeProvider Clock => _clock;
+
+    /// <summary>Largest body in bytes.</summary>
+    public int MaxMessageSize { get; }
+
+    /// <summary>Who the calls are to queues. No call owns anything exclusively, so one identity serves all.</summary>
+    public ConnectionId Id { get; } = ConnectionId.New();
+
+    /// <summary>Set when the process is about to stop: streams end then.</summary>
+    public CancellationToken Stopping => _lifetime.ApplicationStopping;
+
+    public IQueueGrain Queue(string vhost, string name) => _grains.GetGrain<IQueueGrain>(GrainKeys.For(vhost, name));
+
+    public IExchangeGrain Exchange(string vhost, string name) => _grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, name));
+
+    /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
+    public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);
+
+    public LinkSet Open(string vhost)
+    {
+        var links = new LinkSet(_grains, Id, vhost, _clock, _log);
+        _open[links] = 0;
+        return links;
+    }
+
+    /// <summary>Ends the links; completes when their queues have taken note, or seem out of reach.</summary>
+    public async Task CloseAsync(LinkSet links)
+    {
+        try
+        {
+            await CloseWhenPossibleAsync(links).WaitAsync(CloseTimeout, _clock).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            LogCloseTakesLong(_log, CloseTimeout);
+        }
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _ticker = TickAsync(_ended.Token);
+        _lifetime.ApplicationStarted.Register(() => _health.SetAll(ServingStatus.Serving));
+        _lifetime.ApplicationStopping.Register(() => _health.SetAll(ServingStatus.NotServing));
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(_open.Keys.Select(CloseAsync)).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _ended.CancelAsync().ConfigureAwait(false);
+        await _ticker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    // Until the links are closed they need the ticker.
+    private async Task CloseWhenPossibleAsync(LinkSet links)
+    {
+        try
+        {
+            await links.CloseAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _open.TryRemove(links, out _);
+        }
+    }
+
+    private async Task TickAsync(CancellationToken ended)
+    {
+        using var timer = new PeriodicTimer(TickInterval, _clock);
+        while (await timer.WaitForNextTickAsync(ended).ConfigureAwait(false))
+        {
+            foreach (var links in _open.Keys)
+            {
+                try
+                {
+                    links.Tick();
+                }
+                catch (Exception exception)
+                {
+                    // One call's fault must not stop the others' clocks.
+                    LogTickFailed(_log, exception);
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(1511, LogLevel.Error, "The links of a call failed at a tick")]
+    private static partial void LogTickFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(1512, LogLevel.Warning, "A call's links are not closed after {Timeout}; it goes on in the background")]
+    private static partial void LogCloseTakesLong(ILogger logger, TimeSpan timeout);
+}

@@ -1,0 +1,83 @@
+using System.Text;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.V1;
+
+namespace Granary.Gateway.Grpc.Messages;
+
+/// <summary>
+/// Records as deliveries. Messages repeat themselves, so the last names and properties are remembered; bodies are not copied, because records are
+/// written once.
+/// </summary>
+internal sealed class DeliveryDecoder
+{
+    // Properties beyond this are hardly ever the same twice.
+    private const int Remembered = 512;
+
+    private readonly LastText _exchange = new();
+    private readonly LastText _key = new();
+    private byte[] _lastProperties = [];
+    private BasicProperties? _properties;
+
+    /// <summary>Adds all messages of a slice, with delivery tags from <paramref name="firstTag"/> on, or all with 0 if that is 0.</summary>
+    public void Decode(in DeliverySlice slice, ulong firstTag, RepeatedField<Delivery> to)
+    {
+        var records = slice.Batch.Records;
+        var tag = firstTag;
+        for (var at = 0; at < records.Length;)
+        {
+            var message = new MessageRecord(records.Span[at..]);
+            var end = at + message.Length;
+            var delivery = new Delivery
+            {
+                DeliveryTag = tag,
+                Redelivered = slice.Redelivered,
+                Exchange = _exchange.Get(message.Exchange),
+                RoutingKey = _key.Get(message.RoutingKey),
+                Body = UnsafeByteOperations.UnsafeWrap(records[(end - message.Body.Length)..end]),
+            };
+            if (PropertiesOf(message.Properties) is { } properties)
+            {
+                delivery.Properties = properties;
+            }
+
+            to.Add(delivery);
+            tag += firstTag == 0 ? 0ul : 1;
+            at = end;
+        }
+    }
+
+    private BasicProperties? PropertiesOf(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.SequenceEqual(_lastProperties))
+        {
+            return _properties;
+        }
+
+        var properties = PropertiesDecoding.Decode(bytes);
+        if (bytes.Length <= Remembered)
+        {
+            (_lastProperties, _properties) = (bytes.ToArray(), properties);
+        }
+
+        return properties;
+    }
+
+    private sealed class LastText
+    {
+        private byte[] _bytes = [];
+        private string _text = "";
+
+        public string Get(ReadOnlySpan<byte> bytes)
+        {
+            if (!bytes.SequenceEqual(_bytes))
+            {
+                (_bytes, _text) = (bytes.ToArray(), Encoding.UTF8.GetString(bytes));
+            }
+
+            return _text;
+        }
+    }
+}

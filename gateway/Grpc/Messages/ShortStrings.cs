@@ -1,0 +1,23 @@
+using Granary.Amqp;
+using Granary.Gateway.Grpc.Access;
+
+namespace Granary.Gateway.Grpc.Messages;
+
+/// <summary>The limit of AMQP's short strings, which names, keys and most properties are.</summary>
+internal static class ShortStrings
+{
+    /// <exception cref="AmqpChannelException">502: more than 255 bytes of UTF-8.</exception>
+    public static string Check(string text, string what)
+    {
+        // Three bytes per character are the most there are.
+        if (text.Length > AmqpWriter.MaxShortString / 3 && ShortText.ByteCount(text) > AmqpWriter.MaxShortString)
+        {
+            throw CallErrors.Invalid($"{what} has more than {AmqpWriter.MaxShortString} bytes");
+        }
+
+        return text;
+    }
+
+    /// <summary>Writes a checked text and returns its bytes.</summary>
+    public static int Write(string text, string what, Span<byte> to) => ShortText.Encode(Check(text, what), to);
+}

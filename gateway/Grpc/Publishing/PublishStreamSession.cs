@@ -1,0 +1,180 @@
+using Granary.Core.Messages;
+using Granary.Core.Routing;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Messages;
+using Granary.V1;
+using Grpc.Core;
+
+namespace Granary.Gateway.Grpc.Publishing;
+
+/// <summary>One <c>PublishStream</c>.</summary>
+internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest, PublishStreamResponse>
+{
+    // While so much is published and not yet taken by queues, the stream is not read: HTTP/2 holds the publisher.
+    private const long UnacceptedLimit = 1024 * 1024;
+
+    private readonly MessageEncoder _encoder;
+    private readonly PathFinder _paths;
+    private readonly StreamConfirms _confirms;
+    private readonly ChunkAllocator _chunks = new();
+    private readonly List<(IReplyConsumer Requester, MessageBatch Reply)> _replies = [];
+    private OpenRun _run;
+    private bool _allRead;
+
+    public PublishStreamSession(
+        GrpcServer server, Caller caller, IAsyncStreamReader<PublishStreamRequest> requests, IServerStreamWriter<PublishStreamResponse> responses,
+        ServerCallContext context)
+        : base(server, caller, requests, responses, context)
+    {
+        _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
+        _paths = new PathFinder(Links, server.Router);
+        _confirms = new StreamConfirms(Wake);
+    }
+
+    protected override bool IsComplete => _allRead && _confirms.IsEmpty;
+
+    protected override async ValueTask OnRequestAsync(PublishStreamRequest request, CancellationToken cancellationToken)
+    {
+        if (Server.Alarm.IsRaised)
+        {
+            await Server.Alarm.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        RoutePath? fetched = null;
+        for (var next = 0; next < request.Messages.Count;)
+        {
+            try
+            {
+                lock (Links.Gate)
+                {
+                    next = Publish(request, next, fetched);
+                }
+            }
+            finally
+            {
+                PostReplies();
+            }
+
+            if (next < request.Messages.Count)
+            {
+                fetched = await _paths.FetchAsync(_encoder, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        if (Links.Unaccepted > UnacceptedLimit)
+        {
+            await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    protected override ValueTask OnRequestsEndedAsync(CancellationToken cancellationToken)
+    {
+        lock (Links.Gate)
+        {
+            _allRead = true;
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    protected override PublishStreamResponse? TakeResponse() => _confirms.Take();
+
+    // From one message on, to the end or to one whose way must be fetched first. What comes before a bad message counts.
+    private int Publish(PublishStreamRequest request, int from, RoutePath? fetched)
+    {
+        try
+        {
+            for (var i = from; i < request.Messages.Count; i++)
+            {
+                var message = request.Messages[i];
+                _encoder.Read(message);
+                if (_encoder.Exchange.IsEmpty && ReplyAddress.IsReplyKey(_encoder.RoutingKey))
+                {
+                    Seal();
+                    Reply(message.Mandatory);
+                }
+                else if (_paths.Find(_encoder, i == from ? fetched : null) is { } path)
+                {
+                    Add(path, message.Mandatory);
+                }
+                else
+                {
+                    return i;
+                }
+            }
+
+            return request.Messages.Count;
+        }
+        finally
+        {
+            Seal();
+            Links.Flush();
+        }
+    }
+
+    private void Add(PublishPath path, bool mandatory)
+    {
+        var (array, start) = _chunks.Take(_encoder.Size);
+        _encoder.Write(array.AsSpan(start));
+        if (ReferenceEquals(path, _run.Path) && ReferenceEquals(array, _run.Array) && start == _run.End && mandatory == _run.IsMandatory)
+        {
+            _run.End += _encoder.Size;
+            _run.Count++;
+            return;
+        }
+
+        Seal();
+        _run = new OpenRun { Path = path, Array = array, Start = start, End = start + _encoder.Size, Count = 1, IsMandatory = mandatory };
+    }
+
+    private void Seal()
+    {
+        if (_run.Path is { } path)
+        {
+            var batch = new MessageBatch(_run.Array.AsMemory(_run.Start, _run.End - _run.Start), _run.Count);
+            Publisher.Send(path, batch, _confirms.Track(batch, _run.IsMandatory, path.Links.Length));
+            _run = default;
+        }
+    }
+
+    // A requester that is gone is as if its queue had been deleted.
+    private void Reply(bool mandatory)
+    {
+        var (array, start) = _chunks.Take(_encoder.Size);
+        _encoder.Write(array.AsSpan(start));
+        var batch = new MessageBatch(array.AsMemory(start, _encoder.Size), 1);
+        if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
+        {
+            _replies.Add((requester, batch));
+            _confirms.Track(batch, mandatory, targets: 1).Passed();
+        }
+        else
+        {
+            _confirms.Track(batch, mandatory, targets: 0);
+        }
+    }
+
+    // Not under the gate, because a requester has one, too.
+    private void PostReplies()
+    {
+        foreach (var (requester, reply) in _replies)
+        {
+            requester.Receive(reply);
+        }
+
+        _replies.Clear();
+    }
+
+    /// <summary>Messages back to back in one array, on one path.</summary>
+    private struct OpenRun
+    {
+        public PublishPath? Path;
+        public byte[] Array;
+        public int Start;
+        public int End;
+        public int Count;
+        public bool IsMandatory;
+    }
+}

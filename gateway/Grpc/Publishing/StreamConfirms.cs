@@ -1,0 +1,132 @@
+using Granary.Amqp;
+using Granary.Core.Messages;
+using Granary.Gateway.Links;
+using Granary.V1;
+
+namespace Granary.Gateway.Grpc.Publishing;
+
+/// <summary>The confirms of one publish stream, coalesced: each answer says all that has become known since the last one. Used under the gate.</summary>
+internal sealed class StreamConfirms(Action wake) : IPublishOwner
+{
+    private readonly Queue<PublishRun> _open = new();
+    private readonly List<PublishRun> _settled = [];
+    private readonly List<Returned> _returned = [];
+    private ulong _lastNumber;
+    private ulong _answeredThrough;
+
+    /// <summary>Every message is answered, and the answers were taken.</summary>
+    public bool IsEmpty => _open.Count == 0 && _settled.Count == 0;
+
+    /// <summary>Numbers a batch and follows it.</summary>
+    public PublishRun Track(in MessageBatch batch, bool mandatory, int targets)
+    {
+        var run = new PublishRun(this, _lastNumber + 1, batch, mandatory, targets);
+        _lastNumber += (ulong)batch.Count;
+        _open.Enqueue(run);
+        if (targets == 0)
+        {
+            OnUnroutable(run);
+        }
+
+        return run;
+    }
+
+    public void OnPublished(PublishRun run)
+    {
+        if (run.IsMandatory && !run.WasRouted)
+        {
+            Return(run);
+        }
+
+        _settled.Add(run);
+        wake();
+    }
+
+    public void OnUnroutable(PublishRun run) => OnPublished(run);
+
+    /// <summary>What there is to say, or null.</summary>
+    public PublishStreamResponse? Take()
+    {
+        if (_settled.Count == 0)
+        {
+            return null;
+        }
+
+        var response = new PublishStreamResponse();
+        while (_open.TryPeek(out var run) && run.IsSettled)
+        {
+            _open.Dequeue();
+            _answeredThrough = run.LastTag;
+            if (!run.IsAnnounced)
+            {
+                AddNacked(response, run);
+            }
+        }
+
+        _settled.Sort(static (a, b) => a.FirstTag.CompareTo(b.FirstTag));
+        foreach (var run in _settled)
+        {
+            if (run.FirstTag > _answeredThrough)
+            {
+                run.IsAnnounced = true;
+                AddAcked(response, run);
+                AddNacked(response, run);
+            }
+        }
+
+        _settled.Clear();
+        response.AnsweredThrough = _answeredThrough;
+        response.Returned.AddRange(_returned);
+        _returned.Clear();
+        return response;
+    }
+
+    private void Return(PublishRun run)
+    {
+        for (var number = run.FirstTag; number <= run.LastTag; number++)
+        {
+            _returned.Add(new Returned { Number = number, ReplyCode = (uint)ReplyCode.NoRoute, ReplyText = ReplyText.Name(ReplyCode.NoRoute) });
+        }
+    }
+
+    private static void AddAcked(PublishStreamResponse response, PublishRun run)
+    {
+        if (!run.AnyRefused)
+        {
+            Add(response.Acked, run.FirstTag, run.LastTag);
+            return;
+        }
+
+        for (var i = 0; i < run.Batch.Count; i++)
+        {
+            if (!run.IsRefused(i))
+            {
+                Add(response.Acked, run.FirstTag + (ulong)i, run.FirstTag + (ulong)i);
+            }
+        }
+    }
+
+    private static void AddNacked(PublishStreamResponse response, PublishRun run)
+    {
+        for (var i = 0; run.AnyRefused && i < run.Batch.Count; i++)
+        {
+            if (run.IsRefused(i))
+            {
+                Add(response.Nacked, run.FirstTag + (ulong)i, run.FirstTag + (ulong)i);
+            }
+        }
+    }
+
+    // Neighbours become one range.
+    private static void Add(Google.Protobuf.Collections.RepeatedField<NumberRange> ranges, ulong first, ulong last)
+    {
+        if (ranges.Count > 0 && ranges[^1].Last + 1 == first)
+        {
+            ranges[^1].Last = last;
+        }
+        else
+        {
+            ranges.Add(new NumberRange { First = first, Last = last });
+        }
+    }
+}

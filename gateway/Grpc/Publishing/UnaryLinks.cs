@@ -1,0 +1,95 @@
+using Granary.Core.Messages;
+using Granary.Core.Routing;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Grpc.Publishing;
+
+/// <summary>
+/// The links that a user's calls of one message share in a virtual host. They stay open as long as they are used, so that a call costs one
+/// exchange with its queue, and calls made at the same time travel together.
+/// </summary>
+internal sealed class UnaryLinks
+{
+    // As on a connection: more than this must be taken by queues before anything else is published.
+    private const long UnacceptedLimit = 8 * 1024 * 1024;
+
+    private readonly GrpcServer _server;
+    private readonly PathFinder _paths;
+
+    public UnaryLinks(GrpcServer server, Caller caller)
+    {
+        (_server, Caller) = (server, caller);
+        Links = server.Open(caller.Vhost);
+        _paths = new PathFinder(Links, server.Router);
+    }
+
+    public Caller Caller { get; }
+
+    public LinkSet Links { get; }
+
+    public MessageEncoder NewEncoder() => new(Caller.User, _server.MaxMessageSize);
+
+    /// <summary>Publishes and waits for the confirm.</summary>
+    public async Task<PublishOutcome> PublishAsync(MessageEncoder message, CancellationToken cancellationToken)
+    {
+        await _server.Alarm.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
+        if (Links.Unaccepted > UnacceptedLimit)
+        {
+            await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        var record = new byte[message.Size];
+        message.Write(record);
+        var batch = new MessageBatch(record, 1);
+        if (message.Exchange.IsEmpty && ReplyAddress.IsReplyKey(message.RoutingKey))
+        {
+            return Reply(message, batch);
+        }
+
+        var publish = new SinglePublish();
+        if (!TrySend(message, batch, publish, fetched: null))
+        {
+            TrySend(message, batch, publish, await _paths.FetchAsync(message, cancellationToken).ConfigureAwait(false));
+        }
+
+        return await publish.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // A requester that is gone is as if its queue had been deleted.
+    private PublishOutcome Reply(MessageEncoder message, in MessageBatch batch)
+    {
+        if (!_server.Replies.TryFind(message.RoutingKey, out var requester))
+        {
+            return PublishOutcome.Unrouted;
+        }
+
+        requester.Receive(batch);
+        return PublishOutcome.Accepted;
+    }
+
+    private bool TrySend(MessageEncoder message, in MessageBatch batch, SinglePublish publish, RoutePath? fetched)
+    {
+        lock (Links.Gate)
+        {
+            if (_paths.Find(message, fetched) is not { } path)
+            {
+                return false;
+            }
+
+            var run = new PublishRun(publish, 0, batch, mandatory: false, path.Links.Length);
+            if (path.Links.Length == 0)
+            {
+                publish.OnUnroutable(run);
+                return true;
+            }
+
+            Publisher.Send(path, batch, run);
+            Links.Flush();
+            return true;
+        }
+    }
+}

@@ -1,0 +1,208 @@
+using System.IO.Pipelines;
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+using Granary.Core.Routing;
+using Granary.Gateway.Access;
+using Granary.Gateway.Alarms;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.Connections;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Tests.Fakes;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Gateway.Tests.Amqp;
+
+/// <summary>An open connection over pipes in memory, whose queues and whose time the test moves.</summary>
+internal sealed class ConnectionUnderTest : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    private readonly Pipe _toBroker = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
+    private readonly Pipe _toClient;
+    private readonly Dictionary<string, ScriptedQueue> _queues = [];
+    private readonly CancellationTokenSource _aborted = new();
+    private readonly AmqpServer _server;
+    private readonly Router _router;
+    private readonly Task _run;
+
+    public ConnectionUnderTest(TimeSpan heartbeat = default, bool canListen = true, ushort channelMax = 2047, int outputLimit = 64 * 1024)
+    {
+        _toClient = new Pipe(new PipeOptions(pauseWriterThreshold: outputLimit, resumeWriterThreshold: outputLimit / 2, useSynchronizationContext: false));
+        var grains = new FakeGrains(name =>
+        {
+            lock (_queues)
+            {
+                return _queues[name] = new ScriptedQueue();
+            }
+        });
+        _router = new Router(grains, Clock, NullLogger<Router>.Instance);
+        _server = new AmqpServer(
+            grains, _router, new ReplyRegistry(), new LoopbackGuest(), Alarm, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
+        var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
+        Connection = new AmqpConnection(new Transport(_toBroker.Reader, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token);
+        _run = _server.RunAsync(Connection);
+    }
+
+    public AmqpConnection Connection { get; }
+
+    public FakeClock Clock { get; } = new();
+
+    public MemoryAlarm Alarm { get; } = new(new MemoryAlarmOptions(), new FakeClock(), NullLogger<MemoryAlarm>.Instance);
+
+    /// <summary>The broker has given the socket up.</summary>
+    public bool IsAborted => _aborted.IsCancellationRequested;
+
+    public ScriptedQueue Queue(string name)
+    {
+        lock (_queues)
+        {
+            return _queues[name];
+        }
+    }
+
+    public async Task OpenAsync(ushort channel = 1)
+    {
+        await SendAsync(channel, new ChannelOpen());
+        await ExpectAsync(channel, new ChannelOpenOk());
+    }
+
+    public async Task SendAsync(params byte[] octets) => await _toBroker.Writer.WriteAsync(octets);
+
+    public Task SendAsync<T>(ushort channel, T method)
+        where T : struct, IMethod => SendAsync(Frames.Method(channel, method));
+
+    /// <summary>The next frame is exactly this method.</summary>
+    public async Task ExpectAsync<T>(ushort channel, T method)
+        where T : struct, IMethod
+    {
+        var expected = Frames.Method(channel, method);
+        var frame = await ReadFrameAsync();
+        Assert.True(expected.AsSpan().SequenceEqual(frame), $"expected {method} on {channel}, got {Describe(frame)}");
+    }
+
+    public async Task ExpectAsync(byte[] expected)
+    {
+        var frame = await ReadFrameAsync();
+        Assert.True(expected.AsSpan().SequenceEqual(frame), $"expected {Convert.ToHexString(expected)}, got {Describe(frame)}");
+    }
+
+    /// <summary>The next frame is connection.close; it is answered, and the connection ends.</summary>
+    public async Task ExpectCloseAsync(ReplyCode code, string text, uint method = 0)
+    {
+        await ExpectAsync(0, new ConnectionClose(code, text, (ushort)(method >> 16), (ushort)method));
+        await SendAsync(0, new ConnectionCloseOk());
+        await EndAsync();
+    }
+
+    public async Task ExpectChannelCloseAsync(ushort channel, ReplyCode code, string text, uint method)
+    {
+        await ExpectAsync(channel, new ChannelClose(code, text, (ushort)(method >> 16), (ushort)method));
+        await SendAsync(channel, new ChannelCloseOk());
+    }
+
+    /// <summary>Everything sent so far has been handled: the broker answers a channel.open on a channel of its own.</summary>
+    public async Task SettleAsync(ushort channel = 999)
+    {
+        await SendAsync(channel, new ChannelOpen());
+        await ExpectAsync(channel, new ChannelOpenOk());
+        await SendAsync(channel, new ChannelClose(ReplyCode.Success, "", 0, 0));
+        await ExpectAsync(channel, new ChannelCloseOk());
+    }
+
+    /// <summary>The broker has written nothing that was not read.</summary>
+    public void ExpectNothing()
+    {
+        lock (Connection.Links.Gate)
+        {
+            if (_toClient.Reader.TryRead(out var read))
+            {
+                var octets = System.Buffers.BuffersExtensions.ToArray(read.Buffer);
+                _toClient.Reader.AdvanceTo(read.Buffer.Start);
+                Assert.True(octets.Length == 0, $"got {(octets.Length == 0 ? "" : Describe(octets))}");
+            }
+        }
+    }
+
+    /// <summary>Time passes in steps as the ticker makes them.</summary>
+    public void Pass(TimeSpan time)
+    {
+        for (var step = TimeSpan.FromMilliseconds(250); time > TimeSpan.Zero; time -= step)
+        {
+            Clock.Advance(step);
+            Connection.Tick();
+        }
+    }
+
+    /// <summary>The client's end of the socket is closed, and the broker lets go of the connection.</summary>
+    public async Task EndAsync()
+    {
+        await _toBroker.Writer.CompleteAsync();
+        await _run.WaitAsync(Limit);
+    }
+
+    public Task WaitForEndAsync() => _run.WaitAsync(Limit);
+
+    public static async Task WaitUntilAsync(Func<bool> condition, string what)
+    {
+        var since = System.Diagnostics.Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(since.Elapsed < Limit, $"waited for ever until {what}");
+            await Task.Delay(1);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _aborted.CancelAsync();
+        _router.Dispose();
+    }
+
+    public async Task<byte[]> ReadFrameAsync()
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (true)
+        {
+            var read = await _toClient.Reader.ReadAsync(limit.Token);
+            var octets = System.Buffers.BuffersExtensions.ToArray(read.Buffer);
+            if (FrameReader.TryRead(octets, 131072, out _, out _, out _, out var consumed))
+            {
+                _toClient.Reader.AdvanceTo(read.Buffer.GetPosition(consumed));
+                return octets[..consumed];
+            }
+
+            Assert.False(read.IsCompleted, "the broker wrote nothing more");
+            _toClient.Reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static string Describe(byte[] frame)
+    {
+        FrameReader.TryRead(frame, 131072, out var type, out var channel, out var payload, out _);
+        if (type != FrameType.Method)
+        {
+            return $"{type} on {channel}: {Convert.ToHexString(payload)}";
+        }
+
+        return MethodFrame.ReadId(payload, out var fields) switch
+        {
+            MethodId.ConnectionClose => $"{MethodFrame.Read<ConnectionClose>(fields)}",
+            MethodId.ChannelClose => $"{MethodFrame.Read<ChannelClose>(fields)} on {channel}",
+            var id => $"{MethodId.Name(id)} on {channel}",
+        };
+    }
+
+    private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;
+
+    private sealed class Lifetime : IHostApplicationLifetime
+    {
+        public CancellationToken ApplicationStarted => CancellationToken.None;
+
+        public CancellationToken ApplicationStopping => CancellationToken.None;
+
+        public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public void StopApplication() => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,175 @@
+using Granary.Core;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.Delivering;
+using Granary.Gateway.Links;
+using Granary.Gateway.Tests.Fakes;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Gateway.Tests.Amqp.Delivering;
+
+/// <summary>One limit for all consumers of a channel: never exceeded, never left unused while a queue has messages.</summary>
+public sealed class SharedLimitTests
+{
+    private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()), ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
+    private readonly AmqpChannel _channel = new(null!, 1);
+
+    [Fact]
+    public void Ready_OneQueue_IsLentAll()
+    {
+        var limit = new SharedLimit(10);
+        var consumer = Attached("a");
+
+        limit.Ready(consumer);
+
+        Assert.Equal(10, consumer.Lent);
+    }
+
+    [Fact]
+    public void Ready_SecondQueue_GetsWhatTheFirstGivesBack()
+    {
+        var limit = new SharedLimit(10);
+        var (first, second) = (Attached("a"), Attached("b"));
+        limit.Ready(first);
+        limit.Ready(second);
+        Assert.Equal((10, 0), (first.Lent, second.Lent));
+
+        limit.Delivered(first, 3);
+        limit.Unused(first, 7);
+
+        Assert.Equal((0, 7), (first.Lent, second.Lent));
+    }
+
+    [Fact]
+    public void Settled_TwoWaiting_ShareWhatBecomesFree()
+    {
+        var limit = new SharedLimit(4);
+        var (first, second, third) = (Attached("a"), Attached("b"), Attached("c"));
+        limit.Ready(first);
+        limit.Delivered(first, 4);
+        limit.Ready(second);
+        limit.Ready(third);
+
+        limit.Settled(1);
+        Assert.Equal((1, 0), (second.Lent, third.Lent));
+
+        limit.Settled(1);
+        Assert.Equal((1, 1), (second.Lent, third.Lent));
+    }
+
+    [Fact]
+    public void Gone_WithPlacesLent_FreesThem()
+    {
+        var limit = new SharedLimit(5);
+        var (first, second) = (Attached("a"), Attached("b"));
+        limit.Ready(first);
+        limit.Ready(second);
+
+        limit.Gone(first);
+
+        Assert.Equal((0, 5), (first.Lent, second.Lent));
+    }
+
+    [Fact]
+    public void Limit_Raised_IsLentAtOnce()
+    {
+        var limit = new SharedLimit(1);
+        var consumer = Attached("a");
+        limit.Ready(consumer);
+        limit.Delivered(consumer, 1);
+        limit.Ready(consumer);
+        Assert.Equal(0, consumer.Lent);
+
+        limit.Limit = 3;
+        limit.Lend();
+
+        Assert.Equal(2, consumer.Lent);
+    }
+
+    [Fact]
+    public void Delivered_WithoutHavingBeenLent_StillTakesPlaces()
+    {
+        // On their way when the limit was set: the queue had sent them under the consumer's own prefetch.
+        var limit = new SharedLimit(10);
+        var (earlier, other) = (Attached("a"), Attached("b"));
+        limit.Delivered(earlier, 8);
+        limit.Unused(earlier, 1);
+
+        limit.Ready(other);
+
+        Assert.Equal((0, 2), (earlier.Lent, other.Lent));
+    }
+
+    [Fact]
+    public void Walk_AnyTraffic_NeverMoreThanTheLimitAndEverythingArrives()
+    {
+        var first = Seeds.First;
+        for (var i = 0; i < 50; i++)
+        {
+            Walk(unchecked(first + i));
+        }
+    }
+
+    private void Walk(int seed)
+    {
+        var random = new Random(seed);
+        var limit = new SharedLimit(random.Next(1, 20));
+        var queues = Enumerable.Range(0, 4).Select(i => new Model(Attached($"{seed}.{i}"))).ToArray();
+        int unacked = 0, published = 0, delivered = 0;
+        for (var step = 0; step < 2000 || queues.Any(queue => queue.Stock > 0) || unacked > 0; step++)
+        {
+            Assert.True(step < 200_000, $"seed {seed}: a queue waits for ever");
+            var queue = queues[random.Next(queues.Length)];
+            switch (random.Next(4))
+            {
+                case 0 when step < 1500:
+                    var count = random.Next(10);
+                    queue.Stock += count;
+                    published += count;
+                    break;
+                case 1 when queue.Stock > 0 && !queue.SaidReady && queue.Consumer.Lent == 0:
+                    queue.SaidReady = true;
+                    limit.Ready(queue.Consumer);
+                    break;
+                case 2 when queue.Consumer.Lent > 0:
+                    queue.SaidReady = false;
+                    var (lent, sent) = (queue.Consumer.Lent, Math.Min(queue.Consumer.Lent, queue.Stock));
+                    queue.Stock -= sent;
+                    unacked += sent;
+                    delivered += sent;
+                    limit.Delivered(queue.Consumer, sent);
+                    if (sent < lent)
+                    {
+                        limit.Unused(queue.Consumer, lent - sent);
+                    }
+
+                    break;
+                case 3 when unacked > 0:
+                    var settled = random.Next(1, unacked + 1);
+                    unacked -= settled;
+                    limit.Settled(settled);
+                    break;
+            }
+
+            Assert.True(unacked + queues.Sum(each => each.Consumer.Lent) <= limit.Limit, $"seed {seed}: more than {limit.Limit}");
+        }
+
+        Assert.Equal(published, delivered);
+    }
+
+    private AmqpConsumer Attached(string queue)
+    {
+        var consumer = new AmqpConsumer(_channel, "c", queue, noAck: false, exclusive: false, prefetch: 0, noWait: true, EncodedTable.Empty);
+        _ = consumer.AttachAsync(_links.Open(queue));
+        consumer.Attached(null);
+        return consumer;
+    }
+
+    private sealed class Model(AmqpConsumer consumer)
+    {
+        public AmqpConsumer Consumer => consumer;
+
+        public int Stock { get; set; }
+
+        public bool SaidReady { get; set; }
+    }
+}
