@@ -118,7 +118,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         _encoder.ReadReply(replyTo, head.CorrelationId, head.CorrelationId is not null, reply);
         var record = new byte[_encoder.Size];
         _encoder.Write(record);
-        var batch = new MessageBatch(record, 1);
+        var batch = new MessageBatch(record, 1, _encoder.Flags);
         Settle(reply.DeliveryTag, multiple: false, request => Send(batch, request));
         _heads.Remove(reply.DeliveryTag);
     }

@@ -35,6 +35,8 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     /// <summary>The record's length.</summary>
     public int Size { get; private set; }
 
+    public MessageFlags Flags => _acted.Flags;
+
     private ReadOnlySpan<byte> Properties => _properties.AsSpan(0, _propertiesLength);
 
     /// <exception cref="AmqpException">502, 406: not acceptable.</exception>

@@ -122,18 +122,19 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
         {
             _run.End += _encoder.Size;
             _run.Count++;
+            _run.Flags |= _encoder.Flags;
             return;
         }
 
         Seal();
-        _run = new OpenRun { Path = path, Array = array, Start = start, End = start + _encoder.Size, Count = 1, IsMandatory = mandatory };
+        _run = new OpenRun { Path = path, Array = array, Start = start, End = start + _encoder.Size, Count = 1, Flags = _encoder.Flags, IsMandatory = mandatory };
     }
 
     private void Seal()
     {
         if (_run.Path is { } path)
         {
-            var batch = new MessageBatch(_run.Array.AsMemory(_run.Start, _run.End - _run.Start), _run.Count);
+            var batch = new MessageBatch(_run.Array.AsMemory(_run.Start, _run.End - _run.Start), _run.Count, _run.Flags);
             Publisher.Send(path, batch, _confirms.Track(batch, _run.IsMandatory, path.Links.Length));
             _run = default;
         }
@@ -144,7 +145,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
     {
         var (array, start) = _chunks.Take(_encoder.Size);
         _encoder.Write(array.AsSpan(start));
-        var batch = new MessageBatch(array.AsMemory(start, _encoder.Size), 1);
+        var batch = new MessageBatch(array.AsMemory(start, _encoder.Size), 1, _encoder.Flags);
         if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
         {
             _replies.Add((requester, batch));
@@ -175,6 +176,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
         public int Start;
         public int End;
         public int Count;
+        public MessageFlags Flags;
         public bool IsMandatory;
     }
 }

@@ -44,7 +44,7 @@ internal sealed class UnaryLinks
 
         var record = new byte[message.Size];
         message.Write(record);
-        var batch = new MessageBatch(record, 1);
+        var batch = new MessageBatch(record, 1, message.Flags);
         if (message.Exchange.IsEmpty && ReplyAddress.IsReplyKey(message.RoutingKey))
         {
             return Reply(message, batch);

@@ -313,7 +313,7 @@ public sealed class AmqpConnectionTests
         await client.OpenAsync();
         var queue = new QueueEnd(client, "q");
         var large = new Granary.Core.Links.DeliverySlice(
-            new Granary.Core.Messages.MessageBatch(Messages.Record(new byte[1024 * 1024]), 1), 0, Redelivered: false);
+            new Granary.Core.Messages.MessageBatch(Messages.Record(new byte[1024 * 1024]), 1, default), 0, Redelivered: false);
         for (var i = 0; i < Gets; i++)
         {
             await client.SendAsync(1, new BasicGet("q", NoAck: true));
