@@ -8,7 +8,7 @@ namespace Granary.Core.Links;
 public sealed class LinkStreams(TimeProvider clock)
 {
     // While this many packets are on their way the next one fills: batches grow with the load by themselves.
-    private const int MaxInFlight = 4;
+    private const int MaxInFlight = 2;
 
     private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
 

@@ -4,6 +4,7 @@ using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -23,6 +24,7 @@ public static class GatewayHosting
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
+        services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
         var amqp = new AmqpOptions();
         services.AddSingleton(amqp);
         services.AddSingleton(new MemoryAlarmOptions());
@@ -39,7 +41,7 @@ public static class GatewayHosting
         {
             kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
             kestrel.Limits.LimitGrpc();
-            kestrel.Listen(options.Bind, options.AmqpPort, listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
+            kestrel.Listen(new DirectEndPoint(options.Bind, options.AmqpPort), listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
             kestrel.Listen(options.Bind, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.Listen(options.Bind, options.HttpPort);
             kestrel.Listen(options.Bind, options.MetricsPort);

@@ -4,7 +4,7 @@ using Orleans.Runtime;
 namespace Orleans.StandIn;
 
 /// <summary>One activation of a grain: its state in life, and the queue of its turns, of which one runs at a time.</summary>
-internal sealed partial class Activation : CallTarget, IGrainContext, IThreadPoolWorkItem
+internal sealed partial class Activation : CallTarget, IGrainContext, ITurn
 {
     private const int TurnsPerRun = 128;
     private static readonly Action<object?> RunTurnsOf = static activation => ((Activation)activation!).RunTurns();
@@ -108,7 +108,7 @@ internal sealed partial class Activation : CallTarget, IGrainContext, IThreadPoo
         }
     }
 
-    void IThreadPoolWorkItem.Execute()
+    void ITurn.Run()
     {
         Current = this;
         try
@@ -157,7 +157,7 @@ internal sealed partial class Activation : CallTarget, IGrainContext, IThreadPoo
             }
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        TurnThread.Schedule(this);
     }
 
     /// <summary>Under the gate.</summary>
@@ -186,7 +186,7 @@ internal sealed partial class Activation : CallTarget, IGrainContext, IThreadPoo
         if (!_scheduled)
         {
             _scheduled = true;
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            TurnThread.Schedule(this);
         }
     }
 

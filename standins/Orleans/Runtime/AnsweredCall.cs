@@ -10,9 +10,11 @@ public readonly struct Nothing;
 
 /// <summary>A call whose answer is a <typeparamref name="T"/>; it is itself the source of the caller's task.</summary>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public abstract class AnsweredCall<T> : Call, IValueTaskSource<T>, IValueTaskSource
+public abstract class AnsweredCall<T> : Call, IValueTaskSource<T>, IValueTaskSource, ITurn
 {
-    private ManualResetValueTaskSourceCore<T> _source = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<T> _source;
+    private T? _answer;
+    private Exception? _error;
     private TaskCompletionSource<T>? _task;
     private bool _abandoned;
 
@@ -89,7 +91,8 @@ public abstract class AnsweredCall<T> : Call, IValueTaskSource<T>, IValueTaskSou
         }
         else
         {
-            _source.SetResult(result);
+            _answer = result;
+            TurnThread.Schedule(this);
         }
     }
 
@@ -107,7 +110,25 @@ public abstract class AnsweredCall<T> : Call, IValueTaskSource<T>, IValueTaskSou
             return;
         }
 
-        _source.SetException(exception);
+        _error = exception;
+        TurnThread.Schedule(this);
+    }
+
+    bool ITurn.MayBlock => true;
+
+    // Never within the turn that answered: the caller goes on here.
+    void ITurn.Run()
+    {
+        var (answer, error) = (_answer, _error);
+        (_answer, _error) = (default, null);
+        if (error is null)
+        {
+            _source.SetResult(answer!);
+        }
+        else
+        {
+            _source.SetException(error);
+        }
     }
 
     private void Rearm()

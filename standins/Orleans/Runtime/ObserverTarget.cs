@@ -3,7 +3,7 @@ using Orleans.Runtime;
 namespace Orleans.StandIn;
 
 /// <summary>An object that grains call back, held weakly; its calls run one after the other on the thread pool.</summary>
-internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver observer) : CallTarget(silo, grainId), IThreadPoolWorkItem
+internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver observer) : CallTarget(silo, grainId), ITurn
 {
     private readonly WeakReference<IGrainObserver> _observer = new(observer);
     private readonly Queue<Call> _waiting = new();
@@ -54,7 +54,7 @@ internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver 
         }
     }
 
-    void IThreadPoolWorkItem.Execute()
+    void ITurn.Run()
     {
         while (true)
         {
@@ -93,7 +93,7 @@ internal sealed class ObserverTarget(Silo silo, GrainId grainId, IGrainObserver 
         if (!_scheduled && !_busy && _waiting.Count > 0)
         {
             _scheduled = true;
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            TurnThread.Schedule(this);
         }
     }
 }

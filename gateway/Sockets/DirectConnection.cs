@@ -1,0 +1,78 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Granary.Gateway.Sockets;
+
+/// <summary>One accepted socket.</summary>
+internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
+{
+    private readonly Socket _socket;
+    private readonly SocketInput _input;
+    private readonly SocketOutput _output;
+    private readonly CancellationTokenSource _closed = new();
+    private int _ended;
+
+    public DirectConnection(Socket socket)
+    {
+        _socket = socket;
+        _input = new SocketInput(socket);
+        _output = new SocketOutput(socket);
+        Transport = this;
+        LocalEndPoint = socket.LocalEndPoint;
+        RemoteEndPoint = socket.RemoteEndPoint;
+        ConnectionClosed = _closed.Token;
+    }
+
+    public PipeReader Input => _input;
+
+    public PipeWriter Output => _output;
+
+    public override IDuplexPipe Transport { get; set; }
+
+    public override string ConnectionId { get; set; } = Guid.NewGuid().ToString("N");
+
+    public override IFeatureCollection Features { get; } = new FeatureCollection();
+
+    public override IDictionary<object, object?> Items { get; set; } = new ConnectionItems();
+
+    public override CancellationToken ConnectionClosed { get; set; }
+
+    public override EndPoint? LocalEndPoint { get; set; }
+
+    public override EndPoint? RemoteEndPoint { get; set; }
+
+    /// <summary>Cuts the socket; whoever reads or writes it learns of it.</summary>
+    public override void Abort(ConnectionAbortedException abortReason) => End();
+
+    public override ValueTask DisposeAsync()
+    {
+        End();
+        _input.Complete();
+        _output.Complete();
+        _closed.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private void End()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+        {
+            return;
+        }
+
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (SocketException)
+        {
+            // The client was faster.
+        }
+
+        _socket.Dispose();
+        _closed.Cancel();
+    }
+}
