@@ -7,7 +7,8 @@ namespace Granary.Core.Links;
 /// </summary>
 public sealed class LinkStreams(TimeProvider clock)
 {
-    // While this many packets are on their way the next one fills: batches grow with the load by themselves.
+    // While the queue is not known to have this many packets the next one fills: batches grow with the load by themselves. Two keep a queue busy;
+    // with more, a connection that publishes to a thousand queues sends them a message each (docs/performance.md).
     private const int MaxInFlight = 2;
 
     private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
@@ -17,7 +18,6 @@ public sealed class LinkStreams(TimeProvider clock)
     private long _number;
     private long _epoch;
     private long _toldThrough;
-    private int _inFlight;
     private bool _callFailed;
     private long _lastSent = clock.GetTimestamp();
     private long _lastAdded = clock.GetTimestamp();
@@ -34,7 +34,7 @@ public sealed class LinkStreams(TimeProvider clock)
     /// Another packet may go out. Only one at first: until the queue has answered it is not known to exist, and what has not been sent can still go
     /// to a successor.
     /// </summary>
-    public bool HasRoom => _inFlight < (_epoch == 0 ? 1 : MaxInFlight);
+    public bool HasRoom => _unreceived.Count < (_epoch == 0 ? 1 : MaxInFlight);
 
     /// <summary>How long ago the last packet was made.</summary>
     public TimeSpan Idle => clock.GetElapsedTime(_lastAdded);
@@ -54,7 +54,7 @@ public sealed class LinkStreams(TimeProvider clock)
         };
         _unreceived.Enqueue(up);
         _lastAdded = clock.GetTimestamp();
-        NoteSent();
+        _lastSent = _lastAdded;
         return up;
     }
 
@@ -69,11 +69,7 @@ public sealed class LinkStreams(TimeProvider clock)
             }
 
             _callFailed = false;
-            foreach (var _ in _unreceived)
-            {
-                NoteSent();
-            }
-
+            _lastSent = clock.GetTimestamp();
             return [.. _unreceived];
         }
 
@@ -84,23 +80,14 @@ public sealed class LinkStreams(TimeProvider clock)
     public LinkUp Ask()
     {
         _toldThrough = _downs.ReceivedThrough;
-        NoteSent();
         return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _toldThrough };
     }
 
     /// <summary>A packet was answered; the packets of the downward stream in the answer are for <see cref="Accept"/>.</summary>
-    public void Answered(in LinkAnswer answer)
-    {
-        _inFlight--;
-        Received(answer.ReceivedThrough);
-    }
+    public void Answered(in LinkAnswer answer) => Received(answer.ReceivedThrough);
 
     /// <summary>Whether the queue has a packet is not known; its number makes sending it again harmless.</summary>
-    public void Failed()
-    {
-        _inFlight--;
-        _callFailed = true;
-    }
+    public void Failed() => _callFailed = true;
 
     /// <summary>A packet of the downward stream when it is the next one, else null: it is kept for later, was seen before, or is of a lower epoch.</summary>
     public LinkDown? Accept(LinkDown down)
@@ -137,11 +124,5 @@ public sealed class LinkStreams(TimeProvider clock)
         {
             _unreceived.Dequeue();
         }
-    }
-
-    private void NoteSent()
-    {
-        _inFlight++;
-        _lastSent = clock.GetTimestamp();
     }
 }
