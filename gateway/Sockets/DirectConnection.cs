@@ -9,6 +9,9 @@ namespace Granary.Gateway.Sockets;
 /// <summary>One accepted socket.</summary>
 internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
 {
+    // A client that takes nothing is not waited for.
+    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
+
     private readonly Socket _socket;
     private readonly SocketInput _input;
     private readonly SocketOutput _output;
@@ -47,13 +50,18 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
     /// <summary>Cuts the socket; whoever reads or writes it learns of it.</summary>
     public override void Abort(ConnectionAbortedException abortReason) => End();
 
-    public override ValueTask DisposeAsync()
+    /// <summary>Sends what was flushed, and closes.</summary>
+    public override async ValueTask DisposeAsync()
     {
+        var sent = _output.WhenSentAsync();
+        if (!sent.IsCompleted)
+        {
+            await sent.WaitAsync(LongestFarewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         End();
         _input.Complete();
         _output.Complete();
-        _closed.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private void End()
@@ -73,6 +81,8 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
         }
 
         _socket.Dispose();
-        _closed.Cancel();
+
+        // Elsewhere: whoever aborts may hold a lock that those who are told take. It is never disposed, as an abort may come after the end.
+        _ = _closed.CancelAsync();
     }
 }

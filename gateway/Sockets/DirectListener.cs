@@ -27,10 +27,15 @@ internal sealed class DirectListener : IConnectionListener
             _socket.Bind(new IPEndPoint(endPoint.Address, endPoint.Port));
             _socket.Listen(Backlog);
         }
-        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        catch (SocketException exception)
         {
             _socket.Dispose();
-            throw new AddressInUseException(exception.Message, exception);
+            if (exception.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                throw new AddressInUseException(exception.Message, exception);
+            }
+
+            throw;
         }
 
         EndPoint = _socket.LocalEndPoint!;
@@ -46,15 +51,13 @@ internal sealed class DirectListener : IConnectionListener
             try
             {
                 var socket = await _socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
-                socket.NoDelay = true;
-                socket.Blocking = false;
-                return new DirectConnection(socket);
+                return Open(socket);
             }
             catch (Exception exception) when (exception is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted })
             {
                 return null;
             }
-            catch (SocketException exception) when (exception.SocketErrorCode == SocketError.TooManyOpenSockets)
+            catch (SocketException exception) when (exception.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
             {
                 // Clients wait in the backlog until others have gone.
                 await Task.Delay(AfterExhaustion, cancellationToken).ConfigureAwait(false);
@@ -72,5 +75,20 @@ internal sealed class DirectListener : IConnectionListener
     {
         _socket.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private static DirectConnection Open(Socket socket)
+    {
+        try
+        {
+            socket.NoDelay = true;
+            socket.Blocking = false;
+            return new DirectConnection(socket);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 }

@@ -32,6 +32,9 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     private volatile bool _isCanceled;
     private bool _isCompleted;
 
+    // The buffer is lent to the socket.
+    private bool _isWaiting;
+
     // The last receive got less than there was room for: another one would most likely get nothing.
     private bool _isDrained;
 
@@ -40,6 +43,9 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
         _socket = socket;
         _arrival = new Arrival(this);
     }
+
+    /// <summary>Whether memory of the pool is held.</summary>
+    internal bool HoldsBlock => _busy is not null;
 
     private byte[] Buffer => _busy ?? _resting;
 
@@ -91,8 +97,12 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     public override void Complete(Exception? exception = null)
     {
         _isCompleted = true;
-        _start = _end = _examined = 0;
-        Rest();
+        if (!_isWaiting)
+        {
+            _start = _end = _examined = 0;
+            Rest();
+        }
+
         _arrival.Dispose();
     }
 
@@ -165,6 +175,8 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
         _cancellation = cancellationToken.UnsafeRegister(static input => ((SocketInput)input!).EndReceiving(), this);
         _arrival.SetBuffer(Buffer, _end, Buffer.Length - _end);
 
+        _isWaiting = true;
+
         // From here on all of this belongs to the thread that hears of the arrival, unless there is something at once.
         try
         {
@@ -175,6 +187,7 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
         }
         catch (ObjectDisposedException exception)
         {
+            _isWaiting = false;
             _cancellation.Unregister();
             return ValueTask.FromException<ReadResult>(Cut(exception));
         }
@@ -199,6 +212,7 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
 
     private void EndWait()
     {
+        _isWaiting = false;
         _cancellation.Unregister();
         if (_cancellationToken.IsCancellationRequested)
         {

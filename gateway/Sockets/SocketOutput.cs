@@ -40,11 +40,27 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
     private long _unsentBytes;
     private bool _isSending;
     private bool _isFlushWaiting;
+
+    // The writer has taken no memory since it flushed: the block may be returned by whoever sends the last of it. Written by the writer under the lock.
+    private bool _isAtRest;
+    private TaskCompletionSource? _sentAll;
     private volatile bool _isLost;
 
     public override bool CanGetUnflushedBytes => true;
 
     public override long UnflushedBytes => _unflushed;
+
+    /// <summary>Whether memory of the pool is held, be it for what is unsent or for what comes next.</summary>
+    internal bool HoldsBlock
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _block is not null || _full.Count > 0;
+            }
+        }
+    }
 
     public override Memory<byte> GetMemory(int sizeHint = 0) => Reserve(sizeHint).AsMemory(_written);
 
@@ -52,8 +68,12 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
 
     public override void Advance(int bytes)
     {
-        _written += bytes;
-        _unflushed += bytes;
+        // Without memory taken before it, an advance by nothing would race with who returns the block.
+        if (bytes > 0)
+        {
+            _written += bytes;
+            _unflushed += bytes;
+        }
     }
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
@@ -75,6 +95,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
                 Release();
             }
 
+            _isAtRest = _block is not null;
             if (_unsentBytes <= MostUnsent || _isLost)
             {
                 return ValueTask.FromResult(new FlushResult(false, _isLost));
@@ -89,6 +110,21 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
     public override void CancelPendingFlush() => throw new NotSupportedException("Cut the connection instead.");
 
     public override void Complete(Exception? exception = null) => Sent(0, isLost: true);
+
+    /// <summary>Completes when all that was flushed is sent, or never will be.</summary>
+    public Task WhenSentAsync()
+    {
+        lock (_gate)
+        {
+            if (!_isSending)
+            {
+                return Task.CompletedTask;
+            }
+
+            _sentAll ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _sentAll.Task;
+        }
+    }
 
     FlushResult IValueTaskSource<FlushResult>.GetResult(short token) => _flush.GetResult(token);
 
@@ -167,6 +203,13 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
             if (_isLost || _unsentBytes == 0)
             {
                 _isSending = false;
+                _sentAll?.TrySetResult();
+                _sentAll = null;
+                if (_isAtRest && _unsentBytes == 0)
+                {
+                    Release();
+                }
+
                 return default;
             }
 
@@ -207,7 +250,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         }
     }
 
-    // Under the lock, by the writer, when all is sent: an idle connection holds no block.
+    // Under the lock, when all is sent, by the writer or while it is at rest: an idle connection holds no block.
     private void Release()
     {
         if (_block is { } block)
@@ -219,6 +262,14 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
 
     private byte[] Reserve(int size)
     {
+        if (_isAtRest)
+        {
+            lock (_gate)
+            {
+                _isAtRest = false;
+            }
+        }
+
         if (_block is { } block)
         {
             if (block.Length - _written >= Math.Max(size, 1))
@@ -231,6 +282,11 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
                 if (_full.Count == 0 && _sent == _written)
                 {
                     Release();
+                }
+                else if (_written == 0)
+                {
+                    // Nothing is in it: as an empty block it would end the sending of those behind it.
+                    ArrayPool<byte>.Shared.Return(block);
                 }
                 else
                 {
