@@ -15,4 +15,12 @@ public static class SiloHosting
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());
         return silo;
     }
+
+    /// <summary>Has the silo go through, once it has started, what clients would otherwise notice the compiler in.</summary>
+    public static ISiloBuilder AddRehearsal(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.AddHostedService<DeadLetterRehearsal>();
+        return silo;
+    }
 }
