@@ -23,7 +23,6 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     private ManualResetValueTaskSourceCore<ReadResult> _waiting;
     private CancellationTokenRegistration _cancellation;
     private CancellationToken _cancellationToken;
-    private Pause _pause;
     private byte[]? _busy;
     private int _start;
     private int _end;
@@ -200,7 +199,7 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     // Something has arrived for a reader that waits.
     private void OnArrival()
     {
-        if (_pause.EndsNow() && _arrival.BytesTransferred < _arrival.Count)
+        if (_arrival.BytesTransferred < _arrival.Count)
         {
             ArrivalContext.Run(GoOn, this);
         }

@@ -20,7 +20,7 @@ internal interface ITurn : IThreadPoolWorkItem
 internal static class TurnThread
 {
     // Several times what waking a thread takes (5 to 10 microseconds).
-    private static readonly long Budget = Stopwatch.Frequency / 40_000;
+    private static readonly long Budget = Stopwatch.Frequency / 20_000;
 
     // Set by hosts whose synchronization contexts never block and run what is posted soon.
     private static readonly bool UsesCallersContext = AppContext.TryGetSwitch("Orleans.StandIn.TurnsOnCallersContext", out var on) && on;
