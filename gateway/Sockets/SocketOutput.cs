@@ -78,7 +78,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        var isLone = _pause.EndsNow() && _unflushed <= SentAtOnce;
+        var isLone = (_pause.EndsNow() || !Thread.CurrentThread.IsThreadPoolThread) && _unflushed <= SentAtOnce;
         lock (_gate)
         {
             _unsentBytes += _unflushed - _inFull;
