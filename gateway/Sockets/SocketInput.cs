@@ -23,8 +23,6 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     private ManualResetValueTaskSourceCore<ReadResult> _waiting;
     private CancellationTokenRegistration _cancellation;
     private CancellationToken _cancellationToken;
-    private Pause _pause;
-    private bool _isOneOfMany;
     private byte[]? _busy;
     private int _start;
     private int _end;
@@ -201,13 +199,6 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     // Something has arrived for a reader that waits.
     private void OnArrival()
     {
-        _isOneOfMany = !_pause.EndsNow();
-        if (_isOneOfMany)
-        {
-            // Who sends the next ones, or reads the last ones, may wait for this processor: handling one at a time costs as much as handling many.
-            Thread.Yield();
-        }
-
         if (_arrival.BytesTransferred < _arrival.Count)
         {
             ArrivalContext.Run(GoOn, this);
@@ -231,7 +222,7 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
         try
         {
             Take(_arrival.BytesTransferred, _arrival.Count, _isCanceled ? SocketError.Success : _arrival.SocketError);
-            if (!_isDrained || _isOneOfMany)
+            if (!_isDrained)
             {
                 // The small buffer is full: the rest is taken along, as handling a little costs as much as handling a lot.
                 Receive();

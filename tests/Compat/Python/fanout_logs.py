@@ -6,6 +6,8 @@ with connect() as emitter, connect() as first, connect() as second:
     publisher = emitter.channel()
     publisher.exchange_declare(exchange=logs, exchange_type="fanout")
     publisher.basic_publish(exchange=logs, routing_key="", body="lost: nobody listens")
+    # Answered when what was published before it on the channel has been read; the queues are bound by other connections.
+    publisher.exchange_declare(exchange=logs, passive=True)
 
     receivers = []
     for connection in (first, second):
