@@ -74,12 +74,12 @@ internal sealed partial class SnapshotSource(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "Watching exchange {Key} failed; trying again.")]
+    [LoggerMessage(2001, LogLevel.Debug, "Watching exchange {Key} failed; trying again.")]
     private partial void LogWatchFailed(Exception error, string key);
 
-    [LoggerMessage(2, LogLevel.Debug, "Renewing the hold on exchange {Key} failed.")]
+    [LoggerMessage(2002, LogLevel.Debug, "Renewing the hold on exchange {Key} failed.")]
     private partial void LogRenewalFailed(Exception error, string key);
 
-    [LoggerMessage(3, LogLevel.Debug, "Giving up the hold on exchange {Key} failed.")]
+    [LoggerMessage(2003, LogLevel.Debug, "Giving up the hold on exchange {Key} failed.")]
     private partial void LogUnwatchFailed(Exception error, string key);
 }

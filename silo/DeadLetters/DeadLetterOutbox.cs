@@ -206,12 +206,12 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         }
     }
 
-    [LoggerMessage(1022, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} was dropped: no dead letter can be made of it")]
+    [LoggerMessage(3222, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} was dropped: no dead letter can be made of it")]
     private static partial void LogDropped(ILogger logger, Exception exception, string queue, string vhost);
 
-    [LoggerMessage(1023, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} could not be routed yet; trying again")]
+    [LoggerMessage(3223, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} could not be routed yet; trying again")]
     private static partial void LogNotRouted(ILogger logger, Exception exception, string queue, string vhost);
 
-    [LoggerMessage(1024, LogLevel.Debug, "A dead message of queue {Queue} in vhost {Vhost} would have gone round for ever and was dropped")]
+    [LoggerMessage(3224, LogLevel.Debug, "A dead message of queue {Queue} in vhost {Vhost} would have gone round for ever and was dropped")]
     private static partial void LogCycle(ILogger logger, string queue, string vhost);
 }

@@ -87,6 +87,6 @@ internal sealed partial class DeadLetterRehearsal(DeadLetterOffice office, ILogg
     private QueueDeclaration Declaration(params (string Name, FieldValue Value)[] arguments) =>
         new(_connection, Durable: false, Exclusive: true, AutoDelete: false, EncodedTable.From(FieldTable.Of(arguments)), ReservedNameAllowed: true);
 
-    [LoggerMessage(1031, LogLevel.Debug, "The first dead letter was not rehearsed")]
+    [LoggerMessage(3231, LogLevel.Debug, "The first dead letter was not rehearsed")]
     private static partial void LogFailed(ILogger logger, Exception exception);
 }

@@ -167,6 +167,6 @@ internal sealed partial class DeadLetterSender
         _outbox.Remove(this);
     }
 
-    [LoggerMessage(1021, LogLevel.Debug, "Packet {Number} of dead letters from queue {Queue} to {Target} was not answered; it is sent again")]
+    [LoggerMessage(3221, LogLevel.Debug, "Packet {Number} of dead letters from queue {Queue} to {Target} was not answered; it is sent again")]
     private static partial void LogCallFailed(ILogger logger, Exception exception, long number, string queue, string target);
 }

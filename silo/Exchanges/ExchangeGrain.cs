@@ -191,9 +191,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return Task.CompletedTask;
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to change {Number}; trying again.")]
+    [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to change {Number}; trying again.")]
     private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder, long number);
 
-    [LoggerMessage(2, LogLevel.Warning, "Exchange {Exchange} is deleted; removing the bindings to it from {Source} failed; trying again.")]
+    [LoggerMessage(3102, LogLevel.Warning, "Exchange {Exchange} is deleted; removing the bindings to it from {Source} failed; trying again.")]
     private partial void LogSourceDidNotAnswer(Exception error, string exchange, string source);
 }

@@ -45,6 +45,8 @@ internal sealed class QueueReader(LinkSet links)
         }
         while (more && _response.Deliveries.Count < limit);
 
+        // The next call, on whichever connection, finds settled what was taken and back what was not.
+        await links.DrainAsync(queue).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
         return _response;
     }
 
