@@ -250,13 +250,15 @@ internal sealed class HttpClientCall<TRequest, TResponse> : IDisposable
     {
         _deadline?.Dispose();
         _registration.Unregister();
-        if (!Volatile.Read(ref _outcome)!.Answered)
+        if (Volatile.Read(ref _outcome)!.Answered)
         {
-            _cancellation.Cancel();
-            Volatile.Read(ref _message)?.Dispose();
+            _requests?.End();
+            return;
         }
 
-        _requests?.End();
+        _cancellation.Cancel();
+        Volatile.Read(ref _message)?.Dispose();
+        _requests?.Abort();
     }
 
     /// <summary>Answered: the server said so, rather than this side.</summary>

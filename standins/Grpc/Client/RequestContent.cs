@@ -48,11 +48,18 @@ internal sealed class StreamingRequestContent : HttpContent
     /// <summary>Where messages go, once the request has a stream; cancelled if it never gets one.</summary>
     public Task<PipeWriter> Output => _output.Task;
 
-    /// <summary>No message follows, or none can be sent any more.</summary>
+    /// <summary>No message follows.</summary>
     public void End()
     {
         _output.TrySetCanceled();
         _end.TrySetResult();
+    }
+
+    /// <summary>The call is given up: the request must end with a reset, for a server takes an orderly end for the last message.</summary>
+    public void Abort()
+    {
+        _output.TrySetCanceled();
+        _end.TrySetCanceled();
     }
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)

@@ -51,8 +51,10 @@ internal sealed class EchoService(EchoEvents events) : Echo.EchoBase
                 Fail(requestStream.Current, context);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException
+            || (exception is InvalidOperationException && context.CancellationToken.IsCancellationRequested))
         {
+            // A read that had not begun when the client went is an InvalidOperationException, here as with the original.
             events.Cancelled.TrySetResult();
             throw;
         }
