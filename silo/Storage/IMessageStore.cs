@@ -1,0 +1,43 @@
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage;
+
+/// <summary>
+/// Where messages and definitions outlive the process. Implementations know how to write, read and recover; what is to be written, and when, is
+/// for <c>GroupCommit</c> and <c>QueueJournal</c>, which are the same over all of them.
+/// </summary>
+/// <remarks>
+/// <see cref="FlushAsync"/> is called by one caller at a time; the other methods may be called while it runs, and by many.
+/// A call that fails with <see cref="StoreUnavailableException"/> has had no effect or may be repeated: the same flush is, until it succeeds.
+/// </remarks>
+internal interface IMessageStore : IAsyncDisposable
+{
+    /// <summary>Makes the store ready: takes its lock, checks or makes its format, recovers. Called once, before anything else.</summary>
+    /// <exception cref="StoreException">It must not be used as it is; the message tells the operator why, and what to do.</exception>
+    Task OpenAsync(CancellationToken cancellation);
+
+    /// <summary>A handle for a queue that no activation has had yet. It is in the store when the first changes of it are, which say that they create it.</summary>
+    StoredQueue Create(QueueIdentity identity, long epoch);
+
+    /// <summary>
+    /// Takes a queue over: from the return on, earlier activations are fenced. The new epoch is above all earlier ones and at least <paramref name="atLeast"/>.
+    /// A queue that the store does not know is created.
+    /// </summary>
+    Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation);
+
+    /// <summary>Writes, and syncs where the flush must be. Its lists are not changed while it runs.</summary>
+    ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation);
+
+    /// <summary>
+    /// Unsettled messages with offsets from <paramref name="from"/> to below <paramref name="end"/>, ascending: about <paramref name="bytes"/> of them and, if there
+    /// are any, at least one. Empty means that there are none. <see cref="MessageRun.Redelivered"/> and <see cref="MessageRun.Since"/> are not set.
+    /// The caller asks for nothing that it has settled or has not yet seen written.
+    /// </summary>
+    /// <exception cref="StoreException">What is there cannot be read.</exception>
+    ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation);
+
+    Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation);
+
+    /// <summary>All rows of a table, in no order.</summary>
+    Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation);
+}

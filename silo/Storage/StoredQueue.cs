@@ -1,0 +1,37 @@
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Silo.Storage;
+
+/// <summary>
+/// One queue as an activation holds it in a store: the handle for what it writes and reads, and what there was when it was taken over.
+/// A store derives its own. The handle of a lower epoch than the queue's present one is fenced: nothing is written by it any more.
+/// </summary>
+internal abstract class StoredQueue(QueueIdentity identity, long epoch)
+{
+    public QueueIdentity Identity { get; } = identity;
+
+    /// <summary>Rises with every activation.</summary>
+    public long Epoch { get; } = epoch;
+
+    /// <summary>What there was at the take-over; nothing for a queue that was just created.</summary>
+    public StoredBacklog Backlog { get; init; } = StoredBacklog.Empty;
+}
+
+/// <summary>What a store has of a queue when an activation takes it over.</summary>
+/// <param name="First">The lowest offset of a message that is not settled; <paramref name="NextOffset"/> if there is none.</param>
+/// <param name="NextOffset">The bound below which all offsets may have been given: the first that this activation may give.</param>
+/// <param name="DeliveredBound">Messages below it may have been delivered.</param>
+/// <param name="Count">Messages that are not settled. Transient ones that were only paged out do not survive their activation and do not count.</param>
+/// <param name="Bytes">Their record bytes.</param>
+/// <param name="Flags">Every flag that any of them has, and possibly more.</param>
+/// <param name="NextDue">When the first of those that expire does so, in Unix milliseconds, or <see cref="long.MaxValue"/>.</param>
+/// <param name="Links">The last packet of each link that was stored, for links that may send again.</param>
+internal sealed record StoredBacklog(
+    long First, long NextOffset, long DeliveredBound, long Count, long Bytes, MessageFlags Flags, long NextDue, IReadOnlyList<LinkProgress> Links)
+{
+    public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
+}
+
+/// <summary>All packets of a link up to this one are in the store, or needed no write.</summary>
+internal readonly record struct LinkProgress(LinkId Link, long Number);
