@@ -1,0 +1,289 @@
+using Granary.Core.Links;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage;
+
+/// <summary>
+/// What one queue has for the store and what it has there. The queue's turns note what happens and hand it over together at the end of the turn;
+/// the store's thread takes what all turns since the last flush handed over. Whatever is settled in between was never there.
+/// </summary>
+/// <remarks>The queue's members are for its turns; <see cref="Take"/>, <see cref="Complete"/> and <see cref="Tell"/> are for <see cref="GroupCommit"/>.</remarks>
+internal sealed class QueueJournal
+{
+    /// <summary>Offsets are reserved so far ahead that a store out of reach never matters.</summary>
+    private const long OffsetsReserved = 1L << 32;
+
+    private readonly GroupCommit _commit;
+
+    // This turn.
+    private readonly List<MessageRun> _turnRuns = [];
+    private readonly List<OffsetRange> _turnSettled = [];
+    private readonly List<LinkProgress> _turnLinks = [];
+    private bool _turnDeletes;
+
+    // Handed over, under the gate.
+    private readonly UnwrittenRuns _pending = new();
+    private readonly UnwrittenRuns _pendingCopies = new();
+    private readonly OffsetSet _pendingSettled = new();
+    private readonly Dictionary<LinkId, long> _pendingLinks = [];
+    private readonly OffsetSet _stored = new();
+    private bool _isCreated;
+    private bool _isDeleted;
+    private long _nextOffset;
+    private long _offsetBound;
+    private long _deliveredWanted;
+
+    // In the flush that runs, under the gate.
+    private readonly UnwrittenRuns _flushing = new();
+    private readonly UnwrittenRuns _flushingCopies = new();
+    private long _flushingDelivered;
+
+    private Action? _advanced;
+
+    /// <param name="isNew">Nothing of the queue is in the store yet.</param>
+    public QueueJournal(GroupCommit commit, StoredQueue queue, bool isNew)
+    {
+        (_commit, Queue) = (commit, queue);
+        var backlog = queue.Backlog;
+        _isCreated = isNew;
+        _nextOffset = backlog.NextOffset;
+        _offsetBound = backlog.NextOffset;
+        DeliveredBound = _deliveredWanted = backlog.DeliveredBound;
+        if (backlog.Count > 0)
+        {
+            _stored.Add(backlog.First, backlog.NextOffset);
+        }
+    }
+
+    public StoredQueue Queue { get; }
+
+    /// <summary>It stands in the list of what the next flush takes.</summary>
+    public bool IsGathered { get; set; }
+
+    /// <summary>Another activation has taken the queue over: nothing of this one is believed any more.</summary>
+    public bool IsFenced { get; private set; }
+
+    /// <summary>Every offset below is durable, or needs no write (any more).</summary>
+    public long Watermark
+    {
+        get
+        {
+            lock (_commit.Gate)
+            {
+                return IsFenced ? 0 : Math.Min(Math.Min(_flushing.First, _pending.First), _nextOffset);
+            }
+        }
+    }
+
+    /// <summary>Everything below that was handed over is in the store, or gone.</summary>
+    public long StoredEnd
+    {
+        get
+        {
+            lock (_commit.Gate)
+            {
+                return Math.Min(
+                    Math.Min(Math.Min(_flushing.First, _pending.First), Math.Min(_flushingCopies.First, _pendingCopies.First)), _nextOffset);
+            }
+        }
+    }
+
+    /// <summary>Stored messages below it may be delivered: the store knows that they may have been seen.</summary>
+    public long DeliveredBound { get; private set; }
+
+    /// <summary>Called, not under the gate and on another thread, when the watermark, the bound of delivery or anything else of interest moved.</summary>
+    public void OnAdvance(Action advanced) => _advanced = advanced;
+
+    /// <summary>These are to be durable; whoever published them waits for the watermark.</summary>
+    public void Append(in MessageRun run) => _turnRuns.Add(run);
+
+    /// <summary>They are gone: acknowledged, dropped, expired, purged.</summary>
+    public void Settle(long first, long end)
+    {
+        // Ranges count in ints.
+        for (; first < end; first += int.MaxValue)
+        {
+            var count = (int)Math.Min(end - first, int.MaxValue);
+            if (_turnSettled.Count > 0 && _turnSettled[^1].End == first && _turnSettled[^1].Count <= int.MaxValue - count)
+            {
+                _turnSettled[^1] = _turnSettled[^1] with { Count = _turnSettled[^1].Count + count };
+            }
+            else
+            {
+                _turnSettled.Add(new OffsetRange(first, count));
+            }
+        }
+    }
+
+    /// <summary>What came over a link up to this packet is in this turn or in an earlier one.</summary>
+    public void NoteLink(LinkId link, long number)
+    {
+        if (_turnLinks.Count > 0 && _turnLinks[^1].Link == link)
+        {
+            _turnLinks[^1] = new LinkProgress(link, number);
+        }
+        else
+        {
+            _turnLinks.Add(new LinkProgress(link, number));
+        }
+    }
+
+    /// <summary>The queue and all it has is gone.</summary>
+    public void Delete() => _turnDeletes = true;
+
+    /// <summary>
+    /// Hands the turn over. <paramref name="copies"/> are stored as well, but nobody waits for them: what is paged out, or rewritten.
+    /// </summary>
+    /// <param name="nextOffset">The offset that the next message will get.</param>
+    /// <param name="delivered">Messages below it may be delivered from now on, if they are not written before the next flush, or when it is through.</param>
+    /// <param name="isWaitedFor">Something cannot be delivered before <paramref name="delivered"/> is stored.</param>
+    public void EndTurn(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies)
+    {
+        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !_turnDeletes && !_isCreated)
+        {
+            if (nextOffset != _nextOffset)
+            {
+                lock (_commit.Gate)
+                {
+                    _nextOffset = nextOffset;
+                }
+            }
+
+            _turnLinks.Clear();
+            return;
+        }
+
+        lock (_commit.Gate)
+        {
+            _nextOffset = nextOffset;
+            var isUrgent = _turnRuns.Count > 0 || isWaitedFor || _isCreated || _turnDeletes;
+            foreach (var run in _turnRuns)
+            {
+                _pending.Add(run);
+            }
+
+            foreach (var run in copies)
+            {
+                _pendingCopies.Add(run);
+            }
+
+            foreach (var range in _turnSettled)
+            {
+                Remove(range.First, range.End);
+            }
+
+            if (_turnRuns.Count > 0)
+            {
+                foreach (var progress in _turnLinks)
+                {
+                    _pendingLinks[progress.Link] = progress.Number;
+                }
+            }
+
+            isUrgent &= !_pending.IsEmpty || isWaitedFor || _isCreated || _turnDeletes;
+            var isNews = isUrgent || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
+            _deliveredWanted = delivered;
+            _isDeleted |= _turnDeletes;
+            if (isNews && !IsFenced)
+            {
+                _commit.Add(this, isUrgent);
+            }
+        }
+
+        _turnRuns.Clear();
+        _turnSettled.Clear();
+        _turnLinks.Clear();
+        _turnDeletes = false;
+    }
+
+    /// <summary>Stored messages, see <see cref="IMessageStore.ReadAsync"/>.</summary>
+    public ValueTask<MessageRun[]> ReadAsync(long from, long end, int bytes, CancellationToken cancellation) =>
+        _commit.Store.ReadAsync(Queue, from, end, bytes, cancellation);
+
+    /// <summary>What the next flush writes. Under the gate.</summary>
+    public QueueChanges Take()
+    {
+        if (_nextOffset + (OffsetsReserved / 2) > _offsetBound)
+        {
+            _offsetBound = _nextOffset + OffsetsReserved;
+        }
+
+        var changes = new QueueChanges(Queue)
+        {
+            IsCreated = _isCreated,
+            IsDeleted = _isDeleted,
+            OffsetBound = _offsetBound,
+            DeliveredBound = _deliveredWanted,
+        };
+        TakeRuns(changes.Runs);
+        _pendingSettled.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(changes.Settled, first, end));
+        foreach (var (link, number) in _pendingLinks)
+        {
+            changes.Links.Add(new LinkProgress(link, number));
+        }
+
+        _pendingLinks.Clear();
+        _isCreated = false;
+        _flushingDelivered = _deliveredWanted;
+        return changes;
+    }
+
+    /// <summary>The flush is through. Under the gate.</summary>
+    public void Complete(bool isFenced)
+    {
+        _flushing.Clear();
+        _flushingCopies.Clear();
+        IsFenced |= isFenced;
+        if (!IsFenced)
+        {
+            DeliveredBound = _flushingDelivered;
+        }
+    }
+
+    /// <summary>Has the queue look what moved. Not under the gate.</summary>
+    public void Tell() => _advanced?.Invoke();
+
+    private static void AddRange(List<OffsetRange> ranges, long first, long end)
+    {
+        for (; first < end; first += int.MaxValue)
+        {
+            ranges.Add(new OffsetRange(first, (int)Math.Min(end - first, int.MaxValue)));
+        }
+    }
+
+    private void Remove(long first, long end)
+    {
+        _pending.Remove(first, end);
+        _pendingCopies.Remove(first, end);
+        _flushing.Remove(first, end);
+        _flushingCopies.Remove(first, end);
+        if (!_stored.IsEmpty)
+        {
+            _stored.Remove(first, end, _pendingSettled.Add);
+        }
+    }
+
+    /// <summary>Runs and copies in one ascending list; what is taken counts as stored from now on, for its settlement has to be.</summary>
+    private void TakeRuns(List<MessageRun> runs)
+    {
+        _pending.CopyTo(runs);
+        var own = runs.Count;
+        _pendingCopies.CopyTo(runs);
+        foreach (var run in runs)
+        {
+            _stored.Add(run.First, run.End);
+        }
+
+        for (var i = 0; i < runs.Count; i++)
+        {
+            (i < own ? _flushing : _flushingCopies).Add(runs[i]);
+        }
+
+        _pending.Clear();
+        _pendingCopies.Clear();
+        if (own > 0 && own < runs.Count)
+        {
+            runs.Sort(static (left, right) => left.First.CompareTo(right.First));
+        }
+    }
+}
