@@ -16,4 +16,8 @@ internal enum DeathReason
 }
 
 /// <summary>Messages that left a queue dead and are to be sent on.</summary>
-internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule);
+internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule)
+{
+    /// <summary>Instead of an offset: the message was refused, so the queue never had it.</summary>
+    public const long NeverEnqueued = -1;
+}

@@ -9,19 +9,26 @@ using Granary.Silo.Queues.Consumers;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues;
 
 /// <summary>
-/// One declared queue: its messages, consumers and unsettled deliveries. It knows no time, no runtime and no store: a turn applies the items of a
-/// packet and ends with <see cref="EndTurn"/>, which gives out what can be given and drops what is due.
+/// One declared queue: its messages, consumers and unsettled deliveries. It knows no time and no runtime: a turn applies the items of a
+/// packet and ends with <see cref="EndTurn"/>, which gives out what can be given, drops what is due and notes for the store what happened.
 /// </summary>
-/// <param name="dead">Takes the messages that are to be dead-lettered.</param>
-internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<DeadRun> dead)
+internal sealed partial class Queue
 {
-    private readonly QueueSettings _settings = definition.Settings;
-    private readonly ReadyMessages _ready = new(countsBodies: definition.Settings.MaxBytes is not null);
-    private readonly LengthLimit? _limit = definition.Settings.IsLimited ? new LengthLimit(definition.Settings) : null;
+    private readonly QueueSettings _settings;
+    private readonly ReadyMessages _ready;
+    private readonly LengthLimit? _limit;
+    private readonly List<DeadRun> _dead;
+    private readonly DeliveryBound _bound;
+    private readonly QueueJournal? _journal;
+    private readonly QueueStorage? _storage;
+    private readonly long _redeliveredBelow;
+    private readonly Queue<(QueueLink Link, GetItem Get)> _waitingGets = new();
+    private readonly List<MessageRun> _lifetimes = [];
     private readonly List<MessageRun> _live = [];
     private readonly ConsumerRing _ring = new();
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
@@ -29,9 +36,26 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     private Consumer? _exclusiveConsumer;
     private long _nextOffset;
 
-    public QueueDefinition Definition { get; } = definition;
+    /// <param name="dead">Takes the messages that are to be dead-lettered.</param>
+    /// <param name="storage">Where it is stored, and what is there already; null keeps all in memory.</param>
+    public Queue(QueueDefinition definition, Guid incarnation, List<DeadRun> dead, QueueStorage? storage)
+    {
+        (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
+        _settings = definition.Settings;
+        _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
+        _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
+        _journal = storage?.Durable;
+        _bound = new DeliveryBound(_journal, storage?.Journal);
+        if (storage is not null)
+        {
+            _redeliveredBelow = storage.Backlog.DeliveredBound;
+            Recover(storage.Backlog);
+        }
+    }
 
-    public Guid Incarnation { get; } = incarnation;
+    public QueueDefinition Definition { get; }
+
+    public Guid Incarnation { get; }
 
     public long ReadyCount => _ready.Count;
 
@@ -56,7 +80,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     public long NextDue => _ready.NextDue;
 
     /// <summary>Memory may have to be given back some time.</summary>
-    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0;
+    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick;
 
     public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation);
 
@@ -113,7 +137,8 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     {
         if (!IsDoomed)
         {
-            _ring.Deliver(_ready, _untidy, now);
+            ServeWaitingGets(now);
+            _ring.Deliver(_ready, _bound, _untidy, now);
 
             // A time to live of nothing is up here: whoever could take the message at once has it.
             _ready.Expire(now + 1);
@@ -127,13 +152,18 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
         }
 
         _ready.EndTurn();
+        if (_storage is not null)
+        {
+            StoreTurn(_storage, now);
+        }
     }
 
-    /// <summary>Removes the ready messages and says how many there were.</summary>
-    public long Purge() => _ready.Clear();
+    /// <summary>Removes the ready messages and says how many there were. To be followed by <see cref="EndTurn"/>.</summary>
+    public long Purge() => _ready.Clear(_storage is null ? null : _storage.Journal.Settle);
 
     public void Tidy(long now)
     {
+        _bound.Tick(now);
         if (_ready.NeedsTidy)
         {
             _ready.Tidy(now);
@@ -152,6 +182,19 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     private void Publish(QueueLink link, PublishItem publish, long now)
     {
         var batch = publish.Batch;
+        if (IsKnown(link, publish))
+        {
+            // The earlier activation told nobody; it is all there.
+            link.Send(new PublishedItem(Watermark - batch.Count, null));
+            link.PublishedEnd = Watermark;
+            return;
+        }
+
+        if ((batch.Flags & MessageFlags.Persistent) != 0)
+        {
+            _journal?.NoteLink(link.Id, link.Up.ReceivedThrough);
+        }
+
         if (_limit is { Refuses: true })
         {
             var first = _nextOffset;
@@ -178,7 +221,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
             records = records[record.Length..];
             if (!limit.HasRoomFor(_ready, bodyLength))
             {
-                _ring.Deliver(_ready, _untidy, now);
+                _ring.Deliver(_ready, _bound, _untidy, now);
             }
 
             if (limit.HasRoomFor(_ready, bodyLength))
@@ -190,7 +233,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
             (refused ??= []).Add(i);
             if (_settings.Overflow == Overflow.RejectPublishDeadLetter)
             {
-                Bury(message, DeathReason.MaxLength);
+                Bury(message with { First = DeadRun.NeverEnqueued }, DeathReason.MaxLength);
             }
         }
 
@@ -199,14 +242,29 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
 
     private void Append(in MessageRun run, long now)
     {
+        _bound.BeginTurn(_nextOffset);
         _nextOffset = run.End;
         if (_settings.MessageTtl is null && (run.Flags & MessageFlags.HasExpiry) == 0)
         {
-            _ready.Append(run);
+            Enqueue(run);
+            return;
         }
-        else
+
+        Lifetimes.Split(run, _settings.MessageTtl, now, _lifetimes);
+        foreach (var part in _lifetimes)
         {
-            Lifetimes.Append(_ready, run, _settings.MessageTtl, now);
+            Enqueue(part);
+        }
+
+        _lifetimes.Clear();
+    }
+
+    private void Enqueue(in MessageRun run)
+    {
+        _ready.Append(run);
+        if (run.IsPersistent)
+        {
+            _journal?.Append(run);
         }
     }
 
@@ -224,7 +282,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     {
         var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
         var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
-        link.Unacked.Settle(from, to, dies || returns ? _live : null, _ring);
+        link.Unacked.Settle(from, to, dies || returns ? _live : null, dies || returns ? null : _storage?.Journal, _ring);
         foreach (var run in _live)
         {
             if (dies)
@@ -248,10 +306,37 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
             return;
         }
 
+        if (_waitingGets.Count > 0 || !TryGet(link, get, now))
+        {
+            _waitingGets.Enqueue((link, get));
+        }
+    }
+
+    private void ServeWaitingGets(long now)
+    {
+        while (_waitingGets.TryPeek(out var next) && (next.Link.HasEnded || TryGet(next.Link, next.Get, now)))
+        {
+            _waitingGets.Dequeue();
+        }
+    }
+
+    /// <summary>False: there is a message, but it has to be read from the store first, or the store has to know that it is delivered.</summary>
+    private bool TryGet(QueueLink link, GetItem get, long now)
+    {
         if (!_ready.HasFirst(now + 1))
         {
+            if (!_ready.IsEmpty)
+            {
+                return false;
+            }
+
             link.Send(new GotItem(get.Request, null, 0, null));
-            return;
+            return true;
+        }
+
+        if (_bound.Allowed(_ready.First) == 0)
+        {
+            return false;
         }
 
         var length = MessageRecord.LengthOf(_ready.First.Records.Span);
@@ -262,7 +347,9 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
             NoteUntidy(link);
         }
 
+        _bound.Deliver(message, isSettled: get.NoAck);
         link.Send(new GotItem(get.Request, message.ToSlice(), _ready.Count, null));
+        return true;
     }
 
     private void Attach(QueueLink link, AttachItem attach)
@@ -340,7 +427,11 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     {
         if (_settings.DeadLetters is { } rule)
         {
-            dead.Add(new DeadRun(run, reason, rule));
+            _dead.Add(new DeadRun(run, reason, rule));
+        }
+        else
+        {
+            _storage?.Journal.Settle(run.First, run.End);
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
             return QueueAnswer.Refused(error!);
         }
 
-        _queue = new Queue(definition, incarnation, Dead);
+        _queue = new Queue(definition, incarnation, Dead, storage: null);
         return _queue.Describe();
     }
 
@@ -182,7 +182,7 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
         }
 
         // Nothing is stored yet, so what is accepted is all that confirms wait for.
-        queue.AdvanceWatermark(queue.NextOffset);
+        queue.AdvanceWatermark(queue.StoredThrough);
         return _links.EndTurn(caller, queue.Watermark, now, Pushes);
     }
 

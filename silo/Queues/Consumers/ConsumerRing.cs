@@ -70,17 +70,17 @@ internal sealed class ConsumerRing
     /// Gives out what can be given, at the end of a turn, and adds what the gateways have to know to their packets.
     /// Links whose unsettled deliveries may later keep too much memory alive are added to <paramref name="untidy"/>.
     /// </summary>
-    public void Deliver(ReadyMessages ready, HashSet<QueueLink> untidy, long now)
+    public void Deliver(ReadyMessages ready, DeliveryBound bound, HashSet<QueueLink> untidy, long now)
     {
-        while (ready.HasFirst(now) && DropUnable())
+        while (ready.HasFirst(now) && DropUnable() && bound.Allowed(ready.First) is > 0 and var allowed)
         {
             if (_able.Count == 1)
             {
-                DeliverToOne(_able[0], ready, now);
+                DeliverToOne(_able[0], ready, allowed, bound, now);
             }
             else
             {
-                DeliverInTurn(ready, now);
+                DeliverInTurn(ready, allowed, bound, now);
             }
         }
 
@@ -98,6 +98,21 @@ internal sealed class ConsumerRing
         TellShared(ready);
     }
 
+    /// <summary>How many messages could be given out now, up to <paramref name="most"/>.</summary>
+    public long Credit(long most)
+    {
+        var credit = 0L;
+        for (var i = 0; i < _able.Count && credit < most; i++)
+        {
+            if (_able[i].IsAble)
+            {
+                credit += Math.Min(_able[i].Credit, most);
+            }
+        }
+
+        return credit;
+    }
+
     /// <summary>Makes the first of the ring one that is able; false if there is none.</summary>
     private bool DropUnable()
     {
@@ -109,17 +124,17 @@ internal sealed class ConsumerRing
         return _able.Count > 0;
     }
 
-    private void DeliverToOne(Consumer consumer, ReadyMessages ready, long now)
+    private void DeliverToOne(Consumer consumer, ReadyMessages ready, int allowed, DeliveryBound bound, long now)
     {
         var run = ready.First;
-        var count = (int)Math.Min(run.Count, consumer.Credit);
+        var count = (int)Math.Min(allowed, consumer.Credit);
         var length = count == run.Count ? run.Length : run.LengthOf(count);
         if (length > consumer.ByteCredit)
         {
             (count, length) = CutToBytes(run, count, consumer.ByteCredit);
         }
 
-        Give(consumer, ready.Take(count, length), now);
+        Give(consumer, ready.Take(count, length), bound, now);
     }
 
     /// <summary>As many messages as it takes to use up <paramref name="bytes"/>, the last of them possibly going beyond.</summary>
@@ -136,22 +151,23 @@ internal sealed class ConsumerRing
         return (count, length);
     }
 
-    private void DeliverInTurn(ReadyMessages ready, long now)
+    private void DeliverInTurn(ReadyMessages ready, int allowed, DeliveryBound bound, long now)
     {
         var run = ready.First;
         var span = run.Records.Span;
-        for (int i = 0, at = 0; i < run.Count && DropUnable() && _able.Count > 1; i++)
+        for (int i = 0, at = 0; i < allowed && DropUnable() && _able.Count > 1; i++)
         {
             var length = MessageRecord.LengthOf(span[at..]);
             at += length;
             var consumer = _able.RemoveFirst();
-            Give(consumer, ready.Take(1, length), now);
+            Give(consumer, ready.Take(1, length), bound, now);
             _able.AddLast(consumer);
         }
     }
 
-    private void Give(Consumer consumer, in MessageRun run, long now)
+    private void Give(Consumer consumer, in MessageRun run, DeliveryBound bound, long now)
     {
+        bound.Deliver(run, isSettled: consumer.NoAck);
         if (!consumer.HasDeliveries)
         {
             _given.Add(consumer);

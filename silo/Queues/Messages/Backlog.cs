@@ -27,6 +27,9 @@ internal sealed class Backlog
 
     public ref MessageRun First => ref _runs[0];
 
+    /// <summary>The run at <paramref name="index"/>, below <see cref="RunCount"/>.</summary>
+    public ref MessageRun this[int index] => ref _runs[index];
+
     public void Append(in MessageRun run)
     {
         Count += run.Count;
@@ -55,6 +58,38 @@ internal sealed class Backlog
         var taken = first.Head(count, length);
         first = first.After(count, length);
         return taken;
+    }
+
+    /// <summary>Hands all but about the first <paramref name="bytes"/> over to an empty backlog. To be called after <see cref="Settle"/>.</summary>
+    public void MoveRest(int bytes, Backlog rest)
+    {
+        var kept = 0;
+        for (var length = 0L; kept < _runs.Count && length < bytes; kept++)
+        {
+            length += _runs[kept].Length;
+        }
+
+        for (var i = kept; i < _runs.Count; i++)
+        {
+            rest.Take(_runs[i]);
+            Count -= _runs[i].Count;
+            Bytes -= _runs[i].Length;
+        }
+
+        while (_runs.Count > kept)
+        {
+            _runs.RemoveAt(_runs.Count - 1);
+        }
+
+        (rest._chunk, rest._used, _chunk) = (_chunk, _used, null);
+    }
+
+    /// <summary>Adds messages that have been here before, or in another backlog: they stay as they are.</summary>
+    public void Take(in MessageRun run)
+    {
+        Count += run.Count;
+        Bytes += run.Length;
+        _runs.AddLast(run);
     }
 
     /// <summary>What is still here at the end of a turn will stay for a while: small batches move into the queue's own chunk.</summary>

@@ -16,14 +16,14 @@ internal sealed class LengthLimit(QueueSettings settings)
     /// <summary>Takes out what is too much, oldest first.</summary>
     public void Trim(ReadyMessages ready, List<MessageRun> dropped)
     {
-        while (ready.Count > _messages)
+        while (ready.Count > _messages && ready.IsLoaded)
         {
             var first = ready.First;
             var count = (int)Math.Min(first.Count, ready.Count - _messages);
             dropped.Add(ready.Take(count, first.LengthOf(count)));
         }
 
-        while (ready.BodyBytes > _bytes)
+        while (ready.BodyBytes > _bytes && ready.IsLoaded)
         {
             dropped.Add(ready.Take(1, ready.First.LengthOf(1)));
         }

@@ -6,15 +6,15 @@ namespace Granary.Silo.Queues.Messages;
 internal static class Lifetimes
 {
     /// <summary>
-    /// Adds messages that may expire, in runs of those that expire at the same time, so that all later work stays that of a run.
+    /// Splits messages that may expire into runs of those that expire at the same time, so that all later work stays that of a run.
     /// </summary>
     /// <param name="queueTtl">Milliseconds, or null.</param>
-    public static void Append(ReadyMessages ready, in MessageRun run, long? queueTtl, long now)
+    public static void Split(in MessageRun run, long? queueTtl, long now, List<MessageRun> runs)
     {
         var queueDue = queueTtl is { } ttl ? now + ttl : MessageRun.Never;
         if ((run.Flags & MessageFlags.HasExpiry) == 0)
         {
-            ready.Append(run with { Due = queueDue });
+            runs.Add(run with { Due = queueDue });
             return;
         }
 
@@ -27,7 +27,7 @@ internal static class Lifetimes
             var next = DueOf(records[at..], queueDue, now);
             if (next != due)
             {
-                ready.Append(rest.Head(count, length) with { Due = due });
+                runs.Add(rest.Head(count, length) with { Due = due });
                 rest = rest.After(count, length);
                 (due, count, length) = (next, 0, 0);
             }
@@ -38,7 +38,7 @@ internal static class Lifetimes
             count++;
         }
 
-        ready.Append(rest with { Due = due });
+        runs.Add(rest with { Due = due });
     }
 
     private static long DueOf(ReadOnlySpan<byte> record, long queueDue, long now) =>

@@ -12,15 +12,23 @@ namespace Granary.Silo.Queues.Messages;
 /// <param name="Flags">Every flag that any of the messages has, and possibly more.</param>
 /// <param name="Since">When the run came to where it is, in milliseconds of the queue's clock.</param>
 /// <param name="Due">When all of them expire, by the same clock, or <see cref="Never"/>.</param>
+/// <param name="InPieces">It was put together from small ones: what the store has of it are pieces.</param>
 internal readonly record struct MessageRun(
-    ReadOnlyMemory<byte> Records, long First, int Count, bool Redelivered, MessageFlags Flags, long Since, long Due = MessageRun.Never)
+    ReadOnlyMemory<byte> Records, long First, int Count, bool Redelivered, MessageFlags Flags, long Since, long Due = MessageRun.Never,
+    bool InPieces = false)
 {
     public const long Never = long.MaxValue;
+
+    /// <summary>A record of the store costs about as much as a few dozen bytes, so pieces of this size are as good as bigger ones.</summary>
+    private const int SmallPiece = 4 * 1024;
 
     /// <summary>The first offset after the run.</summary>
     public long End => First + Count;
 
     public int Length => Records.Length;
+
+    /// <summary>Some of the messages are to survive, and possibly not all.</summary>
+    public bool IsPersistent => (Flags & MessageFlags.Persistent) != 0;
 
     public DeliverySlice ToSlice() => new(new MessageBatch(Records, Count, Flags), First, Redelivered);
 
@@ -50,7 +58,7 @@ internal readonly record struct MessageRun(
     /// <summary>Joins two runs that follow each other in offsets and in memory and differ in nothing that matters.</summary>
     public static bool TryJoin(in MessageRun left, in MessageRun right, out MessageRun joined)
     {
-        if (left.End == right.First && left.Redelivered == right.Redelivered && left.Due == right.Due
+        if (left.End == right.First && left.Redelivered == right.Redelivered && left.Due == right.Due && left.IsPersistent == right.IsPersistent
             && MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)
             && a.Array == b.Array && a.Offset + a.Count == b.Offset)
         {
@@ -59,6 +67,7 @@ internal readonly record struct MessageRun(
                 Records = a.Array.AsMemory(a.Offset, a.Count + b.Count),
                 Count = left.Count + right.Count,
                 Flags = left.Flags | right.Flags,
+                InPieces = left.InPieces || right.InPieces || left.Length < SmallPiece || right.Length < SmallPiece,
             };
             return true;
         }

@@ -1,8 +1,11 @@
 namespace Granary.Silo.Queues.Messages;
 
-/// <summary>All messages that can be taken: what came back first, then the backlog.</summary>
+/// <summary>
+/// All messages that can be taken: what came back first, then the backlog. Of a long backlog only the head and what came last are in memory; what is
+/// between is in the store and is read back ahead of need (see the other part of this class).
+/// </summary>
 /// <param name="countsBodies">Whether <see cref="BodyBytes"/> is wanted: that costs a look at every record.</param>
-internal sealed class ReadyMessages(bool countsBodies)
+internal sealed partial class ReadyMessages(bool countsBodies)
 {
     private readonly List<MessageRun> _expired = [];
     private readonly ReturnedMessages _returned = new();
@@ -11,21 +14,27 @@ internal sealed class ReadyMessages(bool countsBodies)
     private bool _scanNeeded;
     private bool _mayExpire;
 
-    public long Count => _returned.Count + _backlog.Count;
+    public long Count => _returned.Count + _backlog.Count + _paged.Count + _tail.Count;
 
     /// <summary>The record bytes of all messages.</summary>
-    public long Bytes => _returned.Bytes + _backlog.Bytes;
+    public long Bytes => MemoryBytes + _paged.Bytes;
+
+    /// <summary>The record bytes of those in memory.</summary>
+    public long MemoryBytes => _returned.Bytes + _backlog.Bytes + _tail.Bytes;
 
     /// <summary>The body bytes of all messages, if they are counted.</summary>
     public long BodyBytes { get; private set; }
 
     public bool IsEmpty => Count == 0;
 
-    /// <summary>The next messages to be taken that follow each other.</summary>
+    /// <summary>There is a first message, and it is in memory.</summary>
+    public bool IsLoaded => !_returned.IsEmpty || _backlog.Count > 0;
+
+    /// <summary>The next messages to be taken that follow each other. Only if <see cref="IsLoaded"/>.</summary>
     public MessageRun First => _returned.IsEmpty ? _backlog.First : _returned.First;
 
     /// <summary>When the first message expires. Those behind it do not expire before it is gone.</summary>
-    public long NextDue => _mayExpire && !IsEmpty ? First.Due : MessageRun.Never;
+    public long NextDue => _mayExpire && IsLoaded ? First.Due : MessageRun.Never;
 
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy { get; private set; }
@@ -33,7 +42,7 @@ internal sealed class ReadyMessages(bool countsBodies)
     public void Append(in MessageRun run)
     {
         NoteComing(run);
-        _backlog.Append(run);
+        (_paged.IsEmpty ? _backlog : _tail).Append(run);
     }
 
     /// <summary>Puts messages back to their original place.</summary>
@@ -67,7 +76,7 @@ internal sealed class ReadyMessages(bool countsBodies)
         return taken;
     }
 
-    /// <summary>Whether there is a first message that is not overdue; those that are leave on the way.</summary>
+    /// <summary>Whether there is a first message in memory that is not overdue; those that are leave on the way.</summary>
     public bool HasFirst(long now)
     {
         if (_mayExpire)
@@ -75,7 +84,7 @@ internal sealed class ReadyMessages(bool countsBodies)
             Expire(now);
         }
 
-        return !IsEmpty;
+        return IsLoaded;
     }
 
     /// <summary>Takes out what stands first and was due before <paramref name="limit"/>.</summary>
@@ -105,6 +114,7 @@ internal sealed class ReadyMessages(bool countsBodies)
     public void EndTurn()
     {
         _backlog.Settle();
+        _tail.Settle();
         if (IsEmpty)
         {
             NeedsTidy = false;
@@ -125,14 +135,36 @@ internal sealed class ReadyMessages(bool countsBodies)
     }
 
     /// <summary>Removes everything and says how many messages there were.</summary>
-    public long Clear()
+    /// <param name="gone">Told the first offset of each stretch of them, and the one after it.</param>
+    public long Clear(Action<long, long>? gone)
     {
         var count = Count;
+        if (gone is not null)
+        {
+            _returned.ForEach(run => gone(run.First, run.End));
+            Tell(_backlog, gone);
+            if (!_paged.IsEmpty)
+            {
+                gone(_paged.First, _paged.End);
+            }
+
+            Tell(_tail, gone);
+        }
+
         _returned.Clear();
         _backlog.Clear();
+        ClearPaged();
         NeedsTidy = false;
         BodyBytes = 0;
         return count;
+    }
+
+    private static void Tell(Backlog backlog, Action<long, long> gone)
+    {
+        for (var i = 0; i < backlog.RunCount; i++)
+        {
+            gone(backlog[i].First, backlog[i].End);
+        }
     }
 
     private void NoteComing(in MessageRun run)

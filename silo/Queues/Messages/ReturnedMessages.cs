@@ -85,6 +85,17 @@ internal sealed class ReturnedMessages
         return scan.EndPass();
     }
 
+    public void ForEach(Action<MessageRun> action)
+    {
+        var next = long.MinValue;
+        while (_runs.TryFind(next, out var position))
+        {
+            var run = _runs[position].Run;
+            action(run);
+            next = run.End;
+        }
+    }
+
     public void Clear()
     {
         _runs.Clear();

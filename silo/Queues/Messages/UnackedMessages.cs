@@ -1,4 +1,5 @@
 using Granary.Silo.Queues.Consumers;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues.Messages;
 
@@ -40,9 +41,9 @@ internal sealed class UnackedMessages
         _runs.Insert(new UnackedRun(run, consumer));
     }
 
-    /// <summary>Settles the live ones of a range; what they were is added to <paramref name="live"/> when it is wanted.</summary>
+    /// <summary>Settles the live ones of a range; what they were is added to <paramref name="live"/> when it is wanted, and told to <paramref name="gone"/>.</summary>
     /// <returns>How many messages were settled.</returns>
-    public long Settle(long from, long to, List<MessageRun>? live, ConsumerRing ring)
+    public long Settle(long from, long to, List<MessageRun>? live, QueueJournal? gone, ConsumerRing ring)
     {
         var before = Count;
         var at = from;
@@ -50,10 +51,10 @@ internal sealed class UnackedMessages
         {
             // Runs that are settled altogether leave their block together.
             var inBlock = _runs.CountInBlock(position);
-            var gone = 0;
-            while (gone < inBlock)
+            var whole = 0;
+            while (whole < inBlock)
             {
-                ref var run = ref _runs[position with { Index = position.Index + gone }];
+                ref var run = ref _runs[position with { Index = position.Index + whole }];
                 if (run.First >= to)
                 {
                     at = to;
@@ -61,7 +62,7 @@ internal sealed class UnackedMessages
                 }
 
                 at = run.End;
-                var settled = run.Settle(from, to, live);
+                var settled = run.Settle(from, to, live, gone);
                 Count -= settled;
                 if (run.Consumer is { } consumer)
                 {
@@ -73,12 +74,12 @@ internal sealed class UnackedMessages
                     break;
                 }
 
-                gone++;
+                whole++;
             }
 
-            if (gone > 0)
+            if (whole > 0)
             {
-                _runs.Remove(position, gone);
+                _runs.Remove(position, whole);
             }
         }
 

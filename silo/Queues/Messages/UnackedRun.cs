@@ -1,4 +1,5 @@
 using Granary.Silo.Queues.Consumers;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues.Messages;
 
@@ -37,9 +38,9 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
         return true;
     }
 
-    /// <summary>Settles what is between two offsets and still live; what that was is added to <paramref name="live"/> when it is wanted.</summary>
+    /// <summary>Settles what is between two offsets and still live; what that was is added to <paramref name="live"/> when it is wanted, and told to <paramref name="gone"/>.</summary>
     /// <returns>How many messages were settled.</returns>
-    public int Settle(long from, long to, List<MessageRun>? live)
+    public int Settle(long from, long to, List<MessageRun>? live, QueueJournal? gone)
     {
         var start = (int)(Math.Max(from, First) - _run.First);
         var end = (int)(Math.Min(to, End) - _run.First);
@@ -52,6 +53,7 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
         if (_holes is null && start == _settled)
         {
             live?.Add(Slice(start, end));
+            gone?.Settle(_run.First + start, _run.First + end);
             settled = end - start;
             _settled = end;
         }
@@ -63,6 +65,7 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
             {
                 var stop = _holes.NextSettled(at, end);
                 live?.Add(Slice(at, stop));
+                gone?.Settle(_run.First + at, _run.First + stop);
                 _holes.Settle(at, stop);
                 settled += stop - at;
                 at = stop;

@@ -1,0 +1,163 @@
+namespace Granary.Silo.Queues.Messages;
+
+internal sealed partial class ReadyMessages
+{
+    /// <summary>At the most so much of the head stays in memory, and is read back in one go: what a consumer takes in about 10 ms at full speed.</summary>
+    public const int LargestHead = 4 * 1024 * 1024;
+
+    private const int SmallestHead = 64 * 1024;
+
+    /// <summary>What came behind the paged messages.</summary>
+    private readonly Backlog _tail = new();
+
+    private PagedMessages _paged;
+
+    /// <summary>Of the tail, what is below this was handed over to be stored for paging.</summary>
+    private long _handedEnd;
+
+    /// <summary>Counts the times that all was removed, so that what is read back too late is told.</summary>
+    private int _generation;
+
+    private int _headBytes = LargestHead;
+    private bool _isLoading;
+
+    public long PagedCount => _paged.Count;
+
+    /// <summary>Puts in place what the store has from an earlier activation. The body bytes, if they are counted, come by <see cref="AddBodies"/>.</summary>
+    public void Recover(long first, long end, long count, long bytes, bool mayExpire)
+    {
+        _paged = PagedMessages.From(first, end, count, bytes);
+        _mayExpire |= mayExpire;
+    }
+
+    public void AddBodies(long bytes) => BodyBytes += bytes;
+
+    /// <summary>
+    /// Gives up the memory of what need not be in it, while more than <paramref name="budget"/> bytes are used. What is to be stored first is added to
+    /// <paramref name="copies"/>. To be called after <see cref="EndTurn"/>.
+    /// </summary>
+    /// <param name="storedEnd">All that was handed to the store below this offset is there.</param>
+    /// <param name="isDurable">Persistent messages are handed to the store when they come.</param>
+    public void PageOut(long budget, long storedEnd, bool isDurable, List<MessageRun> copies)
+    {
+        if (MemoryBytes <= budget)
+        {
+            return;
+        }
+
+        _headBytes = (int)Math.Clamp(budget / 4, SmallestHead, LargestHead);
+        if (_paged.IsEmpty)
+        {
+            _backlog.MoveRest(_headBytes, _tail);
+        }
+
+        // The last run may still grow.
+        while (_tail.RunCount > 1 && IsStored(_tail.First, isDurable) && _tail.First.End <= storedEnd)
+        {
+            var run = _tail.First;
+            _paged.Extend(run);
+            _tail.Take(run.Count, run.Length);
+        }
+
+        var handed = 0;
+        for (var i = 0; i < _tail.RunCount - 1 && handed < _headBytes; i++)
+        {
+            ref var run = ref _tail[i];
+            if (!IsStored(run, isDurable))
+            {
+                copies.Add(run);
+                handed += run.Length;
+                _handedEnd = run.End;
+            }
+        }
+
+        if (_paged.IsEmpty)
+        {
+            // Nothing could go yet.
+            JoinTail();
+        }
+    }
+
+    /// <summary>What should be read back now, if anything; <see cref="Load"/> has to follow.</summary>
+    public PageRequest? NextLoad()
+    {
+        if (_isLoading || _paged.IsEmpty || _backlog.Bytes > _headBytes / 2)
+        {
+            return null;
+        }
+
+        _isLoading = true;
+        return new PageRequest(_paged.First, _paged.End, _headBytes, _generation);
+    }
+
+    /// <summary>Takes what was read back.</summary>
+    /// <param name="runs">Null if reading failed: it is asked for again.</param>
+    /// <param name="redeliveredBelow">Messages below may have been delivered by an earlier activation.</param>
+    /// <returns>How many messages are missing: none, or the store has not kept them.</returns>
+    public long Load(PageRequest request, MessageRun[]? runs, long redeliveredBelow, long now)
+    {
+        _isLoading = false;
+        if (runs is null || request.Generation != _generation)
+        {
+            return 0;
+        }
+
+        foreach (var run in runs)
+        {
+            _paged.Shrink(run);
+            TakeBack(run with { Since = now }, redeliveredBelow);
+        }
+
+        var missing = 0L;
+        if (runs.Length == 0 || _paged.First >= _paged.End)
+        {
+            missing = _paged.Count;
+            _paged = default;
+        }
+
+        if (_paged.IsEmpty)
+        {
+            JoinTail();
+        }
+
+        return missing;
+    }
+
+    private bool IsStored(in MessageRun run, bool isDurable) => run.End <= _handedEnd || (isDurable && run.IsPersistent && !run.InPieces);
+
+    private void TakeBack(in MessageRun run, long redeliveredBelow)
+    {
+        if (run.First < redeliveredBelow && redeliveredBelow < run.End)
+        {
+            var count = (int)(redeliveredBelow - run.First);
+            var length = run.LengthOf(count);
+            _backlog.Take(run.Head(count, length) with { Redelivered = true });
+            _backlog.Take(run.After(count, length));
+            return;
+        }
+
+        _backlog.Take(run with { Redelivered = run.First < redeliveredBelow });
+    }
+
+    /// <summary>Nothing is between head and tail any more.</summary>
+    private void JoinTail()
+    {
+        for (var i = 0; i < _tail.RunCount; i++)
+        {
+            _backlog.Take(_tail[i]);
+        }
+
+        _tail.Clear();
+    }
+
+    private void ClearPaged()
+    {
+        _paged = default;
+        _tail.Clear();
+        _generation++;
+    }
+}
+
+/// <summary>Paged messages to be read back.</summary>
+/// <param name="Bytes">About how many.</param>
+internal readonly record struct PageRequest(long First, long End, int Bytes, int Generation);

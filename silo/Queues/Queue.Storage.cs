@@ -1,0 +1,118 @@
+using System.Runtime.InteropServices;
+using Granary.Core.Links;
+using Granary.Silo.Queues.Links;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>What of a queue is in the store, and what of it is in memory.</summary>
+/// <param name="Journal">Where it is written.</param>
+/// <param name="IsDurable">Persistent messages survive. If not, the journal is for paging only.</param>
+internal sealed record QueueStorage(QueueJournal Journal, bool IsDurable, MemoryBudget Budget)
+{
+    public StoredBacklog Backlog => Journal.Queue.Backlog;
+
+    public QueueJournal? Durable => IsDurable ? Journal : null;
+}
+
+internal sealed partial class Queue
+{
+    private readonly List<MessageRun> _copies = [];
+    private readonly Dictionary<LinkId, long> _storedLinks = [];
+    private long _reported;
+
+    /// <summary>Every offset below is stored, or needs no store.</summary>
+    public long StoredThrough => _journal is { } journal ? journal.Watermark : _nextOffset;
+
+    public QueueStorage? Storage => _storage;
+
+    /// <summary>Ready messages that are in the store only.</summary>
+    public long PagedCount => _ready.PagedCount;
+
+    /// <summary>What should be read back from the store now; <see cref="Load"/> has to follow.</summary>
+    public PageRequest? NextLoad() => _storage is null ? null : _ready.NextLoad();
+
+    /// <summary>Takes what was read back; null if that failed. To be followed by <see cref="EndTurn"/>.</summary>
+    /// <returns>How many messages the store has lost: none, if all is well.</returns>
+    public long Load(PageRequest request, MessageRun[]? runs, long now) => _ready.Load(request, runs, _redeliveredBelow, now);
+
+    /// <summary>The bodies of messages recovered from the store count against a limit in bytes.</summary>
+    public void AddRecoveredBodies(long bytes) => _ready.AddBodies(bytes);
+
+    /// <summary>Dead messages have arrived where they had to go: only now does the store forget them.</summary>
+    public void Forget(long first, long end) => _storage?.Journal.Settle(first, end);
+
+    /// <summary>The activation ends: what is noted ahead of need is set back.</summary>
+    public void CloseStorage()
+    {
+        if (_storage is not null)
+        {
+            _bound.Close();
+            _storage.Journal.EndTurn(_nextOffset, _bound.Wanted, isWaitedFor: false, []);
+            ReportMemory(0);
+        }
+    }
+
+    /// <summary>The queue is deleted, and all that the store has of it.</summary>
+    public void DeleteStorage()
+    {
+        if (_storage is not null)
+        {
+            _storage.Journal.Delete();
+            _storage.Journal.EndTurn(_nextOffset, _bound.Wanted, isWaitedFor: false, []);
+            ReportMemory(0);
+        }
+    }
+
+    private void Recover(StoredBacklog backlog)
+    {
+        _nextOffset = backlog.NextOffset;
+        Watermark = _nextOffset;
+        _ready.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.NextDue != MessageRun.Never);
+        foreach (var (link, number) in backlog.Links)
+        {
+            _storedLinks[link] = number;
+        }
+    }
+
+    /// <summary>The batch came with a packet that an earlier activation had stored.</summary>
+    private bool IsKnown(QueueLink link, PublishItem publish) =>
+        publish.Resent && _storedLinks.TryGetValue(link.Id, out var through) && link.Up.ReceivedThrough <= through;
+
+    private void StoreTurn(QueueStorage store, long now)
+    {
+        var limit = store.Budget.Limit;
+        if (_ready.MemoryBytes > limit)
+        {
+            _ready.PageOut(limit, store.Journal.StoredEnd, store.IsDurable, _copies);
+        }
+
+        var held = HeldEnd();
+        _bound.EndTurn(held, now);
+        store.Journal.EndTurn(_nextOffset, _bound.Wanted, held is not null, CollectionsMarshal.AsSpan(_copies));
+        _copies.Clear();
+        ReportMemory(_ready.MemoryBytes);
+    }
+
+    /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>
+    private long? HeldEnd()
+    {
+        if (!_ready.IsLoaded || _bound.Allowed(_ready.First) > 0)
+        {
+            return null;
+        }
+
+        var credit = _ring.Credit(_ready.Count) + _waitingGets.Count;
+        return credit > 0 ? _ready.First.First + Math.Min(credit, _ready.Count) : null;
+    }
+
+    private void ReportMemory(long bytes)
+    {
+        if (bytes != _reported)
+        {
+            _storage!.Budget.Add(bytes - _reported);
+            _reported = bytes;
+        }
+    }
+}
