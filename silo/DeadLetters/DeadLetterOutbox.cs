@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.DeadLetters;
@@ -9,7 +10,8 @@ namespace Granary.Silo.DeadLetters;
 /// The dead messages of one queue on their way, in the order in which they died. It works beside the turns of the queue's grain, which only
 /// puts messages in; everything else happens under the gate, and nothing is awaited there.
 /// </summary>
-internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue)
+/// <param name="arrived">Told, under no lock, which messages are safe where they went, or went nowhere; null if nobody wants to know.</param>
+internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue, Action<IReadOnlyList<MessageRun>>? arrived = null)
 {
     // While the targets have not accepted this much, the rest waits as it is.
     private const long MostUnaccepted = 1024 * 1024;
@@ -109,23 +111,32 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             }
 
             var records = next.Dead.Run.Records;
+            var offset = next.Dead.Run.First;
             while (!records.IsEmpty)
             {
                 var length = MessageRecord.LengthOf(records.Span);
-                await AddAsync(batch, records[..length], next.Dead, next.At).ConfigureAwait(false);
+                await AddAsync(batch, records[..length], offset, next.Dead, next.At).ConfigureAwait(false);
                 records = records[length..];
+                offset += offset == DeadRun.NeverEnqueued ? 0 : 1;
             }
         }
     }
 
-    private async ValueTask AddAsync(LetterBatch batch, ReadOnlyMemory<byte> record, DeadRun dead, DateTimeOffset at)
+    private async ValueTask AddAsync(LetterBatch batch, ReadOnlyMemory<byte> record, long offset, DeadRun dead, DateTimeOffset at)
     {
         try
         {
             var letter = DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at);
             var targets = Targets(await RouteAsync(letter).ConfigureAwait(false), letter, dead.Reason);
-            if (targets.Length == 0 || batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets))
+            if (targets.Length == 0)
             {
+                Arrived(dead, offset);
+                return;
+            }
+
+            if (batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets))
+            {
+                batch.AddSource(dead, offset);
                 return;
             }
 
@@ -136,11 +147,21 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
             await WaitForRoomAsync().ConfigureAwait(false);
             batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets);
+            batch.AddSource(dead, offset);
         }
         catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
         {
             // One message that cannot be dealt with must not hold up those behind it.
             LogDropped(office.Log, exception, queue, vhost);
+            Arrived(dead, offset);
+        }
+    }
+
+    private void Arrived(DeadRun dead, long offset)
+    {
+        if (arrived is not null && offset >= 0)
+        {
+            arrived([dead.Run with { First = offset, Count = 1 }]);
         }
     }
 
@@ -183,11 +204,12 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     private void Publish(LetterBatch letters)
     {
         var targets = letters.Targets;
-        if (letters.TryTake(out var batch))
+        if (letters.TryTake(out var batch, out var sources))
         {
+            var outcome = arrived is null ? null : new LetterOutcome(targets.Length, sources, arrived);
             foreach (var target in targets)
             {
-                SenderFor(target).Publish(batch);
+                SenderFor(target).Publish(batch, outcome);
             }
         }
     }

@@ -38,10 +38,10 @@ internal sealed partial class DeadLetterSender
     /// <summary>Another link has to be opened for further letters.</summary>
     public bool IsClosing => _closing || IsEnded;
 
-    public void Publish(in MessageBatch batch)
+    public void Publish(in MessageBatch batch, IPublishOutcome? outcome)
     {
         _outbox.Unaccepted += batch.Records.Length;
-        _published.Add(batch, null);
+        _published.Add(batch, outcome);
         _pending.Add(new PublishItem(batch, Resent: false));
         Flush();
     }
@@ -146,9 +146,9 @@ internal sealed partial class DeadLetterSender
                 _published.PassAnswered();
                 _published.Abandon(unsent);
                 End();
-                while (_published.TryTakeUnanswered(out var batch, out _))
+                while (_published.TryTakeUnanswered(out var batch, out var outcome))
                 {
-                    _outbox.SenderFor(TargetName).Publish(batch);
+                    _outbox.SenderFor(TargetName).Publish(batch, outcome);
                 }
 
                 break;

@@ -1,4 +1,5 @@
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.DeadLetters;
 
@@ -10,6 +11,7 @@ internal sealed class LetterBatch
     private int _end;
     private int _count;
     private MessageFlags _flags;
+    private List<MessageRun> _sources = [];
 
     public string[] Targets { get; private set; } = [];
 
@@ -36,8 +38,29 @@ internal sealed class LetterBatch
         return true;
     }
 
-    public bool TryTake(out MessageBatch batch)
+    /// <summary>Notes which message the letter that was added last was.</summary>
+    /// <param name="offset">In its queue, or <see cref="DeadRun.NeverEnqueued"/>.</param>
+    public void AddSource(DeadRun dead, long offset)
     {
+        if (offset == DeadRun.NeverEnqueued)
+        {
+            return;
+        }
+
+        if (_sources.Count > 0 && _sources[^1].End == offset)
+        {
+            _sources[^1] = _sources[^1] with { Count = _sources[^1].Count + 1 };
+        }
+        else
+        {
+            _sources.Add(dead.Run with { Records = default, First = offset, Count = 1 });
+        }
+    }
+
+    /// <param name="sources">The messages that the letters were, without their records.</param>
+    public bool TryTake(out MessageBatch batch, out IReadOnlyList<MessageRun> sources)
+    {
+        (sources, _sources) = (_sources, []);
         batch = new MessageBatch(_chunk.AsMemory(_start, _end - _start), _count, _flags);
         var any = _count > 0;
         (_start, _count, _flags) = (_end, 0, MessageFlags.None);

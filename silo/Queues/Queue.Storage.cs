@@ -85,7 +85,7 @@ internal sealed partial class Queue
         var limit = store.Budget.Limit;
         if (_ready.MemoryBytes > limit)
         {
-            _ready.PageOut(limit, store.Journal.StoredEnd, store.IsDurable, _copies);
+            _ready.PageOut(limit, store.Journal.StoredEnd, store.IsDurable, _redeliveredBelow, _copies);
         }
 
         var held = HeldEnd();

@@ -34,6 +34,7 @@ internal sealed partial class Queue
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
     private readonly HashSet<QueueLink> _untidy = [];
     private Consumer? _exclusiveConsumer;
+    private long _usedAt;
     private long _nextOffset;
 
     /// <param name="dead">Takes the messages that are to be dead-lettered.</param>
@@ -77,10 +78,18 @@ internal sealed partial class Queue
     public IReadOnlyCollection<string> BindingSources => _bindingSources;
 
     /// <summary>When something becomes due by itself, or <see cref="MessageRun.Never"/>.</summary>
-    public long NextDue => _ready.NextDue;
+    public long NextDue => Math.Min(_ready.NextDue, ExpiresAt);
+
+    /// <summary>When the queue itself is deleted unless it is used before (x-expires), or <see cref="MessageRun.Never"/>.</summary>
+    private long ExpiresAt => _settings.Expires is { } after && ConsumerCount == 0 ? _usedAt + after : MessageRun.Never;
 
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick;
+
+    /// <summary>It was declared, or something was got from it: its time begins anew. While it has consumers none runs.</summary>
+    public void Use(long now) => _usedAt = now;
+
+    public bool HasExpired(long now) => ExpiresAt <= now;
 
     public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation);
 
@@ -123,7 +132,7 @@ internal sealed partial class Queue
                 Attach(link, attach);
                 break;
             case DetachItem detach:
-                Detach(link, detach.Consumer);
+                Detach(link, detach.Consumer, now);
                 link.Send(new DetachedItem(detach.Consumer));
                 break;
             case CloseItem:
@@ -306,6 +315,8 @@ internal sealed partial class Queue
             return;
         }
 
+        Use(now);
+
         if (_waitingGets.Count > 0 || !TryGet(link, get, now))
         {
             _waitingGets.Enqueue((link, get));
@@ -385,7 +396,7 @@ internal sealed partial class Queue
     private BrokerError? RefusalFor(QueueLink link) =>
         IsDoomed ? BrokerError.NoQueue(Definition.Vhost, Definition.Name) : Definition.CheckAccess(link.Connection);
 
-    private void Detach(QueueLink link, int number)
+    private void Detach(QueueLink link, int number, long now)
     {
         if (!link.Consumers.Remove(number, out var consumer))
         {
@@ -394,6 +405,7 @@ internal sealed partial class Queue
 
         consumer.Leave();
         ConsumerCount--;
+        Use(now);
         if (_exclusiveConsumer == consumer)
         {
             _exclusiveConsumer = null;
@@ -406,7 +418,7 @@ internal sealed partial class Queue
     {
         foreach (var number in link.Consumers.Keys.ToArray())
         {
-            Detach(link, number);
+            Detach(link, number, now);
         }
 
         Settle(link, 0, long.MaxValue, Settlement.Requeue, now);

@@ -1,25 +1,25 @@
+using System.Collections.Concurrent;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.DeadLetters;
+using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
 namespace Granary.Silo.Queues;
 
 /// <summary>
-/// The grain of one queue name. A queue is in its memory, so it stays active until the queue is gone and
-/// nothing is owed to anyone. No turn awaits anything: what has to be awaited runs beside the turns.
+/// The grain of one queue name. It stays active while there is a queue and while anything is owed to anyone. No turn awaits anything: what has to be
+/// awaited runs beside the turns.
 /// </summary>
 [Reentrant]
 internal sealed partial class QueueGrain : Grain, IQueueGrain
 {
-    /// <summary>The store will give each activation an epoch of its own; without one there is only ever one.</summary>
-    private const long Epoch = 1;
-
     /// <summary>What is due later is looked at again after a day, in milliseconds: timers know no ten years.</summary>
     private const long LongestWait = 86_400_000;
 
@@ -27,48 +27,141 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     private readonly TimeProvider _time;
     private readonly ILogger<QueueGrain> _log;
-    private readonly QueueSlot _slot;
     private readonly DeadLetterOffice _office;
+    private readonly QueueStores _stores;
+    private readonly IPersistentState<QueueState> _state;
+    private readonly ConcurrentQueue<IReadOnlyList<MessageRun>> _arrived = new();
+    private readonly List<BindingDebt> _debts = [];
     private readonly string _vhost;
+    private readonly string _name;
+    private readonly long _startedAt;
     private readonly long _start;
+    private QueueSlot _slot;
+    private TaskScheduler _turns = TaskScheduler.Default;
     private DeadLetterOutbox? _outbox;
     private IGrainTimer? _timer;
     private IGrainTimer? _dueTimer;
     private long _armedFor = MessageRun.Never;
-    private int _unsettledDebts;
     private Task _lastRemoval = Task.CompletedTask;
+    private int _turnIsPosted;
 
-    public QueueGrain(TimeProvider time, DeadLetterOffice office, ILogger<QueueGrain> log)
+    public QueueGrain(
+        TimeProvider time, DeadLetterOffice office, QueueStores stores, [PersistentState("queue", "definitions")] IPersistentState<QueueState> state,
+        ILogger<QueueGrain> log)
     {
-        _time = time;
-        _office = office;
-        _log = log;
+        (_time, _office, _stores, _state, _log) = (time, office, stores, state, log);
         _start = time.GetTimestamp();
-        (_vhost, var name) = GrainKeys.Parse(this.GetPrimaryKeyString());
-        _slot = new QueueSlot(_vhost, name, Epoch);
+        _startedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
+        (_vhost, _name) = GrainKeys.Parse(this.GetPrimaryKeyString());
+
+        // Epochs rise with the clock, so that those of a queue that was deleted and declared again do, too.
+        _slot = NewSlot(_startedAt);
     }
 
-    private long Now => (long)_time.GetElapsedTime(_start).TotalMilliseconds;
+    /// <summary>Unix time in milliseconds, as far as this activation is concerned: it never goes back.</summary>
+    private long Now => _startedAt + (long)_time.GetElapsedTime(_start).TotalMilliseconds;
 
-    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) =>
-        EndTurn(_slot.Declare(declaration, Guid.NewGuid()));
+    public ValueTask WakeAsync() => new(EndTurn(0).AsTask());
 
-    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => EndTurn(_slot.Describe(by));
+    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration)
+    {
+        lock (Gate)
+        {
+            var isNew = _slot.Queue is null;
+            var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
+            if (isNew && _slot.Queue is { Storage: { } storage })
+            {
+                storage.Journal.OnAdvance(PostTurn);
+                Save();
+            }
+
+            return WhenSaved(EndTurn(answer));
+        }
+    }
+
+    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => EndTurn(_slot.Describe(by, Now));
 
     public async ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty)
     {
-        var answer = await EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now));
+        ValueTask<QueueAnswer> answered;
+        lock (Gate)
+        {
+            answered = EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now));
+        }
+
+        var answer = await WhenSaved(answered);
 
         // A queue declared next by this name must not be reached by the old bindings. An exchange out of reach does not hold the answer for ever.
         await Task.WhenAny(_lastRemoval, Task.Delay(SnapshotLease.Length, _time));
         return answer;
     }
 
-    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => EndTurn(_slot.Purge(by));
+    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => EndTurn(_slot.Purge(by, Now));
 
-    public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => EndTurn(_slot.AddBindingSource(by, exchange));
+    public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange)
+    {
+        var isNew = _slot.Queue is { } queue && !queue.BindingSources.Contains(exchange);
+        var answer = _slot.AddBindingSource(by, exchange);
+        if (isNew && answer.Error is null)
+        {
+            Save();
+        }
 
-    public ValueTask<LinkAnswer> SendAsync(LinkUp up) => EndTurn(_slot.Send(up, Now));
+        return WhenSaved(EndTurn(answer));
+    }
+
+    public ValueTask<LinkAnswer> SendAsync(LinkUp up)
+    {
+        ThrowIfFenced();
+        return EndTurn(_slot.Send(up, Now));
+    }
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _turns = TaskScheduler.Current;
+        _debts.AddRange(_state.State.Debts);
+        if (_state.State.Declaration is { } declaration)
+        {
+            await RestoreAsync(declaration, cancellationToken);
+        }
+
+        foreach (var debt in _debts)
+        {
+            _lastRemoval = SettleAsync(debt);
+        }
+
+        await EndTurn(0);
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        if (_slot.Queue is { Storage: { } storage } queue)
+        {
+            queue.CloseStorage();
+            await storage.Journal.FlushAsync().WaitAsync(cancellationToken);
+        }
+    }
+
+    private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
+    {
+        var incarnation = _state.State.Incarnation;
+        var storage = await _stores.TakeOverAsync(new QueueIdentity(this.GetPrimaryKeyString(), incarnation), _startedAt, cancellation);
+        var definition = QueueDefinition.Stored(_vhost, _name, declaration);
+        _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
+        _slot.Restore(definition, incarnation, _state.State.BindingSources, storage, Now);
+        if (storage is not null)
+        {
+            storage.Journal.OnAdvance(PostTurn);
+            if (definition.Settings.MaxBytes is not null)
+            {
+                _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation));
+            }
+        }
+    }
+
+    private QueueSlot NewSlot(long epoch) =>
+        new(_vhost, _name, epoch, (definition, incarnation) =>
+            _stores.Create(definition, new QueueIdentity(GrainKeys.For(_vhost, _name), incarnation), epoch));
 
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private ValueTask<T> EndTurn<T>(T answer)
@@ -81,17 +174,21 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _slot.Pushes.Clear();
         if (_slot.Dead.Count > 0)
         {
-            _outbox ??= new DeadLetterOutbox(_office, _vhost, GrainKeys.Parse(this.GetPrimaryKeyString()).Name);
+            _outbox ??= new DeadLetterOutbox(_office, _vhost, _name, _slot.Queue?.Storage is null ? null : NoteArrived);
             _outbox.Post(_slot.Dead);
             _slot.Dead.Clear();
         }
 
-        foreach (var debt in _slot.Debts)
+        if (_slot.HasEnded)
         {
-            _lastRemoval = SettleAsync(debt);
+            EndQueue();
         }
 
-        _slot.Debts.Clear();
+        if (_slot.Queue?.NextLoad() is { } load)
+        {
+            _ = LoadAsync(_slot.Queue, load);
+        }
+
         if (_timer is null && _slot.NeedsTick)
         {
             _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
@@ -100,6 +197,19 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         ArmDueTimer();
         UpdateLifetime();
         return ValueTask.FromResult(answer);
+    }
+
+    /// <summary>The queue was deleted in this turn: what it leaves is written down before anybody is told.</summary>
+    private void EndQueue()
+    {
+        var debts = _slot.TakeDebts();
+        _debts.AddRange(debts);
+        _outbox = null;
+        Save();
+        foreach (var debt in debts)
+        {
+            _lastRemoval = SettleAsync(debt);
+        }
     }
 
     private async Task PushAsync(ILinkObserver observer, LinkDown packet)
@@ -160,7 +270,6 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     /// <summary>Has the exchanges forget a queue that is gone, for as long as it takes.</summary>
     private async Task SettleAsync(BindingDebt debt)
     {
-        _unsettledDebts++;
         foreach (var exchange in debt.Sources)
         {
             var wait = TimeSpan.FromMilliseconds(100);
@@ -171,7 +280,8 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             }
         }
 
-        _unsettledDebts--;
+        _debts.Remove(debt);
+        Save();
         UpdateLifetime();
     }
 
@@ -191,5 +301,5 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     // Not DeactivateOnIdle: a declare that arrives in between would be lost with this activation. The collector takes what is really idle.
     private void UpdateLifetime() =>
-        DelayDeactivation(_slot.IsEmpty && _unsettledDebts == 0 ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
+        DelayDeactivation(_slot.IsEmpty && _debts.Count == 0 ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
 }

@@ -10,18 +10,21 @@ namespace Granary.Silo.Queues;
 
 /// <summary>
 /// The place of one name: the queue of that name if there is one, and the links to it, which outlive it. A grain calls it with its clock's
-/// milliseconds and then pushes <see cref="Pushes"/> and settles <see cref="Debts"/>.
+/// milliseconds and then pushes <see cref="Pushes"/> and settles what <see cref="TakeDebts"/> gives.
 /// </summary>
-internal sealed class QueueSlot(string vhost, string name, long epoch)
+/// <param name="epoch">Of the activation.</param>
+/// <param name="create">Makes the storage of a queue that is declared; null keeps it in memory.</param>
+internal sealed class QueueSlot(string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null)
 {
     private readonly LinkTable _links = new(epoch);
+    private readonly List<BindingDebt> _debts = [];
     private Queue? _queue;
 
     /// <summary>Packets to be pushed to gateways; the caller empties it.</summary>
     public List<Push> Pushes { get; } = [];
 
-    /// <summary>Bindings of deleted queues that their exchanges still have; the caller empties it.</summary>
-    public List<BindingDebt> Debts { get; } = [];
+    /// <summary>A queue was deleted since <see cref="TakeDebts"/>.</summary>
+    public bool HasEnded { get; private set; }
 
     /// <summary>Messages to be dead-lettered; the caller empties it.</summary>
     public List<DeadRun> Dead { get; } = [];
@@ -31,16 +34,19 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
 
     public Queue? Queue => _queue;
 
+    public long Epoch => epoch;
+
     /// <summary>Nothing would be lost if this were forgotten.</summary>
     public bool IsEmpty => _queue is null && _links.IsEmpty;
 
     /// <summary><see cref="Tick"/> has, or may soon have, something to do.</summary>
     public bool NeedsTick => _links.NeedsTick || _queue is { NeedsTidy: true };
 
-    public QueueAnswer Declare(QueueDeclaration declaration, Guid incarnation)
+    public QueueAnswer Declare(QueueDeclaration declaration, Guid incarnation, long now)
     {
         if (_queue is not null)
         {
+            _queue.Use(now);
             return _queue.Definition.CheckEquivalence(declaration) is { } difference ? QueueAnswer.Refused(difference) : _queue.Describe();
         }
 
@@ -50,12 +56,33 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
             return QueueAnswer.Refused(error!);
         }
 
-        _queue = new Queue(definition, incarnation, Dead, storage: null);
+        _queue = new Queue(definition, incarnation, Dead, create?.Invoke(definition, incarnation));
+        _queue.Use(now);
+        EndTurn(caller: null, _queue, deleted: false, now);
         return _queue.Describe();
     }
 
-    public QueueAnswer Describe(ConnectionId by) =>
-        CheckAccess(by) is { } error ? QueueAnswer.Refused(error) : _queue!.Describe();
+    /// <summary>Puts a queue in place that an earlier activation had.</summary>
+    public void Restore(QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long now)
+    {
+        _queue = new Queue(definition, incarnation, Dead, storage);
+        _queue.Use(now);
+        foreach (var source in bindingSources)
+        {
+            _queue.AddBindingSource(source);
+        }
+    }
+
+    public QueueAnswer Describe(ConnectionId by, long now)
+    {
+        if (CheckAccess(by) is { } error)
+        {
+            return QueueAnswer.Refused(error);
+        }
+
+        _queue!.Use(now);
+        return _queue.Describe();
+    }
 
     public QueueAnswer AddBindingSource(ConnectionId by, string exchange)
     {
@@ -68,8 +95,17 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
         return _queue.Describe();
     }
 
-    public QueueAnswer Purge(ConnectionId by) =>
-        CheckAccess(by) is { } error ? QueueAnswer.Refused(error) : _queue!.Describe() with { Messages = _queue.Purge() };
+    public QueueAnswer Purge(ConnectionId by, long now)
+    {
+        if (CheckAccess(by) is { } error)
+        {
+            return QueueAnswer.Refused(error);
+        }
+
+        var answer = _queue!.Describe() with { Messages = _queue.Purge() };
+        EndTurn(caller: null, _queue, deleted: false, now);
+        return answer;
+    }
 
     public QueueAnswer Delete(ConnectionId by, bool ifUnused, bool ifEmpty, long now)
     {
@@ -88,6 +124,15 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
         var answer = _queue.Describe();
         EndTurn(caller: null, _queue, deleted: true, now);
         return answer;
+    }
+
+    /// <summary>Bindings of deleted queues that their exchanges still have.</summary>
+    public BindingDebt[] TakeDebts()
+    {
+        BindingDebt[] debts = [.. _debts];
+        _debts.Clear();
+        HasEnded = false;
+        return debts;
     }
 
     /// <summary>Takes one packet of a link, and with it all that waited for it.</summary>
@@ -144,6 +189,15 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
     {
         if (_queue is { } queue && queue.NextDue <= now)
         {
+            EndTurn(caller: null, queue, queue.HasExpired(now), now);
+        }
+    }
+
+    /// <summary>Something moved that the queue waited for: what is stored, or what was read back.</summary>
+    public void Advance(long now)
+    {
+        if (_queue is { } queue)
+        {
             EndTurn(caller: null, queue, deleted: false, now);
         }
     }
@@ -181,7 +235,6 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
             queue.EndTurn(now);
         }
 
-        // Nothing is stored yet, so what is accepted is all that confirms wait for.
         queue.AdvanceWatermark(queue.StoredThrough);
         return _links.EndTurn(caller, queue.Watermark, now, Pushes);
     }
@@ -196,10 +249,12 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
 
         if (queue.BindingSources.Count > 0)
         {
-            Debts.Add(new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));
+            _debts.Add(new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));
         }
 
+        queue.DeleteStorage();
         _queue = null;
+        HasEnded = true;
     }
 
     private LinkAnswer NoQueue(LinkUp packet, long now)
@@ -224,6 +279,3 @@ internal sealed class QueueSlot(string vhost, string name, long epoch)
 
     private BrokerError? CheckAccess(ConnectionId by) => _queue is null ? BrokerError.NoQueue(vhost, name) : _queue.Definition.CheckAccess(by);
 }
-
-/// <summary>A destination that is gone, and the exchanges that have or may have bindings to it.</summary>
-internal sealed record BindingDebt(Destination Destination, string[] Sources);

@@ -38,7 +38,10 @@ internal sealed class QueueJournal
     private readonly UnwrittenRuns _flushingCopies = new();
     private long _flushingDelivered;
 
+    private bool _isFlushing;
+
     private Action? _advanced;
+    private TaskCompletionSource? _flushed;
 
     /// <param name="isNew">Nothing of the queue is in the store yet.</param>
     public QueueJournal(GroupCommit commit, StoredQueue queue, bool isNew)
@@ -196,6 +199,22 @@ internal sealed class QueueJournal
         _turnDeletes = false;
     }
 
+    /// <summary>Completes when all that was handed over is in the store.</summary>
+    public Task FlushAsync()
+    {
+        lock (_commit.Gate)
+        {
+            if (IsFenced || (!IsGathered && !_isFlushing))
+            {
+                return Task.CompletedTask;
+            }
+
+            _flushed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _commit.Add(this, isUrgent: true);
+            return _flushed.Task;
+        }
+    }
+
     /// <summary>Stored messages, see <see cref="IMessageStore.ReadAsync"/>.</summary>
     public ValueTask<MessageRun[]> ReadAsync(long from, long end, int bytes, CancellationToken cancellation) =>
         _commit.Store.ReadAsync(Queue, from, end, bytes, cancellation);
@@ -225,6 +244,7 @@ internal sealed class QueueJournal
         _pendingLinks.Clear();
         _isCreated = false;
         _flushingDelivered = _deliveredWanted;
+        _isFlushing = true;
         return changes;
     }
 
@@ -233,7 +253,14 @@ internal sealed class QueueJournal
     {
         _flushing.Clear();
         _flushingCopies.Clear();
+        _isFlushing = false;
         IsFenced |= isFenced;
+        if (_flushed is { } flushed && (IsFenced || !IsGathered))
+        {
+            _flushed = null;
+            flushed.SetResult();
+        }
+
         if (!IsFenced)
         {
             DeliveredBound = _flushingDelivered;

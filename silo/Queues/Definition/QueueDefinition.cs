@@ -25,6 +25,13 @@ internal sealed record QueueDefinition(
         return definition.Validate(declaration) is { } error ? (null, error) : (definition, null);
     }
 
+    /// <summary>What was stored: it was checked when it was declared.</summary>
+    public static QueueDefinition Stored(string vhost, string name, QueueDeclaration declaration) => AsAsked(vhost, name, declaration);
+
+    /// <summary>A declaration that asks for just this.</summary>
+    public QueueDeclaration ToDeclaration() =>
+        new(Owner ?? default, Durable, Exclusive: Owner is not null, AutoDelete, EncodedArguments, ReservedNameAllowed: true);
+
     /// <summary>405 when the queue belongs to another connection.</summary>
     public BrokerError? CheckAccess(ConnectionId by) => Owner is { } owner && owner != by ? BrokerError.QueueLocked(Vhost, Name) : null;
 

@@ -11,6 +11,11 @@ internal sealed class LinkTable(long epoch)
     private readonly Dictionary<LinkId, QueueLink> _links = [];
     private readonly List<QueueLink> _touched = [];
 
+    /// <summary>Links whose publishers wait for the watermark.</summary>
+    private readonly List<QueueLink> _waiting = [];
+
+    private long _watermark;
+
     /// <summary>Those that have not ended, opened or not.</summary>
     public IEnumerable<QueueLink> Living => _links.Values.Where(link => !link.HasEnded);
 
@@ -33,9 +38,22 @@ internal sealed class LinkTable(long epoch)
     public LinkDown? EndTurn(QueueLink? caller, long watermark, long now, List<Push> pushes)
     {
         LinkDown? answer = null;
+        if (watermark > _watermark)
+        {
+            _watermark = watermark;
+            TouchWaiting();
+        }
+
         foreach (var link in _touched)
         {
-            if (link.EndTurn(watermark, now) is not { } packet)
+            var said = link.EndTurn(watermark, now);
+            if (link.PublishedEnd > watermark && !link.IsWaiting && !link.HasEnded)
+            {
+                link.IsWaiting = true;
+                _waiting.Add(link);
+            }
+
+            if (said is not { } packet)
             {
                 continue;
             }
@@ -52,6 +70,20 @@ internal sealed class LinkTable(long epoch)
 
         _touched.Clear();
         return answer;
+    }
+
+    private void TouchWaiting()
+    {
+        foreach (var link in _waiting)
+        {
+            link.IsWaiting = false;
+            if (!link.HasEnded)
+            {
+                link.Touch();
+            }
+        }
+
+        _waiting.Clear();
     }
 
     /// <summary>Sends again what is overdue, and forgets links that ended long ago.</summary>

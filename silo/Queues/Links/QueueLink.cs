@@ -30,6 +30,9 @@ internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
     /// <summary>The offset after the last one published over this link.</summary>
     public long PublishedEnd { get; set; }
 
+    /// <summary>It is to be told when the watermark moves.</summary>
+    public bool IsWaiting { get; set; }
+
     /// <summary>When it was made, or ended, on the queue's clock.</summary>
     public long Since { get; private set; }
 

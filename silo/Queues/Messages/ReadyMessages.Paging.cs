@@ -38,7 +38,8 @@ internal sealed partial class ReadyMessages
     /// </summary>
     /// <param name="storedEnd">All that was handed to the store below this offset is there.</param>
     /// <param name="isDurable">Persistent messages are handed to the store when they come.</param>
-    public void PageOut(long budget, long storedEnd, bool isDurable, List<MessageRun> copies)
+    /// <param name="redeliveredBelow">Messages below are known to be redelivered; that others are the store does not keep, so those stay.</param>
+    public void PageOut(long budget, long storedEnd, bool isDurable, long redeliveredBelow, List<MessageRun> copies)
     {
         if (MemoryBytes <= budget)
         {
@@ -52,9 +53,9 @@ internal sealed partial class ReadyMessages
         }
 
         // The last run may still grow.
-        while (_tail.RunCount > 1 && IsStored(_tail.First, isDurable) && _tail.First.End <= storedEnd)
+        while (_tail.RunCount > 1 && _tail.First is var run && IsStored(run, isDurable) && run.End <= storedEnd
+            && (!run.Redelivered || run.End <= redeliveredBelow))
         {
-            var run = _tail.First;
             _paged.Extend(run);
             _tail.Take(run.Count, run.Length);
         }

@@ -8,7 +8,7 @@ namespace Granary.Silo.Tests.Queues;
 internal static class Batches
 {
     /// <summary>Consecutive ids from <paramref name="first"/> on; the body length may depend on the id.</summary>
-    public static MessageBatch Of(long first, int count, Func<long, int>? bodyLength = null, Func<long, long?>? expiry = null)
+    public static MessageBatch Of(long first, int count, Func<long, int>? bodyLength = null, Func<long, long?>? expiry = null, bool persistent = false)
     {
         var size = 0;
         var all = MessageFlags.None;
@@ -23,7 +23,7 @@ internal static class Batches
         {
             var length = BodyLength(first + i, bodyLength);
             var own = expiry?.Invoke(first + i);
-            var flags = own is null ? MessageFlags.None : MessageFlags.HasExpiry;
+            var flags = (own is null ? MessageFlags.None : MessageFlags.HasExpiry) | (persistent ? MessageFlags.Persistent : MessageFlags.None);
             all |= flags;
             var body = at + MessageRecord.WriteHead(bytes.AsSpan(at), flags, 0, own ?? 0, [], "k"u8, [0, 0], length);
             BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(body), first + i);

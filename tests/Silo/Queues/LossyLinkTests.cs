@@ -92,7 +92,7 @@ public sealed class LossyLinkTests
         private static QueueSlot Declared()
         {
             var slot = new QueueSlot("/", "q", 1);
-            slot.Declare(TestGateway.Declaration(default), Guid.NewGuid());
+            slot.Declare(TestGateway.Declaration(default), Guid.NewGuid(), 0);
             return slot;
         }
 

@@ -118,7 +118,7 @@ public sealed class MessageTtlTests
         link.Settle(Settlement.Ack, (0, 1));
         link.Settle(Settlement.Requeue, (1, 1));
         link.Settle(Settlement.Reject, (2, 2));
-        _gateway.Slot.Purge(_gateway.Connection);
+        _gateway.Slot.Purge(_gateway.Connection, 0);
         Assert.Equal([2, 3], DeadIds(DeathReason.Rejected));
         _gateway.Delete();
         Assert.Equal(2, _gateway.Slot.Dead.Count == 0 ? 0 : DeadIds(DeathReason.Rejected).Length);

@@ -14,8 +14,8 @@ public sealed class QueueDefinitionTests
     public void Declare_Twice_AnswersWithTheSameQueueAndItsCounts()
     {
         var slot = Slot();
-        var first = slot.Declare(Declaration(), Guid.NewGuid());
-        var second = slot.Declare(Declaration(), Guid.NewGuid());
+        var first = slot.Declare(Declaration(), Guid.NewGuid(), 0);
+        var second = slot.Declare(Declaration(), Guid.NewGuid(), 0);
         Assert.Equal(first, second);
         Assert.NotEqual(Guid.Empty, first.Incarnation);
     }
@@ -27,8 +27,8 @@ public sealed class QueueDefinitionTests
     public void Declare_WithOtherFlags_IsInequivalent(bool durable, bool autoDelete, string expected)
     {
         var slot = Slot();
-        slot.Declare(Declaration(), Guid.NewGuid());
-        AssertError(ReplyCode.PreconditionFailed, expected, slot.Declare(Declaration() with { Durable = durable, AutoDelete = autoDelete }, Guid.NewGuid()));
+        slot.Declare(Declaration(), Guid.NewGuid(), 0);
+        AssertError(ReplyCode.PreconditionFailed, expected, slot.Declare(Declaration() with { Durable = durable, AutoDelete = autoDelete }, Guid.NewGuid(), 0));
     }
 
     public static TheoryData<FieldTable, FieldTable, string?> Redeclarations => new()
@@ -53,8 +53,8 @@ public sealed class QueueDefinitionTests
     public void Declare_WithOtherArguments_ComparesThoseItsTypeKnows(FieldTable first, FieldTable second, string? expected)
     {
         var slot = Slot();
-        Assert.Null(slot.Declare(Declaration(first), Guid.NewGuid()).Error);
-        var answer = slot.Declare(Declaration(second), Guid.NewGuid());
+        Assert.Null(slot.Declare(Declaration(first), Guid.NewGuid(), 0).Error);
+        var answer = slot.Declare(Declaration(second), Guid.NewGuid(), 0);
         Assert.Equal(expected is null ? null : $"inequivalent arg {expected}", answer.Error?.Explanation);
     }
 
@@ -62,19 +62,19 @@ public sealed class QueueDefinitionTests
     public void Declare_OfAnotherConnectionsQueue_IsLockedBeforeAnythingElseIsCompared()
     {
         var slot = Slot();
-        slot.Declare(Declaration() with { Exclusive = true, Durable = true }, Guid.NewGuid());
+        slot.Declare(Declaration() with { Exclusive = true, Durable = true }, Guid.NewGuid(), 0);
         const string Locked = "cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally declared on another connection "
             + "or the exclusive property value does not match that of the original declaration.";
-        AssertError(ReplyCode.ResourceLocked, Locked, slot.Declare(Declaration() with { Connection = _other, Exclusive = true }, Guid.NewGuid()));
-        AssertError(ReplyCode.ResourceLocked, Locked, slot.Declare(Declaration(), Guid.NewGuid()));
-        AssertError(ReplyCode.ResourceLocked, Locked, slot.Describe(_other));
-        AssertError(ReplyCode.ResourceLocked, Locked, slot.Purge(_other));
+        AssertError(ReplyCode.ResourceLocked, Locked, slot.Declare(Declaration() with { Connection = _other, Exclusive = true }, Guid.NewGuid(), 0));
+        AssertError(ReplyCode.ResourceLocked, Locked, slot.Declare(Declaration(), Guid.NewGuid(), 0));
+        AssertError(ReplyCode.ResourceLocked, Locked, slot.Describe(_other, 0));
+        AssertError(ReplyCode.ResourceLocked, Locked, slot.Purge(_other, 0));
         AssertError(ReplyCode.ResourceLocked, Locked, slot.Delete(_other, false, false, 0));
         AssertError(ReplyCode.ResourceLocked, Locked, slot.AddBindingSource(_other, "x"));
 
         // An exclusive queue is stored as not durable, and so compares with either.
-        Assert.Null(slot.Declare(Declaration() with { Exclusive = true, Durable = true }, Guid.NewGuid()).Error);
-        Assert.Null(slot.Declare(Declaration() with { Exclusive = true }, Guid.NewGuid()).Error);
+        Assert.Null(slot.Declare(Declaration() with { Exclusive = true, Durable = true }, Guid.NewGuid(), 0).Error);
+        Assert.Null(slot.Declare(Declaration() with { Exclusive = true }, Guid.NewGuid(), 0).Error);
     }
 
     public static TheoryData<FieldTable, string> InvalidArguments => new()
@@ -101,7 +101,7 @@ public sealed class QueueDefinitionTests
     [Theory]
     [MemberData(nameof(InvalidArguments))]
     public void Declare_WithAnInvalidArgument_SaysWhichAndWhy(FieldTable arguments, string expected) =>
-        AssertError(ReplyCode.PreconditionFailed, $"invalid arg {expected}", Slot().Declare(Declaration(arguments) with { Durable = true }, Guid.NewGuid()));
+        AssertError(ReplyCode.PreconditionFailed, $"invalid arg {expected}", Slot().Declare(Declaration(arguments) with { Durable = true }, Guid.NewGuid(), 0));
 
     [Theory]
     [InlineData("quorum", true, false, true, "invalid property 'auto-delete' for queue 'q' in vhost '/'")]
@@ -113,24 +113,24 @@ public sealed class QueueDefinitionTests
     public void Declare_OfAType_RequiresItsProperties(string type, bool durable, bool exclusive, bool autoDelete, string? expected)
     {
         var declaration = Declaration(Table(("x-queue-type", type))) with { Durable = durable, Exclusive = exclusive, AutoDelete = autoDelete };
-        Assert.Equal(expected, Slot().Declare(declaration, Guid.NewGuid()).Error?.Explanation);
+        Assert.Equal(expected, Slot().Declare(declaration, Guid.NewGuid(), 0).Error?.Explanation);
     }
 
     [Fact]
     public void Declare_OfAReservedName_IsRefusedOnlyToWhoWouldCreateIt()
     {
         var slot = new QueueSlot("/", "amq.mine", 1);
-        AssertError(ReplyCode.AccessRefused, "queue name 'amq.mine' contains reserved prefix 'amq.*'", slot.Declare(Declaration(), Guid.NewGuid()));
-        Assert.Null(slot.Declare(Declaration() with { ReservedNameAllowed = true }, Guid.NewGuid()).Error);
-        Assert.Null(slot.Declare(Declaration(), Guid.NewGuid()).Error);
+        AssertError(ReplyCode.AccessRefused, "queue name 'amq.mine' contains reserved prefix 'amq.*'", slot.Declare(Declaration(), Guid.NewGuid(), 0));
+        Assert.Null(slot.Declare(Declaration() with { ReservedNameAllowed = true }, Guid.NewGuid(), 0).Error);
+        Assert.Null(slot.Declare(Declaration(), Guid.NewGuid(), 0).Error);
     }
 
     [Fact]
     public void MissingQueue_IsNotFound_ButDeletesWithoutComplaint()
     {
         var slot = Slot();
-        AssertError(ReplyCode.NotFound, "no queue 'q' in vhost '/'", slot.Describe(_me));
-        AssertError(ReplyCode.NotFound, "no queue 'q' in vhost '/'", slot.Purge(_me));
+        AssertError(ReplyCode.NotFound, "no queue 'q' in vhost '/'", slot.Describe(_me, 0));
+        AssertError(ReplyCode.NotFound, "no queue 'q' in vhost '/'", slot.Purge(_me, 0));
         AssertError(ReplyCode.NotFound, "no queue 'q' in vhost '/'", slot.AddBindingSource(_me, "x"));
         Assert.Equal(default, slot.Delete(_me, true, true, 0));
     }
@@ -141,7 +141,7 @@ public sealed class QueueDefinitionTests
     public void Delete_OfAQuorumQueue_KnowsNoConditions(bool ifUnused, bool ifEmpty, string expected)
     {
         var slot = Slot();
-        slot.Declare(Declaration(Table(("x-queue-type", "quorum"))) with { Durable = true }, Guid.NewGuid());
+        slot.Declare(Declaration(Table(("x-queue-type", "quorum"))) with { Durable = true }, Guid.NewGuid(), 0);
         AssertError(ReplyCode.NotImplemented, expected, slot.Delete(_me, ifUnused, ifEmpty, 0));
     }
 

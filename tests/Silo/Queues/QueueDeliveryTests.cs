@@ -194,7 +194,7 @@ public sealed class QueueDeliveryTests
         var link = _gateway.Open();
         link.Attach(1, prefetch: 2);
         link.Publish(0, 10);
-        Assert.Equal(8, _gateway.Slot.Purge(_gateway.Connection).Messages);
+        Assert.Equal(8, _gateway.Slot.Purge(_gateway.Connection, 0).Messages);
         link.Settle(Settlement.Requeue, (0, 2));
         Assert.Equal([0, 1, 0, 1], link.GivenIds(1));
     }

@@ -58,7 +58,7 @@ public sealed class QueueLifeTests
         link.Publish(0, 2);
         Assert.Equal(new BrokerError(ReplyCode.PreconditionFailed, "queue 'q' in vhost '/' in use"), gateway.Delete(ifUnused: true, ifEmpty: true).Error);
         Assert.Equal(new BrokerError(ReplyCode.PreconditionFailed, "queue 'q' in vhost '/' not empty"), gateway.Delete(ifEmpty: true).Error);
-        gateway.Slot.Purge(gateway.Connection);
+        gateway.Slot.Purge(gateway.Connection, 0);
         link.Send(new DetachItem(1));
         Assert.Null(gateway.Delete(ifUnused: true, ifEmpty: true).Error);
     }
@@ -71,7 +71,7 @@ public sealed class QueueLifeTests
         gateway.Slot.AddBindingSource(gateway.Connection, "x");
         gateway.Slot.AddBindingSource(gateway.Connection, "y");
         gateway.Delete();
-        var debt = Assert.Single(gateway.Slot.Debts);
+        var debt = Assert.Single(gateway.Slot.TakeDebts());
         Assert.Equal(new Destination(DestinationKind.Queue, "q", incarnation), debt.Destination);
         Assert.Equal(["x", "y"], debt.Sources.Order());
     }

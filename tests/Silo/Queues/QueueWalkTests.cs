@@ -1,4 +1,8 @@
 using Granary.Core.Links;
+using Granary.Silo.Queues;
+using Granary.Silo.Storage;
+using Granary.Silo.Tests.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -6,6 +10,8 @@ namespace Granary.Silo.Tests.Queues;
 public sealed class QueueWalkTests
 {
     public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 20)];
+
+    public static TheoryData<int> FewSeeds => [.. Enumerable.Range(1, 8)];
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -20,10 +26,33 @@ public sealed class QueueWalkTests
         walk.Finish();
     }
 
-    private sealed class Walk(int seed)
+    /// <summary>With so little memory that nearly all of the queue is in the store nearly all of the time.</summary>
+    [Theory]
+    [MemberData(nameof(FewSeeds))]
+    public async Task RandomOperations_OnAPagedQueue_LeaveItAsTheModelSays(int seed)
+    {
+        foreach (var isDurable in new[] { false, true })
+        {
+            var store = new FakeStore();
+            await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+            var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable);
+            var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
+            var walk = new Walk(seed, gateway);
+            for (var step = 0; step < 400; step++)
+            {
+                walk.Step();
+            }
+
+            walk.Finish();
+            Assert.True(store.Written > 0);
+            Assert.Empty(store.Offsets(identity));
+        }
+    }
+
+    private sealed class Walk(int seed, TestGateway? paged = null)
     {
         private readonly Random _random = new(seed);
-        private readonly TestGateway _gateway = new TestGateway().Declare();
+        private readonly TestGateway _gateway = paged ?? new TestGateway().Declare();
         private readonly QueueModel _model = new();
         private readonly List<TestLink> _links = [];
         private readonly Dictionary<TestLink, int> _seen = [];
@@ -46,7 +75,7 @@ public sealed class QueueWalkTests
             switch (_random.Next(300))
             {
                 case 0:
-                    Assert.Equal(_model.ReadyCount, _gateway.Slot.Purge(_gateway.Connection).Messages);
+                    Assert.Equal(_model.ReadyCount, _gateway.Slot.Purge(_gateway.Connection, 0).Messages);
                     _model.Purge();
                     break;
                 case 1:
@@ -131,13 +160,13 @@ public sealed class QueueWalkTests
         {
             var count = _random.Next(4) switch { 0 => 1, 1 => _random.Next(1, 10), 2 => _random.Next(1, 100), _ => _random.Next(1, 700) };
             var resent = _random.Next(20) == 0;
-            var batch = Batches.Of(_model.Publish(count, resent), count);
+            var batch = Batches.Of(_model.Publish(count, resent), count, persistent: paged is not null && _random.Next(2) == 0);
             return new PublishItem(_random.Next(2) == 0 ? batch : Batches.InChunk(batch), resent);
         }
 
         private AttachItem Attach(TestLink link)
         {
-            var (number, noAck, shared) = (_consumers++, _random.Next(3) == 0, _random.Next(4) == 0);
+            var (number, noAck, shared) = (_consumers++, _random.Next(3) == 0, _random.Next(4) == 0 && paged is null);
             var prefetch = _random.Next(3) == 0 ? 0 : _random.Next(1, 300);
             var window = new Window(_random.Next(200), _random.Next(10_000));
             _model.Attach(link, number, noAck, prefetch, shared, window);

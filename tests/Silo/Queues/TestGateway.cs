@@ -2,17 +2,23 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Topology;
 using Granary.Silo.Queues;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>A slot for one queue with a clock that stands, and links to it on which nothing is lost.</summary>
-internal sealed class TestGateway
+/// <param name="stores">Where the queue is stored; nowhere unless given. What it waits for from there has happened when <see cref="TestLink.Send"/> returns.</param>
+internal sealed class TestGateway(QueueStores? stores = null)
 {
     public const long Epoch = 7;
 
     private readonly Dictionary<LinkId, TestLink> _links = [];
 
-    public QueueSlot Slot { get; } = new("/", "q", Epoch);
+    public QueueSlot Slot { get; } = new("/", "q", Epoch, (definition, incarnation) =>
+        stores?.Create(definition, new QueueIdentity("%2F/q", incarnation), Epoch));
+
+    /// <summary>The store is not waited for.</summary>
+    public bool IsImpatient { get; set; }
 
     public long Now { get; set; } = 1_000;
 
@@ -25,10 +31,32 @@ internal sealed class TestGateway
         bool reservedNameAllowed = false) =>
         new(connection, durable, exclusive, autoDelete, arguments, reservedNameAllowed);
 
-    public TestGateway Declare(bool autoDelete = false, bool exclusive = false, EncodedTable arguments = default)
+    public TestGateway Declare(bool autoDelete = false, bool exclusive = false, EncodedTable arguments = default, bool durable = false)
     {
-        Assert.Null(Slot.Declare(Declaration(Connection, autoDelete: autoDelete, exclusive: exclusive, arguments: arguments), Guid.NewGuid()).Error);
+        var declaration = Declaration(Connection, durable, autoDelete: autoDelete, exclusive: exclusive, arguments: arguments);
+        Assert.Null(Slot.Declare(declaration, Guid.NewGuid(), 0).Error);
+        Pump();
         return this;
+    }
+
+    /// <summary>Has all happen that the queue waits for from the store.</summary>
+    public void Pump()
+    {
+        while (!IsImpatient && Slot.Queue is { Storage.Journal: { } journal } queue)
+        {
+            journal.FlushAsync().Wait(TimeSpan.FromSeconds(20));
+            var seen = (journal.DeliveredBound, journal.StoredEnd, journal.Watermark);
+            Slot.Advance(Now);
+            DeliverPushes();
+            if (queue.NextLoad() is { } request)
+            {
+                Assert.Equal(0, queue.Load(request, journal.ReadAsync(request.First, request.End, request.Bytes, default).AsTask().Result, Now));
+            }
+            else if (journal.FlushAsync().IsCompleted && seen == (journal.DeliveredBound, journal.StoredEnd, journal.Watermark))
+            {
+                return;
+            }
+        }
     }
 
     /// <summary>Opens a link; its <see cref="OpenedItem"/>, or what came instead, is the first that it received.</summary>
@@ -92,6 +120,7 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection) : I
         }
 
         gateway.DeliverPushes();
+        gateway.Pump();
         return [.. Items.Skip(before)];
     }
 

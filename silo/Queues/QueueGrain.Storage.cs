@@ -1,0 +1,183 @@
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Queues;
+
+internal sealed partial class QueueGrain
+{
+    private const int BytesPerLook = 4 * 1024 * 1024;
+
+    private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
+
+    private readonly object _ownGate = new();
+    private Task _saved = Task.CompletedTask;
+    private bool _saveAgain;
+    private bool _isFenced;
+
+    /// <summary>What a turn hands to the store under it is in one flush: messages, and the definition that belongs to them.</summary>
+    private object Gate => _stores.Durable?.Gate ?? _ownGate;
+
+    /// <summary>Stands in line for the next flush on return, with the definition as it is now.</summary>
+    private void Save()
+    {
+        if (_stores.Durable is null)
+        {
+            return;
+        }
+
+        _saveAgain = true;
+        if (_saved.IsCompleted)
+        {
+            _saved = SaveAsync();
+        }
+    }
+
+    private async Task SaveAsync()
+    {
+        try
+        {
+            while (_saveAgain)
+            {
+                _saveAgain = false;
+                var state = CurrentState();
+                if (state.IsEmpty && !_state.RecordExists)
+                {
+                    continue;
+                }
+
+                _state.State = state;
+                await (state.IsEmpty ? _state.ClearStateAsync() : _state.WriteStateAsync());
+            }
+        }
+        catch (Exception exception)
+        {
+            // Another activation writes it, or the node stops. Either way this one must not go on.
+            LogNotSaved(exception, _name, _vhost);
+            Fence();
+            throw;
+        }
+    }
+
+    private QueueState CurrentState()
+    {
+        var state = new QueueState { Debts = [.. _debts] };
+        if (_slot.Queue is { Storage.IsDurable: true } queue)
+        {
+            var definition = queue.Definition;
+            state.Declaration = definition.ToDeclaration();
+            state.Incarnation = queue.Incarnation;
+            state.BindingSources = [.. queue.BindingSources];
+        }
+
+        return state;
+    }
+
+    /// <summary>An answer that is given when the definition is durable.</summary>
+    private ValueTask<T> WhenSaved<T>(ValueTask<T> answer)
+    {
+        return _saved.IsCompletedSuccessfully ? answer : WaitAsync(answer, _saved);
+
+        static async ValueTask<T> WaitAsync(ValueTask<T> answer, Task saved)
+        {
+            await saved;
+            return await answer;
+        }
+    }
+
+    /// <summary>Has a turn look at what moved in the store, or arrived where dead letters go. Called on any thread.</summary>
+    private void PostTurn()
+    {
+        if (Interlocked.Exchange(ref _turnIsPosted, 1) == 0)
+        {
+            _ = Task.Factory.StartNew(
+                static grain => ((QueueGrain)grain!).Advance(), this, CancellationToken.None, TaskCreationOptions.None, _turns);
+        }
+    }
+
+    private void NoteArrived(IReadOnlyList<MessageRun> runs)
+    {
+        _arrived.Enqueue(runs);
+        PostTurn();
+    }
+
+    private void Advance()
+    {
+        Volatile.Write(ref _turnIsPosted, 0);
+        if (_slot.Queue is { Storage.Journal.IsFenced: true })
+        {
+            LogFenced(_name, _vhost);
+            Fence();
+            return;
+        }
+
+        while (_arrived.TryDequeue(out var runs))
+        {
+            foreach (var run in runs)
+            {
+                _slot.Queue?.Forget(run.First, run.End);
+            }
+        }
+
+        _slot.Advance(Now);
+        _ = EndTurn(0);
+    }
+
+    /// <summary>This activation is not believed any more: it gives no answers, and goes.</summary>
+    private void Fence()
+    {
+        _isFenced = true;
+        _stores.NoteFenced(this.GetPrimaryKeyString());
+        DeactivateOnIdle();
+    }
+
+    private void ThrowIfFenced()
+    {
+        if (_isFenced)
+        {
+            throw new InvalidOperationException($"Queue '{_name}' in vhost '{_vhost}' was taken over by another activation.");
+        }
+    }
+
+    private async Task LoadAsync(Queue queue, PageRequest request)
+    {
+        MessageRun[]? runs = null;
+        try
+        {
+            var journal = queue.Storage!.Journal;
+            runs = await Task.Run(() => journal.ReadAsync(request.First, request.End, request.Bytes, CancellationToken.None).AsTask());
+        }
+        catch (Exception exception) when (exception is StoreException or StoreUnavailableException)
+        {
+            LogNotRead(exception, _name, _vhost);
+            await Task.Delay(LoadAgainAfter, _time);
+        }
+
+        var missing = queue.Load(request, runs, Now);
+        if (missing > 0)
+        {
+            LogMissing(missing, _name, _vhost, request.First, request.End);
+        }
+
+        if (queue == _slot.Queue)
+        {
+            _slot.Advance(Now);
+            _ = EndTurn(0);
+        }
+    }
+
+    /// <summary>A limit in bytes counts bodies, which the store does not.</summary>
+    private static async Task<long> CountBodiesAsync(QueueStorage storage, CancellationToken cancellation)
+    {
+        var (from, end, bytes) = (storage.Backlog.First, storage.Backlog.NextOffset, 0L);
+        while (from < end && await storage.Journal.ReadAsync(from, end, BytesPerLook, cancellation) is { Length: > 0 } runs)
+        {
+            foreach (var run in runs)
+            {
+                bytes += run.BodyLength();
+                from = run.End;
+            }
+        }
+
+        return bytes;
+    }
+}

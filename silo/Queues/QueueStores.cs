@@ -1,0 +1,51 @@
+using System.Collections.Concurrent;
+using Granary.Silo.Queues.Definition;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>Where the queues of a silo keep their messages.</summary>
+/// <param name="durable">Takes those of durable queues; null keeps everything in memory.</param>
+/// <param name="scratch">Takes what other queues page out; null keeps that in memory.</param>
+internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, MemoryBudget budget)
+{
+    /// <summary>
+    /// For so long a queue that another process took over is left to it, in milliseconds. In a cluster its name leads there by then; without one two processes
+    /// share a database that should not, and would take the queue from each other for ever.
+    /// </summary>
+    private const long LeftAlone = 30_000;
+
+    private readonly ConcurrentDictionary<string, long> _fenced = new(StringComparer.Ordinal);
+
+    public static readonly QueueStores InMemory = new(null, null, new MemoryBudget(long.MaxValue, long.MaxValue));
+
+    /// <summary>Writes durable queues and their definitions; null if nothing is.</summary>
+    public GroupCommit? Durable => durable;
+
+    /// <summary>The storage of a queue that is being declared. It is created in the store with the end of the turn.</summary>
+    public QueueStorage? Create(QueueDefinition definition, QueueIdentity identity, long epoch) =>
+        (definition.Durable ? durable : scratch) is { } commit
+            ? new QueueStorage(new QueueJournal(commit, commit.Store.Create(identity, epoch), isNew: true), definition.Durable, budget)
+            : null;
+
+    /// <summary>The storage of a durable queue of an earlier activation, which is fenced from then on.</summary>
+    /// <exception cref="InvalidOperationException">Another process took the queue over a moment ago.</exception>
+    public async Task<QueueStorage?> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
+    {
+        if (durable is null)
+        {
+            return null;
+        }
+
+        if (_fenced.TryGetValue(identity.Key, out var since) && Environment.TickCount64 - since < LeftAlone)
+        {
+            throw new InvalidOperationException($"Queue '{identity.Key}' is in the hands of another process.");
+        }
+
+        var queue = await durable.Store.TakeOverAsync(identity, atLeast, cancellation);
+        return new QueueStorage(new QueueJournal(durable, queue, isNew: false), IsDurable: true, budget);
+    }
+
+    /// <summary>Another process has the queue.</summary>
+    public void NoteFenced(string key) => _fenced[key] = Environment.TickCount64;
+}

@@ -1,0 +1,210 @@
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Tests.Storage;
+
+/// <summary>The plainest possible store: one entry per message, in memory. Flushes can be held up, and made to fail.</summary>
+internal sealed class FakeStore : IMessageStore
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<QueueIdentity, Content> _queues = [];
+    private readonly Dictionary<RowKey, Row> _rows = [];
+    private readonly ManualResetEventSlim _open = new(initialState: true);
+
+    /// <summary>Messages written so far, each time one was.</summary>
+    public long Written { get; private set; }
+
+    public int Flushes { get; private set; }
+
+    public int Synced { get; private set; }
+
+    /// <summary>How many of the next flushes fail.</summary>
+    public int Failures { get; set; }
+
+    /// <summary>Flushes wait until <see cref="Release"/>.</summary>
+    public void Hold() => _open.Reset();
+
+    public void Release() => _open.Set();
+
+    public long[] Offsets(QueueIdentity queue)
+    {
+        lock (_gate)
+        {
+            return _queues.TryGetValue(queue, out var content) ? [.. content.Messages.Keys] : [];
+        }
+    }
+
+    public Task OpenAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public StoredQueue Create(QueueIdentity identity, long epoch) => new Handle(identity, epoch);
+
+    public Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            if (!_queues.TryGetValue(identity, out var content))
+            {
+                content = new Content();
+                _queues.Add(identity, content);
+            }
+
+            content.Epoch = Math.Max(content.Epoch + 1, atLeast);
+            foreach (var (offset, message) in content.Messages)
+            {
+                if (!message.IsPersistent)
+                {
+                    content.Messages.Remove(offset);
+                }
+            }
+
+            var messages = content.Messages.Values;
+            return Task.FromResult<StoredQueue>(new Handle(identity, content.Epoch)
+            {
+                Backlog = new StoredBacklog(
+                    content.Messages.Count > 0 ? content.Messages.Keys.First() : content.OffsetBound, content.OffsetBound, content.DeliveredBound,
+                    content.Messages.Count, messages.Sum(message => (long)message.Length),
+                    messages.Aggregate(MessageFlags.None, (flags, message) => flags | message.Flags),
+                    messages.Select(message => message.Due).DefaultIfEmpty(MessageRun.Never).Min(),
+                    [.. content.Links.Select(link => new LinkProgress(link.Key, link.Value))]),
+            });
+        }
+    }
+
+    public ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
+    {
+        _open.Wait(cancellation);
+        lock (_gate)
+        {
+            if (Failures > 0)
+            {
+                Failures--;
+                throw new StoreUnavailableException("out of reach, for a test");
+            }
+
+            Flushes++;
+            Synced += flush.MustSync ? 1 : 0;
+            var fenced = flush.Queues.Where(changes => !Apply(changes)).Select(changes => changes.Queue).ToArray();
+            var conflicts = flush.Rows.Where(change => !Apply(change)).ToArray();
+            return ValueTask.FromResult(new FlushResult(fenced, conflicts));
+        }
+    }
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            var runs = new List<MessageRun>();
+            foreach (var (offset, message) in _queues[queue.Identity].Messages)
+            {
+                if (offset >= from && offset < end && bytes > 0)
+                {
+                    runs.Add(message);
+                    bytes -= message.Length;
+                }
+            }
+
+            return ValueTask.FromResult(runs.ToArray());
+        }
+    }
+
+    public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_rows.GetValueOrDefault(key));
+        }
+    }
+
+    public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<Row>>([.. _rows.Values.Where(row => row.Key.Table == table)]);
+        }
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private bool Apply(QueueChanges changes)
+    {
+        if (changes.IsCreated && !_queues.ContainsKey(changes.Queue.Identity))
+        {
+            _queues.Add(changes.Queue.Identity, new Content { Epoch = changes.Queue.Epoch });
+        }
+
+        if (!_queues.TryGetValue(changes.Queue.Identity, out var content) || content.Epoch != changes.Queue.Epoch)
+        {
+            return false;
+        }
+
+        foreach (var run in changes.Runs)
+        {
+            var rest = run;
+            for (var i = 0; i < run.Count; i++)
+            {
+                var length = MessageRecord.LengthOf(rest.Records.Span);
+                var message = rest.Head(1, length) with { Redelivered = false, Flags = new MessageRecord(rest.Records.Span).Flags };
+                content.Messages[message.First] = message with { Records = message.Records.ToArray() };
+                rest = i + 1 < run.Count ? rest.After(1, length) : rest;
+                Written++;
+            }
+        }
+
+        foreach (var range in changes.Settled)
+        {
+            foreach (var offset in content.Messages.Keys.Where(offset => offset >= range.First && offset < range.End).ToArray())
+            {
+                content.Messages.Remove(offset);
+            }
+        }
+
+        (content.OffsetBound, content.DeliveredBound) = (changes.OffsetBound, changes.DeliveredBound);
+        foreach (var (link, number) in changes.Links)
+        {
+            content.Links[link] = number;
+        }
+
+        if (changes.IsDeleted)
+        {
+            _queues.Remove(changes.Queue.Identity);
+        }
+
+        return true;
+    }
+
+    private bool Apply(RowChange change)
+    {
+        var version = _rows.GetValueOrDefault(change.Key)?.Version ?? 0;
+        if (change.Expected is { } expected && expected != version)
+        {
+            return false;
+        }
+
+        if (change.Value is { } value)
+        {
+            _rows[change.Key] = new Row(change.Key, value, version + 1);
+        }
+        else
+        {
+            _rows.Remove(change.Key);
+        }
+
+        return true;
+    }
+
+    private sealed class Handle(QueueIdentity identity, long epoch) : StoredQueue(identity, epoch);
+
+    private sealed class Content
+    {
+        public SortedDictionary<long, MessageRun> Messages { get; } = [];
+
+        public Dictionary<Core.Links.LinkId, long> Links { get; } = [];
+
+        public long Epoch { get; set; }
+
+        public long OffsetBound { get; set; }
+
+        public long DeliveredBound { get; set; }
+    }
+}
