@@ -91,7 +91,7 @@ internal sealed partial class Queue
 
     public bool HasExpired(long now) => ExpiresAt <= now;
 
-    public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation);
+    public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation, Definition.Durable);
 
     public void AddBindingSource(string exchange) => _bindingSources.Add(exchange);
 

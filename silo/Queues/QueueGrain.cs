@@ -163,6 +163,8 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         new(_vhost, _name, epoch, (definition, incarnation) =>
             _stores.Create(definition, new QueueIdentity(GrainKeys.For(_vhost, _name), incarnation), epoch));
 
+    public ValueTask WakeAsync() => new(EndTurn(0).AsTask());
+
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private ValueTask<T> EndTurn<T>(T answer)
     {
