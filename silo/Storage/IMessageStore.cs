@@ -44,4 +44,11 @@ internal interface IMessageStore : IAsyncDisposable
 
     /// <summary>All rows of a table, in no order.</summary>
     Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation);
+
+    /// <summary>
+    /// Does a little of what wins back space or speed: for a caller that has nothing else to write. True: there is more of it to do.
+    /// May be called as <see cref="FlushAsync"/>, not while that runs.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">It is for later.</exception>
+    ValueTask<bool> TidyAsync(CancellationToken cancellation) => ValueTask.FromResult(false);
 }

@@ -1,0 +1,105 @@
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>Finds out what a queue has when it is taken over. Only batches of which not all counts are read for that.</summary>
+internal sealed class BacklogReader(BatchReader reader, Lock gate)
+{
+    private const int ReadAtOnce = 1 << 20;
+
+    /// <summary>Settles, in memory, what the earlier activation had of transient messages.</summary>
+    public void DropTransient(QueueLog queue)
+    {
+        List<(long First, long End)> mixed;
+        lock (gate)
+        {
+            queue.DropTransient();
+            mixed = FindBatches(queue, batch => (batch.Marks & EntryMarks.Mixed) != 0);
+        }
+
+        foreach (var run in ReadAll(queue, mixed))
+        {
+            var offset = run.First;
+            for (var records = run.Records.Span; !records.IsEmpty; records = records[MessageRecord.LengthOf(records)..], offset++)
+            {
+                if (!new MessageRecord(records).IsPersistent)
+                {
+                    lock (gate)
+                    {
+                        queue.Batches.Settle(offset, offset + 1);
+                    }
+                }
+            }
+        }
+    }
+
+    public StoredBacklog Read(QueueLog queue)
+    {
+        List<(long First, long End)> partial;
+        var (count, bytes, flags, due) = (0L, 0L, MessageFlags.None, MessageRun.Never);
+        var next = queue.OffsetBound;
+        var first = next;
+        StoredBacklog backlog;
+        lock (gate)
+        {
+            partial = FindBatches(queue, batch => batch.IsPart || batch.Live < batch.Count);
+            for (var i = 0; i < queue.Batches.Count; i++)
+            {
+                var batch = queue.Batches[i];
+                if (i == 0 && queue.Batches.TryFindUnsettled(batch.First, batch.End, out var range))
+                {
+                    first = range.First;
+                }
+
+                count += batch.Live;
+                bytes += batch.IsPart || batch.Live < batch.Count ? 0 : batch.RecordsLength;
+                flags |= batch.Flags;
+                due = Math.Min(due, batch.Due);
+            }
+
+            backlog = new StoredBacklog(
+                first, next, queue.DeliveredBound, count, bytes, flags, due, [.. queue.Links.Select(link => new LinkProgress(link.Key, link.Value))]);
+        }
+
+        return partial.Count == 0 ? backlog : backlog with { Bytes = bytes + ReadAll(queue, partial).Sum(run => (long)run.Length) };
+    }
+
+    private static List<(long First, long End)> FindBatches(QueueLog queue, Func<StoredBatch, bool> isWanted)
+    {
+        var found = new List<(long First, long End)>();
+        for (var i = 0; i < queue.Batches.Count; i++)
+        {
+            var batch = queue.Batches[i];
+            if (!isWanted(batch))
+            {
+                continue;
+            }
+
+            if (found.Count > 0 && found[^1].End == batch.First)
+            {
+                found[^1] = (found[^1].First, batch.End);
+            }
+            else
+            {
+                found.Add((batch.First, batch.End));
+            }
+        }
+
+        return found;
+    }
+
+    private IEnumerable<MessageRun> ReadAll(QueueLog queue, List<(long First, long End)> ranges)
+    {
+        foreach (var range in ranges)
+        {
+            for (var from = range.First; reader.Read(queue, from, range.End, ReadAtOnce) is { Length: > 0 } runs; from = runs[^1].End)
+            {
+                foreach (var run in runs)
+                {
+                    yield return run;
+                }
+            }
+        }
+    }
+}

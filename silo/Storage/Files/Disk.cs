@@ -1,0 +1,92 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>The calls by which the log reaches the disk, where they can fail: tests derive disks that do.</summary>
+internal partial class Disk
+{
+    private const int NoSpace = 28;
+
+    /// <summary>A new file with room for <paramref name="size"/> bytes.</summary>
+    /// <exception cref="IOException">There is no room. The file may be there.</exception>
+    public virtual SafeFileHandle Create(string path, long size)
+    {
+        var handle = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        try
+        {
+            Allocate(handle, size);
+            return handle;
+        }
+        catch (IOException)
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes room for <paramref name="size"/> bytes. What is new is zero.</summary>
+    public virtual void Allocate(SafeFileHandle handle, long size)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            var error = PosixFallocate(handle, 0, size);
+            if (error == 0)
+            {
+                return;
+            }
+
+            if (error == NoSpace)
+            {
+                throw new IOException("No space left on the disk.");
+            }
+        }
+
+        // A file system that cannot set room aside: the writes will tell.
+        RandomAccess.SetLength(handle, Math.Max(size, RandomAccess.GetLength(handle)));
+    }
+
+    public virtual void Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> parts, long position) => RandomAccess.Write(handle, parts, position);
+
+    public virtual void Truncate(SafeFileHandle handle, long size) => RandomAccess.SetLength(handle, size);
+
+    /// <summary>Returns when what was written to the file is on the disk, its length included.</summary>
+    public virtual void Sync(SafeFileHandle handle)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            RandomAccess.FlushToDisk(handle);
+        }
+        else if (Fdatasync(handle) != 0)
+        {
+            throw new IOException($"fdatasync failed: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    /// <summary>Returns when it is on the disk which files a folder has.</summary>
+    public virtual void SyncFolder(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        using var folder = Open(path, 0);
+        if (folder.IsInvalid || Fsync(folder) != 0)
+        {
+            throw new IOException($"The folder {path} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int Fdatasync(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "posix_fallocate")]
+    private static partial int PosixFallocate(SafeFileHandle handle, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+}

@@ -1,0 +1,355 @@
+using Granary.Silo.Queues.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>
+/// The store of one node: one log for all its queues and rows, in segments in a folder of its own. What is written goes to the log first and is then applied to
+/// the index in memory, as recovery applies it.
+/// </summary>
+internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
+{
+    private readonly LogState _state = new();
+    private readonly FlushBuffer _buffer = new();
+    private readonly List<TakeOver> _takeOvers = [];
+
+    /// <summary>Held while something is written and applied: by one flush, or the take-overs of the moment.</summary>
+    private readonly SemaphoreSlim _writing = new(1);
+
+    /// <summary>Held by who changes the state, and by who reads it without <see cref="_writing"/>.</summary>
+    private readonly Lock _gate = new();
+
+    private StoreFolder? _folder;
+    private LogWriter? _writer;
+    private LogCleaner? _cleaner;
+    private FlushComposer? _composer;
+    private BatchReader? _reader;
+    private bool _isDisposed;
+    private bool _hasFailed;
+
+    public FileStore(FileStoreOptions options, ILogger<FileStore> logger)
+        : this(options, logger, new Disk())
+    {
+    }
+
+    private LogWriter Writer => _writer ?? throw new InvalidOperationException("The store is not open.");
+
+    private BatchReader Reader => _reader ?? throw new InvalidOperationException("The store is not open.");
+
+    public Task OpenAsync(CancellationToken cancellation) => Task.Run(Open, cancellation);
+
+    public StoredQueue Create(QueueIdentity identity, long epoch) => new FileQueue(identity, epoch);
+
+    public async Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
+    {
+        var request = new TakeOver(identity, atLeast);
+        lock (_takeOvers)
+        {
+            _takeOvers.Add(request);
+        }
+
+        // Who comes first takes over for all that wait: one sync for many queues.
+        await _writing.WaitAsync(CancellationToken.None);
+        try
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (!request.IsDone)
+            {
+                TakeOverAll();
+            }
+        }
+        finally
+        {
+            lock (_takeOvers)
+            {
+                _takeOvers.Remove(request);
+            }
+
+            _writing.Release();
+        }
+
+        var queue = request.Result();
+        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue) };
+    }
+
+    public ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
+    {
+        _writing.Wait(cancellation);
+        try
+        {
+            return ValueTask.FromResult(Write(flush));
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation)
+    {
+        var handle = (FileQueue)queue;
+        if (handle.Log is not { IsDeleted: false } log || log.Batches.Count == 0)
+        {
+            return ValueTask.FromResult<MessageRun[]>([]);
+        }
+
+        // A read may have to wait for the disk, which is not for the caller's thread to do.
+        return new ValueTask<MessageRun[]>(Task.Run(() => Reader.Read(log, from, end, bytes), cancellation));
+    }
+
+    public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) => Task.Run(() => Reader.Read(key), cancellation);
+
+    public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) =>
+        Task.Run<IReadOnlyList<Row>>(() => Reader.ReadAll(table), cancellation);
+
+    public async ValueTask<bool> TidyAsync(CancellationToken cancellation)
+    {
+        await _writing.WaitAsync(cancellation);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            _buffer.Clear();
+            _cleaner!.Step(_buffer, 0);
+            Commit(sync: false, freesSpace: true);
+            return _cleaner.HasWork;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _writing.WaitAsync(CancellationToken.None);
+        try
+        {
+            if (!_isDisposed)
+            {
+                Close();
+            }
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private void Open()
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        _folder = StoreFolder.Open(options.Folder, options.Scratch, disk);
+        try
+        {
+            var segments = _state.Segments;
+            _writer = new LogWriter(disk, _folder, segments, options, logger);
+            _cleaner = new LogCleaner(_state, options, logger);
+            _composer = new FlushComposer(_state, _buffer);
+            _reader = new BatchReader(_state, _gate);
+            new LogRecovery(_folder, _state, _writer, disk, options, logger).Run();
+            if (segments.Last is null)
+            {
+                _writer.Roll(0, freesSpace: false);
+            }
+
+            _writer.MakeReserve();
+            foreach (var queue in _state.Queues)
+            {
+                queue.DropTransient();
+            }
+
+            var elapsed = TimeProvider.System.GetElapsedTime(started);
+            logger.LogOpened(options.Folder, _state.Queues.Count, segments.Count, segments.Bytes, (long)elapsed.TotalMilliseconds);
+        }
+        catch (Exception e)
+        {
+            _isDisposed = true;
+            CloseFiles();
+            if (e is StoreException)
+            {
+                throw;
+            }
+
+            throw new StoreException($"The data folder {options.Folder} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    private FlushResult Write(Flush flush)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        _buffer.Clear();
+        var freesSpace = FreesSpace(flush, out var bytes);
+        if (!_hasFailed)
+        {
+            // After a failure first what is asked for, alone.
+            _cleaner!.Step(_buffer, bytes);
+        }
+
+        var result = _composer!.Compose(flush);
+        Commit(flush.MustSync, freesSpace);
+        foreach (var changes in flush.Queues)
+        {
+            var handle = (FileQueue)changes.Queue;
+            handle.Log ??= _state.Find(handle.Identity);
+        }
+
+        return result;
+    }
+
+    private static bool FreesSpace(Flush flush, out long bytes)
+    {
+        bytes = 0;
+        foreach (var changes in flush.Queues)
+        {
+            foreach (var run in changes.Runs)
+            {
+                bytes += run.Length;
+            }
+        }
+
+        return bytes == 0 && flush.Rows.TrueForAll(row => row.Value is null);
+    }
+
+    /// <summary>Writes the entries in the buffer as one flush, and applies them.</summary>
+    private void Commit(bool sync, bool freesSpace)
+    {
+        try
+        {
+            if (_buffer.Count > 0)
+            {
+                var (segment, start) = Writer.Write(_buffer, sync, freesSpace);
+                lock (_gate)
+                {
+                    for (var i = 0; i < _buffer.Count; i++)
+                    {
+                        var entry = _buffer.EntryAt(i, out var position);
+                        _state.Apply(entry, segment.Number, start + position);
+                    }
+                }
+            }
+            else if (sync)
+            {
+                Writer.SyncAll();
+            }
+
+            _hasFailed = false;
+        }
+        catch (StoreUnavailableException)
+        {
+            _hasFailed = true;
+            throw;
+        }
+
+        _cleaner!.Advance();
+        RemoveDrained();
+    }
+
+    /// <summary>Removes the oldest segments while nothing of them is needed.</summary>
+    private void RemoveDrained()
+    {
+        var segments = _state.Segments;
+        if (segments.Count < 2 || segments.Oldest.Holds > 0)
+        {
+            return;
+        }
+
+        try
+        {
+            // What took the place of their content must not be lost after them.
+            Writer.SyncAll();
+        }
+        catch (StoreUnavailableException)
+        {
+            _hasFailed = true;
+            return;
+        }
+
+        while (segments.Count > 1 && segments.Oldest.Holds == 0)
+        {
+            Segment oldest;
+            lock (_gate)
+            {
+                oldest = segments.TakeOldest();
+            }
+
+            oldest.Handle.Dispose();
+            try
+            {
+                File.Delete(oldest.Path);
+            }
+            catch (IOException e)
+            {
+                logger.LogCannotRemove(oldest.Path, e.Message);
+            }
+        }
+    }
+
+    private void TakeOverAll()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        TakeOver[] requests;
+        lock (_takeOvers)
+        {
+            requests = [.. _takeOvers.Where(request => !request.IsDone)];
+        }
+
+        _buffer.Clear();
+        var epochs = new Dictionary<QueueIdentity, (ulong Number, long Epoch)>();
+        foreach (var request in requests)
+        {
+            var queue = _state.Find(request.Identity);
+            var (number, earlier) = epochs.TryGetValue(request.Identity, out var known) ? known : (queue?.Number ?? _state.NextNumber++, queue?.Epoch ?? 0);
+            request.Epoch = Math.Max(earlier + 1, request.AtLeast);
+            epochs[request.Identity] = (number, request.Epoch);
+            _buffer.AddQueue(number, request.Identity, request.Epoch, queue);
+        }
+
+        try
+        {
+            Commit(sync: true, freesSpace: true);
+            foreach (var request in requests)
+            {
+                var queue = _state.Find(request.Identity)!;
+                new BacklogReader(Reader, _gate).DropTransient(queue);
+                request.Complete(queue);
+            }
+        }
+        catch (Exception e) when (e is StoreException or StoreUnavailableException)
+        {
+            foreach (var request in requests)
+            {
+                request.Fail(e);
+            }
+        }
+    }
+
+    private void Close()
+    {
+        _isDisposed = true;
+        if (_writer is { IsClosed: false } writer && !options.Scratch)
+        {
+            try
+            {
+                writer.SyncAll();
+                _buffer.Clear();
+                writer.Write(_buffer, sync: true, freesSpace: true, EntryMarks.Closed);
+            }
+            catch (StoreUnavailableException e)
+            {
+                logger.LogSpoiled(options.Folder, e.Message);
+            }
+        }
+
+        CloseFiles();
+    }
+
+    private void CloseFiles()
+    {
+        foreach (var segment in _state.Segments.All)
+        {
+            segment.Handle.Dispose();
+        }
+
+        _folder?.Dispose();
+    }
+}

@@ -1,0 +1,23 @@
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>How a <see cref="FileStore"/> keeps its files.</summary>
+internal sealed record FileStoreOptions(string Folder)
+{
+    /// <summary>Goes on without what is damaged, and says how much that is.</summary>
+    public bool Repair { get; init; }
+
+    /// <summary>For what need not outlive the process: nothing is synced, and what is there when it is opened is removed.</summary>
+    public bool Scratch { get; init; }
+
+    /// <summary>The room that is made for a segment. A flush that needs more gets a segment of its own size.</summary>
+    public long SegmentSize { get; init; } = 64 << 20;
+
+    /// <summary>The log is cleaned when what is not needed takes more than this, and more than what is needed.</summary>
+    public long DeadBytesAllowed { get; init; } = 64 << 20;
+
+    /// <summary>How much of the log one flush cleans, apart from as much as it writes.</summary>
+    public int CleaningStep { get; init; } = 4 << 20;
+
+    /// <summary>Room that is kept for settlements when the disk is full.</summary>
+    public long Reserve { get; init; } = 8 << 20;
+}

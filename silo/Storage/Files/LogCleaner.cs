@@ -1,0 +1,234 @@
+using Granary.Silo.Queues.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>
+/// Wins back space: when much of the log is not needed, what is needed of its oldest segment is written again at its end, a step with each flush, and the
+/// segment is removed. Only ever the oldest: so whatever settles, deletes or replaces something outlives it.
+/// </summary>
+internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogger logger)
+{
+    private readonly HashSet<ulong> _queues = [];
+    private readonly Dictionary<long, long> _shared = [];
+    private byte[] _bytes = [];
+    private Segment? _segment;
+    private long _position;
+    private long _nextPosition;
+    private bool _isStuck;
+
+    public bool HasWork => !_isStuck && (_segment is not null || IsDue);
+
+    private bool IsDue
+    {
+        get
+        {
+            var live = state.Segments.LiveBytes;
+            return state.Segments.Count > 1 && state.Segments.Bytes - live > Math.Max(live, options.DeadBytesAllowed);
+        }
+    }
+
+    /// <summary>Adds what is needed of the next part of the oldest segment. It comes first in its flush: what else the flush does, it does to that.</summary>
+    /// <param name="bytes">How much the flush writes itself.</param>
+    public void Step(FlushBuffer buffer, long bytes)
+    {
+        _nextPosition = _position;
+        if (!HasWork)
+        {
+            return;
+        }
+
+        if (_segment is null)
+        {
+            _segment = state.Segments.Oldest;
+            _position = _nextPosition = SegmentHeader.Size;
+        }
+
+        _queues.Clear();
+        _shared.Clear();
+        var length = (int)Math.Min(_segment.End - _position, options.CleaningStep + Math.Min(bytes, 4 * options.CleaningStep));
+        var part = ReadPart(length);
+        var at = 0;
+        while (at < part.Length)
+        {
+            if (!LogEntry.TryRead(part.Span[at..], _segment.Header.Salt, _position + at, out var entry))
+            {
+                if (at > 0)
+                {
+                    break;
+                }
+
+                // It is longer than the part, or damaged.
+                var whole = LogEntry.LengthAt(part.Span);
+                if (whole > part.Length && whole <= _segment.End - _position)
+                {
+                    part = ReadPart(whole);
+                    continue;
+                }
+
+                _isStuck = true;
+                logger.LogCannotClean(_segment.Path, _position);
+                return;
+            }
+
+            Move(entry, part.Slice(at, entry.Length), _position + at, buffer);
+            at += LogEntry.Padded(entry.Length);
+        }
+
+        _nextPosition = _position + at;
+    }
+
+    /// <summary>The flush with the step was written and applied.</summary>
+    public void Advance()
+    {
+        if (_segment is null)
+        {
+            return;
+        }
+
+        _position = _nextPosition;
+        if (_position < _segment.End)
+        {
+            return;
+        }
+
+        if (_segment.Holds > 0)
+        {
+            _isStuck = true;
+            logger.LogCannotClean(_segment.Path, _position);
+        }
+
+        _segment = null;
+        _bytes = [];
+    }
+
+    private ReadOnlyMemory<byte> ReadPart(int length)
+    {
+        if (_bytes.Length < length)
+        {
+            _bytes = GC.AllocateUninitializedArray<byte>(length);
+        }
+
+        var read = 0;
+        for (int got; read < length && (got = RandomAccess.Read(_segment!.Handle, _bytes.AsSpan(read, length - read), _position + read)) > 0;)
+        {
+            read += got;
+        }
+
+        return _bytes.AsMemory(0, read);
+    }
+
+    private void Move(LogEntry entry, ReadOnlyMemory<byte> bytes, long position, FlushBuffer buffer)
+    {
+        switch (entry.Type)
+        {
+            case EntryType.Batch or EntryType.Reference when state.Find(entry.QueueNumber) is { } queue:
+                MoveBatch(queue, entry, bytes, position, buffer);
+                break;
+            case EntryType.Queue when state.Find(entry.QueueNumber) is { Identity: { } identity } queue
+                && queue.StateSegment == _segment!.Number && _queues.Add(queue.Number):
+                buffer.AddQueue(queue.Number, identity, queue.Epoch, queue);
+                break;
+            case EntryType.Row when state.Rows.Find(entry.RowKey) is { } row && row.Segment == _segment!.Number && row.Position == position:
+                buffer.AddCopy(entry.Bytes);
+                break;
+            default:
+                // What it did is done, and what it was done to is gone with the segments up to this one.
+                break;
+        }
+    }
+
+    private void MoveBatch(QueueLog queue, LogEntry entry, ReadOnlyMemory<byte> bytes, long position, FlushBuffer buffer)
+    {
+        var batches = queue.Batches;
+        var end = entry.First + entry.Count;
+        ReadOnlyMemory<byte> records = default;
+        for (var i = batches.IndexOf(entry.First); i < batches.Count && batches[i].First < end; i++)
+        {
+            var batch = batches[i];
+            if (!batch.IsAt(_segment!.Number, position))
+            {
+                continue;
+            }
+
+            if (batch is { IsReference: true, IsPart: false } && batch.Live > batch.Count / 2)
+            {
+                MoveReference(queue, batch, position - entry.Distance, buffer);
+                continue;
+            }
+
+            if (records.IsEmpty)
+            {
+                records = batch.IsReference
+                    ? BatchReader.ReadShared(_segment, position - entry.Distance, entry.RecordsLength)
+                    : bytes[LogEntry.BatchHeadSize..];
+            }
+
+            MoveUnsettled(queue, batch, new MessageRun(records, entry.First, entry.Count, false, entry.Flags, 0, entry.Due), buffer);
+        }
+    }
+
+    private static void MoveUnsettled(QueueLog queue, in StoredBatch batch, MessageRun run, FlushBuffer buffer)
+    {
+        for (var first = batch.First; queue.Batches.TryFindUnsettled(first, batch.End, out var range); first = range.End)
+        {
+            var skipped = (int)(range.First - run.First);
+            if (skipped > 0)
+            {
+                run = run.After(skipped, run.LengthOf(skipped));
+            }
+
+            var count = (int)(range.End - range.First);
+            var length = run.LengthOf(count);
+            buffer.BeginBatch(EntryType.Batch, new BatchHead(queue.Number, range.First, batch.Due, count, length, batch.Flags, batch.Marks));
+            buffer.AddRecords(run.Records[..length]);
+            buffer.End();
+            if (count == run.Count)
+            {
+                break;
+            }
+
+            run = run.After(count, length);
+        }
+    }
+
+    /// <summary>The records stay shared: they are moved with the first of those that need them, and settled ones are settled again.</summary>
+    private void MoveReference(QueueLog queue, in StoredBatch batch, long sharedAt, FlushBuffer buffer)
+    {
+        if (!_shared.TryGetValue(sharedAt, out var moved))
+        {
+            var records = BatchReader.ReadShared(_segment!, sharedAt, batch.RecordsLength);
+            buffer.BeginBatch(EntryType.Shared, new BatchHead(0, 0, 0, batch.Count, batch.RecordsLength, batch.Flags, batch.Marks));
+            buffer.AddRecords(records);
+            moved = buffer.End();
+            _shared.Add(sharedAt, moved);
+        }
+
+        buffer.BeginBatch(
+            EntryType.Reference,
+            new BatchHead(queue.Number, batch.First, batch.Due, batch.Count, batch.RecordsLength, batch.Flags, batch.Marks, batch.Uses, moved));
+        buffer.End();
+
+        var settled = new List<(long, long)>();
+        var from = batch.First;
+        while (queue.Batches.TryFindUnsettled(from, batch.End, out var range))
+        {
+            if (range.First > from)
+            {
+                settled.Add((from, range.First));
+            }
+
+            from = range.End;
+        }
+
+        if (from < batch.End)
+        {
+            settled.Add((from, batch.End));
+        }
+
+        if (settled.Count > 0)
+        {
+            buffer.AddSettled(queue.Number, settled.ToArray());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>Writes flushes behind each other into the last segment, and begins a new one when it is full or a write failed.</summary>
+internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segments, FileStoreOptions options, ILogger logger)
+{
+    private bool _syncLost;
+
+    /// <summary>Of the last flush in the log.</summary>
+    public long Sequence { get; set; }
+
+    /// <summary>Flushes up to this one are on the disk.</summary>
+    public long Synced { get; set; }
+
+    /// <summary>The last flush says that the store was closed.</summary>
+    public bool IsClosed { get; set; }
+
+    /// <summary>Writes a flush. After a failure the log is as it was.</summary>
+    /// <param name="freesSpace">It may have what was held in reserve.</param>
+    /// <returns>The segment and the position where it is.</returns>
+    /// <exception cref="StoreUnavailableException">The disk is full, or does not write or sync.</exception>
+    public (Segment Segment, long Position) Write(FlushBuffer buffer, bool sync, bool freesSpace, EntryMarks marks = EntryMarks.None)
+    {
+        var size = buffer.Length + LogEntry.CommitSize;
+        var segment = segments.Last;
+        if (segment is null || segment.IsSpoiled || segment.End + size > segment.Capacity)
+        {
+            segment = Roll(size, freesSpace);
+        }
+
+        var position = segment.End;
+        buffer.Finish(segment.Header.Salt, position, Sequence + 1, Synced, marks);
+        try
+        {
+            disk.Write(segment.Handle, buffer.Parts, position);
+        }
+        catch (IOException e)
+        {
+            throw Spoil(segment, e);
+        }
+
+        if (sync)
+        {
+            Sync(segment);
+            Synced = Sequence + 1;
+        }
+
+        Sequence++;
+        segment.End = position + size;
+        IsClosed = (marks & EntryMarks.Closed) != 0;
+        return (segment, position);
+    }
+
+    /// <summary>Returns when all that was written is on the disk.</summary>
+    public void SyncAll()
+    {
+        if (Synced < Sequence && !options.Scratch && segments.Last is { } segment)
+        {
+            Sync(segment);
+            Synced = Sequence;
+        }
+    }
+
+    /// <summary>Begins a segment with room for <paramref name="size"/> bytes and more.</summary>
+    public Segment Roll(long size, bool freesSpace)
+    {
+        if (segments.Last is { } last)
+        {
+            EndSegment(last);
+        }
+
+        var header = new SegmentHeader((segments.Last?.Number ?? 0) + 1, Sequence + 1, Synced, folder.StoreId);
+        var path = folder.SegmentPath(header.Number);
+        var capacity = Math.Max(options.SegmentSize, SegmentHeader.Size + size);
+        try
+        {
+            var segment = Create(header, path, capacity);
+            segments.Add(segment);
+            MakeReserve();
+            return segment;
+        }
+        catch (IOException e) when (freesSpace && File.Exists(folder.ReservePath))
+        {
+            logger.LogReserveUsed(folder.Path);
+            File.Delete(folder.ReservePath);
+            try
+            {
+                var segment = Create(header, path, SegmentHeader.Size + Math.Max(size, options.Reserve / 2));
+                segments.Add(segment);
+                return segment;
+            }
+            catch (IOException)
+            {
+                throw Unavailable(e);
+            }
+        }
+        catch (IOException e)
+        {
+            throw Unavailable(e);
+        }
+    }
+
+    /// <summary>Sets room aside for settlements on a full disk. Without it they wait as everything does.</summary>
+    public void MakeReserve()
+    {
+        if (options.Scratch || options.Reserve == 0 || File.Exists(folder.ReservePath))
+        {
+            return;
+        }
+
+        try
+        {
+            disk.Create(folder.ReservePath, options.Reserve).Dispose();
+        }
+        catch (IOException)
+        {
+            // It is made with the next segment for which there is room.
+            File.Delete(folder.ReservePath);
+        }
+    }
+
+    private Segment Create(SegmentHeader header, string path, long capacity)
+    {
+        try
+        {
+            var handle = disk.Create(path, capacity);
+            try
+            {
+                disk.Write(handle, [header.ToBytes()], 0);
+                if (!options.Scratch)
+                {
+                    disk.Sync(handle);
+                    disk.SyncFolder(folder.LogPath);
+                }
+
+                _syncLost = false;
+                return new Segment(header, path, handle, capacity);
+            }
+            catch (IOException)
+            {
+                handle.Dispose();
+                throw;
+            }
+        }
+        catch (IOException)
+        {
+            File.Delete(path);
+            throw;
+        }
+    }
+
+    private void EndSegment(Segment segment)
+    {
+        if (!_syncLost)
+        {
+            // So that a bad flush in it can only be damage. After a failed sync that cannot be had: the system may have dropped what it did not write.
+            SyncAll();
+        }
+
+        if (!segment.IsSpoiled)
+        {
+            TryTruncate(segment);
+        }
+    }
+
+    private void Sync(Segment segment)
+    {
+        if (options.Scratch)
+        {
+            return;
+        }
+
+        try
+        {
+            disk.Sync(segment.Handle);
+        }
+        catch (IOException e)
+        {
+            _syncLost = true;
+            throw Spoil(segment, e);
+        }
+    }
+
+    private StoreUnavailableException Spoil(Segment segment, IOException cause)
+    {
+        if (!segment.IsSpoiled)
+        {
+            segment.IsSpoiled = true;
+            logger.LogSpoiled(segment.Path, cause.Message);
+            TryTruncate(segment);
+        }
+
+        return Unavailable(cause);
+    }
+
+    /// <summary>Cuts off what does not count. It is not read where the next segment begins anyway.</summary>
+    private void TryTruncate(Segment segment)
+    {
+        try
+        {
+            disk.Truncate(segment.Handle, segment.End);
+        }
+        catch (IOException e)
+        {
+            logger.LogSpoiled(segment.Path, e.Message);
+        }
+    }
+
+    private StoreUnavailableException Unavailable(IOException cause) => new($"The data folder {folder.Path} cannot be written: {cause.Message}", cause);
+}

@@ -1,0 +1,47 @@
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>One queue as the log has it.</summary>
+internal sealed class QueueLog(ulong number, SegmentList segments)
+{
+    public ulong Number { get; } = number;
+
+    /// <summary>Null while the log is read and only parts of the queue were seen.</summary>
+    public QueueIdentity? Identity { get; set; }
+
+    public long Epoch { get; set; }
+
+    public long OffsetBound { get; set; }
+
+    public long DeliveredBound { get; set; }
+
+    public Dictionary<LinkId, long> Links { get; } = [];
+
+    public BatchIndex Batches { get; } = new(segments);
+
+    /// <summary>Where the last entry is that has all of the queue but its messages.</summary>
+    public uint StateSegment { get; set; }
+
+    public int StateBytes { get; set; }
+
+    public bool IsDeleted { get; set; }
+
+    /// <summary>Forgets the batches without a persistent message: they were the earlier activation's.</summary>
+    public void DropTransient()
+    {
+        for (var i = 0; i < Batches.Count;)
+        {
+            var batch = Batches[i];
+            if ((batch.Flags & MessageFlags.Persistent) == 0)
+            {
+                Batches.Settle(batch.First, batch.End);
+            }
+            else
+            {
+                i++;
+            }
+        }
+    }
+}

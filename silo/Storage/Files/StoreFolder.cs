@@ -1,0 +1,131 @@
+using System.Globalization;
+
+namespace Granary.Silo.Storage.Files;
+
+/// <summary>The folder of one store: which format it has, whose it is, and where its files are.</summary>
+internal sealed class StoreFolder : IDisposable
+{
+    private const int Format = 1;
+    private const string FormatName = "granary-store";
+
+    private readonly FileStream _lock;
+
+    private StoreFolder(string path, FileStream exclusive)
+    {
+        Path = path;
+        _lock = exclusive;
+        LogPath = System.IO.Path.Combine(path, "log");
+        ReservePath = System.IO.Path.Combine(path, "reserve");
+    }
+
+    public string Path { get; }
+
+    public string LogPath { get; }
+
+    public string ReservePath { get; }
+
+    /// <summary>Which store it is: segments of another one do not belong here.</summary>
+    public Guid StoreId { get; private set; }
+
+    /// <summary>Takes the folder for this process, and makes it a store if it is empty.</summary>
+    /// <exception cref="StoreException">It is in use, or not a store that this program can use.</exception>
+    public static StoreFolder Open(string path, bool scratch, Disk disk)
+    {
+        StoreFolder? folder = null;
+        try
+        {
+            Directory.CreateDirectory(path);
+            folder = new StoreFolder(path, TakeLock(path));
+            if (scratch && Directory.Exists(folder.LogPath))
+            {
+                Directory.Delete(folder.LogPath, recursive: true);
+            }
+
+            Directory.CreateDirectory(folder.LogPath);
+            folder.ReadOrMakeFormat(disk);
+            return folder;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            folder?.Dispose();
+            throw new StoreException($"The data folder {path} cannot be used: {e.Message}", e);
+        }
+        catch (StoreException)
+        {
+            folder?.Dispose();
+            throw;
+        }
+    }
+
+    public string SegmentPath(uint number) => System.IO.Path.Combine(LogPath, number.ToString("x16", CultureInfo.InvariantCulture) + ".log");
+
+    /// <summary>The segments there are, from the oldest on.</summary>
+    public List<(uint Number, string Path)> Segments()
+    {
+        var segments = new List<(uint, string)>();
+        foreach (var path in Directory.EnumerateFiles(LogPath, "*.log"))
+        {
+            var name = System.IO.Path.GetFileNameWithoutExtension(path);
+            if (name.Length == 16 && uint.TryParse(name, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number))
+            {
+                segments.Add((number, path));
+            }
+        }
+
+        segments.Sort();
+        return segments;
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private static FileStream TakeLock(string path)
+    {
+        var file = System.IO.Path.Combine(path, "lock");
+        try
+        {
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new StoreException($"The data folder {path} is in use by another process: it holds {file}.", e);
+        }
+    }
+
+    private void ReadOrMakeFormat(Disk disk)
+    {
+        var path = System.IO.Path.Combine(Path, "format");
+        if (!File.Exists(path))
+        {
+            if (Segments().Count > 0)
+            {
+                throw new StoreException($"The data folder {Path} has a log, but its file \"format\" is missing. Put it back from a copy.");
+            }
+
+            StoreId = Guid.NewGuid();
+            File.WriteAllText(path + ".new", $"{FormatName} {Format}\n{StoreId}\n");
+            using (var written = File.OpenHandle(path + ".new", FileMode.Open, FileAccess.ReadWrite))
+            {
+                disk.Sync(written);
+            }
+
+            File.Move(path + ".new", path);
+            disk.SyncFolder(Path);
+            return;
+        }
+
+        var lines = File.ReadAllLines(path);
+        var words = lines.Length > 0 ? lines[0].Split(' ') : [];
+        if (words is not [FormatName, var version] || !int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var format))
+        {
+            throw new StoreException($"The data folder {Path} is not one of Granary's: {path} does not say so.");
+        }
+
+        if (format > Format)
+        {
+            throw new StoreException(
+                $"The data folder {Path} has format {format} and this program knows formats up to {Format}: it was written by a newer one. Start that one.");
+        }
+
+        StoreId = lines.Length > 1 && Guid.TryParse(lines[1], out var id) ? id : throw new StoreException($"{path} is damaged: it has no store id.");
+    }
+}
