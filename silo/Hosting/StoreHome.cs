@@ -1,5 +1,7 @@
 using Granary.Core.Alarms;
+using Granary.Silo.Queues;
 using Granary.Silo.Storage;
+using Granary.Silo.Storage.Files;
 using Granary.Silo.Storage.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -16,18 +18,33 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
     private readonly IMessageStore _store;
     private readonly PublisherAlarms _alarms;
     private readonly ILogger<GroupCommit> _log;
+    private readonly TimeProvider _time;
+    private readonly bool _keepsMessages;
+    private readonly IMessageStore? _scratchStore;
     private GroupCommit? _commit;
+    private GroupCommit? _scratch;
+    private QueueStores? _queues;
     private bool _isOpen;
     private bool _isClosed;
 
-    public StoreHome(StoreOptions options, PublisherAlarms alarms, ILogger<GroupCommit> log, IServiceProvider services)
+    public StoreHome(StoreOptions options, PublisherAlarms alarms, TimeProvider time, ILogger<GroupCommit> log, IServiceProvider services)
     {
-        _store = services.GetService<IMessageStore>() ?? Create(options);
-        (_alarms, _log) = (alarms, log);
+        (_alarms, _time, _log) = (alarms, time, log);
+        var given = services.GetService<IMessageStore>();
+        _store = given ?? Create(options, services);
+        _keepsMessages = given is not null || options.Kind != StoreKind.Memory;
+        if (options is { Kind: not StoreKind.Memory, Data: { } data })
+        {
+            _scratchStore = new FileStore(
+                new FileStoreOptions(Path.Combine(data.FullName, "scratch")) { Scratch = true }, services.GetRequiredService<ILogger<FileStore>>());
+        }
     }
 
     /// <exception cref="InvalidOperationException">The store is not open.</exception>
     public GroupCommit Commit => Volatile.Read(ref _commit) ?? throw new InvalidOperationException("The store is not open.");
+
+    /// <exception cref="InvalidOperationException">The store is not open.</exception>
+    public QueueStores Queues => Volatile.Read(ref _queues) ?? throw new InvalidOperationException("The store is not open.");
 
     /// <exception cref="StoreException">The store must not be used as it is.</exception>
     /// <exception cref="StoreUnavailableException">The store is out of reach.</exception>
@@ -39,8 +56,20 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
             if (!_isOpen)
             {
                 await _store.OpenAsync(cancellation).ConfigureAwait(false);
+                if (_scratchStore is not null)
+                {
+                    await _scratchStore.OpenAsync(cancellation).ConfigureAwait(false);
+                    _scratch = NewCommit(_scratchStore);
+                }
+
                 _isOpen = true;
-                Volatile.Write(ref _commit, new GroupCommit(_store, _log, trouble => _alarms.Set(PublisherAlarm.Store, isRaised: trouble is not null)));
+                Volatile.Write(ref _commit, NewCommit(_store));
+                var budget = _keepsMessages
+                    ? new MemoryBudget(MemoryBudget.StandardPerQueue, MemoryBudget.StandardPerSilo)
+                    : new MemoryBudget(long.MaxValue, long.MaxValue);
+                Volatile.Write(
+                    ref _queues,
+                    new QueueStores(_keepsMessages ? _commit : null, _scratch, budget, _time.GetUtcNow().ToUnixTimeMilliseconds()));
             }
         }
         finally
@@ -68,11 +97,17 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
         _gate.Dispose();
     }
 
-    private static IMessageStore Create(StoreOptions options) => options.Kind switch
+    private static IMessageStore Create(StoreOptions options, IServiceProvider services) => options.Kind switch
     {
         StoreKind.Memory => new MemoryStore(),
+        StoreKind.Files => new FileStore(
+            new FileStoreOptions(options.Data?.FullName ?? throw new NotSupportedException("The store of files needs a folder.")) { Repair = options.Repair },
+            services.GetRequiredService<ILogger<FileStore>>()),
         _ => throw new NotSupportedException($"This version has no store of the kind '{options.Kind.ToString().ToLowerInvariant()}'."),
     };
+
+    private GroupCommit NewCommit(IMessageStore store) =>
+        new(store, _log, trouble => _alarms.Set(PublisherAlarm.Store, isRaised: trouble is not null));
 
     private async Task CloseAsync()
     {
@@ -82,11 +117,17 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
         }
 
         _isClosed = true;
-        if (_commit is not null)
+        foreach (var (commit, store) in new[] { (_commit, _store), (_scratch, _scratchStore) })
         {
-            await _commit.DisposeAsync().ConfigureAwait(false);
-        }
+            if (commit is not null)
+            {
+                await commit.DisposeAsync().ConfigureAwait(false);
+            }
 
-        await _store.DisposeAsync().ConfigureAwait(false);
+            if (store is not null)
+            {
+                await store.DisposeAsync().ConfigureAwait(false);
+            }
+        }
     }
 }

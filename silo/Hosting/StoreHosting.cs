@@ -22,6 +22,7 @@ public static class StoreHosting
         services.AddSingleton<StoreHome>();
         services.AddHostedService(provider => provider.GetRequiredService<StoreHome>());
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Commit);
+        services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Queues);
         services.AddKeyedSingleton<IGrainStorage>(RowGrainStorage.Name, (provider, _) => ActivatorUtilities.CreateInstance<RowGrainStorage>(provider));
         services.AddSingleton(provider => new DueTable(
             provider.GetRequiredService<GroupCommit>(), provider.GetRequiredService<TimeProvider>(), options.IsShared,

@@ -1,5 +1,6 @@
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
 
 namespace Granary.Silo.Queues;
 
@@ -13,6 +14,7 @@ internal sealed partial class QueueGrain
     private Task _saved = Task.CompletedTask;
     private bool _saveAgain;
     private bool _isFenced;
+    private long _storedDue = MessageRun.Never;
 
     /// <summary>What a turn hands to the store under it is in one flush: messages, and the definition that belongs to them.</summary>
     private object Gate => _stores.Durable?.Gate ?? _ownGate;
@@ -70,6 +72,19 @@ internal sealed partial class QueueGrain
         }
 
         return state;
+    }
+
+    /// <summary>Has the store know when the queue has to be woken though nobody calls.</summary>
+    private void StoreDue()
+    {
+        var due = _debts.Count > 0 ? Now
+            : _slot.Queue is { Storage.IsDurable: true } queue ? queue.NextDue
+            : MessageRun.Never;
+        if (due < _storedDue || (due > _storedDue && (_storedDue <= Now || due == MessageRun.Never)))
+        {
+            _storedDue = due;
+            _due.Set(DueKind.Queue, this.GetPrimaryKeyString(), due);
+        }
     }
 
     /// <summary>An answer that is given when the definition is durable.</summary>

@@ -8,6 +8,7 @@ using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
@@ -29,6 +30,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly ILogger<QueueGrain> _log;
     private readonly DeadLetterOffice _office;
     private readonly QueueStores _stores;
+    private readonly DueTable _due;
     private readonly IPersistentState<QueueState> _state;
     private readonly ConcurrentQueue<IReadOnlyList<MessageRun>> _arrived = new();
     private readonly List<BindingDebt> _debts = [];
@@ -46,10 +48,10 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private int _turnIsPosted;
 
     public QueueGrain(
-        TimeProvider time, DeadLetterOffice office, QueueStores stores, [PersistentState("queue", "definitions")] IPersistentState<QueueState> state,
-        ILogger<QueueGrain> log)
+        TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due,
+        [PersistentState("queue", RowGrainStorage.Name)] IPersistentState<QueueState> state, ILogger<QueueGrain> log)
     {
-        (_time, _office, _stores, _state, _log) = (time, office, stores, state, log);
+        (_time, _office, _stores, _due, _state, _log) = (time, office, stores, due, state, log);
         _start = time.GetTimestamp();
         _startedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
         (_vhost, _name) = GrainKeys.Parse(this.GetPrimaryKeyString());
@@ -61,7 +63,12 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     /// <summary>Unix time in milliseconds, as far as this activation is concerned: it never goes back.</summary>
     private long Now => _startedAt + (long)_time.GetElapsedTime(_start).TotalMilliseconds;
 
-    public ValueTask WakeAsync() => new(EndTurn(0).AsTask());
+    public ValueTask WakeAsync()
+    {
+        _slot.RunDue(Now);
+        _ = EndTurn(0);
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration)
     {
@@ -135,6 +142,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _due.Forget(DueKind.Queue, this.GetPrimaryKeyString());
         if (_slot.Queue is { Storage: { } storage } queue)
         {
             queue.CloseStorage();
@@ -148,7 +156,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         var storage = await _stores.TakeOverAsync(new QueueIdentity(this.GetPrimaryKeyString(), incarnation), _startedAt, cancellation);
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
-        _slot.Restore(definition, incarnation, _state.State.BindingSources, storage, Now);
+        _slot.Restore(definition, incarnation, _state.State.BindingSources, storage, _stores.OpenedAt);
         if (storage is not null)
         {
             storage.Journal.OnAdvance(PostTurn);
@@ -162,8 +170,6 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private QueueSlot NewSlot(long epoch) =>
         new(_vhost, _name, epoch, (definition, incarnation) =>
             _stores.Create(definition, new QueueIdentity(GrainKeys.For(_vhost, _name), incarnation), epoch));
-
-    public ValueTask WakeAsync() => new(EndTurn(0).AsTask());
 
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private ValueTask<T> EndTurn<T>(T answer)
@@ -197,6 +203,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
 
         ArmDueTimer();
+        StoreDue();
         UpdateLifetime();
         return ValueTask.FromResult(answer);
     }

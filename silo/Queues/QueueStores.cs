@@ -7,7 +7,8 @@ namespace Granary.Silo.Queues;
 /// <summary>Where the queues of a silo keep their messages.</summary>
 /// <param name="durable">Takes those of durable queues; null keeps everything in memory.</param>
 /// <param name="scratch">Takes what other queues page out; null keeps that in memory.</param>
-internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, MemoryBudget budget)
+/// <param name="openedAt">When the store was opened, Unix milliseconds: for a queue that nobody has used since, that counts as its last use.</param>
+internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, MemoryBudget budget, long openedAt = 0)
 {
     /// <summary>
     /// For so long a queue that another process took over is left to it, in milliseconds. In a cluster its name leads there by then; without one two processes
@@ -17,7 +18,7 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
 
     private readonly ConcurrentDictionary<string, long> _fenced = new(StringComparer.Ordinal);
 
-    public static readonly QueueStores InMemory = new(null, null, new MemoryBudget(long.MaxValue, long.MaxValue));
+    public long OpenedAt => openedAt;
 
     /// <summary>Writes durable queues and their definitions; null if nothing is.</summary>
     public GroupCommit? Durable => durable;

@@ -36,10 +36,6 @@ internal interface IMessageStore : IAsyncDisposable
     /// <exception cref="StoreException">What is there cannot be read.</exception>
     ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation);
 
-    /// <summary>Called between flushes while there is nothing to write: a time to give space back, in steps of some milliseconds.</summary>
-    /// <returns>Whether there is more of it to do.</returns>
-    ValueTask<bool> TidyAsync(CancellationToken cancellation) => ValueTask.FromResult(false);
-
     Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation);
 
     /// <summary>All rows of a table, in no order.</summary>

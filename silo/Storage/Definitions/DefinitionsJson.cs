@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Granary.Core;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Queues;
 
 namespace Granary.Silo.Storage.Definitions;
 
@@ -13,6 +14,7 @@ namespace Granary.Silo.Storage.Definitions;
     UseStringEnumConverter = true,
     Converters = [typeof(EncodedTableConverter), typeof(ConnectionIdConverter)])]
 [JsonSerializable(typeof(ExchangeState))]
+[JsonSerializable(typeof(QueueState))]
 [JsonSerializable(typeof(Binding))]
 internal sealed partial class DefinitionsJson : JsonSerializerContext;
 
