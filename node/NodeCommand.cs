@@ -18,7 +18,7 @@ internal static class NodeCommand
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
         var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
-        var store = Of("--store", StoreKind.Memory, "Where messages and definitions are kept: files, postgres or memory, which forgets with the process.", Enum<StoreKind>);
+        var store = Of("--store", StoreKind.Files, "Where messages and definitions are kept: files, postgres or memory, which forgets with the process.", Enum<StoreKind>);
         var connection = Of<string?>("--connection", null, "The connection string of --store postgres.", text => text);
         var repair = Of("--repair", false, "Go on without records of the store that are damaged, and say how many those are.", ParseFlag);
         repair.Arity = ArgumentArity.ZeroOrOne;
