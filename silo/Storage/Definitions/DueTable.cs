@@ -189,7 +189,7 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
 
     private void Write(Entry entry)
     {
-        ReadOnlyMemory<byte>? value = entry.Wanted == Never ? null : Encoding.ASCII.GetBytes(entry.Wanted.ToString(CultureInfo.InvariantCulture));
+        var value = entry.Wanted == Never ? (ReadOnlyMemory<byte>?)null : Encoding.ASCII.GetBytes(entry.Wanted.ToString(CultureInfo.InvariantCulture));
         entry.Stored = entry.Wanted;
         _ = WriteAsync(new RowChange(new RowKey(Table, entry.Key), value));
         if (entry.Wanted == Never)

@@ -15,6 +15,9 @@ internal sealed class RowGrainStorage(GroupCommit commit, TimeProvider time) : I
     /// <summary>The name that <see cref="PersistentStateAttribute"/> has for it.</summary>
     public const string Name = "definitions";
 
+    /// <summary>Of a state that another one has written since: whatever is written on top of it fails as well.</summary>
+    private const string Lost = "-1";
+
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Below the time after which callers of an activation that does not come give up, so that it is told apart from one that hangs.</summary>
@@ -40,7 +43,7 @@ internal sealed class RowGrainStorage(GroupCommit commit, TimeProvider time) : I
         // What comes next builds on this change, whether or not it is written yet. If it never is, neither is what comes next.
         grainState.ETag = (expected + 1).ToString(CultureInfo.InvariantCulture);
         grainState.RecordExists = true;
-        return TranslateAsync(written, expected);
+        return TranslateAsync(written, grainState, expected);
     }
 
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
@@ -50,7 +53,7 @@ internal sealed class RowGrainStorage(GroupCommit commit, TimeProvider time) : I
         grainState.State = Activator.CreateInstance<T>();
         grainState.ETag = null;
         grainState.RecordExists = false;
-        return TranslateAsync(written, expected);
+        return TranslateAsync(written, grainState, expected);
     }
 
     private static RowKey KeyOf(string stateName, GrainId grainId) => new(stateName, grainId.Key.ToString());
@@ -60,7 +63,7 @@ internal sealed class RowGrainStorage(GroupCommit commit, TimeProvider time) : I
     private static JsonTypeInfo<T> TypeInfo<T>() => (JsonTypeInfo<T>?)DefinitionsJson.Default.GetTypeInfo(typeof(T))
         ?? throw new InvalidOperationException($"{typeof(T)} is not among the types of {nameof(DefinitionsJson)}.");
 
-    private static async Task TranslateAsync(Task written, long expected)
+    private static async Task TranslateAsync<T>(Task written, IGrainState<T> grainState, long expected)
     {
         try
         {
@@ -68,6 +71,7 @@ internal sealed class RowGrainStorage(GroupCommit commit, TimeProvider time) : I
         }
         catch (RowConflictException conflict)
         {
+            grainState.ETag = Lost;
             throw new InconsistentStateException(conflict.Message, storedEtag: null, expected.ToString(CultureInfo.InvariantCulture));
         }
     }

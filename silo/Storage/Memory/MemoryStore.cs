@@ -69,7 +69,9 @@ internal sealed class MemoryStore : IMessageStore
 
             foreach (var change in flush.Rows)
             {
-                if (!TryApply(change))
+                // What was built on a change that did not happen does not happen either, even if the version is the one it expects.
+                var isLost = change.Expected is not null && conflicts.Exists(conflict => conflict.Key == change.Key);
+                if (isLost || !TryApply(change))
                 {
                     conflicts.Add(change);
                 }
