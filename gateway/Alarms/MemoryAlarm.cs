@@ -1,3 +1,4 @@
+using Granary.Core.Alarms;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -6,37 +7,25 @@ namespace Granary.Gateway.Alarms;
 /// <summary>
 /// RabbitMQ's memory alarm: while the process uses more than its share of memory, connections that publish are not read, consumers go on.
 /// </summary>
-internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, TimeProvider clock, ILogger<MemoryAlarm> log) : BackgroundService
+internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherAlarms alarms, TimeProvider clock, ILogger<MemoryAlarm> log) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-
-    private readonly Lock _gate = new();
-    private TaskCompletionSource? _clear;
-
-    public bool IsRaised => Volatile.Read(ref _clear) is not null;
-
-    /// <summary>As connection.blocked says it.</summary>
-    public string Reason => "low on memory";
-
-    public Task WaitUntilClearAsync(CancellationToken cancellationToken) =>
-        Volatile.Read(ref _clear) is { } clear ? clear.Task.WaitAsync(cancellationToken) : Task.CompletedTask;
 
     /// <summary>Compares memory in use with the limit; called five times a second.</summary>
     public void Check(long used, long limit)
     {
-        lock (_gate)
+        if (!alarms.Set(PublisherAlarm.Memory, used > limit))
         {
-            if (used > limit && _clear is null)
-            {
-                LogRaised(log, used, limit);
-                Volatile.Write(ref _clear, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-            }
-            else if (used <= limit && _clear is { } clear)
-            {
-                LogCleared(log, used, limit);
-                Volatile.Write(ref _clear, null);
-                clear.SetResult();
-            }
+            return;
+        }
+
+        if (used > limit)
+        {
+            LogRaised(log, used, limit);
+        }
+        else
+        {
+            LogCleared(log, used, limit);
         }
     }
 

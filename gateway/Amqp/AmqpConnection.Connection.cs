@@ -133,19 +133,19 @@ internal sealed partial class AmqpConnection
         }
     }
 
-    // Memory is short: this connection publishes, so it is not read until that is over. Its client is told if it can listen.
+    // Memory, the disk or the store is short: this connection publishes, so it is not read until that is over. Its client is told if it can listen.
     private async ValueTask HoldAsync()
     {
         lock (Links.Gate)
         {
             if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
             {
-                _output.Write(0, new ConnectionBlocked(_server.Alarm.Reason));
+                _output.Write(0, new ConnectionBlocked(_server.Alarms.Reason));
                 _output.Flush();
             }
         }
 
-        await _server.Alarm.WaitUntilClearAsync(_aborted).ConfigureAwait(false);
+        await _server.Alarms.WaitUntilClearAsync(_aborted).ConfigureAwait(false);
         lock (Links.Gate)
         {
             if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)

@@ -230,7 +230,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(_aborted).ConfigureAwait(false);
             }
 
-            if (_server.Alarm.IsRaised && _hasPublished)
+            if (_server.Alarms.IsRaised && _hasPublished)
             {
                 _isHeld = true;
                 await HoldAsync().ConfigureAwait(false);

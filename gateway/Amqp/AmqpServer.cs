@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
+using Granary.Core.Alarms;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
-using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp.DirectReply;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -10,7 +10,7 @@ namespace Granary.Gateway.Amqp;
 
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
-    IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, MemoryAlarm alarm, AmqpOptions options, TimeProvider clock,
+    IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log) : IHostedService
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
@@ -27,7 +27,7 @@ internal sealed partial class AmqpServer(
 
     public LoopbackGuest Users => users;
 
-    public MemoryAlarm Alarm => alarm;
+    public PublisherAlarms Alarms => alarms;
 
     public AmqpOptions Options => options;
 

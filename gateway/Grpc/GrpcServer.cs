@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using Granary.Core;
+using Granary.Core.Alarms;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
-using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Grpc.Access;
@@ -31,18 +31,18 @@ internal sealed partial class GrpcServer : IHostedService
     private Task _ticker = Task.CompletedTask;
 
     public GrpcServer(
-        IGrainFactory grains, Router router, ReplyRegistry replies, MemoryAlarm alarm, AmqpOptions options, HealthStates health,
+        IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options, HealthStates health,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log)
     {
         (_grains, _health, _lifetime, _clock, _log) = (grains, health, lifetime, clock, log);
-        (Router, Replies, Alarm, MaxMessageSize) = (router, replies, alarm, options.MaxMessageSize);
+        (Router, Replies, Alarms, MaxMessageSize) = (router, replies, alarms, options.MaxMessageSize);
     }
 
     public Router Router { get; }
 
     public ReplyRegistry Replies { get; }
 
-    public MemoryAlarm Alarm { get; }
+    public PublisherAlarms Alarms { get; }
 
     public TimeProvider Clock => _clock;
 

@@ -1,3 +1,4 @@
+using Granary.Core.Alarms;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
@@ -27,6 +28,7 @@ public static class GatewayHosting
         services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
         var amqp = new AmqpOptions();
         services.AddSingleton(amqp);
+        services.TryAddSingleton<PublisherAlarms>();
         services.AddSingleton(new MemoryAlarmOptions());
         services.AddSingleton<LoopbackGuest>();
         services.AddSingleton<ReplyRegistry>();

@@ -37,9 +37,9 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
 
     protected override async ValueTask OnRequestAsync(PublishStreamRequest request, CancellationToken cancellationToken)
     {
-        if (Server.Alarm.IsRaised)
+        if (Server.Alarms.IsRaised)
         {
-            await Server.Alarm.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
+            await Server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
         }
 
         RoutePath? fetched = null;

@@ -36,7 +36,7 @@ internal sealed class UnaryLinks
     /// <summary>Publishes and waits for the confirm.</summary>
     public async Task<PublishOutcome> PublishAsync(MessageEncoder message, CancellationToken cancellationToken)
     {
-        await _server.Alarm.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
+        await _server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
         if (Links.Unaccepted > UnacceptedLimit)
         {
             await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(cancellationToken).ConfigureAwait(false);

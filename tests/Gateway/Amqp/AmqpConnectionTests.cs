@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core.Alarms;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Amqp;
@@ -273,7 +274,7 @@ public sealed class AmqpConnectionTests
     {
         await using var client = new ConnectionUnderTest(heartbeat: TimeSpan.FromSeconds(10));
         await client.OpenAsync();
-        client.Alarm.Check(used: 2, limit: 1);
+        client.Alarms.Raise(PublisherAlarm.Memory);
         await client.SendAsync(1, Qos);
         await client.ExpectAsync(1, new BasicQosOk());
 
@@ -284,7 +285,26 @@ public sealed class AmqpConnectionTests
         client.Pass(TimeSpan.FromSeconds(4));
         Assert.False(client.IsAborted);
 
-        client.Alarm.Check(used: 1, limit: 1);
+        client.Alarms.Clear(PublisherAlarm.Memory);
+        await client.ExpectAsync(0, new ConnectionUnblocked());
+        await client.ExpectAsync(1, new BasicQosOk());
+    }
+
+    [Fact]
+    public async Task Alarms_Several_HoldUntilTheLastClears()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        client.Alarms.Raise(PublisherAlarm.Store);
+        client.Alarms.Raise(PublisherAlarm.Disk);
+        await client.SendAsync(Frames.Publish(1, "q", [1]));
+        await client.ExpectAsync(0, new ConnectionBlocked("low on disk & the store is out of reach"));
+        await client.SendAsync(1, Qos);
+
+        client.Alarms.Clear(PublisherAlarm.Disk);
+        client.ExpectNothing();
+
+        client.Alarms.Clear(PublisherAlarm.Store);
         await client.ExpectAsync(0, new ConnectionUnblocked());
         await client.ExpectAsync(1, new BasicQosOk());
     }
@@ -294,14 +314,14 @@ public sealed class AmqpConnectionTests
     {
         await using var client = new ConnectionUnderTest(canListen: false);
         await client.OpenAsync();
-        client.Alarm.Check(used: 2, limit: 1);
+        client.Alarms.Raise(PublisherAlarm.Memory);
 
         await client.SendAsync(Frames.Publish(1, "q", [1]));
         await WaitForPacketAsync(client, "q");
         await client.SendAsync(1, Qos);
         client.ExpectNothing();
 
-        client.Alarm.Check(used: 1, limit: 1);
+        client.Alarms.Clear(PublisherAlarm.Memory);
         await client.ExpectAsync(1, new BasicQosOk());
     }
 

@@ -1,9 +1,9 @@
 using System.IO.Pipelines;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core.Alarms;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
-using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.DirectReply;
@@ -38,7 +38,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         });
         _router = new Router(grains, Clock, NullLogger<Router>.Instance);
         _server = new AmqpServer(
-            grains, _router, new ReplyRegistry(), new LoopbackGuest(), Alarm, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
+            grains, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_toBroker.Reader, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token);
         _run = _server.RunAsync(Connection);
@@ -48,7 +48,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
 
     public FakeClock Clock { get; } = new();
 
-    public MemoryAlarm Alarm { get; } = new(new MemoryAlarmOptions(), new FakeClock(), NullLogger<MemoryAlarm>.Instance);
+    public PublisherAlarms Alarms { get; } = new();
 
     /// <summary>The broker has given the socket up.</summary>
     public bool IsAborted => _aborted.IsCancellationRequested;
