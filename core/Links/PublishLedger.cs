@@ -20,7 +20,8 @@ public interface IPublishOutcome
 /// them offsets, then for the watermark to pass those. Until then they are kept, because a queue that is lost is sent them again.
 /// </summary>
 /// <param name="accepted">Told the bytes of each batch that is no longer unanswered.</param>
-public sealed class PublishLedger<TOutcome>(Action<int> accepted)
+/// <param name="settled">Told the bytes of each batch that leaves: the watermark passed it, or there is nothing to wait for.</param>
+public sealed class PublishLedger<TOutcome>(Action<int> accepted, Action<int> settled)
     where TOutcome : class, IPublishOutcome
 {
     private readonly Queue<Entry> _unanswered = new();
@@ -54,6 +55,7 @@ public sealed class PublishLedger<TOutcome>(Action<int> accepted)
         while (_answered.TryPeek(out var first) && first.End <= _watermark)
         {
             _answered.Dequeue();
+            settled(first.Entry.Batch.Records.Length);
             first.Entry.Outcome?.Passed();
         }
     }
@@ -73,7 +75,9 @@ public sealed class PublishLedger<TOutcome>(Action<int> accepted)
     {
         while (_unanswered.Count > keep)
         {
-            TakeUnanswered().Outcome?.Unrouted();
+            var entry = TakeUnanswered();
+            settled(entry.Batch.Records.Length);
+            entry.Outcome?.Unrouted();
         }
     }
 
@@ -87,6 +91,7 @@ public sealed class PublishLedger<TOutcome>(Action<int> accepted)
         }
 
         (batch, outcome) = TakeUnanswered();
+        settled(batch.Records.Length);
         return true;
     }
 

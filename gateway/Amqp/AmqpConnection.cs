@@ -22,9 +22,6 @@ namespace Granary.Gateway.Amqp;
 /// </summary>
 internal sealed partial class AmqpConnection : ILinkOwner
 {
-    // While so much is published and not yet taken by queues, the socket is not read: TCP holds the publisher.
-    private const long UnacceptedLimit = 1024 * 1024;
-
     private readonly IDuplexPipe _transport;
     private readonly AmqpServer _server;
     private readonly AmqpOutput _output;
@@ -224,10 +221,11 @@ internal sealed partial class AmqpConnection : ILinkOwner
             }
 
             await WaitForReaderAsync().ConfigureAwait(false);
-            if (Links.Unaccepted > UnacceptedLimit)
+            // While so much is on its way the socket is not read: TCP holds the publisher.
+            if (!Links.IsWithin(PublishLimits.Connection))
             {
                 _isHeld = true;
-                await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(_aborted).ConfigureAwait(false);
+                await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(_aborted).ConfigureAwait(false);
             }
 
             if (_server.Alarms.IsRaised && _hasPublished)

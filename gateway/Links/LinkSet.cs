@@ -25,7 +25,7 @@ internal sealed class LinkSet : ILinkObserver
     private TaskCompletionSource? _room;
     private int _lastConsumer;
     private int _generation;
-    private long _roomAt;
+    private PublishLimits _roomAt;
 
     public LinkSet(IGrainFactory grains, ConnectionId connection, string vhost, TimeProvider clock, ILogger log)
     {
@@ -50,6 +50,9 @@ internal sealed class LinkSet : ILinkObserver
 
     /// <summary>Bytes published and not yet accepted by a queue. The reader of the socket stops while they are many.</summary>
     public long Unaccepted { get; set; }
+
+    /// <summary>Bytes published that are neither known to be safe nor gone: no watermark has passed them. The reader stops while they are many.</summary>
+    public long Unpassed { get; set; }
 
     public ILinkObserver Observer => _observer ??= _grains.CreateObjectReference<ILinkObserver>(this);
 
@@ -120,17 +123,26 @@ internal sealed class LinkSet : ILinkObserver
         }
     }
 
-    /// <summary>Completes at once, or when less than <paramref name="bytes"/> are unaccepted. Takes the gate.</summary>
-    public Task WaitForRoomAsync(long bytes)
+    public void CountPublished(int bytes)
+    {
+        Unaccepted += bytes;
+        Unpassed += bytes;
+    }
+
+    /// <summary>No more than that is on its way.</summary>
+    public bool IsWithin(in PublishLimits limits) => Unaccepted <= limits.Unaccepted && Unpassed <= limits.Unpassed;
+
+    /// <summary>Completes at once, or when no more than that is on its way. Takes the gate.</summary>
+    public Task WaitForRoomAsync(in PublishLimits limits)
     {
         lock (Gate)
         {
-            if (Unaccepted <= bytes)
+            if (IsWithin(limits))
             {
                 return Task.CompletedTask;
             }
 
-            _roomAt = bytes;
+            _roomAt = limits;
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _room.Task;
         }
@@ -228,7 +240,7 @@ internal sealed class LinkSet : ILinkObserver
     {
         Owner?.AfterLinks();
         Flush();
-        if (_room is { } room && Unaccepted <= _roomAt)
+        if (_room is { } room && IsWithin(_roomAt))
         {
             _room = null;
             room.TrySetResult();

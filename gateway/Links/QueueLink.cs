@@ -29,7 +29,7 @@ internal sealed partial class QueueLink
     {
         (_set, QueueName, _queue) = (set, queueName, queue);
         _streams = new LinkStreams(set.Clock);
-        _published = new PublishLedger<PublishRun>(bytes => set.Unaccepted -= bytes);
+        _published = new PublishLedger<PublishRun>(bytes => set.Unaccepted -= bytes, bytes => set.Unpassed -= bytes);
     }
 
     public LinkId Id => _streams.Id;
@@ -61,12 +61,12 @@ internal sealed partial class QueueLink
         _set.MarkDirty(this);
         if (run is null && _open.TryExtend(batch))
         {
-            _set.Unaccepted += batch.Records.Length;
+            _set.CountPublished(batch.Records.Length);
             return;
         }
 
         CloseOpenRun();
-        _set.Unaccepted += batch.Records.Length;
+        _set.CountPublished(batch.Records.Length);
         if (run is null && OpenRun.TryStart(batch, out _open))
         {
             return;

@@ -26,7 +26,7 @@ internal sealed partial class DeadLetterSender
         (_outbox, TargetName, _office) = (outbox, targetName, office);
         _target = office.Grains.GetGrain<IQueueGrain>(GrainKeys.For(outbox.Vhost, targetName));
         _streams = new LinkStreams(office.Time);
-        _published = new PublishLedger<IPublishOutcome>(bytes => outbox.Unaccepted -= bytes);
+        _published = new PublishLedger<IPublishOutcome>(bytes => outbox.Unaccepted -= bytes, static _ => { });
     }
 
     public LinkId Id => _streams.Id;

@@ -4,6 +4,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Links;
 using Granary.V1;
 using Grpc.Core;
 
@@ -12,9 +13,6 @@ namespace Granary.Gateway.Grpc.Publishing;
 /// <summary>One <c>PublishStream</c>.</summary>
 internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest, PublishStreamResponse>
 {
-    // While so much is published and not yet taken by queues, the stream is not read: HTTP/2 holds the publisher.
-    private const long UnacceptedLimit = 1024 * 1024;
-
     private readonly MessageEncoder _encoder;
     private readonly PathFinder _paths;
     private readonly StreamConfirms _confirms;
@@ -63,9 +61,10 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
             }
         }
 
-        if (Links.Unaccepted > UnacceptedLimit)
+        // While so much is on its way the stream is not read: HTTP/2 holds the publisher.
+        if (!Links.IsWithin(PublishLimits.Connection))
         {
-            await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -14,9 +14,6 @@ namespace Granary.Gateway.Grpc.Publishing;
 /// </summary>
 internal sealed class UnaryLinks
 {
-    // As on a connection: more than this must be taken by queues before anything else is published.
-    private const long UnacceptedLimit = 8 * 1024 * 1024;
-
     private readonly GrpcServer _server;
     private readonly PathFinder _paths;
 
@@ -37,9 +34,9 @@ internal sealed class UnaryLinks
     public async Task<PublishOutcome> PublishAsync(MessageEncoder message, CancellationToken cancellationToken)
     {
         await _server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
-        if (Links.Unaccepted > UnacceptedLimit)
+        if (!Links.IsWithin(PublishLimits.SharedLinks))
         {
-            await Links.WaitForRoomAsync(UnacceptedLimit / 2).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Links.WaitForRoomAsync(PublishLimits.SharedLinks.Half).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         var record = new byte[message.Size];

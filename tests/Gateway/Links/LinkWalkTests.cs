@@ -59,6 +59,7 @@ public sealed class LinkWalkTests
             await SettleAsync();
             Check(_runs.Count == _settled.Count, $"{_runs.Count - _settled.Count} runs of {_runs.Count} were not settled");
             Check(_set.Unaccepted == 0, $"{_set.Unaccepted} bytes are unaccepted");
+            Check(_set.Unpassed == 0, $"{_set.Unpassed} bytes are not passed");
             foreach (var (name, queue) in _queues)
             {
                 var ids = queue.Enqueued.Select(body => int.Parse(body, CultureInfo.InvariantCulture)).ToArray();

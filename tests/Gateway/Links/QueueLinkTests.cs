@@ -395,11 +395,30 @@ public sealed class QueueLinkTests
     {
         var link = Opened("q");
         Publish(link, new string('a', 1000));
-        Assert.True(_set.WaitForRoomAsync(2000).IsCompletedSuccessfully);
-        var room = _set.WaitForRoomAsync(500);
+        Assert.True(_set.WaitForRoomAsync(new PublishLimits(2000, 2000)).IsCompletedSuccessfully);
+        var room = _set.WaitForRoomAsync(new PublishLimits(500, 2000));
         Assert.False(room.IsCompleted);
         _queue.Last.Answer(2, _queue.Last.Down(2, 2, 0, Accepted(0)));
         Assert.True(room.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public void WaitForRoom_ManyAcceptedAndNotPassed_CompletesWithTheWatermark()
+    {
+        var link = Opened("q");
+        Publish(link, new string('a', 1000));
+        Publish(link, new string('b', 1000));
+        _queue.Last.Answer(3, _queue.Last.Down(2, 3, 0, Accepted(0), Accepted(1)));
+        Assert.Equal(0, _set.Unaccepted);
+        Assert.True(_set.Unpassed > 2000);
+        Assert.True(_set.WaitForRoomAsync(new PublishLimits(0, 3000)).IsCompletedSuccessfully);
+        var room = _set.WaitForRoomAsync(new PublishLimits(0, 1500));
+        Assert.False(room.IsCompleted);
+
+        _set.ReceiveAsync(_queue.Last.Down(3, 3, 1));
+        Assert.True(room.IsCompletedSuccessfully);
+        _set.ReceiveAsync(_queue.Last.Down(4, 3, 2));
+        Assert.Equal(0, _set.Unpassed);
     }
 
     [Fact]
