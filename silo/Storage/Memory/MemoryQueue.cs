@@ -1,0 +1,171 @@
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage.Memory;
+
+/// <summary>What <see cref="MemoryStore"/> has of one queue.</summary>
+internal sealed class MemoryQueue
+{
+    private static readonly Comparer<MessageRun> ByFirst = Comparer<MessageRun>.Create(static (left, right) => left.First.CompareTo(right.First));
+
+    private readonly SortedSet<MessageRun> _runs = new(ByFirst);
+    private readonly Dictionary<LinkId, long> _links = [];
+    private long _offsetBound;
+    private long _deliveredBound;
+
+    public long Epoch { get; set; }
+
+    public MemoryQueue Copy()
+    {
+        var copy = new MemoryQueue { Epoch = Epoch, _offsetBound = _offsetBound, _deliveredBound = _deliveredBound };
+        copy._runs.UnionWith(_runs);
+        foreach (var (link, number) in _links)
+        {
+            copy._links.Add(link, number);
+        }
+
+        return copy;
+    }
+
+    public void Apply(QueueChanges changes)
+    {
+        foreach (var run in changes.Runs)
+        {
+            Remove(run.First, run.End);
+            _runs.Add(run with { Redelivered = false, Since = 0 });
+        }
+
+        foreach (var range in changes.Settled)
+        {
+            Remove(range.First, range.End);
+        }
+
+        _offsetBound = Math.Max(_offsetBound, changes.OffsetBound);
+        _deliveredBound = changes.DeliveredBound;
+        foreach (var (link, number) in changes.Links)
+        {
+            _links[link] = number;
+        }
+    }
+
+    /// <summary>Forgets what was only paged out, and says what there is.</summary>
+    public StoredBacklog TakeOver()
+    {
+        foreach (var run in _runs.ToArray())
+        {
+            RemoveTransient(run);
+        }
+
+        var (count, bytes, flags, due) = (0L, 0L, MessageFlags.None, MessageRun.Never);
+        foreach (var run in _runs)
+        {
+            count += run.Count;
+            bytes += run.Length;
+            flags |= run.Flags;
+            due = Math.Min(due, run.Due);
+        }
+
+        return new StoredBacklog(
+            _runs.Count == 0 ? _offsetBound : _runs.Min.First, _offsetBound, _deliveredBound, count, bytes, flags, due,
+            [.. _links.Select(link => new LinkProgress(link.Key, link.Value))]);
+    }
+
+    public MessageRun[] Read(long from, long end, int bytes)
+    {
+        List<MessageRun> read = [];
+        foreach (var stored in Between(from, end))
+        {
+            var run = Clip(stored, from, end);
+            read.Add(run);
+            bytes -= run.Length;
+            if (bytes <= 0)
+            {
+                break;
+            }
+        }
+
+        return [.. read];
+    }
+
+    private static MessageRun Clip(MessageRun run, long from, long end)
+    {
+        if (run.First < from)
+        {
+            var before = (int)(from - run.First);
+            run = run.After(before, run.LengthOf(before));
+        }
+
+        if (end < run.End)
+        {
+            var count = (int)(end - run.First);
+            run = run.Head(count, run.LengthOf(count));
+        }
+
+        return run;
+    }
+
+    private static MessageRun Probe(long offset) => new(default, offset, 1, Redelivered: false, MessageFlags.None, Since: 0);
+
+    /// <summary>The runs that have any of these messages.</summary>
+    private IEnumerable<MessageRun> Between(long from, long end)
+    {
+        if (_runs.Count == 0 || end <= from)
+        {
+            yield break;
+        }
+
+        // At most one run begins before and reaches in.
+        if (from > long.MinValue)
+        {
+            var before = _runs.GetViewBetween(Probe(long.MinValue), Probe(from - 1)).Max;
+            if (before.Count > 0 && before.End > from)
+            {
+                yield return before;
+            }
+        }
+
+        foreach (var run in _runs.GetViewBetween(Probe(from), Probe(end - 1)))
+        {
+            yield return run;
+        }
+    }
+
+    private void Remove(long first, long end)
+    {
+        foreach (var run in Between(first, end).ToArray())
+        {
+            _runs.Remove(run);
+            if (run.First < first)
+            {
+                _runs.Add(Clip(run, run.First, first));
+            }
+
+            if (end < run.End)
+            {
+                _runs.Add(Clip(run, end, run.End));
+            }
+        }
+    }
+
+    private void RemoveTransient(in MessageRun run)
+    {
+        if ((run.Flags & MessageFlags.Persistent) == 0)
+        {
+            _runs.Remove(run);
+            return;
+        }
+
+        var records = run.Records.Span;
+        for (var offset = run.First; !records.IsEmpty; offset++)
+        {
+            var record = new MessageRecord(records);
+            if (!record.IsPersistent)
+            {
+                Remove(offset, offset + 1);
+            }
+
+            records = records[record.Length..];
+        }
+    }
+}
