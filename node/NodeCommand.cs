@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
 using Granary.Gateway.Hosting;
+using Granary.Silo.Hosting;
 
 namespace Granary.Node;
 
@@ -17,16 +18,19 @@ internal static class NodeCommand
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
         var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
-        var store = Of("--store", StoreKind.Memory, "Where messages are kept: memory, until the stores exist.", Enum<StoreKind>);
-        var connection = Of<string?>("--connection", null, "The store's connection string.", text => text);
+        var store = Of("--store", StoreKind.Memory, "Where messages and definitions are kept: files, postgres or memory, which forgets with the process.", Enum<StoreKind>);
+        var connection = Of<string?>("--connection", null, "The connection string of --store postgres.", text => text);
+        var repair = Of("--repair", false, "Go on without records of the store that are damaged, and say how many those are.", ParseFlag);
+        repair.Arity = ArgumentArity.ZeroOrOne;
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, data, role, store, connection,
+            amqpPort, grpcPort, httpPort, metricsPort, bind, data, role, store, connection, repair,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             new NodeOptions(
-                result.GetValue(role), result.GetValue(store), result.GetValue(connection), result.GetValue(data)!,
+                result.GetValue(role),
+                new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair)),
                 new GatewayOptions
                 {
                     Bind = result.GetValue(bind)!,
@@ -45,6 +49,8 @@ internal static class NodeCommand
     private static IPAddress ParseAddress(string text) =>
         IPAddress.TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an IP address");
 
+    private static bool ParseFlag(string text) => bool.TryParse(text, out var value) ? value : throw new FormatException($"'{text}' is not true or false");
+
     private static T Enum<T>(string text)
         where T : struct, Enum =>
         System.Enum.TryParse<T>(text, ignoreCase: true, out var value) && System.Enum.IsDefined(value) && !int.TryParse(text, out _)
@@ -57,7 +63,7 @@ internal static class NodeCommand
         return new Option<T>(name)
         {
             Description = $"{description} [{variable}]",
-            CustomParser = result => Parse(result, result.Tokens[0].Value, name, parse),
+            CustomParser = result => result.Tokens.Count == 0 ? Parse(result, "true", name, parse) : Parse(result, result.Tokens[0].Value, name, parse),
             DefaultValueFactory = result =>
                 Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? Parse(result, text, variable, parse) : standard,
         };

@@ -17,7 +17,20 @@ internal static class NodeHost
             return 2;
         }
 
+        if (options.Store is { Kind: StoreKind.Postgres, Connection: null or "" })
+        {
+            await Console.Error.WriteLineAsync("--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.")
+                .ConfigureAwait(false);
+            return 2;
+        }
+
         await using var app = Build(options);
+        if (await app.Services.TryOpenStoreAsync(cancellation).ConfigureAwait(false) is { } refused)
+        {
+            await Console.Error.WriteLineAsync(refused).ConfigureAwait(false);
+            return 1;
+        }
+
         try
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);
@@ -53,7 +66,8 @@ internal static class NodeHost
 
         // It tells of every push to a connection that has just gone, as an error; a closed connection is none.
         builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.Critical);
-        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(SiloPort.Free(), gatewayPort: 0).AddQueuesAndExchanges().AddRehearsal());
+        builder.Host.UseOrleans(silo => silo
+            .UseLocalhostClustering(SiloPort.Free(), gatewayPort: 0).AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal());
         builder.AddGateway(options.Gateway);
         return builder.Build().MapGateway();
     }

@@ -1,9 +1,10 @@
 using Granary.Gateway.Hosting;
+using Granary.Silo.Hosting;
 
 namespace Granary.Node;
 
 /// <summary>What a node is, and where its things are.</summary>
-internal sealed record NodeOptions(NodeRole Role, StoreKind Store, string? Connection, DirectoryInfo Data, GatewayOptions Gateway);
+internal sealed record NodeOptions(NodeRole Role, StoreOptions Store, GatewayOptions Gateway);
 
 internal enum NodeRole
 {
@@ -13,10 +14,4 @@ internal enum NodeRole
     Silo,
 
     Gateway,
-}
-
-internal enum StoreKind
-{
-    /// <summary>Nothing is kept: what there is until the stores are.</summary>
-    Memory,
 }

@@ -15,8 +15,9 @@ public interface IExchangeGrain : IGrainWithStringKey
     /// <summary>Deletes the exchange with its bindings in both directions. A missing one is fine.</summary>
     ValueTask<BrokerError?> DeleteAsync(bool ifUnused);
 
-    /// <summary>Answers when every holder of the snapshot has the binding. Adding one that exists is fine.</summary>
-    ValueTask<BrokerError?> BindAsync(Binding binding);
+    /// <summary>Answers when every holder of the snapshot has the binding, and it is stored if both ends are durable. Adding one that exists is fine.</summary>
+    /// <param name="toDurable">The destination is durable: what it answered when it recorded the source.</param>
+    ValueTask<BrokerError?> BindAsync(Binding binding, bool toDurable);
 
     /// <summary>
     /// Answers when no holder routes by the binding any more. A missing binding is fine; a missing exchange is 404.
@@ -50,4 +51,7 @@ public interface IExchangeGrain : IGrainWithStringKey
     ValueTask<bool> RenewAsync(Guid holder, long session, Guid epoch);
 
     ValueTask UnwatchAsync(Guid holder, long session);
+
+    /// <summary>Activates the grain, which does what is due.</summary>
+    ValueTask WakeAsync();
 }

@@ -26,4 +26,7 @@ public interface IQueueGrain : IGrainWithStringKey
 
     /// <summary>One packet of a link.</summary>
     ValueTask<LinkAnswer> SendAsync(LinkUp up);
+
+    /// <summary>Activates the grain, which does what is due.</summary>
+    ValueTask WakeAsync();
 }

@@ -24,5 +24,6 @@ public readonly record struct Destination(
 public sealed record Binding([property: Id(0)] Destination Destination, [property: Id(1)] string RoutingKey, [property: Id(2)] EncodedTable Arguments);
 
 /// <summary>What an exchange answers: either an error or which exchange of that name it is.</summary>
+/// <param name="Durable">It survives a restart, and bindings to it from durable exchanges do.</param>
 [GenerateSerializer, Immutable]
-public readonly record struct ExchangeAnswer([property: Id(0)] BrokerError? Error, [property: Id(1)] Guid Incarnation);
+public readonly record struct ExchangeAnswer([property: Id(0)] BrokerError? Error, [property: Id(1)] Guid Incarnation, [property: Id(2)] bool Durable);

@@ -12,9 +12,11 @@ public sealed record QueueDeclaration(
 /// <summary>What a queue answers to a synchronous method: either an error or the counts.</summary>
 /// <param name="Messages">Ready messages; for delete and purge, how many were removed.</param>
 /// <param name="Incarnation">Which queue of that name; empty when there is none.</param>
+/// <param name="Durable">It survives a restart, and bindings to it from durable exchanges do.</param>
 [GenerateSerializer, Immutable]
 public readonly record struct QueueAnswer(
-    [property: Id(0)] BrokerError? Error, [property: Id(1)] long Messages, [property: Id(2)] int Consumers, [property: Id(3)] Guid Incarnation)
+    [property: Id(0)] BrokerError? Error, [property: Id(1)] long Messages, [property: Id(2)] int Consumers, [property: Id(3)] Guid Incarnation,
+    [property: Id(4)] bool Durable)
 {
-    public static QueueAnswer Refused(BrokerError error) => new(error, 0, 0, default);
+    public static QueueAnswer Refused(BrokerError error) => new(error, 0, 0, default, false);
 }

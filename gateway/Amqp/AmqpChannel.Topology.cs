@@ -75,7 +75,7 @@ internal sealed partial class AmqpChannel
         var source = await GrainCalls.RetryAsync(() => Links.Queue(name).AddBindingSourceAsync(Connection.Id, method.Exchange)).ConfigureAwait(false);
         Check(source.Error, Id);
         var binding = new Binding(new Destination(DestinationKind.Queue, name, source.Incarnation), key, EncodedTable.From(method.Arguments));
-        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).BindAsync(binding)).ConfigureAwait(false), Id);
+        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).BindAsync(binding, source.Durable)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new QueueBindOk());
@@ -173,7 +173,7 @@ internal sealed partial class AmqpChannel
         var destination = await GrainCalls.RetryAsync(() => Links.Exchange(method.Destination).AddBindingSourceAsync(method.Source)).ConfigureAwait(false);
         Check(destination.Error, Id);
         var binding = BindingTo(method.Destination, destination.Incarnation, method.RoutingKey, method.Arguments);
-        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).BindAsync(binding)).ConfigureAwait(false), Id);
+        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).BindAsync(binding, destination.Durable)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeBindOk());

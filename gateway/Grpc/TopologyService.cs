@@ -62,7 +62,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
         var source = await GrainCalls.RetryAsync(() => queue.AddBindingSourceAsync(server.Id, exchangeName)).ConfigureAwait(false);
         CallErrors.ThrowIf(source.Error);
         var binding = new Binding(new Destination(DestinationKind.Queue, queueName, source.Incarnation), key, arguments);
-        CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => exchange.BindAsync(binding)).ConfigureAwait(false));
+        CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => exchange.BindAsync(binding, source.Durable)).ConfigureAwait(false));
         return new BindQueueResponse();
     });
 
@@ -111,7 +111,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
         var added = await GrainCalls.RetryAsync(() => server.Exchange(caller.Vhost, destination).AddBindingSourceAsync(source)).ConfigureAwait(false);
         CallErrors.ThrowIf(added.Error);
         var binding = new Binding(new Destination(DestinationKind.Exchange, destination, added.Incarnation), key, arguments);
-        CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => server.Exchange(caller.Vhost, source).BindAsync(binding)).ConfigureAwait(false));
+        CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => server.Exchange(caller.Vhost, source).BindAsync(binding, added.Durable)).ConfigureAwait(false));
         return new BindExchangeResponse();
     });
 

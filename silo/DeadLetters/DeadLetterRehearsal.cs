@@ -56,7 +56,7 @@ internal sealed partial class DeadLetterRehearsal(DeadLetterOffice office, ILogg
         await target.DeclareAsync(Declaration()).ConfigureAwait(false);
         var answer = await target.AddBindingSourceAsync(_connection, Exchange).ConfigureAwait(false);
         await office.Grains.GetGrain<IExchangeGrain>(GrainKeys.For(Vhost, Exchange))
-            .BindAsync(new Binding(new Destination(DestinationKind.Queue, "target", answer.Incarnation), Key, default)).ConfigureAwait(false);
+            .BindAsync(new Binding(new Destination(DestinationKind.Queue, "target", answer.Incarnation), Key, default), answer.Durable).ConfigureAwait(false);
     }
 
     // What is answered would go to a link that the office does not know, and is dropped there.

@@ -7,39 +7,83 @@ namespace Granary.Silo.Exchanges;
 
 /// <summary>
 /// One exchange name: what is declared by it, its bindings, and which exchanges lead to it. Synchronous; what changes is told
-/// in order, one call per change.
+/// in order, one call per change, and what of it is to be stored gathers in <see cref="Unstored"/>.
 /// </summary>
 internal sealed class Exchange
 {
     private readonly string _vhost;
     private readonly string _name;
     private readonly Action<ExchangeChange> _changed;
-    private readonly HashSet<Binding> _bindings = [];
+
+    /// <summary>With each, whether it is stored.</summary>
+    private readonly Dictionary<Binding, bool> _bindings = [];
     private readonly Dictionary<(DestinationKind Kind, string Name), HashSet<Binding>> _byDestination = [];
     private readonly HashSet<string> _sources = new(StringComparer.Ordinal);
+    private readonly List<ExchangeDeletion> _debts = [];
     private ExchangeDeclaration? _declaration;
     private Guid _incarnation;
+    private int _transientBindings;
 
-    public Exchange(string vhost, string name, Guid incarnation, Action<ExchangeChange> changed)
+    public Exchange(string vhost, string name, Action<ExchangeChange> changed)
     {
         (_vhost, _name, _changed) = (vhost, name, changed);
         if (PredeclaredExchanges.All.TryGetValue(name, out var declaration))
         {
-            Create(declaration, incarnation);
+            // It cannot be deleted, so it is the same one for ever, and not stored.
+            (_declaration, _incarnation) = (declaration, PredeclaredExchanges.Incarnation);
         }
     }
 
     [MemberNotNullWhen(true, nameof(_declaration))]
     public bool Exists => _declaration is not null;
 
-    /// <summary>Nothing would be lost with this object: it is as it was made.</summary>
-    public bool IsPristine => _bindings.Count == 0 && _sources.Count == 0 && Exists == PredeclaredExchanges.All.ContainsKey(_name);
+    /// <summary>Nothing would be lost with this object: it can be made again from what is stored.</summary>
+    public bool IsForgettable => !Exists || (_declaration.Durable && _transientBindings == 0);
 
-    public IReadOnlyCollection<Binding> Bindings => _bindings;
+    public IReadOnlyCollection<Binding> Bindings => _bindings.Keys;
+
+    /// <summary>What is to be stored, for the caller to take.</summary>
+    public UnstoredChanges Unstored { get; } = new();
+
+    /// <summary>Deletions that are to be finished whatever happens.</summary>
+    public IReadOnlyList<ExchangeDeletion> Debts => _debts;
 
     private bool IsDefault => _name.Length == 0;
 
     private BrokerError NotFound => BrokerError.NoExchange(_vhost, _name);
+
+    /// <summary>Takes over what is stored, before anything else happens.</summary>
+    public void Restore(ExchangeState? state, IEnumerable<Binding> bindings)
+    {
+        if (state is not null)
+        {
+            _debts.AddRange(state.Debts);
+            if (state.Declaration is not null)
+            {
+                (_declaration, _incarnation) = (state.Declaration, state.Incarnation);
+                _sources.UnionWith(state.Sources);
+            }
+        }
+
+        foreach (var binding in bindings)
+        {
+            Add(binding, isStored: true);
+        }
+    }
+
+    /// <summary>What is to be stored now; null for nothing.</summary>
+    public ExchangeState? ToState()
+    {
+        if (IsKept)
+        {
+            return new ExchangeState { Declaration = _declaration, Incarnation = _incarnation, Sources = [.. _sources], Debts = [.. _debts] };
+        }
+
+        return _debts.Count > 0 ? new ExchangeState { Debts = [.. _debts] } : null;
+    }
+
+    /// <summary>Nothing is left of a deletion.</summary>
+    public void Settle(ExchangeDeletion deletion) => Unstored.Definition |= _debts.Remove(deletion);
 
     /// <param name="incarnation">The identity of the exchange if it is created.</param>
     public BrokerError? Declare(ExchangeDeclaration declaration, Guid incarnation)
@@ -88,7 +132,8 @@ internal sealed class Exchange
         return null;
     }
 
-    public BrokerError? Bind(Binding binding)
+    /// <param name="toDurable">The destination is durable.</param>
+    public BrokerError? Bind(Binding binding, bool toDurable)
     {
         if (Check() is { } refused)
         {
@@ -101,17 +146,15 @@ internal sealed class Exchange
         }
 
         binding = Normal(binding);
-        if (_bindings.Add(binding))
+        if (!_bindings.ContainsKey(binding))
         {
-            var destination = (binding.Destination.Kind, binding.Destination.Name);
-            if (!_byDestination.TryGetValue(destination, out var bindings))
-            {
-                bindings = [];
-                _byDestination.Add(destination, bindings);
-            }
-
-            bindings.Add(binding);
+            var isStored = toDurable && _declaration.Durable;
+            Add(binding, isStored);
             _changed(ExchangeChange.Bound(binding));
+            if (isStored)
+            {
+                Unstored.Bindings.Add((binding, IsAdded: true));
+            }
         }
 
         return null;
@@ -141,16 +184,21 @@ internal sealed class Exchange
     {
         if (Check() is { } refused)
         {
-            return new ExchangeAnswer(refused, default);
+            return new ExchangeAnswer(refused, default, Durable: false);
         }
 
-        _sources.Add(source);
-        return new ExchangeAnswer(null, _incarnation);
+        // One that is never deleted need not know.
+        if (!PredeclaredExchanges.All.ContainsKey(_name) && _sources.Add(source))
+        {
+            Unstored.Definition |= IsKept;
+        }
+
+        return new ExchangeAnswer(null, _incarnation, _declaration!.Durable);
     }
 
     /// <summary>The present state, to which changes after <paramref name="number"/> apply; null when there is no exchange.</summary>
     public ExchangeSnapshot? ToSnapshot(Guid epoch, long number) => Exists
-        ? new ExchangeSnapshot(epoch, number, _declaration, ExchangeRules.AlternateExchangeOf(_declaration.Arguments.Decode()), [.. _bindings])
+        ? new ExchangeSnapshot(epoch, number, _declaration, ExchangeRules.AlternateExchangeOf(_declaration.Arguments.Decode()), [.. _bindings.Keys])
         : null;
 
     // RabbitMQ tells bindings apart by their arguments in the order of the keys.
@@ -159,7 +207,40 @@ internal sealed class Exchange
 
     private BrokerError? RefuseDefault() => IsDefault ? ExchangeRules.NotOnDefaultExchange : null;
 
-    private void Create(ExchangeDeclaration declaration, Guid incarnation) => (_declaration, _incarnation) = (declaration, incarnation);
+    private bool IsKept => Exists && _declaration.Durable && !PredeclaredExchanges.All.ContainsKey(_name);
+
+    private void Create(ExchangeDeclaration declaration, Guid incarnation)
+    {
+        (_declaration, _incarnation) = (declaration, incarnation);
+        Unstored.Definition |= declaration.Durable;
+    }
+
+    private void Add(Binding binding, bool isStored)
+    {
+        _bindings.Add(binding, isStored);
+        _transientBindings += isStored ? 0 : 1;
+        var destination = (binding.Destination.Kind, binding.Destination.Name);
+        if (!_byDestination.TryGetValue(destination, out var bindings))
+        {
+            bindings = [];
+            _byDestination.Add(destination, bindings);
+        }
+
+        bindings.Add(binding);
+    }
+
+    private void Forget(Binding binding)
+    {
+        _bindings.Remove(binding, out var isStored);
+        if (isStored)
+        {
+            Unstored.Bindings.Add((binding, IsAdded: false));
+        }
+        else
+        {
+            _transientBindings--;
+        }
+    }
 
     private ExchangeDeletion? Remove(Destination destination, Func<Binding, bool> isMeant)
     {
@@ -174,7 +255,7 @@ internal sealed class Exchange
         foreach (var binding in meant)
         {
             bindings.Remove(binding);
-            _bindings.Remove(binding);
+            Forget(binding);
             _changed(ExchangeChange.Unbound(binding));
         }
 
@@ -189,7 +270,17 @@ internal sealed class Exchange
     private ExchangeDeletion End()
     {
         var deletion = new ExchangeDeletion(new Destination(DestinationKind.Exchange, _name, _incarnation), [.. _sources]);
-        _bindings.Clear();
+        Unstored.Definition |= _declaration!.Durable;
+        if (_declaration.Durable && _sources.Count > 0)
+        {
+            _debts.Add(deletion);
+        }
+
+        foreach (var binding in _bindings.Keys.ToArray())
+        {
+            Forget(binding);
+        }
+
         _byDestination.Clear();
         _sources.Clear();
         _declaration = null;
@@ -198,5 +289,24 @@ internal sealed class Exchange
     }
 }
 
+/// <summary>What a turn changed and the store does not know yet.</summary>
+internal sealed class UnstoredChanges
+{
+    /// <summary><see cref="Exchange.ToState"/> has changed.</summary>
+    public bool Definition { get; set; }
+
+    /// <summary>Bindings between durable ends that came or went.</summary>
+    public List<(Binding Binding, bool IsAdded)> Bindings { get; } = [];
+
+    public bool IsEmpty => !Definition && Bindings.Count == 0;
+
+    public void Clear()
+    {
+        Definition = false;
+        Bindings.Clear();
+    }
+}
+
 /// <summary>What a deleted exchange leaves to do: the bindings to it, at their sources.</summary>
-internal sealed record ExchangeDeletion(Destination Destination, string[] Sources);
+[GenerateSerializer, Immutable]
+internal sealed record ExchangeDeletion([property: Id(0)] Destination Destination, [property: Id(1)] string[] Sources);

@@ -2,14 +2,17 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Storage;
 
 namespace Granary.Silo.Exchanges;
 
 /// <summary>
-/// The grain around <see cref="Exchange"/>. No turn waits for another grain or a holder: what is owed to them runs beside the turns, and
-/// only answers wait for it. State is in memory, so an activation that would lose any stays.
+/// The grain around <see cref="Exchange"/>. No turn waits for another grain, a holder or the store: what is owed to them runs beside the turns, and
+/// only answers wait for it. What one turn changes is written together; an activation that has what is not stored stays.
 /// </summary>
 [Reentrant]
 internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
@@ -17,6 +20,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
+    private readonly IPersistentState<ExchangeState> _state;
+    private readonly GroupCommit _commit;
+    private readonly DueTable _due;
     private readonly TimeProvider _time;
     private readonly ILogger<ExchangeGrain> _logger;
     private readonly string _vhost;
@@ -25,22 +31,55 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly Exchange _exchange;
     private IGrainTimer? _silenceTimer;
     private int _owed;
+    private bool _isEnding;
 
-    public ExchangeGrain(TimeProvider time, ILogger<ExchangeGrain> logger)
+    /// <summary>Everything that was handed to the store is written: flushes keep the order, so the last of it is the last to be.</summary>
+    private Task _written = Task.CompletedTask;
+
+    public ExchangeGrain(
+        [PersistentState("exchange", RowGrainStorage.Name)] IPersistentState<ExchangeState> state, GroupCommit commit, DueTable due, TimeProvider time,
+        ILogger<ExchangeGrain> logger)
     {
+        (_state, _commit, _due) = (state, commit, due);
         _time = time;
         _logger = logger;
         _key = this.GetPrimaryKeyString();
         (_vhost, var name) = GrainKeys.Parse(_key);
         _holders = new SnapshotHolders(_key, Guid.NewGuid(), time, session => _ = SendAsync(session));
-        _exchange = new Exchange(_vhost, name, Guid.NewGuid(), _holders.Add);
+        _exchange = new Exchange(_vhost, name, _holders.Add);
     }
 
-    public ValueTask<BrokerError?> DeclareAsync(ExchangeDeclaration declaration)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var state = _state.RecordExists ? _state.State : null;
+        IReadOnlyList<Row> bindings = state?.Declaration is null && !_exchange.Exists
+            ? []
+            : await _commit.Store.ReadRowsAsync(BindingRows.TableOf(_key), cancellationToken);
+        _exchange.Restore(state, bindings.Select(BindingRows.Parse));
+        foreach (var debt in _exchange.Debts)
+        {
+            _ = RemoveFromSources(debt);
+        }
+
+        // A debt that was settled may still be written down as due.
+        UpdateDue();
+        UpdateLifetime();
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _isEnding = true;
+        _due.Forget(DueKind.Exchange, _key);
+        return Task.CompletedTask;
+    }
+
+    public ValueTask WakeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask<BrokerError?> DeclareAsync(ExchangeDeclaration declaration)
     {
         var refused = _exchange.Declare(declaration, Guid.NewGuid());
-        UpdateLifetime();
-        return ValueTask.FromResult(refused);
+        await KeepAsync();
+        return refused;
     }
 
     public ValueTask<BrokerError?> CheckAsync() => ValueTask.FromResult(_exchange.Check());
@@ -53,19 +92,19 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         }
 
         // Bindings to this exchange should be gone when its deletion is answered, but an exchange out of reach must not hold it up for ever.
+        var stored = KeepAsync();
         var removed = RemoveFromSources(deletion);
-        await _holders.WhenAllHaveAsync();
+        await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
         await Task.WhenAny(removed, Task.Delay(SnapshotLease.Length, _time));
         return null;
     }
 
-    public async ValueTask<BrokerError?> BindAsync(Binding binding)
+    public async ValueTask<BrokerError?> BindAsync(Binding binding, bool toDurable)
     {
-        var refused = _exchange.Bind(binding);
-        UpdateLifetime();
+        var refused = _exchange.Bind(binding, toDurable);
         if (refused is null)
         {
-            await _holders.WhenAllHaveAsync();
+            await Task.WhenAll(KeepAsync(), _holders.WhenAllHaveAsync());
         }
 
         return refused;
@@ -74,10 +113,11 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     public async ValueTask<BrokerError?> UnbindAsync(Binding binding)
     {
         var refused = _exchange.Unbind(binding, out var deletion);
-        _ = RemoveFromSources(deletion);
         if (refused is null)
         {
-            await _holders.WhenAllHaveAsync();
+            var stored = KeepAsync();
+            _ = RemoveFromSources(deletion);
+            await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
         }
 
         return refused;
@@ -85,15 +125,17 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public async ValueTask RemoveDestinationAsync(Destination destination)
     {
-        _ = RemoveFromSources(_exchange.RemoveDestination(destination));
-        await _holders.WhenAllHaveAsync();
+        var deletion = _exchange.RemoveDestination(destination);
+        var stored = KeepAsync();
+        _ = RemoveFromSources(deletion);
+        await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
     }
 
-    public ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange)
+    public async ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange)
     {
         var answer = _exchange.AddSource(exchange);
-        UpdateLifetime();
-        return ValueTask.FromResult(answer);
+        await KeepAsync();
+        return answer;
     }
 
     public ValueTask<Binding[]> ListBindingsAsync() => ValueTask.FromResult<Binding[]>([.. _exchange.Bindings]);
@@ -140,17 +182,110 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         UpdateLifetime();
     }
 
-    private Task RemoveFromSources(ExchangeDeletion? deletion)
+    /// <summary>
+    /// Hands what the turn changed to the store, to be written together and with what is due for it. Completes when it, and all before it, is written.
+    /// </summary>
+    private Task KeepAsync()
     {
+        var unstored = _exchange.Unstored;
+        if (!unstored.IsEmpty)
+        {
+            List<Task> writes = [];
+            lock (_commit.Gate)
+            {
+                foreach (var (binding, isAdded) in unstored.Bindings)
+                {
+                    writes.Add(_commit.WriteAsync(isAdded ? BindingRows.Added(_key, binding) : BindingRows.Removed(_key, binding)));
+                }
+
+                if (unstored.Definition)
+                {
+                    writes.Add(WriteState());
+                    UpdateDue();
+                }
+            }
+
+            unstored.Clear();
+            _written = WatchAsync(Task.WhenAll(writes));
+        }
+
         UpdateLifetime();
-        return deletion is null ? Task.CompletedTask : Task.WhenAll(deletion.Sources.Select(source => RemoveFromSourceAsync(source, deletion.Destination)));
+        return _written;
+    }
+
+    private Task WriteState()
+    {
+        if (_exchange.ToState() is not { } state)
+        {
+            return _state.ClearStateAsync();
+        }
+
+        _state.State = state;
+        return _state.WriteStateAsync();
+    }
+
+    private async Task WatchAsync(Task written)
+    {
+        try
+        {
+            await written;
+        }
+        catch (Exception exception) when (exception is InconsistentStateException or RowConflictException)
+        {
+            // Another activation writes: this one has nothing to say any more.
+            LogConflict(exception, _key);
+            DeactivateOnIdle();
+            throw;
+        }
+
+        UpdateLifetime();
+    }
+
+    private void UpdateDue()
+    {
+        if (_exchange.Debts.Count > 0)
+        {
+            _due.Set(DueKind.Exchange, _key, _time.GetUtcNow().ToUnixTimeMilliseconds());
+        }
+        else
+        {
+            _due.Clear(DueKind.Exchange, _key);
+        }
+    }
+
+    /// <summary>Has the exchanges that lead to a deleted one forget it, once the deletion is stored.</summary>
+    private async Task RemoveFromSources(ExchangeDeletion? deletion)
+    {
+        if (deletion is null)
+        {
+            return;
+        }
+
+        _owed++;
+        UpdateLifetime();
+        try
+        {
+            await _written;
+            await Task.WhenAll(deletion.Sources.Select(source => RemoveFromSourceAsync(source, deletion.Destination)));
+            if (!_isEnding)
+            {
+                _exchange.Settle(deletion);
+                await KeepAsync();
+            }
+        }
+        catch (Exception exception)
+        {
+            // Not known to be stored: whoever activates it next sees what is left to do.
+            LogNotSettled(exception, _key);
+        }
+
+        _owed--;
+        UpdateLifetime();
     }
 
     private async Task RemoveFromSourceAsync(string source, Destination destination)
     {
-        _owed++;
-        UpdateLifetime();
-        for (var done = false; !done;)
+        for (var done = false; !done && !_isEnding;)
         {
             try
             {
@@ -163,14 +298,11 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
                 await Task.Delay(RetryAfter, _time);
             }
         }
-
-        _owed--;
-        UpdateLifetime();
     }
 
     private void UpdateLifetime()
     {
-        DelayDeactivation(_exchange.IsPristine && _holders.IsEmpty && _owed == 0 ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
+        DelayDeactivation(_exchange.IsForgettable && _holders.IsEmpty && _owed == 0 && _written.IsCompleted ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
         if (_holders.IsEmpty)
         {
             _silenceTimer?.Dispose();
@@ -196,4 +328,10 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     [LoggerMessage(3102, LogLevel.Warning, "Exchange {Exchange} is deleted; removing the bindings to it from {Source} failed; trying again.")]
     private partial void LogSourceDidNotAnswer(Exception error, string exchange, string source);
+
+    [LoggerMessage(3103, LogLevel.Error, "Exchange {Exchange}: another activation has written meanwhile; this one ends.")]
+    private partial void LogConflict(Exception error, string exchange);
+
+    [LoggerMessage(3104, LogLevel.Warning, "Exchange {Exchange} is deleted; that the bindings to it are gone is not stored. The next activation sees to it.")]
+    private partial void LogNotSettled(Exception error, string exchange);
 }

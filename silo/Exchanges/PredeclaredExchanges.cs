@@ -6,6 +6,9 @@ namespace Granary.Silo.Exchanges;
 /// <summary>The exchanges that every vhost has from the start (rabbit_vhost): durable, not to be deleted.</summary>
 internal static class PredeclaredExchanges
 {
+    /// <summary>Of each of them, in every run.</summary>
+    public static readonly Guid Incarnation = new(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
     public static readonly IReadOnlyDictionary<string, ExchangeDeclaration> All = new Dictionary<string, ExchangeDeclaration>(StringComparer.Ordinal)
     {
         ["amq.direct"] = Durable(ExchangeTypes.Direct),

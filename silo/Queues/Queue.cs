@@ -58,7 +58,7 @@ internal sealed class Queue(QueueDefinition definition, Guid incarnation, List<D
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0;
 
-    public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation);
+    public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation, Definition.Durable);
 
     public void AddBindingSource(string exchange) => _bindingSources.Add(exchange);
 

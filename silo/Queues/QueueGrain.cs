@@ -70,6 +70,8 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<LinkAnswer> SendAsync(LinkUp up) => EndTurn(_slot.Send(up, Now));
 
+    public ValueTask WakeAsync() => new(EndTurn(0).AsTask());
+
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private ValueTask<T> EndTurn<T>(T answer)
     {

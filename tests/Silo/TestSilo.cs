@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Granary.Silo.Hosting;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -19,16 +21,20 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
 
-    public static async Task<TestSilo> StartAsync(int? seed = null)
+    public IServiceProvider Services => _host.Services;
+
+    /// <param name="store">What it finds, or null for nothing.</param>
+    public static async Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null)
     {
         Environment.SetEnvironmentVariable(SeedVariable, seed?.ToString(System.Globalization.CultureInfo.InvariantCulture));
         try
         {
             var builder = Host.CreateApplicationBuilder();
             builder.Logging.ClearProviders();
+            builder.Services.AddSingleton(store ?? new MemoryStore());
             builder.UseOrleans(silo =>
             {
-                silo.UseLocalhostClustering(FreePort(), FreePort()).AddQueuesAndExchanges();
+                silo.UseLocalhostClustering(FreePort(), FreePort()).AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
                 silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(20));
             });
             var host = builder.Build();

@@ -282,11 +282,13 @@ public sealed class ExchangeViewTests
 
         public ValueTask<BrokerError?> DeleteAsync(bool ifUnused) => throw new NotSupportedException();
 
-        public ValueTask<BrokerError?> BindAsync(Binding binding) => throw new NotSupportedException();
+        public ValueTask<BrokerError?> BindAsync(Binding binding, bool toDurable) => throw new NotSupportedException();
 
         public ValueTask<BrokerError?> UnbindAsync(Binding binding) => throw new NotSupportedException();
 
         public ValueTask RemoveDestinationAsync(Destination destination) => throw new NotSupportedException();
+
+        public ValueTask WakeAsync() => throw new NotSupportedException();
 
         public ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange) => throw new NotSupportedException();
 

@@ -121,6 +121,8 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
     public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => throw new NotSupportedException();
 
+    public ValueTask WakeAsync() => throw new NotSupportedException();
+
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => throw new NotSupportedException();
 
     private LinkAnswer Receive(LinkUp up)

@@ -57,7 +57,7 @@ public sealed class DeadLetteringTests
         var (one, two) = (await DeclareAsync(silo, "one"), await DeclareAsync(silo, "two"));
         foreach (var name in new[] { "one", "two" })
         {
-            Assert.Null(await exchange.BindAsync(new Binding(new Destination(DestinationKind.Queue, name, default), "", default)));
+            Assert.Null(await exchange.BindAsync(new Binding(new Destination(DestinationKind.Queue, name, default), "", default), toDurable: false));
         }
 
         var source = await DeclareAsync(silo, "source", ("x-dead-letter-exchange", "dlx"), ("x-message-ttl", 20));
@@ -80,7 +80,7 @@ public sealed class DeadLetteringTests
         await link.SendAsync(new PublishItem(Batches.Of(0, 5), false));
         var exchange = silo.Grains.GetGrain<IExchangeGrain>(GrainKeys.For("/", "dlx"));
         Assert.Null(await exchange.DeclareAsync(new ExchangeDeclaration(ExchangeTypes.Direct, false, false, false, default)));
-        Assert.Null(await exchange.BindAsync(new Binding(new Destination(DestinationKind.Queue, "dead", default), "dead", default)));
+        Assert.Null(await exchange.BindAsync(new Binding(new Destination(DestinationKind.Queue, "dead", default), "dead", default), toDurable: false));
         await link.SendAsync(new PublishItem(Batches.Of(5, 5), false));
         var dead = await DeclareAsync(silo, "dead");
         await using var collector = await CollectAsync(silo, dead);

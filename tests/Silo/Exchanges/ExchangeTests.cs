@@ -28,7 +28,7 @@ public sealed class ExchangeTests
         Refuses(ReplyCode.AccessRefused, Text, exchange.Declare(Direct, default));
         Refuses(ReplyCode.AccessRefused, Text, exchange.Check());
         Refuses(ReplyCode.AccessRefused, Text, exchange.Delete(false, out _));
-        Refuses(ReplyCode.AccessRefused, Text, exchange.Bind(ToQueue("q")));
+        Refuses(ReplyCode.AccessRefused, Text, exchange.Bind(ToQueue("q"), toDurable: false));
         Refuses(ReplyCode.AccessRefused, Text, exchange.Unbind(ToQueue("q"), out _));
         Refuses(ReplyCode.AccessRefused, Text, exchange.AddSource("s").Error);
     }
@@ -54,7 +54,7 @@ public sealed class ExchangeTests
         Assert.Null(exchange.Check());
         Assert.Null(exchange.Declare(new ExchangeDeclaration(type, true, false, isInternal, default), default));
         Refuses(ReplyCode.AccessRefused, $"deletion of system exchange '{name}' in vhost '/' not allowed", exchange.Delete(false, out _));
-        Assert.True(exchange.IsPristine);
+        Assert.True(exchange.IsForgettable);
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class ExchangeTests
         var exchange = New("x");
 
         Refuses(ReplyCode.NotFound, Text, exchange.Check());
-        Refuses(ReplyCode.NotFound, Text, exchange.Bind(ToQueue("q")));
+        Refuses(ReplyCode.NotFound, Text, exchange.Bind(ToQueue("q"), toDurable: false));
         Refuses(ReplyCode.NotFound, Text, exchange.Unbind(ToQueue("q"), out _));
         Refuses(ReplyCode.NotFound, Text, exchange.AddSource("s").Error);
         Assert.Null(exchange.Delete(ifUnused: true, out var deletion));
@@ -119,7 +119,7 @@ public sealed class ExchangeTests
     public void Delete_IfUnused_IsRefusedWhileItHasBindings()
     {
         var exchange = Declared();
-        exchange.Bind(ToQueue("q"));
+        exchange.Bind(ToQueue("q"), toDurable: false);
 
         Refuses(ReplyCode.PreconditionFailed, "exchange 'x' in vhost '/' in use", exchange.Delete(ifUnused: true, out _));
         exchange.Unbind(ToQueue("q"), out _);
@@ -147,8 +147,8 @@ public sealed class ExchangeTests
     public void Bind_SameTwiceOrArgumentsInAnotherOrder_IsOneBinding()
     {
         var exchange = Declared();
-        Assert.Null(exchange.Bind(ToQueue("q") with { Arguments = Table(("a", 1), ("b", 2)) }));
-        Assert.Null(exchange.Bind(ToQueue("q") with { Arguments = Table(("b", 2), ("a", 1)) }));
+        Assert.Null(exchange.Bind(ToQueue("q") with { Arguments = Table(("a", 1), ("b", 2)) }, toDurable: false));
+        Assert.Null(exchange.Bind(ToQueue("q") with { Arguments = Table(("b", 2), ("a", 1)) }, toDurable: false));
 
         Assert.Single(exchange.Bindings);
         Assert.Single(_changes);
@@ -175,8 +175,8 @@ public sealed class ExchangeTests
         exchange.RemoveDestination(ToQueue("q").Destination);
         Assert.Null(early);
         Assert.True(exchange.Exists);
-        exchange.Bind(ToQueue("q", "a"));
-        exchange.Bind(ToQueue("q", "b"));
+        exchange.Bind(ToQueue("q", "a"), toDurable: false);
+        exchange.Bind(ToQueue("q", "b"), toDurable: false);
 
         exchange.Unbind(ToQueue("q", "a"), out var first);
         exchange.Unbind(ToQueue("q", "b"), out var last);
@@ -191,9 +191,9 @@ public sealed class ExchangeTests
     {
         var exchange = Declared();
         var (old, successor) = (Guid.NewGuid(), Guid.NewGuid());
-        exchange.Bind(ToQueue("q", "a", old));
-        exchange.Bind(ToQueue("q", "b", old));
-        exchange.Bind(ToQueue("q", "a", successor));
+        exchange.Bind(ToQueue("q", "a", old), toDurable: false);
+        exchange.Bind(ToQueue("q", "b", old), toDurable: false);
+        exchange.Bind(ToQueue("q", "a", successor), toDurable: false);
 
         exchange.RemoveDestination(ToQueue("q", "", old).Destination);
         exchange.RemoveDestination(ToQueue("q", "", old).Destination);
@@ -210,12 +210,12 @@ public sealed class ExchangeTests
 
         Refuses(
             ReplyCode.PreconditionFailed, "Invalid x-match field value <<\"some\">>; expected all, any, all-with-x, or any-with-x",
-            exchange.Bind(ToQueue("q") with { Arguments = Table(("x-match", "some")) }));
+            exchange.Bind(ToQueue("q") with { Arguments = Table(("x-match", "some")) }, toDurable: false));
         Refuses(
             ReplyCode.PreconditionFailed, "Invalid x-match field type signedint (value 1); expected longstr",
-            exchange.Bind(ToQueue("q") with { Arguments = Table(("x-match", 1)) }));
-        Assert.Null(exchange.Bind(ToQueue("q") with { Arguments = Table(("x-match", "any-with-x")) }));
-        Assert.Null(New("amq.topic").Bind(ToQueue("q") with { Arguments = Table(("x-match", "some")) }));
+            exchange.Bind(ToQueue("q") with { Arguments = Table(("x-match", 1)) }, toDurable: false));
+        Assert.Null(exchange.Bind(ToQueue("q") with { Arguments = Table(("x-match", "any-with-x")) }, toDurable: false));
+        Assert.Null(New("amq.topic").Bind(ToQueue("q") with { Arguments = Table(("x-match", "some")) }, toDurable: false));
     }
 
     private static void Refuses(ReplyCode code, string text, BrokerError? error) => Assert.Equal(new BrokerError(code, text), error);
@@ -225,7 +225,7 @@ public sealed class ExchangeTests
     private static Binding ToQueue(string queue, string key = "k", Guid incarnation = default) =>
         new(new Destination(DestinationKind.Queue, queue, incarnation), key, default);
 
-    private Exchange New(string name) => new("/", name, Guid.NewGuid(), _changes.Add);
+    private Exchange New(string name) => new("/", name, _changes.Add);
 
     private Exchange Declared()
     {

@@ -3,6 +3,7 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Silo.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ public sealed class RoutingTests : IAsyncLifetime
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
-        builder.UseOrleans(silo => silo.UseLocalhostClustering());
+        builder.UseOrleans(silo => silo.UseLocalhostClustering().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory)));
         _host = builder.Build();
         await _host.StartAsync();
     }
@@ -165,7 +166,7 @@ public sealed class RoutingTests : IAsyncLifetime
                     before[i] = await RouteAsync(routers[i], "x", key);
                 }
 
-                await RetryAsync(() => Grain("x").BindAsync(new Binding(Queue(queue), key, default)));
+                await RetryAsync(() => Grain("x").BindAsync(new Binding(Queue(queue), key, default), toDurable: false));
                 for (var i = 0; i < routers.Length; i++)
                 {
                     Assert.False(before[i].IsCurrent);
@@ -240,12 +241,14 @@ public sealed class RoutingTests : IAsyncLifetime
 
     private async Task BindAsync(string source, Destination destination, string key = "")
     {
+        var toDurable = false;
         if (destination.Kind == DestinationKind.Exchange)
         {
             var answer = await RetryAsync(() => Grain(destination.Name).AddBindingSourceAsync(source));
             destination = destination with { Incarnation = answer.Incarnation };
+            toDurable = answer.Durable;
         }
 
-        Assert.Null(await RetryAsync(() => Grain(source).BindAsync(new Binding(destination, key, default))));
+        Assert.Null(await RetryAsync(() => Grain(source).BindAsync(new Binding(destination, key, default), toDurable)));
     }
 }

@@ -1,0 +1,52 @@
+using Granary.Core.Alarms;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Orleans.Storage;
+
+namespace Granary.Silo.Hosting;
+
+/// <summary>Gives a silo the place where messages and definitions are kept.</summary>
+public static class StoreHosting
+{
+    public static ISiloBuilder AddStore(this ISiloBuilder silo, StoreOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        ArgumentNullException.ThrowIfNull(options);
+        var services = silo.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<PublisherAlarms>();
+        services.AddSingleton(options);
+        services.AddSingleton<StoreHome>();
+        services.AddHostedService(provider => provider.GetRequiredService<StoreHome>());
+        services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Commit);
+        services.AddKeyedSingleton<IGrainStorage>(RowGrainStorage.Name, (provider, _) => ActivatorUtilities.CreateInstance<RowGrainStorage>(provider));
+        services.AddSingleton(provider => new DueTable(
+            provider.GetRequiredService<GroupCommit>(), provider.GetRequiredService<TimeProvider>(), options.IsShared,
+            provider.GetRequiredService<ILogger<DueTable>>()));
+        services.AddHostedService<Waker>();
+        if (options is { Kind: StoreKind.Files, Data: not null })
+        {
+            services.AddHostedService<DiskAlarm>();
+        }
+
+        return silo;
+    }
+
+    /// <summary>Opens the store ahead of the host's start.</summary>
+    /// <returns>Null, or why it cannot be used and what to do, for the operator.</returns>
+    public static async Task<string?> TryOpenStoreAsync(this IServiceProvider services, CancellationToken cancellation)
+    {
+        try
+        {
+            await services.GetRequiredService<StoreHome>().OpenAsync(cancellation).ConfigureAwait(false);
+            return null;
+        }
+        catch (Exception exception) when (exception is StoreException or StoreUnavailableException or NotSupportedException)
+        {
+            return exception.Message;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+namespace Granary.Silo.Hosting;
+
+/// <summary>Where messages and definitions are kept.</summary>
+public enum StoreKind
+{
+    /// <summary>Files in the data folder.</summary>
+    Files,
+
+    Postgres,
+
+    /// <summary>Nothing outlives the process.</summary>
+    Memory,
+}
+
+/// <param name="Data">The folder of the files.</param>
+/// <param name="Connection">How to reach Postgres.</param>
+/// <param name="Repair">Go on without records that are damaged.</param>
+public sealed record StoreOptions(StoreKind Kind, DirectoryInfo? Data = null, string? Connection = null, bool Repair = false)
+{
+    /// <summary>Several silos have the same store.</summary>
+    public bool IsShared => Kind == StoreKind.Postgres;
+
+    /// <summary>Free bytes on the data folder's file system below which publishers are held; RabbitMQ's <c>disk_free_limit</c>.</summary>
+    public long DiskFreeLimit { get; init; } = 50_000_000;
+}

@@ -1,0 +1,33 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Granary.Core;
+using Granary.Core.Topology;
+using Granary.Silo.Exchanges;
+
+namespace Granary.Silo.Storage.Definitions;
+
+/// <summary>The types that are stored as JSON, with code made for them when this is compiled.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    UseStringEnumConverter = true,
+    Converters = [typeof(EncodedTableConverter), typeof(ConnectionIdConverter)])]
+[JsonSerializable(typeof(ExchangeState))]
+[JsonSerializable(typeof(Binding))]
+internal sealed partial class DefinitionsJson : JsonSerializerContext;
+
+/// <summary>Tables keep the bytes that the client sent, which JSON's own types would not: base64.</summary>
+internal sealed class EncodedTableConverter : JsonConverter<EncodedTable>
+{
+    public override EncodedTable Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => new(reader.GetBytesFromBase64());
+
+    public override void Write(Utf8JsonWriter writer, EncodedTable value, JsonSerializerOptions options) => writer.WriteBase64StringValue(value.Bytes.Span);
+}
+
+/// <summary>The bare id.</summary>
+internal sealed class ConnectionIdConverter : JsonConverter<ConnectionId>
+{
+    public override ConnectionId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => new(reader.GetGuid());
+
+    public override void Write(Utf8JsonWriter writer, ConnectionId value, JsonSerializerOptions options) => writer.WriteStringValue(value.Value);
+}

@@ -1,0 +1,67 @@
+using Granary.Core.Alarms;
+using Granary.Silo.Hosting;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Storage;
+
+/// <summary>RabbitMQ's disk alarm: while the data folder's file system has too little room, publishers are held.</summary>
+internal sealed partial class DiskAlarm(StoreOptions options, PublisherAlarms alarms, TimeProvider time, ILogger<DiskAlarm> log) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Compares the free bytes with the limit; called every second.</summary>
+    public void Check(long free, long limit)
+    {
+        if (!alarms.Set(PublisherAlarm.Disk, free < limit))
+        {
+            return;
+        }
+
+        if (free < limit)
+        {
+            LogRaised(free, limit);
+        }
+        else
+        {
+            LogCleared(free, limit);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            do
+            {
+                try
+                {
+                    Check(new DriveInfo(options.Data!.FullName).AvailableFreeSpace, options.DiskFreeLimit);
+                }
+                catch (IOException exception)
+                {
+                    // The store itself says what is wrong with its folder.
+                    LogUnknown(exception);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            LogStopped();
+        }
+    }
+
+    [LoggerMessage(3331, LogLevel.Warning, "Disk alarm: {Free} bytes free, less than the limit of {Limit}; publishers are held")]
+    private partial void LogRaised(long free, long limit);
+
+    [LoggerMessage(3332, LogLevel.Warning, "Disk alarm cleared: {Free} bytes free, limit {Limit}")]
+    private partial void LogCleared(long free, long limit);
+
+    [LoggerMessage(3333, LogLevel.Debug, "How much room the disk has is not known")]
+    private partial void LogUnknown(Exception exception);
+
+    [LoggerMessage(3334, LogLevel.Debug, "The disk is no longer watched")]
+    private partial void LogStopped();
+}

@@ -1,0 +1,41 @@
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Memory;
+
+namespace Granary.Silo.Tests.Storage;
+
+/// <summary>A store in memory that keeps what a crash would leave after each of its flushes.</summary>
+internal sealed class RecordingStore : IMessageStore
+{
+    private readonly MemoryStore _store = new();
+
+    /// <summary>Read when the store's host has stopped.</summary>
+    public List<MemoryStore> AfterEachFlush { get; } = [];
+
+    /// <summary>How many rows each flush changed.</summary>
+    public List<int> RowsOfEachFlush { get; } = [];
+
+    public Task OpenAsync(CancellationToken cancellation) => _store.OpenAsync(cancellation);
+
+    public StoredQueue Create(QueueIdentity identity, long epoch) => _store.Create(identity, epoch);
+
+    public Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation) =>
+        _store.TakeOverAsync(identity, atLeast, cancellation);
+
+    public async ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
+    {
+        var result = await _store.FlushAsync(flush, cancellation);
+        AfterEachFlush.Add(_store.Copy());
+        RowsOfEachFlush.Add(flush.Rows.Count);
+        return result;
+    }
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation) =>
+        _store.ReadAsync(queue, from, end, bytes, cancellation);
+
+    public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) => _store.ReadRowAsync(key, cancellation);
+
+    public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) => _store.ReadRowsAsync(table, cancellation);
+
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
+}
