@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Alarms;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
@@ -8,6 +9,7 @@ using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Storage.Memory;
 using Granary.Silo.Tests.Storage;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Silo.Tests.Exchanges;
 
@@ -146,6 +148,39 @@ public sealed class ExchangeRestartTests
         }
 
         Assert.True(unfinished > 0, "No flush left a deletion to be finished.");
+    }
+
+    [Fact]
+    public async Task Declare_StoreOutOfReach_RaisesTheAlarmAndIsAnsweredWhenItIsBack()
+    {
+        var store = new RecordingStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        var alarms = silo.Services.GetRequiredService<PublisherAlarms>();
+        store.IsOutOfReach = true;
+
+        var declared = Grain(silo, "x").DeclareAsync(Durable).AsTask();
+        await UntilAsync(() => Task.FromResult(alarms.IsRaised));
+        Assert.Equal("the store is out of reach", alarms.Reason);
+        Assert.Null(await Grain(silo, "transient").DeclareAsync(Durable with { Durable = false }).AsTask().WaitAsync(Patience));
+        Assert.False(declared.IsCompleted);
+
+        store.IsOutOfReach = false;
+        Assert.Null(await declared.WaitAsync(Patience));
+        await alarms.WaitUntilClearAsync(CancellationToken.None).WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task Declare_AtOnceByMany_SharesFlushes()
+    {
+        var store = new RecordingStore();
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Grain(silo, $"x{i}").DeclareAsync(Durable).AsTask()));
+            Assert.All(answers, Assert.Null);
+        }
+
+        Assert.Equal(200, store.RowsOfEachFlush.Sum());
+        Assert.True(store.RowsOfEachFlush.Count < 200, $"{store.RowsOfEachFlush.Count} flushes for 200 declares.");
     }
 
     [Fact]

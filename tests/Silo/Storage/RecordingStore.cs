@@ -12,6 +12,9 @@ internal sealed class RecordingStore : IMessageStore
     /// <summary>Read when the store's host has stopped.</summary>
     public List<MemoryStore> AfterEachFlush { get; } = [];
 
+    /// <summary>Nothing can be written at present.</summary>
+    public bool IsOutOfReach { get; set; }
+
     /// <summary>How many rows each flush changed.</summary>
     public List<int> RowsOfEachFlush { get; } = [];
 
@@ -24,6 +27,11 @@ internal sealed class RecordingStore : IMessageStore
 
     public async ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
     {
+        if (IsOutOfReach)
+        {
+            throw new StoreUnavailableException("as a database that is being restarted");
+        }
+
         var result = await _store.FlushAsync(flush, cancellation);
         AfterEachFlush.Add(_store.Copy());
         RowsOfEachFlush.Add(flush.Rows.Count);

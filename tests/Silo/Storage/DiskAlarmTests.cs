@@ -1,0 +1,39 @@
+using Granary.Core.Alarms;
+using Granary.Silo.Hosting;
+using Granary.Silo.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.Storage;
+
+public sealed class DiskAlarmTests
+{
+    [Fact]
+    public void Check_BelowTheLimit_HoldsPublishersUntilThereIsRoomAgain()
+    {
+        var alarms = new PublisherAlarms();
+        using var alarm = new DiskAlarm(new StoreOptions(StoreKind.Files), alarms, TimeProvider.System, NullLogger<DiskAlarm>.Instance);
+
+        alarm.Check(free: 100, limit: 100);
+        Assert.False(alarms.IsRaised);
+        alarm.Check(free: 99, limit: 100);
+        Assert.Equal("low on disk", alarms.Reason);
+        alarm.Check(free: 100, limit: 100);
+        Assert.False(alarms.IsRaised);
+    }
+
+    [Fact]
+    public async Task Start_FileSystemWithLessThanTheLimit_RaisesTheAlarm()
+    {
+        var alarms = new PublisherAlarms();
+        var options = new StoreOptions(StoreKind.Files, new DirectoryInfo(Path.GetTempPath())) { DiskFreeLimit = long.MaxValue };
+        using var alarm = new DiskAlarm(options, alarms, TimeProvider.System, NullLogger<DiskAlarm>.Instance);
+        await alarm.StartAsync(CancellationToken.None);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!alarms.IsRaised)
+        {
+            await Task.Delay(10, patience.Token);
+        }
+
+        await alarm.StopAsync(CancellationToken.None);
+    }
+}
