@@ -11,9 +11,11 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
 
     public IMessageStore Store => _store ?? throw new InvalidOperationException("The store is not open.");
 
-    public async Task OpenAsync()
+    public Task OpenAsync() => OpenAsync(home.NewStore());
+
+    public async Task OpenAsync(IMessageStore store)
     {
-        _store = home.NewStore();
+        _store = store;
         await _store.OpenAsync(CancellationToken.None);
     }
 

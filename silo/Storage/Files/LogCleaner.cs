@@ -32,7 +32,6 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
     /// <param name="bytes">How much the flush writes itself.</param>
     public void Step(FlushBuffer buffer, long bytes)
     {
-        _nextPosition = _position;
         if (!HasWork)
         {
             return;
@@ -41,63 +40,81 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
         if (_segment is null)
         {
             _segment = state.Segments.Oldest;
-            _position = _nextPosition = SegmentHeader.Size;
+            _position = SegmentHeader.Size;
         }
 
+        _nextPosition = _position;
         _queues.Clear();
         _shared.Clear();
-        var length = (int)Math.Min(_segment.End - _position, options.CleaningStep + Math.Min(bytes, 4 * options.CleaningStep));
-        var part = ReadPart(length);
-        var at = 0;
-        while (at < part.Length)
+        try
         {
-            if (!LogEntry.TryRead(part.Span[at..], _segment.Header.Salt, _position + at, out var entry))
-            {
-                if (at > 0)
-                {
-                    break;
-                }
-
-                // It is longer than the part, or damaged.
-                var whole = LogEntry.LengthAt(part.Span);
-                if (whole > part.Length && whole <= _segment.End - _position)
-                {
-                    part = ReadPart(whole);
-                    continue;
-                }
-
-                _isStuck = true;
-                logger.LogCannotClean(_segment.Path, _position);
-                return;
-            }
-
-            Move(entry, part.Slice(at, entry.Length), _position + at, buffer);
-            at += LogEntry.Padded(entry.Length);
+            MovePart(_segment, (int)Math.Min(_segment.End - _position, options.CleaningStep + Math.Min(bytes, 4 * options.CleaningStep)), buffer);
         }
-
-        _nextPosition = _position + at;
+        catch (Exception e) when (e is IOException or StoreException)
+        {
+            GiveUp(_segment, e.Message);
+        }
     }
 
     /// <summary>The flush with the step was written and applied.</summary>
     public void Advance()
     {
-        if (_segment is null)
+        if (_segment is not { } segment)
         {
             return;
         }
 
         _position = _nextPosition;
-        if (_position < _segment.End)
+        if (segment.Holds == 0)
         {
-            return;
+            End();
+        }
+        else if (_position >= segment.End)
+        {
+            GiveUp(segment, "what is needed of it was not found");
+        }
+    }
+
+    private void MovePart(Segment segment, int length, FlushBuffer buffer)
+    {
+        var part = ReadPart(length);
+        var at = 0;
+        while (at < part.Length)
+        {
+            if (LogEntry.TryRead(part.Span[at..], segment.Header.Salt, _position + at, out var entry))
+            {
+                Move(entry, part.Slice(at, entry.Length), _position + at, buffer);
+                at += LogEntry.Padded(entry.Length);
+                continue;
+            }
+
+            if (at > 0)
+            {
+                // The entry is longer than what is left of the part: it begins the next.
+                break;
+            }
+
+            var whole = LogEntry.LengthAt(part.Span);
+            if (whole <= part.Length || whole > segment.End - _position)
+            {
+                throw new StoreException($"there is no entry with a right checksum at byte {_position}");
+            }
+
+            part = ReadPart(whole);
         }
 
-        if (_segment.Holds > 0)
-        {
-            _isStuck = true;
-            logger.LogCannotClean(_segment.Path, _position);
-        }
+        _nextPosition = _position + at;
+    }
 
+    private void GiveUp(Segment segment, string problem)
+    {
+        _isStuck = true;
+        logger.LogCannotClean(segment.Path, problem);
+        End();
+    }
+
+    private void End()
+    {
         _segment = null;
         _bytes = [];
     }

@@ -141,8 +141,10 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
         }
 
         var messages = 0L;
+        var deletions = new FlushBuffer();
         foreach (var queue in orphans)
         {
+            deletions.AddQueueDeleted(queue.Number);
             for (var i = 0; i < queue.Batches.Count; i++)
             {
                 messages += queue.Batches[i].Live;
@@ -151,6 +153,7 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
             state.Delete(queue);
         }
 
+        writer.Write(deletions, sync: true, freesSpace: true);
         logger.LogOrphans(messages);
     }
 

@@ -1,0 +1,49 @@
+using Granary.Silo.Storage.Files;
+using Microsoft.Win32.SafeHandles;
+
+namespace Granary.Storage.Tests.Files;
+
+/// <summary>A disk that fails as it is told.</summary>
+internal sealed class FaultyDisk : Disk
+{
+    /// <summary>A write gets this far before it fails.</summary>
+    public int? WriteOnly { get; set; }
+
+    public bool SyncFails { get; set; }
+
+    /// <summary>There is no room for anything new.</summary>
+    public bool IsFull { get; set; }
+
+    public int Syncs { get; private set; }
+
+    public override SafeFileHandle Create(string path, long size)
+    {
+        // The reserve makes room for what is as small.
+        var hasRoom = !IsFull || (path.EndsWith(".log", StringComparison.Ordinal) && size <= 20_000 && !File.Exists(Path.Combine(path, "../../reserve")));
+        return hasRoom ? base.Create(path, size) : throw new IOException("No space left on the disk.");
+    }
+
+    public override void Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> parts, long position)
+    {
+        if (WriteOnly is not { } limit)
+        {
+            base.Write(handle, parts, position);
+            return;
+        }
+
+        var bytes = parts.SelectMany(part => part.ToArray()).Take(limit).ToArray();
+        RandomAccess.Write(handle, bytes, position);
+        throw new IOException("The disk failed.");
+    }
+
+    public override void Sync(SafeFileHandle handle)
+    {
+        Syncs++;
+        if (SyncFails)
+        {
+            throw new IOException("The disk failed to sync.");
+        }
+
+        base.Sync(handle);
+    }
+}

@@ -1,0 +1,90 @@
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Files;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Storage.Tests.Files;
+
+/// <summary>A folder of its own, which is gone after the test.</summary>
+internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, FileStoreOptions>? configure = null) : IStoreHome
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("granary-store-").FullName;
+    private int _crashes;
+
+    /// <summary>Where the store is; the copy that a crash leaves is somewhere else.</summary>
+    public string Folder => Path.Combine(_root, $"data{_crashes}");
+
+    public string[] Segments => [.. Directory.GetFiles(Path.Combine(Folder, "log"), "*.log").Order(StringComparer.Ordinal)];
+
+    public LogLines Log { get; } = new();
+
+    /// <summary>Small, so that tests with little data have many segments.</summary>
+    public FileStoreOptions Options
+    {
+        get
+        {
+            var options = new FileStoreOptions(Folder) { SegmentSize = 128 << 10, DeadBytesAllowed = 256 << 10, CleaningStep = 16 << 10, Reserve = 32 << 10 };
+            return configure?.Invoke(options) ?? options;
+        }
+    }
+
+    public IMessageStore NewStore() => NewStore(repair: false);
+
+    public FileStore NewStore(bool repair) => new(Options with { Repair = repair }, Log, disk ?? new Disk());
+
+    /// <summary>What kill -9 leaves: the files as they are, and no lock.</summary>
+    public async Task CrashAsync(IMessageStore store)
+    {
+        var from = Folder;
+        _crashes++;
+        Copy(from, Folder);
+        await store.DisposeAsync();
+        Directory.Delete(from, recursive: true);
+    }
+
+    public static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "lock"))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(_root, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>What a store logged.</summary>
+internal sealed class LogLines : ILogger<FileStore>
+{
+    private readonly List<(LogLevel Level, string Text)> _lines = [];
+
+    public IEnumerable<string> Warnings => Lines(LogLevel.Warning);
+
+    public IEnumerable<string> Errors => Lines(LogLevel.Error);
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (_lines)
+        {
+            _lines.Add((logLevel, formatter(state, exception)));
+        }
+    }
+
+    private string[] Lines(LogLevel level)
+    {
+        lock (_lines)
+        {
+            return [.. _lines.Where(line => line.Level == level).Select(line => line.Text)];
+        }
+    }
+}

@@ -1,0 +1,282 @@
+using Granary.Core.Links;
+using Granary.Silo.Storage;
+
+namespace Granary.Storage.Tests.Files;
+
+/// <summary>Disks that are full or fail, and how space comes back.</summary>
+public sealed class FileStoreSpaceTests : IAsyncDisposable
+{
+    private readonly FaultyDisk _disk = new();
+    private readonly FileStoreHome _home;
+    private readonly StoreSession _session;
+
+    public FileStoreSpaceTests()
+    {
+        _home = new FileStoreHome(_disk);
+        _session = new StoreSession(_home);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(200)]
+    [InlineData(100_000)]
+    public async Task Flush_WriteFailsOnTheWay_MayBeRepeated(int written)
+    {
+        var queue = await OpenAsync();
+        var changes = new QueueChanges(queue) { Runs = { Messages.Run(10, 10, size: 30) }, Settled = { new OffsetRange(0, 2) } };
+        _disk.WriteOnly = written;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.FlushAsync(changes));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.FlushAsync(changes));
+        Assert.Equal(10, (await _session.ReadOffsetsAsync(queue)).Length);
+
+        _disk.WriteOnly = null;
+        await _session.FlushAsync(changes);
+        await ExpectAsync(queue, 2, 20);
+    }
+
+    [Fact]
+    public async Task Flush_SyncFails_IsWrittenAgainInANewSegment()
+    {
+        var queue = await OpenAsync();
+        var changes = new QueueChanges(queue) { Runs = { Messages.Run(10, 10) } };
+        _disk.SyncFails = true;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.FlushAsync(changes));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.FlushAsync(changes));
+        var before = _home.Segments.Length;
+
+        _disk.SyncFails = false;
+        await _session.FlushAsync(changes);
+        Assert.Equal(before + 1, _home.Segments.Length);
+        await ExpectAsync(queue, 0, 20);
+    }
+
+    [Fact]
+    public async Task TakeOver_SyncFails_MayBeRepeated()
+    {
+        var queue = await OpenAsync();
+        _disk.SyncFails = true;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.TakeOverAsync(queue));
+
+        _disk.SyncFails = false;
+        Assert.True((await _session.TakeOverAsync(queue)).Epoch > queue.Epoch);
+    }
+
+    [Fact]
+    public async Task Flush_DiskFull_SettlementsGoOnAndFreeSpace()
+    {
+        var queue = await OpenAsync();
+        for (var i = 1; i < 60; i++)
+        {
+            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
+        }
+
+        _disk.IsFull = true;
+        var next = 600;
+        var error = await Record.ExceptionAsync(async () =>
+        {
+            for (; next < 1000; next += 10)
+            {
+                await _session.WriteAsync(queue, Messages.Run(next, 10, size: 1000));
+            }
+        });
+        Assert.IsType<StoreUnavailableException>(error);
+        Assert.Contains(_home.Folder, error.Message, StringComparison.Ordinal);
+
+        var before = _home.Segments.Length;
+        for (var i = 0; i < next / 10; i++)
+        {
+            await _session.SettleAsync(queue, new OffsetRange(i * 10, 10));
+        }
+
+        Assert.InRange(_home.Segments.Length, 1, before / 2);
+        _disk.IsFull = false;
+        await _session.WriteAsync(queue, Messages.Run(next, 10));
+        await ExpectAsync(queue, next, next + 10);
+    }
+
+    [Fact]
+    public async Task Segments_EverythingSettled_AreRemoved()
+    {
+        var queue = await OpenAsync();
+        for (var i = 1; i < 100; i++)
+        {
+            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
+        }
+
+        Assert.True(_home.Segments.Length > 5);
+        await _session.SettleAsync(queue, new OffsetRange(0, 1000));
+        while (await _session.Store.TidyAsync(CancellationToken.None))
+        {
+        }
+
+        // What is kept of dead bytes is bounded by the options: two segments and the last.
+        Assert.InRange(_home.Segments.Length, 1, 4);
+        await ExpectAsync(queue, 0, 0);
+    }
+
+    [Fact]
+    public async Task Segments_OneMessageInAThousandLeft_AreCleanedWithoutFurtherFlushes()
+    {
+        var queue = await OpenAsync();
+        for (var i = 1; i < 100; i++)
+        {
+            await _session.WriteAsync(queue, Messages.Run(i * 100, 100, size: 100));
+        }
+
+        List<OffsetRange> settled = [];
+        for (var i = 0; i < 10; i++)
+        {
+            settled.Add(new OffsetRange(i * 1000 + 1, 999));
+        }
+
+        await _session.SettleAsync(queue, [new OffsetRange(0, 1), .. settled]);
+        await _session.Store.ReadRowsAsync("t", CancellationToken.None);
+        while (await _session.Store.TidyAsync(CancellationToken.None))
+        {
+        }
+
+        Assert.InRange(_home.Segments.Length, 1, 4);
+        Assert.Empty(_home.Log.Errors);
+        foreach (var crash in new[] { true, false })
+        {
+            Assert.Equal(Enumerable.Range(1, 9).Select(thousand => thousand * 1000L), await _session.ReadOffsetsAsync(queue));
+            await _session.RestartAsync(crash);
+            queue = await _session.TakeOverAsync(queue);
+            Assert.Equal(9, queue.Backlog.Count);
+        }
+    }
+
+    [Fact]
+    public async Task Segments_RowsAndIdleQueuesInThem_AreMovedAlong()
+    {
+        var idle = await OpenAsync();
+        var busy = await _session.CreateAsync("busy");
+        await _session.WriteRowsAsync(new RowChange(new RowKey("t", "k"), new byte[] { 1, 2, 3 }));
+        var first = _home.Segments[0];
+        for (var i = 0; i < 400; i++)
+        {
+            await _session.FlushAsync(new QueueChanges(busy) { Runs = { Messages.Run(i * 10, 10, size: 500) }, Settled = { new OffsetRange(i * 10 - 10, 10) } });
+        }
+
+        Assert.False(File.Exists(first));
+        await _session.CrashAndOpenAsync();
+        Assert.Equal([1, 2, 3], (await _session.Store.ReadRowAsync(new RowKey("t", "k"), CancellationToken.None))!.Value.ToArray());
+        idle = await _session.TakeOverAsync(idle);
+        Assert.Equal(10, idle.Backlog.Count);
+        Assert.Equal(10, (await _session.TakeOverAsync(busy)).Backlog.Count);
+    }
+
+    [Fact]
+    public async Task Segments_SharedRecords_StayShared()
+    {
+        await OpenAsync();
+        var queues = new List<StoredQueue>();
+        for (var i = 0; i < 10; i++)
+        {
+            queues.Add(await _session.CreateAsync($"shared{i}"));
+        }
+
+        var shared = Messages.Run(0, 10, size: 5000);
+        await _session.FlushAsync([.. queues.Select(queue => new QueueChanges(queue) { Runs = { shared }, Settled = { new OffsetRange(4, 1) } })]);
+        var busy = await _session.CreateAsync("busy");
+        var first = _home.Segments[0];
+        for (var i = 0; i < 300; i++)
+        {
+            await _session.FlushAsync(new QueueChanges(busy) { Runs = { Messages.Run(i * 10, 10, size: 500) }, Settled = { new OffsetRange(i * 10 - 10, 10) } });
+        }
+
+        Assert.False(File.Exists(first));
+        Assert.InRange(_home.Segments.Sum(file => new FileInfo(file).Length), 0, 800_000);
+        await _session.ReopenAsync();
+        foreach (var queue in queues)
+        {
+            Assert.Equal(Messages.Of(shared).Where(message => message.Offset != 4), await _session.ReadAsync(await _session.TakeOverAsync(queue)));
+        }
+    }
+
+    [Fact]
+    public async Task Flush_NobodyWaits_IsNotSynced()
+    {
+        var queue = await OpenAsync();
+        var before = _disk.Syncs;
+        await _session.TryFlushAsync([new QueueChanges(queue) { Runs = { Messages.Run(10, 10) } }], mustSync: false);
+        Assert.Equal(before, _disk.Syncs);
+        await _session.WriteAsync(queue, Messages.Run(20, 10));
+        Assert.Equal(before + 1, _disk.Syncs);
+    }
+
+    [Fact]
+    public async Task TakeOver_ManyAtOnce_ShareSyncs()
+    {
+        await _session.OpenAsync();
+        var before = _disk.Syncs;
+        await Task.WhenAll(Enumerable.Range(0, 500).Select(i => Task.Run(() => _session.TakeOverAsync(StoreSession.Identity($"q{i}")))));
+        Assert.InRange(_disk.Syncs - before, 1, 250);
+    }
+
+    [Fact]
+    public async Task Scratch_OpenedAgain_IsEmptyAndNeverSyncs()
+    {
+        await using var session = new StoreSession(new FileStoreHome(_disk, options => options with { Scratch = true }));
+        await session.OpenAsync();
+        var before = _disk.Syncs;
+        var queue = await session.CreateAsync();
+        for (var i = 0; i < 50; i++)
+        {
+            await session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000, persistent: false));
+        }
+
+        Assert.Equal(500, (await session.ReadOffsetsAsync(queue)).Length);
+        Assert.Equal(before, _disk.Syncs);
+        await session.ReopenAsync();
+        Assert.Equal(0, (await session.TakeOverAsync(queue)).Backlog.Count);
+    }
+
+    [Fact]
+    public async Task Flush_ManyMessages_AllocatesNothingPerMessage()
+    {
+        var queue = await OpenAsync();
+        var flush = new Flush { MustSync = false };
+        flush.Queues.Add(new QueueChanges(queue));
+        var template = Messages.Run(0, 300, size: 100);
+        long allocated = 0;
+        for (var round = 0; round < 10; round++)
+        {
+            flush.Queues[0].Runs.Clear();
+            for (var i = 0; i < 10; i++)
+            {
+                flush.Queues[0].Runs.Add(template with { First = 1000 + (round * 10 + i) * 300 });
+            }
+
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            await _session.Store.FlushAsync(flush, CancellationToken.None);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        // 3000 messages in each.
+        Assert.InRange(allocated, 0, 30_000);
+    }
+
+    public async ValueTask DisposeAsync() => await _session.DisposeAsync();
+
+    /// <summary>A queue with ten messages.</summary>
+    private async Task<StoredQueue> OpenAsync()
+    {
+        await _session.OpenAsync();
+        var queue = await _session.CreateAsync();
+        await _session.WriteAsync(queue, Messages.Run(0, 10, size: 1000));
+        return queue;
+    }
+
+    private async Task ExpectAsync(StoredQueue queue, int first, int end)
+    {
+        var expected = Enumerable.Range(first, end - first).Select(offset => (long)offset);
+        Assert.Equal(expected, await _session.ReadOffsetsAsync(queue));
+        await _session.CrashAndOpenAsync();
+        queue = await _session.TakeOverAsync(queue);
+        Assert.Equal(expected, await _session.ReadOffsetsAsync(queue));
+        await _session.ReopenAsync();
+        Assert.Equal(expected, await _session.ReadOffsetsAsync(await _session.TakeOverAsync(queue)));
+    }
+}
