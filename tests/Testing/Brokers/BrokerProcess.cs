@@ -17,6 +17,7 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     private readonly ChildProcess? _process;
     private readonly string? _data;
+    private readonly LastWill? _will;
 
     private BrokerProcess(int amqpPort, int grpcPort, int httpPort, ChildProcess? process, string? data)
     {
@@ -25,6 +26,10 @@ public sealed class BrokerProcess : IAsyncDisposable
         HttpPort = httpPort;
         _process = process;
         _data = data;
+        if (process is not null && data is not null)
+        {
+            _will = new LastWill(process.Id, data);
+        }
     }
 
     /// <summary>The AMQP port on 127.0.0.1.</summary>
@@ -98,6 +103,8 @@ public sealed class BrokerProcess : IAsyncDisposable
         {
             await _process.DisposeAsync().ConfigureAwait(false);
         }
+
+        _will?.Dispose();
 
         if (_data is not null)
         {
