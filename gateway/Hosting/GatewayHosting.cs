@@ -34,6 +34,7 @@ public static class GatewayHosting
         services.AddSingleton<ReplyRegistry>();
         services.AddSingleton(provider => new Router(
             provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Router>>()));
+        services.AddHostedService<RouterStop>();
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
         services.AddSingleton<AmqpServer>();

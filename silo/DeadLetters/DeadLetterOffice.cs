@@ -60,6 +60,7 @@ internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposa
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _ticks.DisposeAsync().ConfigureAwait(false);
+        Router.Dispose();
         await _stop.CancelAsync().ConfigureAwait(false);
     }
 

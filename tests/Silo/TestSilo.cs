@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Granary.Silo.Hosting;
@@ -13,8 +14,6 @@ namespace Granary.Silo.Tests;
 /// <summary>A silo on the generic host. With a seed, a runtime that knows how treats calls unkindly: reordered, lost, repeated.</summary>
 internal sealed class TestSilo : IAsyncDisposable
 {
-    private const string SeedVariable = "ORLEANS_STANDIN_SEED";
-
     private readonly IHost _host;
 
     private TestSilo(IHost host) => _host = host;
@@ -26,25 +25,18 @@ internal sealed class TestSilo : IAsyncDisposable
     /// <param name="store">What it finds, or null for nothing.</param>
     public static async Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null)
     {
-        Environment.SetEnvironmentVariable(SeedVariable, seed?.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        try
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Configuration[Seeds.Setting] = seed?.ToString(CultureInfo.InvariantCulture) ?? "";
+        builder.UseOrleans(silo =>
         {
-            var builder = Host.CreateApplicationBuilder();
-            builder.Logging.ClearProviders();
-            builder.Services.AddSingleton(store ?? new MemoryStore());
-            builder.UseOrleans(silo =>
-            {
-                silo.UseLocalhostClustering(FreePort(), FreePort()).AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
-                silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(20));
-            });
-            var host = builder.Build();
-            await host.StartAsync();
-            return new TestSilo(host);
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable(SeedVariable, null);
-        }
+            silo.Services.AddSingleton(store ?? new MemoryStore());
+            silo.UseLocalhostClustering(FreePort(), FreePort()).AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
+            silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(20));
+        });
+        var host = builder.Build();
+        await host.StartAsync();
+        return new TestSilo(host);
     }
 
     public async ValueTask DisposeAsync()
@@ -54,7 +46,7 @@ internal sealed class TestSilo : IAsyncDisposable
     }
 
     /// <summary>A port that was free a moment ago, which is all that Orleans allows: it takes no port 0.</summary>
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
@@ -27,7 +28,7 @@ internal sealed class Silo
         Time = (TimeProvider?)services.GetService(typeof(TimeProvider)) ?? TimeProvider.System;
         Directory = new(this);
         Factory = new(this);
-        Unkindness = Unkindness.From(unkind.Value);
+        Unkindness = Unkindness.From(unkind.Value, (IConfiguration?)services.GetService(typeof(IConfiguration)));
     }
 
     public IServiceProvider Services { get; }

@@ -3,9 +3,10 @@ namespace Orleans.StandIn;
 /// <summary>What the stand-in does to calls under a seed, as a cluster does it now and then; nothing without one.</summary>
 public sealed class UnkindOptions
 {
-    public const string SeedVariable = "ORLEANS_STANDIN_SEED";
+    /// <summary>A setting of the host's configuration, or an environment variable; empty is none.</summary>
+    public const string SeedSetting = "ORLEANS_STANDIN_SEED";
 
-    /// <summary>Seed of all decisions; null takes the environment variable, and without that calls are carried faithfully.</summary>
+    /// <summary>Seed of all decisions; null takes <see cref="SeedSetting"/>, and without that calls are carried faithfully.</summary>
     public int? Seed { get; set; }
 
     /// <summary>Share of calls, answers and observer pushes that are held back, so that later ones overtake them.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Configuration;
 using Orleans.Runtime;
 
 namespace Orleans.StandIn;
@@ -18,22 +19,23 @@ internal sealed class Unkindness
         _random = new(seed);
     }
 
-    public static Unkindness? From(UnkindOptions options)
+    public static Unkindness? From(UnkindOptions options, IConfiguration? configuration)
     {
         if (options.Seed is { } seed)
         {
             return new(options, seed);
         }
 
-        var variable = Environment.GetEnvironmentVariable(UnkindOptions.SeedVariable);
-        if (string.IsNullOrEmpty(variable))
+        // The configuration of most hosts has the environment variables in it.
+        var setting = configuration?[UnkindOptions.SeedSetting] ?? Environment.GetEnvironmentVariable(UnkindOptions.SeedSetting);
+        if (string.IsNullOrEmpty(setting))
         {
             return null;
         }
 
-        return int.TryParse(variable, NumberStyles.Integer, CultureInfo.InvariantCulture, out seed)
+        return int.TryParse(setting, NumberStyles.Integer, CultureInfo.InvariantCulture, out seed)
             ? new(options, seed)
-            : throw new OrleansConfigurationException($"{UnkindOptions.SeedVariable} is \"{variable}\", which is not an integer.");
+            : throw new OrleansConfigurationException($"{UnkindOptions.SeedSetting} is \"{setting}\", which is not an integer.");
     }
 
     /// <summary>Whether the call is held back or lost, so that the sender has no more to do with it.</summary>

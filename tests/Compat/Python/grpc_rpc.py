@@ -78,5 +78,5 @@ for direct in (True, False):
         worker.join(DEADLINE)
 
 refused(grpc.StatusCode.NOT_FOUND, 312, lambda: ask(queue + ".none", b""))
-refused(grpc.StatusCode.DEADLINE_EXCEEDED, None, lambda: ask(queue, b"nobody answers", timeout=0.3))
+refused(grpc.StatusCode.DEADLINE_EXCEEDED, None, lambda: ask(queue, b"nobody answers", timeout=2))
 expect(delete(queue), 1, "the request nobody answered")

@@ -36,9 +36,9 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
                 return _queues[name] = new ScriptedQueue();
             }
         });
-        _router = new Router(grains, Clock, NullLogger<Router>.Instance);
+        _router = new Router(grains.Factory, Clock, NullLogger<Router>.Instance);
         _server = new AmqpServer(
-            grains, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
+            grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_toBroker.Reader, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token);
         _run = _server.RunAsync(Connection);

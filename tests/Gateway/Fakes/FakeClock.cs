@@ -13,6 +13,15 @@ internal sealed class FakeClock : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromTicks(GetTimestamp());
 
+    /// <summary>Whether somebody waits for just that long from now.</summary>
+    public bool HasTimerDueIn(TimeSpan time)
+    {
+        lock (_gate)
+        {
+            return _timers.Any(timer => timer.Due == _now + time.Ticks);
+        }
+    }
+
     public void Advance(TimeSpan by)
     {
         var end = GetTimestamp() + by.Ticks;

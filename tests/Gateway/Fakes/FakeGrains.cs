@@ -1,46 +1,62 @@
+using System.Reflection;
 using Granary.Core.Grains;
 
 namespace Granary.Gateway.Tests.Fakes;
 
 /// <summary>Gives out queues made by the test, by name in the vhost <c>/</c>. Observers are themselves.</summary>
-internal sealed class FakeGrains(Func<string, IQueueGrain> queue) : IGrainFactory
+internal sealed class FakeGrains
 {
     private readonly Dictionary<string, IQueueGrain> _queues = [];
+    private readonly Func<string, IQueueGrain> _queue;
+
+    public FakeGrains(Func<string, IQueueGrain> queue)
+    {
+        _queue = queue;
+        Factory = DispatchProxy.Create<IGrainFactory, FakeGrainFactory>();
+        ((FakeGrainFactory)Factory).Grains = this;
+    }
+
+    /// <summary>What a gateway is given. A proxy: a real factory has many more members than a gateway calls.</summary>
+    public IGrainFactory Factory { get; }
 
     /// <summary>Observers made and not deleted.</summary>
     public int Observers { get; private set; }
 
-    public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
-        where TGrainInterface : IGrainWithStringKey
+    internal object? Answer(string method, object? argument)
+    {
+        switch (method, argument)
+        {
+            case (nameof(IGrainFactory.GetGrain), string key):
+                return QueueOf(key);
+            case (nameof(IGrainFactory.CreateObjectReference), not null):
+                Observers++;
+                return argument;
+            case (nameof(IGrainFactory.DeleteObjectReference), not null):
+                Observers--;
+                return null;
+            default:
+                throw new NotSupportedException(method);
+        }
+    }
+
+    private IQueueGrain QueueOf(string primaryKey)
     {
         var (vhost, name) = GrainKeys.Parse(primaryKey);
         Assert.Equal("/", vhost);
         if (!_queues.TryGetValue(name, out var grain))
         {
-            _queues[name] = grain = queue(name);
+            _queues[name] = grain = _queue(name);
         }
 
-        return (TGrainInterface)grain;
+        return grain;
     }
+}
 
-    public TGrainInterface GetGrain<TGrainInterface>(Guid primaryKey, string? grainClassNamePrefix = null)
-        where TGrainInterface : IGrainWithGuidKey => throw new NotSupportedException();
+/// <summary>The base of the class that is made for <see cref="FakeGrains"/> at run time.</summary>
+public class FakeGrainFactory : DispatchProxy
+{
+    internal FakeGrains? Grains { get; set; }
 
-    public TGrainInterface GetGrain<TGrainInterface>(long primaryKey, string? grainClassNamePrefix = null)
-        where TGrainInterface : IGrainWithIntegerKey => throw new NotSupportedException();
-
-    public TGrainInterface GetGrain<TGrainInterface>(GrainId grainId)
-        where TGrainInterface : IAddressable => throw new NotSupportedException();
-
-    public IGrain GetGrain(Type grainInterfaceType, string grainPrimaryKey) => throw new NotSupportedException();
-
-    public TGrainObserverInterface CreateObjectReference<TGrainObserverInterface>(IGrainObserver obj)
-        where TGrainObserverInterface : IGrainObserver
-    {
-        Observers++;
-        return (TGrainObserverInterface)obj;
-    }
-
-    public void DeleteObjectReference<TGrainObserverInterface>(IGrainObserver obj)
-        where TGrainObserverInterface : IGrainObserver => Observers--;
+    /// <inheritdoc/>
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => Grains!.Answer(targetMethod!.Name, args![0]);
 }

@@ -17,7 +17,7 @@ public sealed class QueueLinkTests
     public QueueLinkTests()
     {
         _grains = new FakeGrains(_ => _queue);
-        _set = new LinkSet(_grains, ConnectionId.New(), "/", _clock, NullLogger.Instance);
+        _set = new LinkSet(_grains.Factory, ConnectionId.New(), "/", _clock, NullLogger.Instance);
     }
 
     [Fact]
@@ -346,7 +346,7 @@ public sealed class QueueLinkTests
         _queue.Last.Answer(2);
         Assert.False(drained.IsCompleted);
         Push(_queue.Last.Down(2, 2, 1, Accepted(0)));
-        Assert.True(SpinWait.SpinUntil(() => drained.IsCompletedSuccessfully, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => drained.IsCompletedSuccessfully, TimeSpan.FromSeconds(20)));
     }
 
     [Fact]
@@ -357,7 +357,7 @@ public sealed class QueueLinkTests
         Assert.False(closing.IsCompleted);
         Assert.Equal(1, _grains.Observers);
         _queue.Last.Answer(2, _queue.Last.Down(2, 2, 0, new ClosedItem()));
-        await closing.WaitAsync(TimeSpan.FromSeconds(10));
+        await closing.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.Equal(0, _grains.Observers);
     }
 
@@ -382,11 +382,11 @@ public sealed class QueueLinkTests
         var second = _queue.Last;
         second.Answer(1, second.Down(1, 1, 1, Opened(), Accepted(0)));
 
-        Assert.True(SpinWait.SpinUntil(() => _queue.Sent.Count == 3, TimeSpan.FromSeconds(10)), "The new link was not closed.");
+        Assert.True(SpinWait.SpinUntil(() => _queue.Sent.Count == 3, TimeSpan.FromSeconds(20)), "The new link was not closed.");
         Assert.IsType<CloseItem>(Assert.Single(_queue.Last.Up.Items));
         Assert.False(closing.IsCompleted);
         _queue.Last.Answer(2, _queue.Last.Down(2, 2, 1, new ClosedItem()));
-        await closing.WaitAsync(TimeSpan.FromSeconds(10));
+        await closing.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.Equal(["a: unrouted", "b: passed"], _publisher.Outcomes);
     }
 

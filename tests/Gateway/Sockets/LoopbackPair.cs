@@ -13,7 +13,7 @@ internal sealed class LoopbackPair : IAsyncDisposable
         Client = client;
     }
 
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(10);
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(20);
 
     public DirectConnection Connection { get; }
 

@@ -14,10 +14,7 @@ public sealed class DeadLetteringTests
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData(null)]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
+    [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
     public async Task RejectedMessages_ArriveOnceAndInOrder_HoweverCallsAreTreated(int? seed)
     {
         const int Count = 400;

@@ -36,7 +36,7 @@ public sealed class SnapshotHoldersTests
         Assert.False(done.IsCompleted);
         _holders.Acknowledge(_started[1], 1);
 
-        await done.WaitAsync(TimeSpan.FromSeconds(10));
+        await done.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class SnapshotHoldersTests
 
         Assert.Null(_holders.NextFor(session));
         Assert.Single(_started);
-        await early.WaitAsync(TimeSpan.FromSeconds(10));
+        await early.WaitAsync(TimeSpan.FromSeconds(20));
         _holders.Add(Change("d"));
         Assert.Equal(2, _started.Count);
     }
@@ -75,7 +75,7 @@ public sealed class SnapshotHoldersTests
         _time.Advance(TimeSpan.FromTicks(1));
         _holders.DropSilent();
 
-        await done.WaitAsync(TimeSpan.FromSeconds(10));
+        await done.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.Null(_holders.NextFor(_started[0]));
         Assert.False(_holders.Renew(First, 1, _holders.Epoch));
         Assert.True(_holders.IsEmpty);
@@ -103,7 +103,7 @@ public sealed class SnapshotHoldersTests
 
         _holders.Acknowledge(_started[0], IExchangeObserver.NotHeld);
 
-        await done.WaitAsync(TimeSpan.FromSeconds(10));
+        await done.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.True(_holders.IsEmpty);
     }
 

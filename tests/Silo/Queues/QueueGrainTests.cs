@@ -36,10 +36,7 @@ public sealed class QueueGrainTests
     }
 
     [Theory]
-    [InlineData(null)]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
+    [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
     public async Task Messages_ArriveOnceAndInOrder_HoweverCallsAreTreated(int? seed)
     {
         const int Batches = 150;

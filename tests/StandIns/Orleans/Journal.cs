@@ -18,6 +18,16 @@ public sealed class Journal
 
     public Task WaitForAsync(string entry) => Gate(entry).Task.WaitAsync(TimeSpan.FromSeconds(20));
 
+    /// <summary>Waits until there are so many of an entry.</summary>
+    public async Task WaitForAsync(string entry, int count)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (Count(entry) < count)
+        {
+            await Task.Delay(1, patience.Token);
+        }
+    }
+
     public int Count(string entry) => _entries.Count(each => each == entry);
 
     private TaskCompletionSource Gate(string entry)

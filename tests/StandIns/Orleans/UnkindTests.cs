@@ -79,7 +79,9 @@ public sealed class UnkindTests
         }));
         Assert.Contains(true, answers);
         Assert.Contains(false, answers);
-        Assert.Equal(200, ((Journal)silo.Services.GetService(typeof(Journal))!).Count("counted"));
+
+        // A caller whose answer is lost may give up before its call has had its turn.
+        await ((Journal)silo.Services.GetService(typeof(Journal))!).WaitForAsync("counted", 200);
     }
 
     [Fact]

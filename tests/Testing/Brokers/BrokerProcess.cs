@@ -10,11 +10,14 @@ namespace Granary.Testing.Brokers;
 /// </remarks>
 public sealed class BrokerProcess : IAsyncDisposable
 {
+    private const int MostStarts = 5;
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly Lazy<Task<BrokerProcess>> One = new(StartSharedAsync);
 
     private readonly ChildProcess? _process;
     private readonly string? _data;
+    private readonly LastWill? _will;
 
     private BrokerProcess(int amqpPort, int grpcPort, int httpPort, ChildProcess? process, string? data)
     {
@@ -23,6 +26,10 @@ public sealed class BrokerProcess : IAsyncDisposable
         HttpPort = httpPort;
         _process = process;
         _data = data;
+        if (process is not null && data is not null)
+        {
+            _will = new LastWill(process.Id, data);
+        }
     }
 
     /// <summary>The AMQP port on 127.0.0.1.</summary>
@@ -46,6 +53,9 @@ public sealed class BrokerProcess : IAsyncDisposable
     /// <summary>What the broker has logged so far.</summary>
     public string Log => _process?.Output ?? "(not started by this test run)";
 
+    // Ports are free when they are picked; another test's socket may get one before the broker does.
+    private bool HasLostAPort => Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The broker that all tests of this process share; started by the first, killed when the test process ends.</summary>
     public static Task<BrokerProcess> SharedAsync() => One.Value;
 
@@ -63,19 +73,26 @@ public sealed class BrokerProcess : IAsyncDisposable
             throw new FileNotFoundException($"{node} is missing: build node in the flavor and configuration of this test.", node);
         }
 
-        var data = Directory.CreateTempSubdirectory("granary-test-").FullName;
-        var ports = FreePort.Take(4);
-        var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data)]);
-        var broker = new BrokerProcess(ports[0], ports[1], ports[2], process, data);
-        try
+        for (var start = 1; ; start++)
         {
-            await broker.WaitUntilReadyAsync().ConfigureAwait(false);
-            return broker;
-        }
-        catch
-        {
-            await broker.DisposeAsync().ConfigureAwait(false);
-            throw;
+            var data = Directory.CreateTempSubdirectory("granary-test-").FullName;
+            var ports = FreePort.Take(4);
+            var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data)]);
+            var broker = new BrokerProcess(ports[0], ports[1], ports[2], process, data);
+            try
+            {
+                await broker.WaitUntilReadyAsync().ConfigureAwait(false);
+                return broker;
+            }
+            catch (InvalidOperationException) when (start < MostStarts && broker.HasLostAPort)
+            {
+                await broker.DisposeAsync().ConfigureAwait(false);
+            }
+            catch
+            {
+                await broker.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
         }
     }
 
@@ -86,6 +103,8 @@ public sealed class BrokerProcess : IAsyncDisposable
         {
             await _process.DisposeAsync().ConfigureAwait(false);
         }
+
+        _will?.Dispose();
 
         if (_data is not null)
         {
@@ -124,6 +143,12 @@ public sealed class BrokerProcess : IAsyncDisposable
         {
             if (_process is { HasExited: true } || limit.IsCancellationRequested)
             {
+                if (_process is { HasExited: true })
+                {
+                    // Its last words may still be on their way.
+                    await _process.WaitForExitAsync(StartLimit).ConfigureAwait(false);
+                }
+
                 throw new InvalidOperationException($"The broker did not get ready at {address}. Its log:\n{Log}");
             }
 

@@ -1,0 +1,32 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Granary.Testing.Processes;
+
+/// <summary>Kills a process and deletes its folder when this process ends without having done so.</summary>
+/// <remarks>
+/// A runner gives a test process a tenth of a second to exit before it kills it, which a busy machine needs for less than stopping a broker.
+/// A shell reads from a pipe that nobody writes to, and finds it closed when this process is gone, however that came.
+/// </remarks>
+internal sealed class LastWill : IDisposable
+{
+    private readonly Process _shell;
+
+    public LastWill(int processId, string folder)
+    {
+        string[] arguments = ["-c", "read -r _; kill -9 \"$1\"; rm -rf \"$2\"", "sh", processId.ToString(CultureInfo.InvariantCulture), folder];
+        var start = new ProcessStartInfo("/bin/sh", arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        _shell = Process.Start(start) ?? throw new InvalidOperationException("No shell was started.");
+    }
+
+    public void Dispose()
+    {
+        _shell.Kill();
+        _shell.Dispose();
+    }
+}
