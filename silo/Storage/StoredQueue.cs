@@ -34,4 +34,5 @@ internal sealed record StoredBacklog(
 }
 
 /// <summary>All packets of a link up to this one are in the store, or needed no write.</summary>
+/// <param name="Number">Below 0: the link is over, and the store forgets it.</param>
 internal readonly record struct LinkProgress(LinkId Link, long Number);

@@ -1,0 +1,206 @@
+using Granary.Core.Links;
+using Granary.Silo.Storage;
+
+namespace Granary.Storage.Tests;
+
+public abstract partial class MessageStoreTests
+{
+    [Fact]
+    public async Task TakeOver_QueueTheStoreDoesNotKnow_CreatesIt()
+    {
+        var queue = await Session.TakeOverAsync(StoreSession.Identity("new"), 7);
+        Assert.True(queue.Epoch >= 7);
+        Assert.Equivalent(StoredBacklog.Empty, queue.Backlog);
+
+        await Session.WriteAsync(queue, Messages.Run(0, 3));
+        await Session.CrashAndOpenAsync();
+        var next = await Session.TakeOverAsync(queue);
+        Assert.True(next.Epoch > queue.Epoch);
+        Assert.Equal(Offsets(0, 3), await Session.ReadOffsetsAsync(next));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task TakeOver_AgainAndAgain_RaisesTheEpoch(bool crash)
+    {
+        var queue = await Session.CreateAsync();
+        var epoch = queue.Epoch;
+        for (var i = 0; i < 4; i++)
+        {
+            queue = await Session.TakeOverAsync(queue);
+            Assert.True(queue.Epoch > epoch);
+            epoch = queue.Epoch;
+            await Session.RestartAsync(crash);
+        }
+
+        Assert.True((await Session.TakeOverAsync(queue.Identity, epoch + 100)).Epoch >= epoch + 100);
+        await Session.RestartAsync(crash);
+        Assert.True((await Session.TakeOverAsync(queue.Identity, 3)).Epoch > epoch + 100);
+    }
+
+    [Fact]
+    public async Task TakeOver_ManyAtOnce_GivesEachQueueAnEpochOfItsOwn()
+    {
+        var identity = StoreSession.Identity("contended");
+        var taken = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(() => Session.TakeOverAsync(identity))));
+
+        Assert.Equal(20, taken.Select(queue => queue.Epoch).Distinct().Count());
+        var result = await Session.TryFlushAsync(taken.Select(queue => new QueueChanges(queue) { Settled = { new OffsetRange(0, 1) } }));
+        Assert.Equal(19, result.Fenced.Count);
+        Assert.DoesNotContain(taken.MaxBy(queue => queue.Epoch)!, result.Fenced);
+    }
+
+    [Fact]
+    public async Task TakeOver_SameKeyOtherIncarnation_SharesNothing()
+    {
+        var queue = await Session.CreateAsync("same");
+        await Session.FlushAsync(new QueueChanges(queue) { Runs = { Messages.Run(0, 3) }, OffsetBound = 100 });
+        var other = await Session.TakeOverAsync(StoreSession.Identity("same"));
+
+        Assert.Equivalent(StoredBacklog.Empty, other.Backlog);
+        await Session.WriteAsync(other, Messages.Run(0, 1, mark: "other"));
+        Assert.Equal(Offsets(0, 3), await Session.ReadOffsetsAsync(queue));
+        Assert.Equal(Messages.Of(Messages.Run(0, 1, mark: "other")), await Session.ReadAsync(other));
+    }
+
+    [Fact]
+    public async Task Bounds_OffsetBoundNeverFalls_DeliveredBoundMay()
+    {
+        var queue = await Session.CreateAsync();
+        await Session.FlushAsync(new QueueChanges(queue) { OffsetBound = 1000, DeliveredBound = 500 });
+        await Session.FlushAsync(new QueueChanges(queue) { OffsetBound = 800, DeliveredBound = 20 });
+        await Session.CrashAndOpenAsync();
+
+        queue = await Session.TakeOverAsync(queue);
+        Assert.Equal((1000, 20), (queue.Backlog.NextOffset, queue.Backlog.DeliveredBound));
+        Assert.Equal((1000, 0, 0), (queue.Backlog.First, queue.Backlog.Count, queue.Backlog.Bytes));
+        queue = await Session.TakeOverAsync(queue);
+        Assert.Equal((1000, 20), (queue.Backlog.NextOffset, queue.Backlog.DeliveredBound));
+    }
+
+    [Fact]
+    public async Task Backlog_NextOffset_IsAboveAllThatWasStored()
+    {
+        var queue = await Session.CreateAsync();
+        await Session.FlushAsync(new QueueChanges(queue) { Runs = { Messages.Run(0, 10) }, OffsetBound = 10 });
+        await Session.SettleAsync(queue, new OffsetRange(0, 10));
+
+        await Session.ReopenAsync();
+        queue = await Session.TakeOverAsync(queue);
+        Assert.Equal((10, 10, 0), (queue.Backlog.First, queue.Backlog.NextOffset, queue.Backlog.Count));
+    }
+
+    [Fact]
+    public async Task Links_LastNumberOfEach_IsKeptUntilTheLinkIsOver()
+    {
+        var queue = await Session.CreateAsync();
+        LinkId[] links = [LinkId.New(), LinkId.New(), LinkId.New()];
+        await Session.FlushAsync(new QueueChanges(queue) { Links = { new(links[0], 1), new(links[1], 5), new(links[2], 9) } });
+        await Session.FlushAsync(new QueueChanges(queue) { Links = { new(links[0], 2), new(links[2], -1) } });
+        LinkProgress[] expected = [new(links[0], 2), new(links[1], 5)];
+
+        Assert.Equivalent(expected, (await Session.TakeOverAsync(queue)).Backlog.Links, strict: true);
+        foreach (var crash in new[] { true, false })
+        {
+            await Session.RestartAsync(crash);
+            Assert.Equivalent(expected, (await Session.TakeOverAsync(queue)).Backlog.Links, strict: true);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Deleted_WithAllItHas_IsGone(bool crash)
+    {
+        var queue = await Session.CreateAsync();
+        var other = await Session.CreateAsync("other");
+        await Session.FlushAsync(
+            new QueueChanges(queue) { Runs = { Messages.Run(0, 10) }, OffsetBound = 100, DeliveredBound = 50, Links = { new(LinkId.New(), 1) } },
+            new QueueChanges(other) { Runs = { Messages.Run(0, 2) } });
+        await Session.FlushAsync(new QueueChanges(queue) { Runs = { Messages.Run(10, 1) }, IsDeleted = true });
+
+        await Session.RestartAsync(crash);
+        var again = await Session.TakeOverAsync(queue);
+        Assert.Equivalent(StoredBacklog.Empty, again.Backlog);
+        Assert.Empty(await Session.ReadOffsetsAsync(again));
+        Assert.Equal(Offsets(0, 2), await Session.ReadOffsetsAsync(await Session.TakeOverAsync(other)));
+    }
+
+    [Fact]
+    public async Task Deleted_ThenDeclaredAgain_HasOnlyTheNew()
+    {
+        var queue = await Session.CreateAsync("again");
+        await Session.WriteAsync(queue, Messages.Run(0, 10, mark: "old"));
+        await Session.FlushAsync(new QueueChanges(queue) { IsDeleted = true });
+        var second = await Session.CreateAsync("again");
+        await Session.WriteAsync(second, Messages.Run(0, 2, mark: "new"));
+
+        await Session.ReopenAsync();
+        Assert.Equal(Messages.Of(Messages.Run(0, 2, mark: "new")), await Session.ReadAsync(await Session.TakeOverAsync(second)));
+    }
+
+    [Fact]
+    public async Task Created_AndDeletedInOneFlush_LeavesNothing()
+    {
+        var queue = Session.Store.Create(StoreSession.Identity("brief"), 1);
+        await Session.FlushAsync(new QueueChanges(queue) { IsCreated = true, Runs = { Messages.Run(0, 10) }, IsDeleted = true });
+
+        await Session.CrashAndOpenAsync();
+        Assert.Equivalent(StoredBacklog.Empty, (await Session.TakeOverAsync(queue)).Backlog);
+    }
+
+    [Fact]
+    public async Task Fenced_HandleOfALowerEpoch_WritesNothingAndIsReturned()
+    {
+        var stale = await Session.CreateAsync("contended");
+        var other = await Session.CreateAsync("other");
+        await Session.FlushAsync(new QueueChanges(stale) { Runs = { Messages.Run(0, 10) }, OffsetBound = 10 });
+        var fresh = await Session.TakeOverAsync(stale);
+
+        var result = await Session.TryFlushAsync(
+            [
+                new QueueChanges(stale)
+                {
+                    Runs = { Messages.Run(10, 5) }, Settled = { new OffsetRange(0, 3) }, OffsetBound = 99, DeliveredBound = 5, Links = { new(LinkId.New(), 3) },
+                },
+                new QueueChanges(other) { Runs = { Messages.Run(0, 5) } },
+            ],
+            [new RowChange(new RowKey("t", "k"), new byte[] { 1 })]);
+
+        Assert.Same(stale, Assert.Single(result.Fenced));
+        Assert.Empty(result.Conflicts);
+        Assert.Equal(Offsets(0, 10), await Session.ReadOffsetsAsync(fresh));
+        Assert.Equal(Offsets(0, 5), await Session.ReadOffsetsAsync(other));
+        Assert.NotNull(await Session.Store.ReadRowAsync(new RowKey("t", "k"), CancellationToken.None));
+
+        await Session.CrashAndOpenAsync();
+        fresh = await Session.TakeOverAsync(fresh);
+        Assert.Equal((10, 10, 0), (fresh.Backlog.Count, fresh.Backlog.NextOffset, fresh.Backlog.DeliveredBound));
+        Assert.Empty(fresh.Backlog.Links);
+    }
+
+    [Fact]
+    public async Task Fenced_DeletionByALowerEpoch_DeletesNothing()
+    {
+        var stale = await Session.CreateAsync();
+        await Session.WriteAsync(stale, Messages.Run(0, 10));
+        var fresh = await Session.TakeOverAsync(stale);
+
+        Assert.Same(stale, Assert.Single((await Session.TryFlushAsync([new QueueChanges(stale) { IsDeleted = true }])).Fenced));
+        Assert.Equal(Offsets(0, 10), await Session.ReadOffsetsAsync(fresh));
+        await Session.WriteAsync(fresh, Messages.Run(10, 1));
+    }
+
+    [Fact]
+    public async Task Fenced_HandleOfADeletedQueue_WritesNothing()
+    {
+        var stale = await Session.CreateAsync();
+        var fresh = await Session.TakeOverAsync(stale);
+        await Session.FlushAsync(new QueueChanges(fresh) { IsDeleted = true });
+
+        Assert.Same(stale, Assert.Single((await Session.TryFlushAsync([new QueueChanges(stale) { Runs = { Messages.Run(0, 1) } }])).Fenced));
+        await Session.ReopenAsync();
+        Assert.Equal(0, (await Session.TakeOverAsync(stale)).Backlog.Count);
+    }
+}

@@ -1,0 +1,118 @@
+using Granary.Core.Links;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Storage.Tests;
+
+/// <summary>A store on its home, through openings and crashes, with short words for what tests do to it.</summary>
+internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
+{
+    private IMessageStore? _store;
+
+    public IMessageStore Store => _store ?? throw new InvalidOperationException("The store is not open.");
+
+    public async Task OpenAsync()
+    {
+        _store = home.NewStore();
+        await _store.OpenAsync(CancellationToken.None);
+    }
+
+    public async Task ReopenAsync()
+    {
+        await Store.DisposeAsync();
+        await OpenAsync();
+    }
+
+    public async Task CrashAndOpenAsync()
+    {
+        var store = Store;
+        _store = null;
+        await home.CrashAsync(store);
+        await OpenAsync();
+    }
+
+    /// <summary>Ends the store in one of the two ways and opens it again.</summary>
+    public Task RestartAsync(bool crash) => crash ? CrashAndOpenAsync() : ReopenAsync();
+
+    public static QueueIdentity Identity(string key) => new(key, Guid.NewGuid());
+
+    /// <summary>A queue that the store has, of a new activation.</summary>
+    public async Task<StoredQueue> CreateAsync(string key = "%2F/orders")
+    {
+        var queue = Store.Create(Identity(key), 1);
+        await FlushAsync(new QueueChanges(queue) { IsCreated = true });
+        return queue;
+    }
+
+    public Task<StoredQueue> TakeOverAsync(StoredQueue earlier) => TakeOverAsync(earlier.Identity);
+
+    public Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast = 0) =>
+        Store.TakeOverAsync(identity, atLeast, CancellationToken.None);
+
+    public Task WriteAsync(StoredQueue queue, params MessageRun[] runs)
+    {
+        var changes = new QueueChanges(queue);
+        changes.Runs.AddRange(runs);
+        return FlushAsync(changes);
+    }
+
+    public Task SettleAsync(StoredQueue queue, params OffsetRange[] settled)
+    {
+        var changes = new QueueChanges(queue);
+        changes.Settled.AddRange(settled);
+        return FlushAsync(changes);
+    }
+
+    /// <summary>Writes all of it, or the test fails.</summary>
+    public async Task FlushAsync(params QueueChanges[] queues)
+    {
+        var result = await TryFlushAsync([.. queues]);
+        Assert.Empty(result.Fenced);
+        Assert.Empty(result.Conflicts);
+    }
+
+    public async Task<FlushResult> TryFlushAsync(IEnumerable<QueueChanges> queues, IEnumerable<RowChange>? rows = null, bool mustSync = true)
+    {
+        var flush = new Flush { MustSync = mustSync };
+        flush.Queues.AddRange(queues);
+        flush.Rows.AddRange(rows ?? []);
+        return await Store.FlushAsync(flush, CancellationToken.None);
+    }
+
+    public Task<FlushResult> WriteRowsAsync(params RowChange[] rows) => TryFlushAsync([], rows);
+
+    /// <summary>All unsettled messages of a range, read in pieces.</summary>
+    public async Task<List<Message>> ReadAsync(StoredQueue queue, long from = 0, long end = long.MaxValue, int bytes = 1 << 20)
+    {
+        var messages = new List<Message>();
+        while (from < end)
+        {
+            var runs = await Store.ReadAsync(queue, from, end, bytes, CancellationToken.None);
+            if (runs.Length == 0)
+            {
+                return messages;
+            }
+
+            Assert.True(runs[0].First >= from);
+            Assert.True(runs[^1].End <= end);
+            Assert.All(runs.Zip(runs.Skip(1)), pair => Assert.True(pair.First.End <= pair.Second.First, "runs ascend"));
+            messages.AddRange(Messages.Of(runs));
+            from = runs[^1].End;
+        }
+
+        return messages;
+    }
+
+    public async Task<long[]> ReadOffsetsAsync(StoredQueue queue, long from = 0, long end = long.MaxValue) =>
+        [.. (await ReadAsync(queue, from, end)).Select(message => message.Offset)];
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_store is not null)
+        {
+            await _store.DisposeAsync();
+        }
+
+        await home.DisposeAsync();
+    }
+}

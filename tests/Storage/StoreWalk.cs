@@ -1,0 +1,231 @@
+using System.Globalization;
+using Granary.Core.Links;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Storage.Tests;
+
+/// <summary>Random operations on a store, each compared with a model. The same seed does the same.</summary>
+internal sealed class StoreWalk(StoreSession session, int seed)
+{
+    private readonly Random _random = new(seed);
+    private readonly StoreModel _model = new();
+    private int _names;
+
+    public async Task RunAsync(int operations)
+    {
+        for (var i = 0; i < operations; i++)
+        {
+            var dice = _random.Next(1000);
+            await (dice switch
+            {
+                < 600 => FlushAsync(),
+                < 900 => ReadSomeAsync(),
+                < 960 => TakeOverAsync(),
+                < 980 => ReadRowsAsync(),
+                < 990 => RestartAsync(crash: dice % 2 == 0),
+                _ => ReadAllAsync(),
+            });
+        }
+
+        await RestartAsync(crash: false);
+        await ReadAllAsync();
+    }
+
+    private async Task FlushAsync()
+    {
+        var queues = new List<QueueChanges>();
+        var stale = new List<StoredQueue>();
+        foreach (var queue in _model.Queues.Where(_ => _random.Next(3) == 0).ToList())
+        {
+            var changes = new QueueChanges(queue.Handle) { DeliveredBound = _random.Next(1000) };
+            Fill(queue, changes);
+            changes.IsDeleted = _random.Next(60) == 0;
+            queues.Add(changes);
+            queue.Apply(changes);
+            if (changes.IsDeleted)
+            {
+                _model.Queues.Remove(queue);
+            }
+            else if (queue.Stale is { } fenced && _random.Next(4) == 0)
+            {
+                queues.Add(new QueueChanges(fenced) { Runs = { Messages.Run(queue.NextOffset, 3, mark: "stale") }, Settled = { new OffsetRange(0, 1000) } });
+                stale.Add(fenced);
+            }
+        }
+
+        if (_model.Queues.Count < 8)
+        {
+            var queue = new QueueModel(session.Store.Create(StoreSession.Identity($"q{_names++ % 10}"), 1));
+            var changes = new QueueChanges(queue.Handle) { IsCreated = true };
+            Fill(queue, changes);
+            queue.Apply(changes);
+            queues.Add(changes);
+            _model.Queues.Add(queue);
+        }
+
+        var rows = Enumerable.Range(0, _random.Next(3)).Select(_ => NextRow()).ToList();
+        var conflicts = rows.Where(_model.IsConflict).ToList();
+        var result = await session.TryFlushAsync(queues, rows, mustSync: _random.Next(2) == 0);
+        Assert.Equal(conflicts, result.Conflicts);
+        Assert.Equal(stale.Count, result.Fenced.Count);
+        Assert.All(stale, handle => Assert.Contains(handle, result.Fenced));
+    }
+
+    private void Fill(QueueModel queue, QueueChanges changes)
+    {
+        if (_random.Next(5) == 0 && queue.Messages.Count > 0)
+        {
+            Rewrite(queue, changes);
+        }
+
+        for (var runs = _random.Next(5); runs > 0; runs--)
+        {
+            queue.NextOffset += _random.Next(4) == 0 ? _random.Next(20) : 0;
+            var run = NextRun(queue.NextOffset, _random.Next(10) == 0 ? _random.Next(1, 400) : _random.Next(1, 10));
+            changes.Runs.Add(run);
+            queue.NextOffset = run.End;
+        }
+
+        changes.Settled.AddRange(NextSettled(queue));
+        changes.OffsetBound = queue.NextOffset > queue.OffsetBound || _random.Next(2) == 0 ? queue.NextOffset + _random.Next(100) : 0;
+        for (var links = _random.Next(3); links > 0; links--)
+        {
+            var link = queue.Links.Count > 4 ? queue.Links.Keys.ElementAt(_random.Next(queue.Links.Count)) : LinkId.New();
+            changes.Links.Add(new LinkProgress(link, _random.Next(4) == 0 ? -1 : _random.Next(1000)));
+        }
+    }
+
+    /// <summary>Unsettled messages written again: their runs, whole or in part, as a merge or the rewriting of sparse ones does.</summary>
+    private void Rewrite(QueueModel queue, QueueChanges changes)
+    {
+        var from = _random.NextInt64(queue.Messages.Keys.First(), queue.NextOffset);
+        var end = from + _random.Next(1, 300);
+        var picked = queue.Messages.Keys.Where(offset => offset >= from && offset < end).ToList();
+        for (var i = 0; i < picked.Count;)
+        {
+            var count = 1;
+            while (i + count < picked.Count && picked[i + count] == picked[i] + count)
+            {
+                count++;
+            }
+
+            changes.Runs.Add(NextRun(picked[i], count));
+            i += count;
+        }
+    }
+
+    private MessageRun NextRun(long first, int count)
+    {
+        var size = _random.Next(30) == 0 ? _random.Next(1, 20_000) : _random.Next(8, 200);
+        var due = _random.Next(5) == 0 ? _random.Next(1, 1_000_000) : MessageRun.Never;
+        var kind = _random.Next(6);
+        var phase = _random.Next(3);
+        return Messages.Run(first, count, size, due: due, isPersistent: offset => kind != 0 && (kind != 1 || offset % 3 != phase));
+    }
+
+    private List<OffsetRange> NextSettled(QueueModel queue)
+    {
+        var settled = new List<OffsetRange>();
+        var from = queue.Messages.Count > 0 ? queue.Messages.Keys.First() : 0;
+        if (_random.Next(3) == 0)
+        {
+            // As a consumer in good order does.
+            settled.Add(new OffsetRange(from, _random.Next(1, 500)));
+            from = settled[^1].End;
+        }
+
+        for (var ranges = _random.Next(4); ranges > 0 && from < queue.NextOffset; ranges--)
+        {
+            from += _random.Next(100);
+            settled.Add(new OffsetRange(from, _random.Next(1, 20)));
+            from = settled[^1].End;
+        }
+
+        // A message that is settled is never written later.
+        queue.NextOffset = Math.Max(queue.NextOffset, settled.Count > 0 ? settled[^1].End : 0);
+        return settled;
+    }
+
+    private RowChange NextRow()
+    {
+        var key = new RowKey($"t{_random.Next(3)}", $"k{_random.Next(20)}");
+        var value = new byte[_random.Next(10) == 0 ? 5000 : _random.Next(50)];
+        _random.NextBytes(value);
+        long? expected = _random.Next(3) switch
+        {
+            0 => null,
+            1 => _model.Rows.TryGetValue(key, out var row) ? row.Version : 0,
+            _ => _random.Next(4),
+        };
+        return new RowChange(key, _random.Next(4) == 0 ? null : value, expected);
+    }
+
+    private async Task TakeOverAsync()
+    {
+        if (_model.Queues.Count > 0)
+        {
+            var queue = _model.Queues[_random.Next(_model.Queues.Count)];
+            queue.EndActivation();
+            await TakeOverAsync(queue);
+        }
+    }
+
+    private async Task TakeOverAsync(QueueModel queue)
+    {
+        queue.Stale = queue.Handle;
+        queue.Handle = await session.TakeOverAsync(queue.Stale);
+        queue.ExpectBacklog(queue.Handle.Backlog);
+    }
+
+    private async Task RestartAsync(bool crash)
+    {
+        await session.RestartAsync(crash);
+        _model.EndActivations();
+        foreach (var queue in _model.Queues)
+        {
+            await TakeOverAsync(queue);
+            queue.Stale = null;
+        }
+    }
+
+    private async Task ReadSomeAsync()
+    {
+        if (_model.Queues.Count > 0)
+        {
+            var queue = _model.Queues[_random.Next(_model.Queues.Count)];
+            var from = _random.NextInt64(queue.NextOffset + 1);
+            await ReadAsync(queue, from, from + _random.Next(1, 500), _random.Next(1, 50_000));
+        }
+    }
+
+    private async Task ReadAllAsync()
+    {
+        foreach (var queue in _model.Queues)
+        {
+            await ReadAsync(queue, 0, long.MaxValue, 100_000);
+        }
+
+        await ReadRowsAsync();
+    }
+
+    private async Task ReadAsync(QueueModel queue, long from, long end, int bytes)
+    {
+        var expected = queue.Messages.Values.Select(pair => pair.Message).Where(message => message.Offset >= from && message.Offset < end);
+        Assert.Equal(expected, await session.ReadAsync(queue.Handle, from, end, bytes));
+    }
+
+    private async Task ReadRowsAsync()
+    {
+        for (var table = 0; table < 3; table++)
+        {
+            var rows = await session.Store.ReadRowsAsync($"t{table}", CancellationToken.None);
+            Assert.Equal(
+                _model.Rows.Where(row => row.Key.Table == $"t{table}").Select(row => Describe(row.Key, row.Value.Value, row.Value.Version)).Order(StringComparer.Ordinal),
+                rows.Select(row => Describe(row.Key, row.Value.Span, row.Version)).Order(StringComparer.Ordinal));
+        }
+    }
+
+    private static string Describe(RowKey key, ReadOnlySpan<byte> value, long version) =>
+        string.Create(CultureInfo.InvariantCulture, $"{key.Key}@{version}={Convert.ToHexString(value)}");
+}
