@@ -86,12 +86,7 @@ internal sealed class QueueColumns
             SettledBits.Add(bits);
         });
 
-        foreach (var progress in changes.Links)
-        {
-            LinkQueues.Add(queue.Id);
-            LinkIds.Add(progress.Link.Value);
-            LinkNumbers.Add(progress.Number);
-        }
+        AddLinks(queue.Id, changes.Links);
     }
 
     public void AddRow(RowChange change)
@@ -100,5 +95,24 @@ internal sealed class QueueColumns
         RowKeys.Add(change.Key.Key);
         RowValues.Add(change.Value);
         RowVersions.Add(change.Expected);
+    }
+
+    // Of several numbers of one link the last one counts.
+    private void AddLinks(long queue, List<LinkProgress> links)
+    {
+        var start = LinkIds.Count;
+        foreach (var (link, number) in links)
+        {
+            var index = LinkIds.IndexOf(link.Value, start);
+            if (index >= 0)
+            {
+                LinkNumbers[index] = number;
+                continue;
+            }
+
+            LinkQueues.Add(queue);
+            LinkIds.Add(link.Value);
+            LinkNumbers.Add(number);
+        }
     }
 }

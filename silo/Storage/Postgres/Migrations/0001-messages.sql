@@ -27,10 +27,9 @@ create table granary.settled
 
 create table granary.links
 (
-    queue      bigint not null,
-    link       uuid not null,
-    number     bigint not null,
-    written_at timestamptz not null default now(),
+    queue  bigint not null,
+    link   uuid not null,
+    number bigint not null,
     primary key (queue, link)
 ) with (fillfactor = 50);
 
@@ -218,12 +217,15 @@ begin
     end if;
 
     if cardinality(link_queues) > 0 then
+        delete from granary.links l
+        using unnest(link_queues, link_ids, link_numbers) as f (queue, link, number)
+        where l.queue = f.queue and l.link = f.link and f.number < 0 and f.queue <> all (left_out);
+
         insert into granary.links (queue, link, number)
-        select f.queue, f.link, max(f.number)
+        select f.queue, f.link, f.number
         from unnest(link_queues, link_ids, link_numbers) as f (queue, link, number)
-        where f.queue <> all (left_out)
-        group by f.queue, f.link
-        on conflict (queue, link) do update set number = greatest(links.number, excluded.number), written_at = now();
+        where f.number >= 0 and f.queue <> all (left_out)
+        on conflict (queue, link) do update set number = excluded.number;
     end if;
 
     if true = any (deletions) then
