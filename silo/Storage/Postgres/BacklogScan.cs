@@ -29,12 +29,12 @@ internal sealed class BacklogScan(long low)
     public void Add(long first, int count, int size, short flags, long due)
     {
         var end = first + count;
-        Settled.Add(StoredEnd, first, isKept: false);
+        Settled.Add(StoredEnd, first, storedEnd: 0);
         StoredEnd = end;
         if (((MessageFlags)(byte)flags & MessageFlags.Persistent) == 0)
         {
             // Paged out by an earlier activation, and gone with it.
-            Settled.Add(first, end);
+            Settled.Add(first, end, end);
             return;
         }
 
@@ -66,7 +66,7 @@ internal sealed class BacklogScan(long low)
     public void End(long offsetBound)
     {
         _nextOffset = Math.Max(Math.Max(offsetBound, StoredEnd), _low);
-        Settled.Add(StoredEnd, _nextOffset, isKept: false);
+        Settled.Add(StoredEnd, _nextOffset, storedEnd: 0);
     }
 
     /// <summary>Counts the messages of an unclear batch that are still there.</summary>
@@ -83,7 +83,7 @@ internal sealed class BacklogScan(long low)
             }
             else
             {
-                Settled.Add(offset, offset + 1);
+                Settled.Add(offset, offset + 1, StoredEnd);
             }
 
             records = records[record.Length..];

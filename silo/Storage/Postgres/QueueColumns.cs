@@ -75,7 +75,7 @@ internal sealed class QueueColumns
 
         foreach (var range in changes.Settled)
         {
-            queue.Settled.Add(range.First, range.End);
+            queue.Settled.Add(range.First, range.End, queue.StoredEnd);
         }
 
         Lows.Add(queue.Settled.Low);

@@ -13,16 +13,21 @@ internal sealed class SettledOffsets(long low)
     private const int ChunkBytes = ChunkBits / 8;
     private const int ChunkShift = 10;
 
+    // A stretch of so many full chunks is noted as one.
+    private const int WideChunks = 64;
+
     // Shared by all chunks that are full; never written to, as there is nothing left to set.
     private static readonly byte[] Full = CreateFull();
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, byte[]> _chunks = [];
+    private readonly List<(long First, long End)> _wide = [];
     private readonly HashSet<long> _stored = [];
     private readonly HashSet<long> _dirty = [];
     private long _low = low;
 
-    // Below it no chunk is stored.
+    // Chunks below these are in memory, and in the database, no more.
+    private long _cleared;
     private long _passed;
 
     /// <summary>All offsets below it are settled, and the one at it is not.</summary>
@@ -50,14 +55,14 @@ internal sealed class SettledOffsets(long low)
 
     /// <param name="first">The first offset that is settled.</param>
     /// <param name="end">The first after it that is not.</param>
-    /// <param name="isKept">Whether the database is to be told what lies above the low watermark; not, where no message is stored.</param>
-    public void Add(long first, long end, bool isKept = true)
+    /// <param name="storedEnd">No message is stored at or above it; the database need not know what is settled there.</param>
+    public void Add(long first, long end, long storedEnd)
     {
         lock (_gate)
         {
             if (first > _low)
             {
-                SetBits(first, end, isKept);
+                SetBits(first, end, storedEnd);
             }
             else if (end > _low)
             {
@@ -87,7 +92,7 @@ internal sealed class SettledOffsets(long low)
             {
                 foreach (var chunk in _dirty)
                 {
-                    take(chunk, _chunks[chunk]);
+                    take(chunk, BitsOf(chunk));
                     _stored.Add(chunk);
                 }
 
@@ -109,18 +114,26 @@ internal sealed class SettledOffsets(long low)
         }
     }
 
-    private void SetBits(long first, long end, bool isKept)
+    private void SetBits(long first, long end, long storedEnd)
     {
         while (first < end)
         {
             var chunk = first >> ChunkShift;
             var from = (int)(first & (ChunkBits - 1));
             var to = (int)Math.Min(ChunkBits, from + end - first);
+            if (from == 0 && first >= storedEnd && end - first >= WideChunks * ChunkBits)
+            {
+                var wideEnd = end & ~(ChunkBits - 1L);
+                _wide.Add((first, wideEnd));
+                first = wideEnd;
+                continue;
+            }
+
             if (from == 0 && to == ChunkBits)
             {
                 _chunks[chunk] = Full;
             }
-            else if (!_chunks.TryGetValue(chunk, out var bits) || bits != Full)
+            else if (BitsOf(chunk) is var bits && bits != Full)
             {
                 // A copy: the one that is there may be on its way to the database.
                 bits = bits is null ? new byte[ChunkBytes] : [.. bits];
@@ -128,7 +141,7 @@ internal sealed class SettledOffsets(long low)
                 _chunks[chunk] = bits;
             }
 
-            if (isKept)
+            if (first < storedEnd)
             {
                 _dirty.Add(chunk);
             }
@@ -137,29 +150,31 @@ internal sealed class SettledOffsets(long low)
         }
     }
 
+    private byte[]? BitsOf(long chunk) =>
+        _chunks.TryGetValue(chunk, out var bits) ? bits
+        : _wide.Count > 0 && _wide.Exists(wide => wide.First >> ChunkShift <= chunk && chunk < wide.End >> ChunkShift) ? Full
+        : null;
+
     private void Advance()
     {
-        if (_chunks.Count == 0)
+        if (_chunks.Count == 0 && _wide.Count == 0)
         {
             return;
         }
 
-        while (_chunks.ContainsKey(_low >> ChunkShift))
+        _low = Find(_low, long.MaxValue, isSet: false);
+        var passed = _low >> ChunkShift;
+        if (passed > _cleared)
         {
-            var end = ((_low >> ChunkShift) + 1) << ChunkShift;
-            _low = Find(_low, end, isSet: false);
-            if (_low < end)
+            _cleared = passed;
+            _wide.RemoveAll(wide => wide.End <= _low);
+            _dirty.RemoveWhere(chunk => chunk < passed);
+            foreach (var chunk in _chunks.Keys)
             {
-                break;
-            }
-        }
-
-        foreach (var chunk in _chunks.Keys)
-        {
-            if (chunk < _low >> ChunkShift)
-            {
-                _chunks.Remove(chunk);
-                _dirty.Remove(chunk);
+                if (chunk < passed)
+                {
+                    _chunks.Remove(chunk);
+                }
             }
         }
     }
@@ -169,15 +184,14 @@ internal sealed class SettledOffsets(long low)
     {
         while (from < end)
         {
-            var chunkEnd = Math.Min(end, ((from >> ChunkShift) + 1) << ChunkShift);
-            if (!_chunks.TryGetValue(from >> ChunkShift, out var bits))
+            var bits = BitsOf(from >> ChunkShift);
+            if (bits is null && !isSet)
             {
-                if (!isSet)
-                {
-                    return from;
-                }
+                return from;
             }
-            else
+
+            var chunkEnd = Math.Min(end, ((from >> ChunkShift) + 1) << ChunkShift);
+            if (bits is not null)
             {
                 var found = (from & ~(ChunkBits - 1L)) + FindBit(bits, (int)(from & (ChunkBits - 1)), isSet);
                 if (found < chunkEnd)
@@ -186,7 +200,8 @@ internal sealed class SettledOffsets(long low)
                 }
             }
 
-            from = chunkEnd;
+            var wide = isSet ? -1 : _wide.FindIndex(wide => wide.First <= from && from < wide.End);
+            from = wide < 0 ? chunkEnd : Math.Min(end, _wide[wide].End);
         }
 
         return end;
