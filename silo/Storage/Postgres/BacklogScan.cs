@@ -1,0 +1,95 @@
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage.Postgres;
+
+/// <summary>
+/// Sums up what a queue has when it is taken over. Most batches are counted by what is known of them; those of which only some messages are left are
+/// named in <see cref="Unclear"/>, to be read and counted one by one. Afterwards everything that is not there counts as settled.
+/// </summary>
+internal sealed class BacklogScan(long low)
+{
+    private readonly long _low = low;
+    private long _count;
+    private long _bytes;
+    private long _nextOffset;
+    private MessageFlags _flags;
+    private long _nextDue = MessageRun.Never;
+    private bool _isUnclear;
+
+    public SettledOffsets Settled { get; } = new(low);
+
+    /// <summary>Ranges of whole batches.</summary>
+    public List<(long From, long End)> Unclear { get; } = [];
+
+    /// <summary>No batch reaches beyond it.</summary>
+    public long StoredEnd { get; private set; }
+
+    /// <summary>The next batch, by ascending offsets.</summary>
+    public void Add(long first, int count, int size, short flags, long due)
+    {
+        var end = first + count;
+        Settled.Add(StoredEnd, first, storedEnd: 0);
+        StoredEnd = end;
+        if (((MessageFlags)(byte)flags & MessageFlags.Persistent) == 0)
+        {
+            // Paged out by an earlier activation, and gone with it.
+            Settled.Add(first, end, end);
+            return;
+        }
+
+        if (!Settled.TryFindUnsettled(first, end, out var from, out var last))
+        {
+            return;
+        }
+
+        _flags |= (MessageFlags)(byte)flags;
+        _nextDue = Math.Min(_nextDue, due);
+        if (from == first && last == end && (flags & StoredBatch.Mixed) == 0)
+        {
+            _count += count;
+            _bytes += size;
+            _isUnclear = false;
+        }
+        else if (_isUnclear)
+        {
+            Unclear[^1] = (Unclear[^1].From, end);
+        }
+        else
+        {
+            Unclear.Add((first, end));
+            _isUnclear = true;
+        }
+    }
+
+    /// <summary>All batches were added.</summary>
+    public void End(long offsetBound)
+    {
+        _nextOffset = Math.Max(Math.Max(offsetBound, StoredEnd), _low);
+        Settled.Add(StoredEnd, _nextOffset, storedEnd: 0);
+    }
+
+    /// <summary>Counts the messages of an unclear batch that are still there.</summary>
+    public void Count(in MessageRun run)
+    {
+        var offset = run.First;
+        for (var records = run.Records.Span; !records.IsEmpty; offset++)
+        {
+            var record = new MessageRecord(records);
+            if (record.IsPersistent)
+            {
+                _count++;
+                _bytes += record.Length;
+            }
+            else
+            {
+                Settled.Add(offset, offset + 1, StoredEnd);
+            }
+
+            records = records[record.Length..];
+        }
+    }
+
+    public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<LinkProgress> links) =>
+        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _flags, _nextDue, links);
+}

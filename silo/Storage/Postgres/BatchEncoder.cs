@@ -1,0 +1,161 @@
+using System.Runtime.InteropServices;
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage.Postgres;
+
+/// <summary>Makes the rows of a flush's messages: gathers small runs to one batch, cuts batches into pieces that fill a page, puts shared bytes apart.</summary>
+internal sealed class BatchEncoder
+{
+    /// <summary>With a row's header and columns, what fits into a page of 8 KiB.</summary>
+    public const int PieceBytes = 8080;
+
+    // More than this is sent in several messages, each of which the server has in memory as a whole.
+    private const int PartBytes = 8 << 20;
+
+    private readonly Dictionary<ArraySegment<byte>, long> _shared = [];
+    private readonly List<MessageRun> _gathered = [];
+    private int _gatheredBytes;
+    private int _gatheredCount;
+
+    public List<BatchColumns> Parts { get; } = [new()];
+
+    /// <summary>Adds the bytes of a run that several queues have, which is written whatever becomes of any of them.</summary>
+    public void AddShared(long owner, ArraySegment<byte> bytes)
+    {
+        _shared.Add(bytes, owner);
+        AddPieces(queue: 0, new BatchHead(owner, First: 0, Count: 0, bytes.Count, Flags: 0, MessageRun.Never, Shared: 0), bytes);
+    }
+
+    /// <summary>Adds runs of one queue, by ascending offsets.</summary>
+    public void Add(long queue, List<MessageRun> runs)
+    {
+        foreach (var run in CollectionsMarshal.AsSpan(runs))
+        {
+            if (TryGetShared(run, out var owner))
+            {
+                AddGathered(queue);
+                var head = new BatchHead(queue, run.First, run.Count, run.Length, FlagsOf(run), run.Due, owner);
+                RoomFor(bytes: 0).Add(queue, head, piece: 0, ReadOnlyMemory<byte>.Empty);
+                continue;
+            }
+
+            if (_gathered.Count > 0 && !CanGather(run))
+            {
+                AddGathered(queue);
+            }
+
+            AddSlices(queue, run);
+        }
+
+        AddGathered(queue);
+    }
+
+    private bool TryGetShared(in MessageRun run, out long owner)
+    {
+        owner = 0;
+        return _shared.Count > 0 && run.Count <= StoredBatch.MaxCount
+            && MemoryMarshal.TryGetArray(run.Records, out var bytes) && _shared.TryGetValue(bytes, out owner);
+    }
+
+    // A run of very many messages becomes several batches.
+    private void AddSlices(long queue, MessageRun run)
+    {
+        while (run.Count > StoredBatch.MaxCount)
+        {
+            AddGathered(queue);
+            var length = run.LengthOf(StoredBatch.MaxCount);
+            Gather(run.Head(StoredBatch.MaxCount, length));
+            run = run.After(StoredBatch.MaxCount, length);
+            AddGathered(queue);
+        }
+
+        Gather(run);
+    }
+
+    private bool CanGather(in MessageRun run)
+    {
+        var last = _gathered[^1];
+        return last.End == run.First && last.Due == run.Due && IsPersistent(last) == IsPersistent(run)
+            && _gatheredBytes + run.Length <= MessageBatch.ChunkSize && _gatheredCount + run.Count <= StoredBatch.MaxCount;
+    }
+
+    private void Gather(in MessageRun run)
+    {
+        _gathered.Add(run);
+        _gatheredBytes += run.Length;
+        _gatheredCount += run.Count;
+    }
+
+    private void AddGathered(long queue)
+    {
+        if (_gathered.Count == 0)
+        {
+            return;
+        }
+
+        var flags = (short)0;
+        foreach (var run in _gathered)
+        {
+            flags |= FlagsOf(run);
+        }
+
+        var first = _gathered[0];
+        var head = new BatchHead(queue, first.First, _gatheredCount, _gatheredBytes, flags, first.Due, Shared: 0);
+        AddPieces(queue, head, _gathered.Count == 1 ? first.Records : Join());
+        _gathered.Clear();
+        (_gatheredBytes, _gatheredCount) = (0, 0);
+    }
+
+    private byte[] Join()
+    {
+        var joined = GC.AllocateUninitializedArray<byte>(_gatheredBytes);
+        var length = 0;
+        foreach (var run in _gathered)
+        {
+            run.Records.Span.CopyTo(joined.AsSpan(length));
+            length += run.Length;
+        }
+
+        return joined;
+    }
+
+    private void AddPieces(long queue, in BatchHead head, ReadOnlyMemory<byte> bytes)
+    {
+        for (var piece = 0; piece == 0 || !bytes.IsEmpty; piece++)
+        {
+            var length = Math.Min(PieceBytes, bytes.Length);
+            RoomFor(length).Add(queue, head, piece, bytes[..length]);
+            bytes = bytes[length..];
+        }
+    }
+
+    private BatchColumns RoomFor(int bytes)
+    {
+        if (Parts[^1].Length + bytes > PartBytes)
+        {
+            Parts.Add(new BatchColumns());
+        }
+
+        return Parts[^1];
+    }
+
+    private static bool IsPersistent(in MessageRun run) => (run.Flags & MessageFlags.Persistent) != 0;
+
+    private static short FlagsOf(in MessageRun run)
+    {
+        var flags = (short)run.Flags;
+        if (IsPersistent(run))
+        {
+            for (var records = run.Records.Span; !records.IsEmpty; records = records[MessageRecord.LengthOf(records)..])
+            {
+                if ((records[4] & (byte)MessageFlags.Persistent) == 0)
+                {
+                    return (short)(flags | StoredBatch.Mixed);
+                }
+            }
+        }
+
+        return flags;
+    }
+}

@@ -1,0 +1,42 @@
+using Npgsql;
+
+namespace Granary.Silo.Storage.Postgres;
+
+/// <summary>The connections to the database, and how they behave.</summary>
+internal static class DatabaseConnections
+{
+    // Statements are the store's own and few: they are planned once, for any values, and never by a scan of a whole table where there is an index.
+    private const string ServerSettings = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_mergejoin=off";
+
+    /// <exception cref="StoreException">The connection string is none.</exception>
+    public static NpgsqlDataSource Create(PostgresOptions options)
+    {
+        try
+        {
+            var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+            {
+                // Flush, ring and ids; a read or take-over each; and one to end those that a take-over waits for.
+                MaxPoolSize = 3 + (2 * options.ReadConnections),
+                MinPoolSize = 2,
+                NoResetOnClose = true,
+                MaxAutoPrepare = 32,
+                AutoPrepareMinUsages = 2,
+                CommandTimeout = (int)options.CallTimeout.TotalSeconds,
+                Timeout = 5,
+                TcpKeepAlive = true,
+                TcpKeepAliveTime = 5,
+                TcpKeepAliveInterval = 2,
+                ReadBufferSize = 128 * 1024,
+                WriteBufferSize = 64 * 1024,
+                Enlist = false,
+            };
+            connection.ApplicationName ??= "granary";
+            connection.Options = $"{connection.Options} {ServerSettings}".TrimStart();
+            return NpgsqlDataSource.Create(connection);
+        }
+        catch (Exception e) when (e is ArgumentException or KeyNotFoundException or FormatException)
+        {
+            throw new StoreException($"The connection string for PostgreSQL is not valid: {e.Message}", e);
+        }
+    }
+}

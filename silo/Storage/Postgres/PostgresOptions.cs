@@ -1,0 +1,21 @@
+namespace Granary.Silo.Storage.Postgres;
+
+/// <summary>Where the database is, and how it is used.</summary>
+/// <param name="ConnectionString">As Npgsql takes it. Its user owns the database or may create schemas in it.</param>
+internal sealed record PostgresOptions(string ConnectionString)
+{
+    /// <summary>Connections for reading back and for take-overs; writing, tidying up and freeing locks have one each besides.</summary>
+    public int ReadConnections { get; init; } = 4;
+
+    /// <summary>A call that takes longer than this fails, and may be tried again.</summary>
+    public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a take-over waits for who holds the queue before it ends that one's connection.</summary>
+    public TimeSpan LockPatience { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>What a partition of the ring of batches holds before the next one is written to; more when the backlog is large.</summary>
+    public long PartitionBytes { get; init; } = 256 << 20;
+
+    /// <summary>How long nothing may be written before disk space is given back that it would not be worth while to give back under load.</summary>
+    public TimeSpan IdleTime { get; init; } = TimeSpan.FromSeconds(5);
+}

@@ -1,0 +1,134 @@
+using System.Runtime.ExceptionServices;
+using Granary.Silo.Queues.Messages;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Granary.Silo.Storage.Postgres;
+
+/// <summary>Messages and rows in PostgreSQL, for any number of silos. What is written together is one call of a function in the database.</summary>
+internal sealed class PostgresStore : IMessageStore
+{
+    private readonly NpgsqlDataSource _database;
+    private readonly SemaphoreSlim _readers;
+    private readonly FlushEncoder _encoder;
+    private readonly FlushWriter _writer;
+    private readonly BatchReader _batches;
+    private readonly RowReader _rows;
+    private readonly TakeOver _takeOver;
+    private readonly RingTidier _ring;
+    private EncodedFlush? _unanswered;
+    private long _lastNumber;
+
+    /// <exception cref="StoreException">The connection string is not valid.</exception>
+    public PostgresStore(PostgresOptions options, TimeProvider time, ILogger<PostgresStore> logger)
+    {
+        _database = DatabaseConnections.Create(options);
+        _readers = new SemaphoreSlim(options.ReadConnections);
+        var ids = new QueueIds(_database);
+        _encoder = new FlushEncoder(_database, ids);
+        _writer = new FlushWriter(_database);
+        _batches = new BatchReader(_database);
+        _rows = new RowReader(_database);
+        _takeOver = new TakeOver(_database, ids, _batches, options.LockPatience, time);
+        _ring = new RingTidier(_database, options, logger);
+    }
+
+    public async Task OpenAsync(CancellationToken cancellation)
+    {
+        await RunAsync(async () =>
+        {
+            await Schema.MigrateAsync(_database, cancellation).ConfigureAwait(false);
+            await _writer.RegisterAsync(cancellation).ConfigureAwait(false);
+            return true;
+        }).ConfigureAwait(false);
+        _ring.Start();
+    }
+
+    public StoredQueue Create(QueueIdentity identity, long epoch) => new PostgresQueue(identity, epoch);
+
+    public async Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation) =>
+        await ReadAsync(() => _takeOver.RunAsync(identity, atLeast, cancellation), cancellation).ConfigureAwait(false);
+
+    public async ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
+    {
+        if (flush.IsEmpty)
+        {
+            return FlushResult.Complete;
+        }
+
+        return await RunAsync(() => WriteAsync(flush, cancellation)).ConfigureAwait(false);
+    }
+
+    public async ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation)
+    {
+        var stored = (PostgresQueue)queue;
+        return from >= Math.Min(end, stored.StoredEnd)
+            ? []
+            : await ReadAsync(() => _batches.ReadAsync(stored.Id, stored.Settled, from, end, bytes, cancellation), cancellation).ConfigureAwait(false);
+    }
+
+    public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) =>
+        ReadAsync(() => _rows.ReadAsync(key, cancellation), cancellation);
+
+    public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) =>
+        ReadAsync(() => _rows.ReadAllAsync(table, cancellation), cancellation);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ring.DisposeAsync().ConfigureAwait(false);
+        await _database.DisposeAsync().ConfigureAwait(false);
+        _readers.Dispose();
+    }
+
+    private async Task<FlushResult> WriteAsync(Flush flush, CancellationToken cancellation)
+    {
+        if (_unanswered?.Source != flush)
+        {
+            _unanswered = null;
+            _unanswered = await _encoder.EncodeAsync(flush, _lastNumber + 1, cancellation).ConfigureAwait(false);
+        }
+
+        var encoded = _unanswered;
+        var (fenced, conflicts) = await _writer.WriteAsync(encoded, cancellation).ConfigureAwait(false);
+        _lastNumber = encoded.Number;
+        _unanswered = null;
+        _ring.OnFlushed(encoded.Parts.Sum(part => part.Length));
+        return fenced.Length == 0 && conflicts.Length == 0 && encoded.Superseded.Count == 0
+            ? FlushResult.Complete
+            : new FlushResult(
+                [.. encoded.Superseded, .. flush.Queues.Select(changes => changes.Queue).Where(queue => fenced.Contains(((PostgresQueue)queue).Id)).Except(encoded.Superseded)],
+                [.. conflicts.Select(index => flush.Rows[index])]);
+    }
+
+    private async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation)
+    {
+        await _readers.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            return await RunAsync(read).ConfigureAwait(false);
+        }
+        finally
+        {
+            _readers.Release();
+        }
+    }
+
+    private async Task<T> RunAsync<T>(Func<Task<T>> call)
+    {
+        try
+        {
+            return await call().ConfigureAwait(false);
+        }
+        catch (Exception e) when (PostgresFailure.Of(e) is { } failure)
+        {
+            if (e is not PostgresException)
+            {
+                // What broke one connection has broken the idle ones, too.
+                _database.Clear();
+            }
+
+            ExceptionDispatchInfo.Throw(failure);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+namespace Granary.Silo.Storage.Postgres;
+
+/// <summary>What a flush changes besides messages, column by column.</summary>
+internal sealed class QueueColumns
+{
+    public List<long> CreatedIds { get; } = [];
+
+    public List<string> CreatedKeys { get; } = [];
+
+    public List<Guid> CreatedIncarnations { get; } = [];
+
+    public List<long> Ids { get; } = [];
+
+    public List<long> Epochs { get; } = [];
+
+    public List<long> OffsetBounds { get; } = [];
+
+    public List<long> DeliveredBounds { get; } = [];
+
+    public List<long> Lows { get; } = [];
+
+    public List<bool> Deletions { get; } = [];
+
+    public List<long> SettledQueues { get; } = [];
+
+    public List<long> SettledChunks { get; } = [];
+
+    public List<byte[]?> SettledBits { get; } = [];
+
+    public List<long> LinkQueues { get; } = [];
+
+    public List<Guid> LinkIds { get; } = [];
+
+    public List<long> LinkNumbers { get; } = [];
+
+    public List<long> ReplacedQueues { get; } = [];
+
+    public List<long> ReplacedFirsts { get; } = [];
+
+    public List<string> RowKinds { get; } = [];
+
+    public List<string> RowKeys { get; } = [];
+
+    public List<ReadOnlyMemory<byte>?> RowValues { get; } = [];
+
+    public List<long?> RowVersions { get; } = [];
+
+    /// <summary>Of a later part of the same flush: the queues, for their epochs, and nothing that the first part has done.</summary>
+    public QueueColumns Later()
+    {
+        var later = new QueueColumns();
+        later.Ids.AddRange(Ids);
+        later.Epochs.AddRange(Epochs);
+        later.OffsetBounds.AddRange(OffsetBounds);
+        later.DeliveredBounds.AddRange(DeliveredBounds);
+        later.Lows.AddRange(Lows);
+        later.Deletions.AddRange(Deletions);
+        return later;
+    }
+
+    public void AddQueue(PostgresQueue queue, QueueChanges changes)
+    {
+        if (changes.IsCreated)
+        {
+            CreatedIds.Add(queue.Id);
+            CreatedKeys.Add(queue.Identity.Key);
+            CreatedIncarnations.Add(queue.Identity.Incarnation);
+        }
+
+        Ids.Add(queue.Id);
+        Epochs.Add(queue.Epoch);
+        OffsetBounds.Add(changes.OffsetBound);
+        DeliveredBounds.Add(changes.DeliveredBound);
+        Deletions.Add(changes.IsDeleted);
+
+        foreach (var range in changes.Settled)
+        {
+            queue.Settled.Add(range.First, range.End, queue.StoredEnd);
+        }
+
+        Lows.Add(queue.Settled.Low);
+        queue.Settled.TakeChanges((chunk, bits) =>
+        {
+            SettledQueues.Add(queue.Id);
+            SettledChunks.Add(chunk);
+            SettledBits.Add(bits);
+        });
+
+        AddLinks(queue.Id, changes.Links);
+    }
+
+    public void AddRow(RowChange change)
+    {
+        RowKinds.Add(change.Key.Table);
+        RowKeys.Add(change.Key.Key);
+        RowValues.Add(change.Value);
+        RowVersions.Add(change.Expected);
+    }
+
+    // Of several numbers of one link the last one counts.
+    private void AddLinks(long queue, List<LinkProgress> links)
+    {
+        var start = LinkIds.Count;
+        foreach (var (link, number) in links)
+        {
+            var index = LinkIds.IndexOf(link.Value, start);
+            if (index >= 0)
+            {
+                LinkNumbers[index] = number;
+                continue;
+            }
+
+            LinkQueues.Add(queue);
+            LinkIds.Add(link.Value);
+            LinkNumbers.Add(number);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+-- One part of a flush; the columns of each kind of change are arrays of one length.
+select fenced_queues, conflicting_rows
+from granary.flush(
+    $1, $2, $3, $4,
+    $5, $6, $7,
+    $8, $9, $10, $11, $12, $13,
+    $14, $15, $16,
+    $17, $18, $19,
+    $20, $21,
+    $22, $23, $24, $25,
+    $26, $27, $28, $29, $30, $31, $32, $33, $34, $35);

@@ -1,0 +1,3 @@
+select link, number
+from granary.links
+where queue = $1;

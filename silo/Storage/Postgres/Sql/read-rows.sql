@@ -1,0 +1,3 @@
+select key, value, version
+from granary.rows
+where kind = $1;

@@ -1,0 +1,3 @@
+select chunk, bits
+from granary.settled
+where queue = $1;

@@ -1,0 +1,2 @@
+-- The first of the next 1,024 ids.
+select nextval('granary.ids');
