@@ -3,6 +3,7 @@ using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Files;
 using Granary.Silo.Storage.Memory;
+using Granary.Silo.Storage.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -103,7 +104,10 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
         StoreKind.Files => new FileStore(
             new FileStoreOptions(options.Data?.FullName ?? throw new NotSupportedException("The store of files needs a folder.")) { Repair = options.Repair },
             services.GetRequiredService<ILogger<FileStore>>()),
-        _ => throw new NotSupportedException($"This version has no store of the kind '{options.Kind.ToString().ToLowerInvariant()}'."),
+        StoreKind.Postgres => new PostgresStore(
+            new PostgresOptions(options.Connection ?? throw new NotSupportedException("The store in PostgreSQL needs a connection string.")),
+            services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<PostgresStore>>()),
+        _ => throw new NotSupportedException($"There is no store of the kind '{options.Kind}'."),
     };
 
     private GroupCommit NewCommit(IMessageStore store) =>
