@@ -241,12 +241,26 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private void Complete(FlushResult result)
     {
+        List<PendingRow> refused = [];
         lock (Gate)
         {
             foreach (var journal in _flushing)
             {
-                journal.Complete(isFenced: result.Fenced.Contains(journal.Queue));
+                journal.Complete(isFenced: result.Fenced.Count > 0 && result.Fenced.Contains(journal.Queue));
             }
+
+            // What gathers meanwhile may build on what was just refused.
+            foreach (var conflict in result.Conflicts)
+            {
+                refused.AddRange(_rows.Where(row => row.Change.Key == conflict.Key && row.Change.Expected is not null));
+            }
+
+            _rows.RemoveAll(refused.Contains);
+        }
+
+        foreach (var row in refused)
+        {
+            row.Written.SetException(new RowConflictException(row.Change.Key));
         }
 
         foreach (var journal in _flushing)

@@ -8,7 +8,10 @@ internal readonly record struct RowKey(string Table, string Key);
 /// <param name="Version">1 when it was created, one more with each change.</param>
 internal sealed record Row(RowKey Key, ReadOnlyMemory<byte> Value, long Version);
 
-/// <summary>Sets or removes a row.</summary>
+/// <summary>
+/// Sets or removes a row. A key may come several times in a flush: its changes are made in order, and when one is refused, so are those after it that
+/// expect a version.
+/// </summary>
 /// <param name="Value">Null removes it.</param>
 /// <param name="Expected">The version that is changed: 0, there is none; null, whichever there is. If it is another one nothing is changed.</param>
 internal sealed record RowChange(RowKey Key, ReadOnlyMemory<byte>? Value, long? Expected = null);

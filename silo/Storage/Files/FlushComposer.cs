@@ -189,7 +189,7 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
             version = state.Rows.Find(change.Key)?.Version ?? 0;
         }
 
-        if (change.Expected is { } expected && expected != version)
+        if (change.Expected is { } expected && (expected != version || _conflicts.Exists(conflict => conflict.Key == change.Key)))
         {
             _conflicts.Add(change);
         }

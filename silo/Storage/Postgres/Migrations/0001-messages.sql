@@ -267,6 +267,14 @@ begin
         from unnest(row_kinds, row_keys, row_values, row_versions) with ordinality as f (kind, key, value, expected, ordinal)
         order by f.ordinal
     loop
+        -- What was built on a change that is refused is refused, whatever the version is by chance.
+        if change.expected is not null
+            and exists (select from unnest(conflicts) as c (at) where row_kinds[c.at + 1] = change.kind and row_keys[c.at + 1] = change.key)
+        then
+            conflicts := conflicts || (change.ordinal - 1)::int;
+            continue;
+        end if;
+
         if change.value is null then
             delete from granary.rows r
             where r.kind = change.kind and r.key = change.key and r.version = coalesce(change.expected, r.version);
