@@ -28,6 +28,7 @@ public static class StoreHosting
             provider.GetRequiredService<GroupCommit>(), provider.GetRequiredService<TimeProvider>(), options.IsShared,
             provider.GetRequiredService<ILogger<DueTable>>()));
         services.AddHostedService<Waker>();
+        services.AddHostedService<StoreReport>();
         if (options is { Kind: StoreKind.Files, Data: not null })
         {
             services.AddHostedService<DiskAlarm>();

@@ -210,7 +210,7 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
         }
     }
 
-    [LoggerMessage(3311, LogLevel.Debug, "The store was closed before it had when {Key} is due")]
+    [LoggerMessage(3324, LogLevel.Debug, "The store was closed before it had when {Key} is due")]
     private partial void LogNotWritten(Exception exception, string key);
 
     [LoggerMessage(3312, LogLevel.Debug, "What is due names {Key}, which this version does not know; it is left alone")]
