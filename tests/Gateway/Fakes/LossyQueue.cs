@@ -10,6 +10,8 @@ namespace Granary.Gateway.Tests.Fakes;
 /// </summary>
 internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : IQueueGrain
 {
+    // Links that close send from the pool while the walk goes on.
+    private readonly Lock _gate = new();
     private readonly List<(LinkUp Up, TaskCompletionSource<LinkAnswer> Call)> _calls = [];
     private readonly List<(LinkAnswer Answer, TaskCompletionSource<LinkAnswer> Call)> _answers = [];
     private readonly List<LinkDown> _pushes = [];
@@ -34,7 +36,11 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     public ValueTask<LinkAnswer> SendAsync(LinkUp up)
     {
         var call = new TaskCompletionSource<LinkAnswer>();
-        _calls.Add((up, call));
+        lock (_gate)
+        {
+            _calls.Add((up, call));
+        }
+
         return new ValueTask<LinkAnswer>(call.Task);
     }
 
@@ -195,10 +201,13 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
     private T Take<T>(List<T> list)
     {
-        var index = random.Next(list.Count);
-        var taken = list[index];
-        list.RemoveAt(index);
-        return taken;
+        lock (_gate)
+        {
+            var index = random.Next(list.Count);
+            var taken = list[index];
+            list.RemoveAt(index);
+            return taken;
+        }
     }
 
     private sealed class End(LinkId id)

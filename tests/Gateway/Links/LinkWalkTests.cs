@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Granary.Core;
 using Granary.Gateway.Links;
@@ -22,6 +23,8 @@ public sealed class LinkWalkTests
 
     private sealed class Walk : IPublishOwner
     {
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
         private readonly string _name;
         private readonly Random _random;
         private readonly bool _deletes;
@@ -211,7 +214,8 @@ public sealed class LinkWalkTests
         private async Task SettleAsync()
         {
             Task? closed = null;
-            for (var round = 0; round < 1000; round++)
+            var since = Stopwatch.StartNew();
+            for (var round = 0; round < 1000 || since.Elapsed < Patience; round++)
             {
                 _clock.Advance(TimeSpan.FromMilliseconds(1100));
                 _set.Tick();
@@ -231,9 +235,14 @@ public sealed class LinkWalkTests
                     closed = _set.CloseAsync();
                 }
 
-                // Closing goes on elsewhere on the pool.
-                await Task.Yield();
-                if (closed is { IsCompleted: true })
+                if (closed is null)
+                {
+                    continue;
+                }
+
+                // Closing goes on elsewhere on the pool, whenever that gets to it.
+                await Task.WhenAny(closed, Task.Delay(1));
+                if (closed.IsCompleted)
                 {
                     await closed;
                     return;
