@@ -9,6 +9,9 @@ namespace Granary.Silo.Storage.Files;
 /// </summary>
 internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
 {
+    /// <summary>So many that no flush is held up by it for long.</summary>
+    private const int RemovedAtOnce = 4;
+
     private readonly LogState _state = new();
     private readonly FlushBuffer _buffer = new();
     private readonly List<TakeOver> _takeOvers = [];
@@ -31,6 +34,9 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
         : this(options, logger, new Disk())
     {
     }
+
+    /// <summary>Nothing of the oldest segment is needed.</summary>
+    private bool HasDrained => _state.Segments.Count > 1 && _state.Segments.Oldest.Holds == 0;
 
     private LogWriter Writer => _writer ?? throw new InvalidOperationException("The store is not open.");
 
@@ -111,7 +117,7 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             _buffer.Clear();
             _cleaner!.Step(_buffer, 0);
             Commit(sync: false, freesSpace: true);
-            return _cleaner.HasWork;
+            return _cleaner.HasWork || HasDrained;
         }
         finally
         {
@@ -248,7 +254,7 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
     private void RemoveDrained()
     {
         var segments = _state.Segments;
-        if (segments.Count < 2 || segments.Oldest.Holds > 0)
+        if (!HasDrained)
         {
             return;
         }
@@ -264,7 +270,7 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             return;
         }
 
-        while (segments.Count > 1 && segments.Oldest.Holds == 0)
+        for (var removed = 0; removed < RemovedAtOnce && HasDrained; removed++)
         {
             Segment oldest;
             lock (_gate)
@@ -275,7 +281,12 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             oldest.Handle.Dispose();
             try
             {
+                // Durably one by one: the log never has a gap.
                 File.Delete(oldest.Path);
+                if (!options.Scratch)
+                {
+                    disk.SyncFolder(_folder!.LogPath);
+                }
             }
             catch (IOException e)
             {
@@ -307,16 +318,26 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
         try
         {
             Commit(sync: true, freesSpace: true);
+        }
+        catch (StoreUnavailableException e)
+        {
             foreach (var request in requests)
             {
-                var queue = _state.Find(request.Identity)!;
+                request.Fail(e);
+            }
+
+            return;
+        }
+
+        foreach (var request in requests)
+        {
+            var queue = _state.Find(request.Identity)!;
+            try
+            {
                 new BacklogReader(Reader, _gate).DropTransient(queue);
                 request.Complete(queue);
             }
-        }
-        catch (Exception e) when (e is StoreException or StoreUnavailableException)
-        {
-            foreach (var request in requests)
+            catch (StoreException e)
             {
                 request.Fail(e);
             }
