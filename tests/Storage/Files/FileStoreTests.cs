@@ -16,5 +16,14 @@ public sealed class FileStoreTests : MessageStoreTests
         Assert.Empty(home.Log.Warnings);
     }
 
+    [SoakFact]
+    public async Task RandomWalk_ManySeedsOverTinySegments_MatchesTheModel()
+    {
+        for (var seed = 100; seed < 160; seed++)
+        {
+            await RandomWalk_OverTinySegments_MatchesTheModel(seed);
+        }
+    }
+
     private protected override Task<IStoreHome> NewHomeAsync() => Task.FromResult<IStoreHome>(new FileStoreHome());
 }
