@@ -7,14 +7,13 @@ namespace Granary.Silo.Storage.Files;
 /// The store of one node: one log for all its queues and rows, in segments in a folder of its own. What is written goes to the log first and is then applied to
 /// the index in memory, as recovery applies it.
 /// </summary>
-internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
+internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
 {
     /// <summary>So many that no flush is held up by it for long.</summary>
     private const int RemovedAtOnce = 4;
 
     private readonly LogState _state = new();
     private readonly FlushBuffer _buffer = new();
-    private readonly List<TakeOver> _takeOvers = [];
 
     /// <summary>Held while something is written and applied: by one flush, or the take-overs of the moment.</summary>
     private readonly SemaphoreSlim _writing = new(1);
@@ -45,38 +44,6 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
     public Task OpenAsync(CancellationToken cancellation) => Task.Run(Open, cancellation);
 
     public StoredQueue Create(QueueIdentity identity, long epoch) => new FileQueue(identity, epoch);
-
-    public async Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
-    {
-        var request = new TakeOver(identity, atLeast);
-        lock (_takeOvers)
-        {
-            _takeOvers.Add(request);
-        }
-
-        // Who comes first takes over for all that wait: one sync for many queues.
-        await _writing.WaitAsync(CancellationToken.None);
-        try
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (!request.IsDone)
-            {
-                TakeOverAll();
-            }
-        }
-        finally
-        {
-            lock (_takeOvers)
-            {
-                _takeOvers.Remove(request);
-            }
-
-            _writing.Release();
-        }
-
-        var queue = request.Result();
-        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue) };
-    }
 
     public ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
     {
@@ -291,55 +258,6 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             catch (IOException e)
             {
                 logger.LogCannotRemove(oldest.Path, e.Message);
-            }
-        }
-    }
-
-    private void TakeOverAll()
-    {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
-        TakeOver[] requests;
-        lock (_takeOvers)
-        {
-            requests = [.. _takeOvers.Where(request => !request.IsDone)];
-        }
-
-        _buffer.Clear();
-        var epochs = new Dictionary<QueueIdentity, (ulong Number, long Epoch)>();
-        foreach (var request in requests)
-        {
-            var queue = _state.Find(request.Identity);
-            var (number, earlier) = epochs.TryGetValue(request.Identity, out var known) ? known : (queue?.Number ?? _state.NextNumber++, queue?.Epoch ?? 0);
-            request.Epoch = Math.Max(earlier + 1, request.AtLeast);
-            epochs[request.Identity] = (number, request.Epoch);
-            _buffer.AddQueue(number, request.Identity, request.Epoch, queue);
-        }
-
-        try
-        {
-            Commit(sync: true, freesSpace: true);
-        }
-        catch (StoreUnavailableException e)
-        {
-            foreach (var request in requests)
-            {
-                request.Fail(e);
-            }
-
-            return;
-        }
-
-        foreach (var request in requests)
-        {
-            var queue = _state.Find(request.Identity)!;
-            try
-            {
-                new BacklogReader(Reader, _gate).DropTransient(queue);
-                request.Complete(queue);
-            }
-            catch (StoreException e)
-            {
-                request.Fail(e);
             }
         }
     }
