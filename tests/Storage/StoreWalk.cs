@@ -11,6 +11,7 @@ internal sealed class StoreWalk(StoreSession session, int seed)
     private readonly Random _random = new(seed);
     private readonly StoreModel _model = new();
     private int _names;
+    private MessageRun? _shared;
 
     public async Task RunAsync(int operations)
     {
@@ -22,7 +23,8 @@ internal sealed class StoreWalk(StoreSession session, int seed)
                 < 600 => FlushAsync(),
                 < 900 => ReadSomeAsync(),
                 < 960 => TakeOverAsync(),
-                < 980 => ReadRowsAsync(),
+                < 970 => ReadRowsAsync(),
+                < 980 => session.Store.TidyAsync(CancellationToken.None).AsTask(),
                 < 990 => RestartAsync(crash: dice % 2 == 0),
                 _ => ReadAllAsync(),
             });
@@ -35,6 +37,7 @@ internal sealed class StoreWalk(StoreSession session, int seed)
     private async Task FlushAsync()
     {
         var queues = new List<QueueChanges>();
+        _shared = _random.Next(4) == 0 ? NextRun(0, _random.Next(1, 40), _random.Next(500, 3000)) : null;
         var stale = new List<StoredQueue>();
         foreach (var queue in _model.Queues.Where(_ => _random.Next(3) == 0).ToList())
         {
@@ -87,6 +90,13 @@ internal sealed class StoreWalk(StoreSession session, int seed)
             queue.NextOffset = run.End;
         }
 
+        if (_shared is { } shared && _random.Next(3) > 0)
+        {
+            // The same records for several queues.
+            changes.Runs.Add(shared with { First = queue.NextOffset });
+            queue.NextOffset += shared.Count;
+        }
+
         changes.Settled.AddRange(NextSettled(queue));
         changes.OffsetBound = queue.NextOffset > queue.OffsetBound || _random.Next(2) == 0 ? queue.NextOffset + _random.Next(100) : 0;
         for (var links = _random.Next(3); links > 0; links--)
@@ -115,9 +125,10 @@ internal sealed class StoreWalk(StoreSession session, int seed)
         }
     }
 
-    private MessageRun NextRun(long first, int count)
+    private MessageRun NextRun(long first, int count) => NextRun(first, count, _random.Next(30) == 0 ? _random.Next(1, 20_000) : _random.Next(8, 200));
+
+    private MessageRun NextRun(long first, int count, int size)
     {
-        var size = _random.Next(30) == 0 ? _random.Next(1, 20_000) : _random.Next(8, 200);
         var due = _random.Next(5) == 0 ? _random.Next(1, 1_000_000) : MessageRun.Never;
         var kind = _random.Next(6);
         var phase = _random.Next(3);

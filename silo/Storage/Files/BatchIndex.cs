@@ -81,8 +81,21 @@ internal sealed class BatchIndex(SegmentList segments)
         _batches.Replace(removedFrom, removed, []);
     }
 
+    /// <summary>Removes whole batches.</summary>
+    public void RemoveAll(Predicate<StoredBatch> isUnwanted) => _batches.RemoveAll(batch =>
+    {
+        if (!isUnwanted(batch))
+        {
+            return false;
+        }
+
+        segments.Release(batch);
+        _settled.Remove(batch.First, batch.End);
+        return true;
+    });
+
     /// <summary>Removes everything.</summary>
-    public void Clear() => Settle(long.MinValue, long.MaxValue);
+    public void Clear() => RemoveAll(_ => true);
 
     public bool HasAnyIn(long first, long end)
     {

@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace Granary.Silo.Storage.Files;
 
-/// <summary>CRC-32C without the customary inversions: the processor's own instruction, eight bytes at a time. It goes on over several spans as over one.</summary>
+/// <summary>
+/// CRC-32C without the customary inversions: the processor's own instruction, eight bytes at a time. It goes on over several spans as over one.
+/// </summary>
 internal static class Crc32C
 {
     public static uint Append(uint crc, ReadOnlySpan<byte> bytes)

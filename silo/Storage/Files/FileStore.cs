@@ -7,11 +7,13 @@ namespace Granary.Silo.Storage.Files;
 /// The store of one node: one log for all its queues and rows, in segments in a folder of its own. What is written goes to the log first and is then applied to
 /// the index in memory, as recovery applies it.
 /// </summary>
-internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
+internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
 {
+    /// <summary>So many that no flush is held up by it for long.</summary>
+    private const int RemovedAtOnce = 4;
+
     private readonly LogState _state = new();
     private readonly FlushBuffer _buffer = new();
-    private readonly List<TakeOver> _takeOvers = [];
 
     /// <summary>Held while something is written and applied: by one flush, or the take-overs of the moment.</summary>
     private readonly SemaphoreSlim _writing = new(1);
@@ -32,6 +34,9 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
     {
     }
 
+    /// <summary>Nothing of the oldest segment is needed.</summary>
+    private bool HasDrained => _state.Segments.Count > 1 && _state.Segments.Oldest.Holds == 0;
+
     private LogWriter Writer => _writer ?? throw new InvalidOperationException("The store is not open.");
 
     private BatchReader Reader => _reader ?? throw new InvalidOperationException("The store is not open.");
@@ -39,38 +44,6 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
     public Task OpenAsync(CancellationToken cancellation) => Task.Run(Open, cancellation);
 
     public StoredQueue Create(QueueIdentity identity, long epoch) => new FileQueue(identity, epoch);
-
-    public async Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
-    {
-        var request = new TakeOver(identity, atLeast);
-        lock (_takeOvers)
-        {
-            _takeOvers.Add(request);
-        }
-
-        // Who comes first takes over for all that wait: one sync for many queues.
-        await _writing.WaitAsync(CancellationToken.None);
-        try
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (!request.IsDone)
-            {
-                TakeOverAll();
-            }
-        }
-        finally
-        {
-            lock (_takeOvers)
-            {
-                _takeOvers.Remove(request);
-            }
-
-            _writing.Release();
-        }
-
-        var queue = request.Result();
-        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue) };
-    }
 
     public ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
     {
@@ -111,7 +84,7 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             _buffer.Clear();
             _cleaner!.Step(_buffer, 0);
             Commit(sync: false, freesSpace: true);
-            return _cleaner.HasWork;
+            return _cleaner.HasWork || HasDrained;
         }
         finally
         {
@@ -248,7 +221,7 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
     private void RemoveDrained()
     {
         var segments = _state.Segments;
-        if (segments.Count < 2 || segments.Oldest.Holds > 0)
+        if (!HasDrained)
         {
             return;
         }
@@ -264,7 +237,7 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             return;
         }
 
-        while (segments.Count > 1 && segments.Oldest.Holds == 0)
+        for (var removed = 0; removed < RemovedAtOnce && HasDrained; removed++)
         {
             Segment oldest;
             lock (_gate)
@@ -275,50 +248,16 @@ internal sealed class FileStore(FileStoreOptions options, ILogger<FileStore> log
             oldest.Handle.Dispose();
             try
             {
+                // Durably one by one: the log never has a gap.
                 File.Delete(oldest.Path);
+                if (!options.Scratch)
+                {
+                    disk.SyncFolder(_folder!.LogPath);
+                }
             }
             catch (IOException e)
             {
                 logger.LogCannotRemove(oldest.Path, e.Message);
-            }
-        }
-    }
-
-    private void TakeOverAll()
-    {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
-        TakeOver[] requests;
-        lock (_takeOvers)
-        {
-            requests = [.. _takeOvers.Where(request => !request.IsDone)];
-        }
-
-        _buffer.Clear();
-        var epochs = new Dictionary<QueueIdentity, (ulong Number, long Epoch)>();
-        foreach (var request in requests)
-        {
-            var queue = _state.Find(request.Identity);
-            var (number, earlier) = epochs.TryGetValue(request.Identity, out var known) ? known : (queue?.Number ?? _state.NextNumber++, queue?.Epoch ?? 0);
-            request.Epoch = Math.Max(earlier + 1, request.AtLeast);
-            epochs[request.Identity] = (number, request.Epoch);
-            _buffer.AddQueue(number, request.Identity, request.Epoch, queue);
-        }
-
-        try
-        {
-            Commit(sync: true, freesSpace: true);
-            foreach (var request in requests)
-            {
-                var queue = _state.Find(request.Identity)!;
-                new BacklogReader(Reader, _gate).DropTransient(queue);
-                request.Complete(queue);
-            }
-        }
-        catch (Exception e) when (e is StoreException or StoreUnavailableException)
-        {
-            foreach (var request in requests)
-            {
-                request.Fail(e);
             }
         }
     }

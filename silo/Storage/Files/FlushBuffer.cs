@@ -40,7 +40,9 @@ internal sealed class FlushBuffer
         (_nextChunk, _partStart, _at, Length) = (0, 0, 0, 0);
     }
 
-    /// <summary>Begins an entry: what is returned, of <paramref name="headLength"/> bytes, is zero but for the length and type, and is filled by the caller.</summary>
+    /// <summary>
+    /// Begins an entry: what is returned, of <paramref name="headLength"/> bytes, is zero but for the length and type, and is filled by the caller.
+    /// </summary>
     public Span<byte> Begin(EntryType type, int headLength, int length)
     {
         _openPosition = Length;

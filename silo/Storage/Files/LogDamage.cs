@@ -23,7 +23,8 @@ internal enum LogVerdict
 /// <param name="next">The header of the segment after it, if there is one.</param>
 internal sealed class LogDamage(SegmentFile file, SegmentHeader? next)
 {
-    public const string Advice = " Nothing was changed. Put the folder back from a copy, or start with --repair to go on without what is damaged; it says what it drops.";
+    public const string Advice =
+        " Nothing was changed. Put the folder back from a copy, or start with --repair to go on without what is damaged; it says what it drops.";
 
     private long _position;
     private string _problem = "";

@@ -56,8 +56,6 @@ internal readonly ref struct LogEntry(ReadOnlySpan<byte> bytes)
 
     public byte Uses => _bytes[15];
 
-    public bool HasQueueNumber => Type is EntryType.Batch or EntryType.Reference or EntryType.Settled or EntryType.Queue or EntryType.Progress or EntryType.QueueDeleted;
-
     public ulong QueueNumber => (ulong)Word(16);
 
     public long First => Word(24);

@@ -1,6 +1,8 @@
 namespace Granary.Silo.Storage.Files;
 
-/// <summary>What the log says, all entries of it taken together. Entries are applied when they are written and when they are recovered: in the same way.</summary>
+/// <summary>
+/// What the log says, all entries of it taken together. Entries are applied when they are written and when they are recovered: in the same way.
+/// </summary>
 internal sealed class LogState
 {
     private readonly Dictionary<ulong, QueueLog> _queues = [];

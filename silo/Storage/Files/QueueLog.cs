@@ -29,19 +29,5 @@ internal sealed class QueueLog(ulong number, SegmentList segments)
     public bool IsDeleted { get; set; }
 
     /// <summary>Forgets the batches without a persistent message: they were the earlier activation's.</summary>
-    public void DropTransient()
-    {
-        for (var i = 0; i < Batches.Count;)
-        {
-            var batch = Batches[i];
-            if ((batch.Flags & MessageFlags.Persistent) == 0)
-            {
-                Batches.Settle(batch.First, batch.End);
-            }
-            else
-            {
-                i++;
-            }
-        }
-    }
+    public void DropTransient() => Batches.RemoveAll(batch => (batch.Flags & MessageFlags.Persistent) == 0);
 }

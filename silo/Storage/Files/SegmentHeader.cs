@@ -19,7 +19,8 @@ internal sealed record SegmentHeader(uint Number, long FirstSequence, long Synce
     public const uint Version = 1;
 
     /// <summary>Other for every segment: the checksums of its entries begin with it.</summary>
-    public uint Salt { get; } = Crc32C.Append(Crc32C.Append(Number + 1, BitConverter.ToUInt64(StoreId.ToByteArray(), 0)), BitConverter.ToUInt64(StoreId.ToByteArray(), 8));
+    public uint Salt { get; } = Crc32C.Append(
+        Crc32C.Append(Number + 1, BitConverter.ToUInt64(StoreId.ToByteArray(), 0)), BitConverter.ToUInt64(StoreId.ToByteArray(), 8));
 
     private static ReadOnlySpan<byte> Magic => "GRANLOG\n"u8;
 

@@ -44,6 +44,22 @@ internal sealed class SortedArray<T>
         }
     }
 
+    /// <summary>Removes items in one pass.</summary>
+    public void RemoveAll(Predicate<T> isUnwanted)
+    {
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            if (!isUnwanted(this[i]))
+            {
+                this[kept++] = this[i];
+            }
+        }
+
+        Count = kept;
+        Shrink();
+    }
+
     /// <summary>To the start of an array, which may be the same one, leaving out what is replaced.</summary>
     private void MoveTo(T[] target, int index, int removed, int added)
     {

@@ -18,7 +18,7 @@ internal sealed class TakeOver(QueueIdentity identity, long atLeast)
 
     public void Complete(QueueLog queue) => _queue = queue;
 
-    public void Fail(Exception failure) => _failure ??= _queue is null ? failure : null;
+    public void Fail(Exception failure) => _failure = failure;
 
     public QueueLog Result()
     {

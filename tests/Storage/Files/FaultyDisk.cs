@@ -16,6 +16,9 @@ internal sealed class FaultyDisk : Disk
 
     public int Syncs { get; private set; }
 
+    /// <summary>A sync tells that it has begun, and waits.</summary>
+    public (TaskCompletionSource Begun, Task Goes)? Hold { get; set; }
+
     public override SafeFileHandle Create(string path, long size)
     {
         // The reserve makes room for what is as small.
@@ -39,6 +42,12 @@ internal sealed class FaultyDisk : Disk
     public override void Sync(SafeFileHandle handle)
     {
         Syncs++;
+        if (Hold is { } hold)
+        {
+            hold.Begun.TrySetResult();
+            hold.Goes.Wait();
+        }
+
         if (SyncFails)
         {
             throw new IOException("The disk failed to sync.");

@@ -71,6 +71,7 @@ public sealed class FileStoreSoakTests(ITestOutputHelper output) : IAsyncDisposa
     [SoakFact]
     public async Task Backlog_TenMillionMessages_IsReadySoonAndReadBackFast()
     {
+        var before = GC.GetTotalMemory(forceFullCollection: true);
         await Session.OpenAsync();
         var queue = await Session.CreateAsync();
         var chunk = Messages.Run(0, 500, size: 100);
@@ -92,13 +93,12 @@ public sealed class FileStoreSoakTests(ITestOutputHelper output) : IAsyncDisposa
         for (var round = 0; round < 2; round++)
         {
             await Session.Store.DisposeAsync();
-            var before = GC.GetTotalMemory(forceFullCollection: true);
             started = Stopwatch.GetTimestamp();
             await Session.OpenAsync();
             var opened = Stopwatch.GetElapsedTime(started);
             queue = await Session.TakeOverAsync(queue);
             output.WriteLine(
-                $"open {opened.TotalSeconds:F2} s, with take-over {Stopwatch.GetElapsedTime(started).TotalSeconds:F2} s; memory {(GC.GetTotalMemory(forceFullCollection: true) - before) >> 10} KiB");
+                $"open {opened.TotalSeconds:F2} s, with take-over {Stopwatch.GetElapsedTime(started).TotalSeconds:F2} s; index and buffers {(GC.GetTotalMemory(forceFullCollection: true) - before) >> 10} KiB");
             Assert.Equal(total, queue.Backlog.Count);
             Assert.InRange(opened.TotalSeconds, 0, 10);
         }
@@ -134,6 +134,7 @@ public sealed class FileStoreSoakTests(ITestOutputHelper output) : IAsyncDisposa
         await Session.OpenAsync();
         var queue = await Session.CreateAsync();
         var message = Messages.Run(0, 1, size: 100);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
         for (var next = 0; next < 2_000_000; next += 2000)
         {
             var changes = new QueueChanges(queue) { OffsetBound = 2_000_000 };
@@ -145,14 +146,13 @@ public sealed class FileStoreSoakTests(ITestOutputHelper output) : IAsyncDisposa
             await Session.TryFlushAsync([changes], mustSync: false);
         }
 
+        output.WriteLine($"memory {(GC.GetTotalMemory(forceFullCollection: true) - before) / 1_000_000.0:F1} bytes a batch");
         await Session.Store.DisposeAsync();
-        var before = GC.GetTotalMemory(forceFullCollection: true);
         var started = Stopwatch.GetTimestamp();
         await Session.OpenAsync();
         output.WriteLine($"open {Stopwatch.GetElapsedTime(started).TotalSeconds:F2} s");
         queue = await Session.TakeOverAsync(queue);
         Assert.Equal(1_000_000, queue.Backlog.Count);
-        output.WriteLine($"memory {(GC.GetTotalMemory(forceFullCollection: true) - before) / 1_000_000.0:F1} bytes a batch");
     }
 
     public ValueTask DisposeAsync() => Session.DisposeAsync();

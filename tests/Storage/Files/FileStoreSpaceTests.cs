@@ -211,8 +211,16 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     {
         await _session.OpenAsync();
         var before = _disk.Syncs;
-        await Task.WhenAll(Enumerable.Range(0, 500).Select(i => Task.Run(() => _session.TakeOverAsync(StoreSession.Identity($"q{i}")))));
-        Assert.InRange(_disk.Syncs - before, 1, 250);
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goes = new TaskCompletionSource();
+        _disk.Hold = (begun, goes.Task);
+        var first = Task.Run(() => _session.TakeOverAsync(StoreSession.Identity("first")));
+        await begun.Task;
+
+        var others = Enumerable.Range(0, 500).Select(i => _session.TakeOverAsync(StoreSession.Identity($"q{i}"))).ToList();
+        goes.SetResult();
+        await Task.WhenAll([first, .. others]);
+        Assert.Equal(before + 2, _disk.Syncs);
     }
 
     [Fact]
