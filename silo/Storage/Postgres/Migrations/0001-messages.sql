@@ -112,7 +112,16 @@ $$
     select b.queue, b.first, b.shared, b.size
     from granary.queues q
     join granary.batches b on b.queue = q.id and b.first > q.low - 8192
-    where b.ring = partition and b.piece = 0 and b.first + b.count > q.low and granary.is_live(b.queue, b.first, b.count, q.low);
+    where b.ring = partition and b.piece = 0 and b.first + b.count > q.low
+        and
+        (
+            not exists
+            (
+                select from granary.settled s
+                where s.queue = b.queue and s.chunk between greatest(b.first, q.low) >> 10 and (b.first + b.count - 1) >> 10
+            )
+            or granary.is_live(b.queue, b.first, b.count, q.low)
+        );
 $$;
 
 
@@ -360,6 +369,7 @@ declare
     following    smallint;
     partition    smallint;
     sizes        bigint[];
+    may_move     boolean;
     live_batches int;
     live_bytes   bigint;
 begin
@@ -388,11 +398,12 @@ begin
 
         -- Counting goes only as far as it takes to see that there are many. Moving has time until it is quiet or the ring is full:
         -- a backlog that is being drained leaves its partitions by itself.
+        may_move := is_idle or sizes[following + 1] > 0;
         select count(*), coalesce(sum(l.size), 0) into live_batches, live_bytes
-        from (select size from granary.live_batches(partition) limit 5000) l;
+        from (select size from granary.live_batches(partition) limit case when may_move then 5000 else 1 end) l;
         if live_batches = 0 then
             return granary.empty_partition(partition);
-        elsif live_batches < 5000 and live_bytes < sizes[partition + 1] / 2 and (is_idle or sizes[following + 1] > 0) then
+        elsif may_move and live_batches < 5000 and live_bytes < sizes[partition + 1] / 2 then
             return granary.move_batches(partition, now_current, step);
         end if;
     end loop;
