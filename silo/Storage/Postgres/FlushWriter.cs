@@ -8,7 +8,7 @@ namespace Granary.Silo.Storage.Postgres;
 /// The server runs a part when all of it has arrived. So a process that is stopped while it sends a flush of one part holds no lock; with several parts it may,
 /// until a take-over ends its connection.
 /// </remarks>
-internal sealed class FlushWriter(NpgsqlDataSource database)
+internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
 {
     private const NpgsqlDbType Bigints = NpgsqlDbType.Array | NpgsqlDbType.Bigint;
     private const NpgsqlDbType Integers = NpgsqlDbType.Array | NpgsqlDbType.Integer;
@@ -21,27 +21,59 @@ internal sealed class FlushWriter(NpgsqlDataSource database)
     // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
+    // Prepared, with its parameters, on a connection that it keeps; for flushes of one part, which nearly all are.
+    private NpgsqlCommand? _command;
+
     public async Task RegisterAsync(CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(SqlText.RegisterWriter);
-        command.Parameters.Add(Value(_id, NpgsqlDbType.Uuid));
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
         await command.ExecuteNonQueryAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows.</summary>
-    public async ValueTask<(long[] Fenced, int[] Conflicts)> WriteAsync(EncodedFlush flush, CancellationToken cancellation)
+    public ValueTask<(long[] Fenced, int[] Conflicts)> WriteAsync(EncodedFlush flush, CancellationToken cancellation) =>
+        flush.Parts.Count == 1 ? WriteOneAsync(flush, cancellation) : WriteManyAsync(flush, cancellation);
+
+    public ValueTask DisposeAsync() => CloseAsync();
+
+    private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteOneAsync(EncodedFlush flush, CancellationToken cancellation)
+    {
+        try
+        {
+            var command = _command ??= new NpgsqlCommand(SqlText.Flush, await database.OpenConnectionAsync(cancellation).ConfigureAwait(false));
+            var isNew = command.Parameters.Count == 0;
+            SetParameters(command.Parameters, flush, part: 0);
+            if (isNew)
+            {
+                await command.PrepareAsync(cancellation).ConfigureAwait(false);
+            }
+
+            await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+            await reader.ReadAsync(cancellation).ConfigureAwait(false);
+            return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
+        }
+        catch
+        {
+            await CloseAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteManyAsync(EncodedFlush flush, CancellationToken cancellation)
     {
         await using var batch = database.CreateBatch();
         for (var part = 0; part < flush.Parts.Count; part++)
         {
             var command = new NpgsqlBatchCommand(SqlText.Flush);
-            AddParameters(command.Parameters, flush, part);
+            SetParameters(command.Parameters, flush, part);
             batch.BatchCommands.Add(command);
         }
 
         await using var reader = await batch.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
         while (true)
         {
+            // The last part answers for all.
             await reader.ReadAsync(cancellation).ConfigureAwait(false);
             var (fenced, conflicts) = (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
             if (!await reader.NextResultAsync(cancellation).ConfigureAwait(false))
@@ -51,47 +83,68 @@ internal sealed class FlushWriter(NpgsqlDataSource database)
         }
     }
 
+    private async ValueTask CloseAsync()
+    {
+        if (_command is { Connection: { } connection } command)
+        {
+            _command = null;
+            await command.DisposeAsync().ConfigureAwait(false);
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
     // In the order of granary.flush's parameters.
-    private void AddParameters(NpgsqlParameterCollection parameters, EncodedFlush flush, int part)
+    private void SetParameters(NpgsqlParameterCollection parameters, EncodedFlush flush, int part)
     {
         var queues = part == 0 ? flush.Queues : flush.Queues.Later();
         var batches = flush.Parts[part];
-        parameters.Add(Value(_id, NpgsqlDbType.Uuid));
-        parameters.Add(Value(flush.Number, NpgsqlDbType.Bigint));
-        parameters.Add(Value(part, NpgsqlDbType.Integer));
-        parameters.Add(Value(flush.Source.MustSync, NpgsqlDbType.Boolean));
-        parameters.Add(Value(queues.CreatedIds, Bigints));
-        parameters.Add(Value(queues.CreatedKeys, Texts));
-        parameters.Add(Value(queues.CreatedIncarnations, Uuids));
-        parameters.Add(Value(queues.Ids, Bigints));
-        parameters.Add(Value(queues.Epochs, Bigints));
-        parameters.Add(Value(queues.OffsetBounds, Bigints));
-        parameters.Add(Value(queues.DeliveredBounds, Bigints));
-        parameters.Add(Value(queues.Lows, Bigints));
-        parameters.Add(Value(queues.Deletions, Booleans));
-        parameters.Add(Value(queues.SettledQueues, Bigints));
-        parameters.Add(Value(queues.SettledChunks, Bigints));
-        parameters.Add(Value(queues.SettledBits, Byteas));
-        parameters.Add(Value(queues.LinkQueues, Bigints));
-        parameters.Add(Value(queues.LinkIds, Uuids));
-        parameters.Add(Value(queues.LinkNumbers, Bigints));
-        parameters.Add(Value(queues.ReplacedQueues, Bigints));
-        parameters.Add(Value(queues.ReplacedFirsts, Bigints));
-        parameters.Add(Value(queues.RowKinds, Texts));
-        parameters.Add(Value(queues.RowKeys, Texts));
-        parameters.Add(Value(queues.RowValues, Byteas));
-        parameters.Add(Value(queues.RowVersions, Bigints));
-        parameters.Add(Value(batches.Queues, Bigints));
-        parameters.Add(Value(batches.Owners, Bigints));
-        parameters.Add(Value(batches.Firsts, Bigints));
-        parameters.Add(Value(batches.Pieces, Smallints));
-        parameters.Add(Value(batches.Counts, Integers));
-        parameters.Add(Value(batches.Sizes, Integers));
-        parameters.Add(Value(batches.Flags, Smallints));
-        parameters.Add(Value(batches.Dues, Bigints));
-        parameters.Add(Value(batches.Shared, Bigints));
-        parameters.Add(Value(batches.Bytes, Byteas));
+        var index = 0;
+        Set(parameters, index++, _id, NpgsqlDbType.Uuid);
+        Set(parameters, index++, flush.Number, NpgsqlDbType.Bigint);
+        Set(parameters, index++, part, NpgsqlDbType.Integer);
+        Set(parameters, index++, flush.Source.MustSync, NpgsqlDbType.Boolean);
+        Set(parameters, index++, queues.CreatedIds, Bigints);
+        Set(parameters, index++, queues.CreatedKeys, Texts);
+        Set(parameters, index++, queues.CreatedIncarnations, Uuids);
+        Set(parameters, index++, queues.Ids, Bigints);
+        Set(parameters, index++, queues.Epochs, Bigints);
+        Set(parameters, index++, queues.OffsetBounds, Bigints);
+        Set(parameters, index++, queues.DeliveredBounds, Bigints);
+        Set(parameters, index++, queues.Lows, Bigints);
+        Set(parameters, index++, queues.Deletions, Booleans);
+        Set(parameters, index++, queues.SettledQueues, Bigints);
+        Set(parameters, index++, queues.SettledChunks, Bigints);
+        Set(parameters, index++, queues.SettledBits, Byteas);
+        Set(parameters, index++, queues.LinkQueues, Bigints);
+        Set(parameters, index++, queues.LinkIds, Uuids);
+        Set(parameters, index++, queues.LinkNumbers, Bigints);
+        Set(parameters, index++, queues.ReplacedQueues, Bigints);
+        Set(parameters, index++, queues.ReplacedFirsts, Bigints);
+        Set(parameters, index++, queues.RowKinds, Texts);
+        Set(parameters, index++, queues.RowKeys, Texts);
+        Set(parameters, index++, queues.RowValues, Byteas);
+        Set(parameters, index++, queues.RowVersions, Bigints);
+        Set(parameters, index++, batches.Queues, Bigints);
+        Set(parameters, index++, batches.Owners, Bigints);
+        Set(parameters, index++, batches.Firsts, Bigints);
+        Set(parameters, index++, batches.Pieces, Smallints);
+        Set(parameters, index++, batches.Counts, Integers);
+        Set(parameters, index++, batches.Sizes, Integers);
+        Set(parameters, index++, batches.Flags, Smallints);
+        Set(parameters, index++, batches.Dues, Bigints);
+        Set(parameters, index++, batches.Shared, Bigints);
+        Set(parameters, index++, batches.Bytes, Byteas);
     }
 
-    private static NpgsqlParameter<T> Value<T>(T value, NpgsqlDbType type) => new() { TypedValue = value, NpgsqlDbType = type };
+    private static void Set<T>(NpgsqlParameterCollection parameters, int index, T value, NpgsqlDbType type)
+    {
+        if (index == parameters.Count)
+        {
+            parameters.Add(new NpgsqlParameter<T> { TypedValue = value, NpgsqlDbType = type });
+        }
+        else
+        {
+            ((NpgsqlParameter<T>)parameters[index]).TypedValue = value;
+        }
+    }
 }

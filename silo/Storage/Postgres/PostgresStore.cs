@@ -76,6 +76,7 @@ internal sealed class PostgresStore : IMessageStore
     public async ValueTask DisposeAsync()
     {
         await _ring.DisposeAsync().ConfigureAwait(false);
+        await _writer.DisposeAsync().ConfigureAwait(false);
         await _database.DisposeAsync().ConfigureAwait(false);
         _readers.Dispose();
     }

@@ -125,6 +125,7 @@ internal sealed class SettledOffsets(long low)
             {
                 var wideEnd = end & ~(ChunkBits - 1L);
                 _wide.Add((first, wideEnd));
+                RemoveChunks(chunk, wideEnd >> ChunkShift);
                 first = wideEnd;
                 continue;
             }
@@ -169,12 +170,17 @@ internal sealed class SettledOffsets(long low)
             _cleared = passed;
             _wide.RemoveAll(wide => wide.End <= _low);
             _dirty.RemoveWhere(chunk => chunk < passed);
-            foreach (var chunk in _chunks.Keys)
+            RemoveChunks(0, passed);
+        }
+    }
+
+    private void RemoveChunks(long first, long end)
+    {
+        foreach (var chunk in _chunks.Keys)
+        {
+            if (chunk >= first && chunk < end)
             {
-                if (chunk < passed)
-                {
-                    _chunks.Remove(chunk);
-                }
+                _chunks.Remove(chunk);
             }
         }
     }

@@ -33,7 +33,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>What it has logged since its last start.</summary>
     public string Log => _server?.Output ?? "(not running)";
 
-    private static string[] AsServerUser => Environment.IsPrivilegedProcess ? ["runuser", "-u", "postgres", "--"] : [];
+    private static string[] AsServerUser => Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
 
     private string Data => Path.Combine(_folder, "data");
 
@@ -75,7 +75,13 @@ public sealed class PostgresServer : IAsyncDisposable
         using var limit = new CancellationTokenSource(Limit);
         while (!await IsReadyAsync().ConfigureAwait(false))
         {
-            if (_server.HasExited || limit.IsCancellationRequested)
+            if (_server.HasExited && IsInUse(Log) && !limit.IsCancellationRequested)
+            {
+                // What was killed takes a moment to be gone.
+                await EndAsync().ConfigureAwait(false);
+                _server = ChildProcess.Start(command[0], command[1..], folder: _folder);
+            }
+            else if (_server.HasExited || limit.IsCancellationRequested)
             {
                 throw new InvalidOperationException($"PostgreSQL did not start in {_folder}:\n{Log}");
             }
@@ -111,6 +117,9 @@ public sealed class PostgresServer : IAsyncDisposable
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.DisposeAsync().AsTask().GetAwaiter().GetResult();
         return server;
     }
+
+    private static bool IsInUse(string log) =>
+        log.Contains("is still in use", StringComparison.Ordinal) || log.Contains("already exists", StringComparison.Ordinal);
 
     private string ConnectionStringOf(string database) =>
         string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username={User};Database={database}");

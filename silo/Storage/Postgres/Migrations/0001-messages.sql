@@ -112,7 +112,16 @@ $$
     select b.queue, b.first, b.shared, b.size
     from granary.queues q
     join granary.batches b on b.queue = q.id and b.first > q.low - 8192
-    where b.ring = partition and b.piece = 0 and b.first + b.count > q.low and granary.is_live(b.queue, b.first, b.count, q.low);
+    where b.ring = partition and b.piece = 0 and b.first + b.count > q.low
+        and
+        (
+            not exists
+            (
+                select from granary.settled s
+                where s.queue = b.queue and s.chunk between greatest(b.first, q.low) >> 10 and (b.first + b.count - 1) >> 10
+            )
+            or granary.is_live(b.queue, b.first, b.count, q.low)
+        );
 $$;
 
 
@@ -365,8 +374,10 @@ create function granary.tidy_ring(partition_bytes bigint, step int, is_idle bool
 $$
 declare
     now_current  smallint;
+    following    smallint;
     partition    smallint;
     sizes        bigint[];
+    may_move     boolean;
     live_batches int;
     live_bytes   bigint;
 begin
@@ -380,12 +391,12 @@ begin
     select array_agg(pg_relation_size(format('granary.batches_%s', i)::regclass) order by i) into sizes from generate_series(0, 7) i;
 
     -- Partitions grow with the backlog, so that eight are enough for any.
-    partition := (now_current + 1) % 8;
-    if sizes[partition + 1] = 0
+    following := (now_current + 1) % 8;
+    if sizes[following + 1] = 0
         and (sizes[now_current + 1] >= partition_bytes and 2 * sizes[now_current + 1] >= (select sum(s) from unnest(sizes) s)
             or is_idle and sizes[now_current + 1] > 0 and not exists (select from granary.live_batches(now_current)))
     then
-        update granary.ring set current = partition;
+        update granary.ring set current = following;
         return true;
     end if;
 
@@ -393,12 +404,14 @@ begin
         partition := (now_current + distance) % 8;
         continue when sizes[partition + 1] = 0;
 
-        -- Counting goes only as far as it takes to see that there are many.
+        -- Counting goes only as far as it takes to see that there are many. Moving has time until it is quiet or the ring is full:
+        -- a backlog that is being drained leaves its partitions by itself.
+        may_move := is_idle or sizes[following + 1] > 0;
         select count(*), coalesce(sum(l.size), 0) into live_batches, live_bytes
-        from (select size from granary.live_batches(partition) limit 5000) l;
+        from (select size from granary.live_batches(partition) limit case when may_move then 5000 else 1 end) l;
         if live_batches = 0 then
             return granary.empty_partition(partition);
-        elsif live_batches < 5000 and live_bytes < sizes[partition + 1] / 4 then
+        elsif may_move and live_batches < 5000 and live_bytes < sizes[partition + 1] / 2 then
             return granary.move_batches(partition, now_current, step);
         end if;
     end loop;

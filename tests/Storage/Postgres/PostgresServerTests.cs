@@ -1,0 +1,202 @@
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Postgres;
+using Granary.Testing.Postgres;
+using Npgsql;
+
+namespace Granary.Storage.Tests.Postgres;
+
+/// <summary>A server that is killed, stopped, full or strange.</summary>
+public sealed class PostgresServerTests
+{
+    [Fact]
+    public async Task Server_KilledAgainAndAgainUnderLoad_HasAllThatWasAnswered()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var store = PostgresHome.NewStore(new PostgresOptions(await server.CreateDatabaseAsync()));
+        await store.OpenAsync(CancellationToken.None);
+        var queue = store.Create(StoreSession.Identity("load"), 1);
+        using var stop = new CancellationTokenSource();
+        var load = WriteUntilAsync(store, queue, stop.Token);
+
+        for (var round = 0; round < 3; round++)
+        {
+            await Task.Delay(Random.Shared.Next(100, 600));
+            await server.KillAsync();
+            await server.StartAgainAsync();
+        }
+
+        await stop.CancelAsync();
+        var written = await load;
+        var taken = await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        Assert.True(written > 0);
+        Assert.Equal((0, written, written), (taken.Backlog.First, taken.Backlog.Count, taken.Backlog.NextOffset));
+    }
+
+    [Fact]
+    public async Task Server_Stopped_IsUnavailableUntilItIsBack()
+    {
+        await using var server = await PostgresServer.StartAsync();
+        await using var store = PostgresHome.NewStore(new PostgresOptions(await server.CreateDatabaseAsync()));
+        await store.OpenAsync(CancellationToken.None);
+        var queue = store.Create(StoreSession.Identity("patient"), 1);
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { IsCreated = true, Runs = { Messages.Run(0, 10) } });
+
+        await server.StopAsync();
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(flush, CancellationToken.None).AsTask());
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadRowsAsync("t", CancellationToken.None));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.TakeOverAsync(queue.Identity, 0, CancellationToken.None));
+
+        await server.StartAgainAsync();
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
+        Assert.Equal(10, (await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Backlog.Count);
+    }
+
+    [Fact]
+    public async Task Server_RefusesToExtendATable_IsUnavailableAndTheFlushGoesOnLater()
+    {
+        // What a full disk says (SQLSTATE 53100), said by a trigger.
+        var home = await PostgresHome.CreateAsync();
+        await using var store = PostgresHome.NewStore(new PostgresOptions(home.ConnectionString));
+        await store.OpenAsync(CancellationToken.None);
+        await ExecuteAsync(home, """
+            create function full_disk() returns trigger language plpgsql as
+            $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+            create trigger full_disk before insert on granary.batches_0 for each row execute function full_disk();
+            """);
+        var queue = store.Create(StoreSession.Identity("full"), 1);
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { IsCreated = true, Runs = { Messages.Run(0, 10) } });
+
+        var failure = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(flush, CancellationToken.None).AsTask());
+        Assert.Contains("No space left on device", failure.Message, StringComparison.Ordinal);
+        await ExecuteAsync(home, "drop trigger full_disk on granary.batches_0");
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
+        Assert.Equal(10, (await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Backlog.Count);
+    }
+
+    [Fact]
+    public async Task Open_FormatOfANewerVersion_IsRefused()
+    {
+        var home = await PostgresHome.CreateAsync();
+        await using (var store = home.NewStore())
+        {
+            await store.OpenAsync(CancellationToken.None);
+        }
+
+        await ExecuteAsync(home, "insert into granary.format (version) values (99)");
+        await using var older = home.NewStore();
+        var refusal = await Assert.ThrowsAsync<StoreException>(() => older.OpenAsync(CancellationToken.None));
+        Assert.Contains("format 99", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Open_ManyAtOnceOnAnEmptyDatabase_MigratesItOnce()
+    {
+        var home = await PostgresHome.CreateAsync();
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(async _ =>
+        {
+            await using var store = home.NewStore();
+            await store.OpenAsync(CancellationToken.None);
+        }));
+    }
+
+    [Theory]
+    [InlineData("Host=127.0.0.1;Nonsense=1")]
+    [InlineData("not a connection string")]
+    public void Options_ConnectionStringThatIsNone_IsRefused(string connectionString) =>
+        Assert.Throws<StoreException>(() => PostgresHome.NewStore(new PostgresOptions(connectionString)));
+
+    [Fact]
+    public async Task Open_DatabaseThatDoesNotExist_SaysSo()
+    {
+        var server = await PostgresServer.SharedAsync();
+        await using var store = PostgresHome.NewStore(new PostgresOptions(server.ConnectionString.Replace("Database=postgres", "Database=nowhere", StringComparison.Ordinal)));
+        var refusal = await Assert.ThrowsAsync<StoreException>(() => store.OpenAsync(CancellationToken.None));
+        Assert.Contains("nowhere", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ring_MostMessagesSettled_GivesTheDiskBackAndKeepsTheRest()
+    {
+        var home = await PostgresHome.CreateAsync();
+        await using var store = PostgresHome.NewStore(
+            new PostgresOptions(home.ConnectionString) { PartitionBytes = 1 << 20, IdleTime = TimeSpan.FromMilliseconds(50) });
+        await store.OpenAsync(CancellationToken.None);
+        StoredQueue[] queues = [store.Create(StoreSession.Identity("a"), 1), store.Create(StoreSession.Identity("b"), 1)];
+        for (var i = 0; i < 300; i++)
+        {
+            // Every second run is shared; of every thousand messages one is left.
+            var run = Messages.Run(i * 100, 100, size: 500);
+            var flush = new Flush();
+            foreach (var queue in queues)
+            {
+                var changes = new QueueChanges(queue) { IsCreated = i == 0, Runs = { i % 2 == 0 ? run : Messages.Run(i * 100, 100, size: 500) }, OffsetBound = 100_000 };
+                changes.Settled.Add(i % 10 == 0 ? new(i * 100, 99) : new(i * 100, 100));
+                flush.Queues.Add(changes);
+            }
+
+            await store.FlushAsync(flush, CancellationToken.None);
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await SizeAsync(home) > 4 << 20)
+        {
+            await Task.Delay(50, limit.Token);
+        }
+
+        var expected = Enumerable.Range(0, 30).Select(i => i * 1000L + 99).ToArray();
+        foreach (var queue in queues)
+        {
+            var left = new List<MessageRun>();
+            while (await store.ReadAsync(queue, left.Count == 0 ? 0 : left[^1].End, long.MaxValue, 1000, CancellationToken.None) is { Length: > 0 } runs)
+            {
+                left.AddRange(runs);
+            }
+
+            Assert.Equal(expected, Messages.Of(left).Select(message => message.Offset));
+            Assert.Equal(30, (await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Backlog.Count);
+        }
+    }
+
+    private static async Task<int> WriteUntilAsync(PostgresStore store, StoredQueue queue, CancellationToken stop)
+    {
+        var written = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            var flush = new Flush { MustSync = true };
+            flush.Queues.Add(new QueueChanges(queue) { IsCreated = written == 0, Runs = { Messages.Run(written, 5) }, OffsetBound = written + 5 });
+            while (true)
+            {
+                try
+                {
+                    Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
+                    break;
+                }
+                catch (StoreUnavailableException)
+                {
+                    await Task.Delay(20, CancellationToken.None);
+                }
+            }
+
+            written += 5;
+        }
+
+        return written;
+    }
+
+    private static async Task<long> SizeAsync(PostgresHome home)
+    {
+        await using var database = NpgsqlDataSource.Create(home.ConnectionString + ";Pooling=false");
+        await using var command = database.CreateCommand("select sum(pg_relation_size(inhrelid)) from pg_inherits where inhparent = 'granary.batches'::regclass");
+        return (long)(decimal)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static async Task ExecuteAsync(PostgresHome home, string sql)
+    {
+        await using var database = NpgsqlDataSource.Create(home.ConnectionString + ";Pooling=false");
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+}
