@@ -226,17 +226,17 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
     /// <summary>Ends a turn of the queue, and the queue itself if it was deleted in it.</summary>
     private LinkDown? EndTurn(QueueLink? caller, Queue queue, bool deleted, long now)
     {
-        if (deleted)
-        {
-            End(queue, now);
-        }
-        else
+        if (!deleted)
         {
             queue.EndTurn(now);
+            queue.AdvanceWatermark(queue.StoredThrough);
+            return _links.EndTurn(caller, queue.Watermark, now, Pushes);
         }
 
-        queue.AdvanceWatermark(queue.StoredThrough);
-        return _links.EndTurn(caller, queue.Watermark, now, Pushes);
+        End(queue, now);
+        var last = _links.EndTurn(caller, queue.Watermark, now, Pushes);
+        _links.ForgetWatermark();
+        return last;
     }
 
     private void End(Queue queue, long now)

@@ -72,6 +72,13 @@ internal sealed class LinkTable(long epoch)
         return answer;
     }
 
+    /// <summary>The queue is gone; the offsets of one declared next by this name begin anew.</summary>
+    public void ForgetWatermark()
+    {
+        _watermark = 0;
+        _waiting.Clear();
+    }
+
     private void TouchWaiting()
     {
         foreach (var link in _waiting)

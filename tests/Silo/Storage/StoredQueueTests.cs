@@ -232,6 +232,24 @@ public sealed class StoredQueueTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Declare_AfterADeletion_ConfirmsFromItsOwnFirstMessageOn()
+    {
+        Publish(_gateway.Open(), 0, 100);
+        _gateway.Delete();
+        _gateway.Declare(durable: true);
+        var link = _gateway.Open();
+        _store.Hold();
+        _gateway.IsImpatient = true;
+        Publish(link, 0, 3);
+        Assert.Equal(0, link.Watermark);
+
+        _store.Release();
+        _gateway.IsImpatient = false;
+        _gateway.Pump();
+        Assert.Equal(3, link.Watermark);
+    }
+
+    [Fact]
     public void Expires_DeletesAnUnusedQueue_AndUseStartsTheTimeAnew()
     {
         var gateway = new TestGateway().Declare(arguments: EncodedTable.From(FieldTable.Of(("x-expires", 1_000))));
