@@ -94,11 +94,13 @@ internal sealed class PostgresStore : IMessageStore
         _lastNumber = encoded.Number;
         _unanswered = null;
         _ring.OnFlushed(encoded.Parts.Sum(part => part.Length));
-        return fenced.Length == 0 && conflicts.Length == 0 && encoded.Superseded.Count == 0
-            ? FlushResult.Complete
-            : new FlushResult(
-                [.. encoded.Superseded, .. flush.Queues.Select(changes => changes.Queue).Where(queue => fenced.Contains(((PostgresQueue)queue).Id)).Except(encoded.Superseded)],
-                [.. conflicts.Select(index => flush.Rows[index])]);
+        if (fenced.Length == 0 && conflicts.Length == 0 && encoded.Superseded.Count == 0)
+        {
+            return FlushResult.Complete;
+        }
+
+        var leftOut = flush.Queues.Select(changes => changes.Queue).Where(queue => fenced.Contains(((PostgresQueue)queue).Id));
+        return new FlushResult([.. encoded.Superseded.Union(leftOut)], [.. conflicts.Select(index => flush.Rows[index])]);
     }
 
     private async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Granary.Testing.Processes;
 
@@ -108,18 +109,36 @@ public sealed class PostgresServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await KillAsync().ConfigureAwait(false);
-        Directory.Delete(_folder, recursive: true);
+        for (var attempt = 1; Directory.Exists(_folder); attempt++)
+        {
+            try
+            {
+                Directory.Delete(_folder, recursive: true);
+            }
+            catch (IOException) when (attempt < 50)
+            {
+                // One of its processes still wrote when it was killed.
+                await Task.Delay(20).ConfigureAwait(false);
+            }
+        }
     }
 
     private static async Task<PostgresServer> StartSharedAsync()
     {
         var server = await StartAsync().ConfigureAwait(false);
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Abandon();
         return server;
     }
 
     private static bool IsInUse(string log) =>
         log.Contains("is still in use", StringComparison.Ordinal) || log.Contains("already exists", StringComparison.Ordinal);
+
+    // A test host that ends gives no time to remove a folder of this size: another process does it.
+    private void Abandon()
+    {
+        _server?.Kill();
+        Process.Start("rm", ["-rf", _folder]).Dispose();
+    }
 
     private string ConnectionStringOf(string database) =>
         string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username={User};Database={database}");
