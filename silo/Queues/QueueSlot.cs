@@ -234,6 +234,7 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
         }
 
         End(queue, now);
+        queue.AdvanceWatermark(queue.NextOffset);
         var last = _links.EndTurn(caller, queue.Watermark, now, Pushes);
         _links.ForgetWatermark();
         return last;
