@@ -37,6 +37,7 @@ needed=(
     "/usr/bin/ruby ruby"
     "/usr/share/doc/ruby-bunny ruby-bunny"
     "/usr/lib/python3/dist-packages/grpc python3-grpcio"
+    "/usr/lib/postgresql/15/bin/postgres postgresql-15"
     "/usr/bin/protoc protobuf-compiler"
     "/usr/bin/grpc_python_plugin protobuf-compiler-grpc"
 )

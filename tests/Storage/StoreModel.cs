@@ -11,8 +11,23 @@ internal sealed class StoreModel
 
     public Dictionary<RowKey, (byte[] Value, long Version)> Rows { get; } = [];
 
-    /// <summary>Applies a row change as the store should; true if it is a conflict.</summary>
-    public bool IsConflict(RowChange change)
+    /// <summary>Applies the row changes of a flush as the store should; answers with the conflicts.</summary>
+    public List<RowChange> Apply(IEnumerable<RowChange> changes)
+    {
+        var conflicts = new List<RowChange>();
+        foreach (var change in changes)
+        {
+            var isBuiltOnConflict = change.Expected is not null && conflicts.Exists(conflict => conflict.Key == change.Key);
+            if (isBuiltOnConflict || IsConflict(change))
+            {
+                conflicts.Add(change);
+            }
+        }
+
+        return conflicts;
+    }
+
+    private bool IsConflict(RowChange change)
     {
         var version = Rows.TryGetValue(change.Key, out var row) ? row.Version : 0;
         if (change.Expected is { } expected && expected != version)

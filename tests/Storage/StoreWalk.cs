@@ -68,7 +68,7 @@ internal sealed class StoreWalk(StoreSession session, int seed)
         }
 
         var rows = Enumerable.Range(0, _random.Next(3)).Select(_ => NextRow()).ToList();
-        var conflicts = rows.Where(_model.IsConflict).ToList();
+        var conflicts = _model.Apply(rows);
         var result = await session.TryFlushAsync(queues, rows, mustSync: _random.Next(2) == 0);
         Assert.Equal(conflicts, result.Conflicts);
         Assert.Equal(stale.Count, result.Fenced.Count);
