@@ -13,6 +13,7 @@ bench/compare.sh [options]
   --only A,B,...    these scenarios only; see --list
   --list            list the scenarios
   --granary COMMAND starts the broker instead of ./run.sh; gets --amqp-port, --grpc-port, --http-port, --metrics-port and --data
+                    (bench/on-postgres.sh starts it on a PostgreSQL)
   --rabbitmq-only   the reference figures alone
   --keep            keep the temporary folder (logs of both brokers)
 TEXT
@@ -34,6 +35,7 @@ scenarios=(
   "packets|16 B transient, one message per packet|bench|consumed_per_s||--one-per-packet||"
   "persistent-1k|1 KiB persistent, confirms, acks, consumer keeping up|blast|consumed/s||-s 1024 -d -c 1000 -a 50 -f 500||"
   "persistent-1k-publish|1 KiB persistent, publish only, confirms|blast|confirmed/s|1000000|-s 1024 -d -c 1000 -C 0||"
+  "persistent-1k-drain|1 KiB persistent, drain of a backlog, acks|blast|consumed/s|500000|-s 1024 -d -c 1000 -a 50 -f 500 -l||"
   "persistent-1k-single|1 KiB persistent, one confirm waited for each|blast|confirmed/s||-s 1024 -d -c 1 -C 0||"
   "latency|16 B transient at 1,000/s, one per packet|bench|latency_p50_us latency_p99_us||--rate 1000 --one-per-packet||"
 )

@@ -40,6 +40,12 @@ internal sealed class QueueJournal
 
     private bool _isFlushing;
 
+    // What the queue knows, and whether it waits for more than the watermark. Under the gate.
+    private long _seenWatermark;
+    private bool _isWaitedFor;
+    private bool _flushingIsWaitedFor;
+    private bool _hasNews;
+
     private Action? _advanced;
     private TaskCompletionSource? _flushed;
 
@@ -73,7 +79,7 @@ internal sealed class QueueJournal
         {
             lock (_commit.Gate)
             {
-                return IsFenced ? 0 : Math.Min(Math.Min(_flushing.First, _pending.First), _nextOffset);
+                return _seenWatermark = CurrentWatermark;
             }
         }
     }
@@ -186,6 +192,7 @@ internal sealed class QueueJournal
             isUrgent &= !_pending.IsEmpty || isWaitedFor || _isCreated || _turnDeletes;
             var isNews = isUrgent || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
             _deliveredWanted = delivered;
+            _isWaitedFor |= isWaitedFor || !copies.IsEmpty;
             _isDeleted |= _turnDeletes;
             if (isNews && !IsFenced)
             {
@@ -243,6 +250,7 @@ internal sealed class QueueJournal
 
         _pendingLinks.Clear();
         _isCreated = false;
+        (_flushingIsWaitedFor, _isWaitedFor) = (_isWaitedFor, false);
         _flushingDelivered = _deliveredWanted;
         _isFlushing = true;
         return changes;
@@ -251,6 +259,8 @@ internal sealed class QueueJournal
     /// <summary>The flush is through. Under the gate.</summary>
     public void Complete(bool isFenced)
     {
+        // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then.
+        _hasNews = isFenced || _flushingIsWaitedFor || CurrentWatermarkWithoutFlush > _seenWatermark;
         _flushing.Clear();
         _flushingCopies.Clear();
         _isFlushing = false;
@@ -268,7 +278,18 @@ internal sealed class QueueJournal
     }
 
     /// <summary>Has the queue look what moved. Not under the gate.</summary>
-    public void Tell() => _advanced?.Invoke();
+    public void Tell()
+    {
+        if (_hasNews)
+        {
+            _advanced?.Invoke();
+        }
+    }
+
+    private long CurrentWatermark => IsFenced ? 0 : Math.Min(Math.Min(_flushing.First, _pending.First), _nextOffset);
+
+    /// <summary>What it is when the flush that runs is through.</summary>
+    private long CurrentWatermarkWithoutFlush => Math.Min(_pending.First, _nextOffset);
 
     private static void AddRange(List<OffsetRange> ranges, long first, long end)
     {
