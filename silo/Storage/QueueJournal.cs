@@ -290,27 +290,40 @@ internal sealed class QueueJournal
         }
     }
 
-    /// <summary>Runs and copies in one ascending list; what is taken counts as stored from now on, for its settlement has to be.</summary>
+    /// <summary>
+    /// Runs and copies in one ascending list that names each message once: a copy of what is not written yet stands for it.
+    /// What is taken counts as stored from now on, for its settlement has to be.
+    /// </summary>
     private void TakeRuns(List<MessageRun> runs)
     {
-        _pending.CopyTo(runs);
-        var own = runs.Count;
         _pendingCopies.CopyTo(runs);
-        foreach (var run in runs)
+        var copies = runs.Count;
+        foreach (var copy in runs)
         {
-            _stored.Add(run.First, run.End);
+            _stored.Add(copy.First, copy.End);
+            _flushingCopies.Add(copy);
         }
 
-        for (var i = 0; i < runs.Count; i++)
+        _pending.CopyTo(runs);
+        for (var i = copies; i < runs.Count; i++)
         {
-            (i < own ? _flushing : _flushingCopies).Add(runs[i]);
+            _stored.Add(runs[i].First, runs[i].End);
+            _flushing.Add(runs[i]);
+        }
+
+        if (copies > 0 && runs.Count > copies)
+        {
+            runs.RemoveRange(copies, runs.Count - copies);
+            for (var i = 0; i < copies; i++)
+            {
+                _pending.Remove(runs[i].First, runs[i].End);
+            }
+
+            _pending.CopyTo(runs);
+            runs.Sort(static (left, right) => left.First.CompareTo(right.First));
         }
 
         _pending.Clear();
         _pendingCopies.Clear();
-        if (own > 0 && own < runs.Count)
-        {
-            runs.Sort(static (left, right) => left.First.CompareTo(right.First));
-        }
     }
 }

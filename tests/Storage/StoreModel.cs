@@ -11,12 +11,19 @@ internal sealed class StoreModel
 
     public Dictionary<RowKey, (byte[] Value, long Version)> Rows { get; } = [];
 
-    /// <summary>Applies a row change as the store should; true if it is a conflict.</summary>
-    public bool IsConflict(RowChange change)
+    /// <summary>Applies the row changes of a flush as the store should; those that are conflicts.</summary>
+    public List<RowChange> Apply(IEnumerable<RowChange> changes)
+    {
+        var refused = new HashSet<RowKey>();
+        return [.. changes.Where(change => IsConflict(change, refused))];
+    }
+
+    private bool IsConflict(RowChange change, HashSet<RowKey> refused)
     {
         var version = Rows.TryGetValue(change.Key, out var row) ? row.Version : 0;
-        if (change.Expected is { } expected && expected != version)
+        if (change.Expected is { } expected && (expected != version || refused.Contains(change.Key)))
         {
+            refused.Add(change.Key);
             return true;
         }
 

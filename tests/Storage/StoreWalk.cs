@@ -68,7 +68,7 @@ internal sealed class StoreWalk(StoreSession session, int seed)
         }
 
         var rows = Enumerable.Range(0, _random.Next(3)).Select(_ => NextRow()).ToList();
-        var conflicts = rows.Where(_model.IsConflict).ToList();
+        var conflicts = _model.Apply(rows);
         var result = await session.TryFlushAsync(queues, rows, mustSync: _random.Next(2) == 0);
         Assert.Equal(conflicts, result.Conflicts);
         Assert.Equal(stale.Count, result.Fenced.Count);
@@ -125,7 +125,13 @@ internal sealed class StoreWalk(StoreSession session, int seed)
         }
     }
 
-    private MessageRun NextRun(long first, int count) => NextRun(first, count, _random.Next(30) == 0 ? _random.Next(1, 20_000) : _random.Next(8, 200));
+    private MessageRun NextRun(long first, int count) => NextRun(first, count, _random.Next(30) switch
+    {
+        // Some that make a batch of many pieces alone, some that do so when they are written with their neighbours, and mostly small ones.
+        0 when count < 20 => _random.Next(1, 20_000),
+        < 8 => _random.Next(200, 1_500),
+        _ => _random.Next(8, 200),
+    });
 
     private MessageRun NextRun(long first, int count, int size)
     {
