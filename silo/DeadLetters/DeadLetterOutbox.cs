@@ -10,7 +10,7 @@ namespace Granary.Silo.DeadLetters;
 /// The dead messages of one queue on their way, in the order in which they died. It works beside the turns of the queue's grain, which only
 /// puts messages in; everything else happens under the gate, and nothing is awaited there.
 /// </summary>
-/// <param name="arrived">Told, under no lock, which messages are safe where they went, or went nowhere; null if nobody wants to know.</param>
+/// <param name="arrived">Told, possibly under a lock, so that it may do no more than note it, which messages are safe where they went, or went nowhere; null if nobody wants to know.</param>
 internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue, Action<IReadOnlyList<MessageRun>>? arrived = null)
 {
     // While the targets have not accepted this much, the rest waits as it is.

@@ -109,9 +109,9 @@ internal sealed partial class QueueGrain
         }
     }
 
-    private void NoteArrived(IReadOnlyList<MessageRun> runs)
+    private void NoteArrived(Queue queue, IReadOnlyList<MessageRun> runs)
     {
-        _arrived.Enqueue(runs);
+        _arrived.Enqueue((queue, runs));
         PostTurn();
     }
 
@@ -125,11 +125,17 @@ internal sealed partial class QueueGrain
             return;
         }
 
-        while (_arrived.TryDequeue(out var runs))
+        while (_arrived.TryDequeue(out var arrived))
         {
-            foreach (var run in runs)
+            if (arrived.From != _slot.Queue)
             {
-                _slot.Queue?.Forget(run.First, run.End);
+                // It was deleted. The offsets of one declared since are others.
+                continue;
+            }
+
+            foreach (var run in arrived.Runs)
+            {
+                arrived.From.Forget(run.First, run.End);
             }
         }
 

@@ -32,7 +32,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly QueueStores _stores;
     private readonly DueTable _due;
     private readonly IPersistentState<QueueState> _state;
-    private readonly ConcurrentQueue<IReadOnlyList<MessageRun>> _arrived = new();
+    private readonly ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)> _arrived = new();
     private readonly List<BindingDebt> _debts = [];
     private readonly string _vhost;
     private readonly string _name;
@@ -182,7 +182,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _slot.Pushes.Clear();
         if (_slot.Dead.Count > 0)
         {
-            _outbox ??= new DeadLetterOutbox(_office, _vhost, _name, _slot.Queue?.Storage is null ? null : NoteArrived);
+            _outbox ??= new DeadLetterOutbox(_office, _vhost, _name, _slot.Queue is { Storage: not null } queue ? runs => NoteArrived(queue, runs) : null);
             _outbox.Post(_slot.Dead);
             _slot.Dead.Clear();
         }

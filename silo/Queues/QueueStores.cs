@@ -26,7 +26,7 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
     /// <summary>The storage of a queue that is being declared. It is created in the store with the end of the turn.</summary>
     public QueueStorage? Create(QueueDefinition definition, QueueIdentity identity, long epoch) =>
         (definition.Durable ? durable : scratch) is { } commit
-            ? new QueueStorage(new QueueJournal(commit, commit.Store.Create(identity, epoch), isNew: true), definition.Durable, budget)
+            ? new QueueStorage(new QueueJournal(commit, commit.Store.Create(identity, epoch), isNew: true, isLazy: !definition.Durable), definition.Durable, budget)
             : null;
 
     /// <summary>The storage of a durable queue of an earlier activation, which is fenced from then on.</summary>

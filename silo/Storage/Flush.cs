@@ -25,7 +25,7 @@ internal sealed class QueueChanges(StoredQueue queue)
     public bool IsCreated { get; set; }
 
     /// <summary>
-    /// Messages to keep, by ascending offsets. A run that covers stored messages stands for them: it takes their place (and only what is still unsettled
+    /// Messages to keep, by ascending offsets and each once. A run that covers stored messages stands for them: it takes their place (and only what is still unsettled
     /// of them is in runs that do). Runs without a persistent message are paged out: kept for this activation only, and not worth a sync.
     /// A run's <see cref="MessageRun.Redelivered"/> and <see cref="MessageRun.Since"/> are not kept; its <see cref="MessageRun.Due"/> is Unix time in milliseconds.
     /// </summary>

@@ -14,6 +14,7 @@ internal sealed class QueueJournal
     private const long OffsetsReserved = 1L << 32;
 
     private readonly GroupCommit _commit;
+    private readonly bool _isLazy;
 
     // This turn.
     private readonly List<MessageRun> _turnRuns = [];
@@ -50,9 +51,10 @@ internal sealed class QueueJournal
     private TaskCompletionSource? _flushed;
 
     /// <param name="isNew">Nothing of the queue is in the store yet.</param>
-    public QueueJournal(GroupCommit commit, StoredQueue queue, bool isNew)
+    /// <param name="isLazy">A new queue is created in the store with the first of its messages, which may be never.</param>
+    public QueueJournal(GroupCommit commit, StoredQueue queue, bool isNew, bool isLazy = false)
     {
-        (_commit, Queue) = (commit, queue);
+        (_commit, Queue, _isLazy) = (commit, queue, isLazy);
         var backlog = queue.Backlog;
         _isCreated = isNew;
         _nextOffset = backlog.NextOffset;
@@ -109,6 +111,11 @@ internal sealed class QueueJournal
     /// <summary>They are gone: acknowledged, dropped, expired, purged.</summary>
     public void Settle(long first, long end)
     {
+        if (IsAbsent)
+        {
+            return;
+        }
+
         // Ranges count in ints.
         for (; first < end; first += int.MaxValue)
         {
@@ -138,7 +145,7 @@ internal sealed class QueueJournal
     }
 
     /// <summary>The queue and all it has is gone.</summary>
-    public void Delete() => _turnDeletes = true;
+    public void Delete() => _turnDeletes = !IsAbsent;
 
     /// <summary>
     /// Hands the turn over. <paramref name="copies"/> are stored as well, but nobody waits for them: what is paged out, or rewritten.
@@ -148,7 +155,7 @@ internal sealed class QueueJournal
     /// <param name="isWaitedFor">Something cannot be delivered before <paramref name="delivered"/> is stored.</param>
     public void EndTurn(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies)
     {
-        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !_turnDeletes && !_isCreated)
+        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !_turnDeletes && (IsAbsent || !_isCreated))
         {
             if (nextOffset != _nextOffset)
             {
@@ -165,7 +172,7 @@ internal sealed class QueueJournal
         lock (_commit.Gate)
         {
             _nextOffset = nextOffset;
-            var isUrgent = _turnRuns.Count > 0 || isWaitedFor || _isCreated || _turnDeletes;
+            var isUrgent = _turnRuns.Count > 0 || isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
             foreach (var run in _turnRuns)
             {
                 _pending.Add(run);
@@ -189,7 +196,7 @@ internal sealed class QueueJournal
                 }
             }
 
-            isUrgent &= !_pending.IsEmpty || isWaitedFor || _isCreated || _turnDeletes;
+            isUrgent &= !_pending.IsEmpty || isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
             var isNews = isUrgent || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
             _deliveredWanted = delivered;
             _isWaitedFor |= isWaitedFor || !copies.IsEmpty;
@@ -286,6 +293,9 @@ internal sealed class QueueJournal
         }
     }
 
+    /// <summary>The store does not know the queue, and need not yet.</summary>
+    private bool IsAbsent => _isLazy && _isCreated && _pendingCopies.IsEmpty;
+
     private long CurrentWatermark => IsFenced ? 0 : Math.Min(Math.Min(_flushing.First, _pending.First), _nextOffset);
 
     /// <summary>What it is when the flush that runs is through.</summary>
@@ -311,27 +321,40 @@ internal sealed class QueueJournal
         }
     }
 
-    /// <summary>Runs and copies in one ascending list; what is taken counts as stored from now on, for its settlement has to be.</summary>
+    /// <summary>
+    /// Runs and copies in one ascending list that names each message once: a copy of what is not written yet stands for it.
+    /// What is taken counts as stored from now on, for its settlement has to be.
+    /// </summary>
     private void TakeRuns(List<MessageRun> runs)
     {
-        _pending.CopyTo(runs);
-        var own = runs.Count;
         _pendingCopies.CopyTo(runs);
-        foreach (var run in runs)
+        var copies = runs.Count;
+        foreach (var copy in runs)
         {
-            _stored.Add(run.First, run.End);
+            _stored.Add(copy.First, copy.End);
+            _flushingCopies.Add(copy);
         }
 
-        for (var i = 0; i < runs.Count; i++)
+        _pending.CopyTo(runs);
+        for (var i = copies; i < runs.Count; i++)
         {
-            (i < own ? _flushing : _flushingCopies).Add(runs[i]);
+            _stored.Add(runs[i].First, runs[i].End);
+            _flushing.Add(runs[i]);
+        }
+
+        if (copies > 0 && runs.Count > copies)
+        {
+            runs.RemoveRange(copies, runs.Count - copies);
+            for (var i = 0; i < copies; i++)
+            {
+                _pending.Remove(runs[i].First, runs[i].End);
+            }
+
+            _pending.CopyTo(runs);
+            runs.Sort(static (left, right) => left.First.CompareTo(right.First));
         }
 
         _pending.Clear();
         _pendingCopies.Clear();
-        if (own > 0 && own < runs.Count)
-        {
-            runs.Sort(static (left, right) => left.First.CompareTo(right.First));
-        }
     }
 }

@@ -11,27 +11,19 @@ internal sealed class StoreModel
 
     public Dictionary<RowKey, (byte[] Value, long Version)> Rows { get; } = [];
 
-    /// <summary>Applies the row changes of a flush as the store should; answers with the conflicts.</summary>
+    /// <summary>Applies the row changes of a flush as the store should; those that are conflicts.</summary>
     public List<RowChange> Apply(IEnumerable<RowChange> changes)
     {
-        var conflicts = new List<RowChange>();
-        foreach (var change in changes)
-        {
-            var isBuiltOnConflict = change.Expected is not null && conflicts.Exists(conflict => conflict.Key == change.Key);
-            if (isBuiltOnConflict || IsConflict(change))
-            {
-                conflicts.Add(change);
-            }
-        }
-
-        return conflicts;
+        var refused = new HashSet<RowKey>();
+        return [.. changes.Where(change => IsConflict(change, refused))];
     }
 
-    private bool IsConflict(RowChange change)
+    private bool IsConflict(RowChange change, HashSet<RowKey> refused)
     {
         var version = Rows.TryGetValue(change.Key, out var row) ? row.Version : 0;
-        if (change.Expected is { } expected && expected != version)
+        if (change.Expected is { } expected && (expected != version || refused.Contains(change.Key)))
         {
+            refused.Add(change.Key);
             return true;
         }
 

@@ -125,7 +125,13 @@ internal sealed class StoreWalk(StoreSession session, int seed)
         }
     }
 
-    private MessageRun NextRun(long first, int count) => NextRun(first, count, _random.Next(30) == 0 ? _random.Next(1, 20_000) : _random.Next(8, 200));
+    private MessageRun NextRun(long first, int count) => NextRun(first, count, _random.Next(30) switch
+    {
+        // Some that make a batch of many pieces alone, some that do so when they are written with their neighbours, and mostly small ones.
+        0 when count < 20 => _random.Next(1, 20_000),
+        < 8 => _random.Next(200, 1_500),
+        _ => _random.Next(8, 200),
+    });
 
     private MessageRun NextRun(long first, int count, int size)
     {

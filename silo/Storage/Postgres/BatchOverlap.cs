@@ -10,6 +10,7 @@ internal sealed class BatchOverlap(NpgsqlDataSource database, BatchReader reader
     public async ValueTask<List<MessageRun>> ResolveAsync(
         PostgresQueue queue, List<MessageRun> runs, List<(PostgresQueue Queue, long First)> replaced, CancellationToken cancellation)
     {
+        CheckOrder(runs);
         if (runs.Count == 0 || runs[0].First >= queue.StoredEnd)
         {
             return runs;
@@ -33,6 +34,18 @@ internal sealed class BatchOverlap(NpgsqlDataSource database, BatchReader reader
         }
 
         return rest.Count == 0 ? runs : [.. runs.Concat(rest).OrderBy(run => run.First)];
+    }
+
+    // What overlapped in one flush would be in the database twice, and could not be read any more.
+    private static void CheckOrder(List<MessageRun> runs)
+    {
+        for (var i = 1; i < runs.Count; i++)
+        {
+            if (runs[i].First < runs[i - 1].End)
+            {
+                throw new InvalidOperationException($"A flush has the messages from {runs[i].First} to {runs[i - 1].End} twice.");
+            }
+        }
     }
 
     private async Task AddRestAsync(

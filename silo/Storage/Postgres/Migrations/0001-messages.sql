@@ -320,26 +320,21 @@ $$
 $$;
 
 -- The pieces of batches that reach into the range of offsets, in order: whole batches, until they have the bytes asked for.
--- Volatile, so that each query takes its snapshot after its locks: an earlier snapshot would not see what was moved out of a partition that was truncated since.
+-- Volatile, so that the query takes its snapshot after its locks: an earlier snapshot would not see what was moved out of a partition that was truncated since.
+-- One query finds the first batch and reads: between two, it might be replaced by one that begins below it.
 create function granary.read_batches(queue_id bigint, from_offset bigint, end_offset bigint, wanted_bytes int)
     returns table (first bigint, count int, size int, flags smallint, due bigint, bytes bytea)
     language plpgsql volatile as
 $$
 declare
-    start_offset bigint;
-    found_bytes  bigint := 0;
-    p            record;
+    found_bytes bigint := 0;
+    p           record;
 begin
-    select b.first into start_offset
-    from granary.batches b
-    where b.queue = queue_id and b.first <= from_offset
-    order by b.first desc
-    limit 1;
-
     for p in
         select b.first, b.piece, b.count, b.size, b.flags, b.due, b.shared, b.ring, b.bytes
         from granary.batches b
-        where b.queue = queue_id and b.first >= coalesce(start_offset, from_offset) and b.first < end_offset
+        where b.queue = queue_id and b.first < end_offset and b.first >= coalesce(
+            (select c.first from granary.batches c where c.queue = queue_id and c.first <= from_offset order by c.first desc limit 1), from_offset)
         order by b.first, b.piece
     loop
         continue when p.first + p.count <= from_offset;

@@ -1,0 +1,82 @@
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+using Granary.Silo.Tests.Queues;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.Storage;
+
+/// <summary>What a queue's turns hand over, and what of it a flush is given.</summary>
+public sealed class QueueJournalTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly QueueIdentity Identity = new("%2F/q", Guid.NewGuid());
+
+    private readonly FakeStore _store = new();
+    private readonly GroupCommit _commit;
+    private readonly QueueJournal _journal;
+
+    public QueueJournalTests()
+    {
+        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
+        _journal = new QueueJournal(_commit, _store.Create(Identity, 1), isNew: true);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _store.Release();
+        await _commit.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Copies_OfWhatIsNotWrittenYet_AreWrittenInItsPlaceAndOnce()
+    {
+        _store.Hold();
+        Append(0, 1);
+        Assert.True(SpinWait.SpinUntil(() => !_journal.IsGathered, Patience));
+        for (var offset = 1; offset < 10; offset += 3)
+        {
+            Append(offset, 3);
+        }
+
+        _journal.EndTurn(10, delivered: 0, isWaitedFor: false, [Run(0, 3), Run(3, 5)]);
+        Assert.Equal(0, _journal.Watermark);
+        _store.Release();
+        await _journal.FlushAsync().WaitAsync(Patience);
+
+        Assert.Equal(10, _journal.Watermark);
+        Assert.Equal(1 + 10, _store.Written);
+        Assert.Equal(Enumerable.Range(0, 10).Select(offset => (long)offset), _store.Offsets(Identity));
+    }
+
+    [Fact]
+    public async Task Settled_BeforeACopyOfItIsWritten_IsNotWritten()
+    {
+        _store.Hold();
+        Append(0, 1);
+        Assert.True(SpinWait.SpinUntil(() => !_journal.IsGathered, Patience));
+        Append(1, 4);
+        _journal.EndTurn(5, delivered: 0, isWaitedFor: false, [Run(0, 4)]);
+        _journal.Settle(0, 2);
+        _journal.Settle(4, 5);
+        _journal.EndTurn(5, delivered: 0, isWaitedFor: false, []);
+        Assert.Equal(2, _journal.Watermark);
+        _store.Release();
+        await _journal.FlushAsync().WaitAsync(Patience);
+
+        Assert.Equal(5, _journal.Watermark);
+        Assert.Equal(1 + 2, _store.Written);
+        Assert.Equal([2L, 3L], _store.Offsets(Identity));
+    }
+
+    private void Append(long first, int count)
+    {
+        _journal.Append(Run(first, count));
+        _journal.EndTurn(first + count, delivered: 0, isWaitedFor: false, []);
+    }
+
+    private static MessageRun Run(long first, int count)
+    {
+        var batch = Batches.Of(first, count, persistent: true);
+        return new MessageRun(batch.Records, first, count, Redelivered: false, batch.Flags, Since: 0);
+    }
+}
