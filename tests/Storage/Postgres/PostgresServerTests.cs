@@ -140,7 +140,7 @@ public sealed class PostgresServerTests
             await store.FlushAsync(flush, CancellationToken.None);
         }
 
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         while (await SizeAsync(home) > 4 << 20)
         {
             await Task.Delay(50, limit.Token);
