@@ -43,6 +43,9 @@ internal sealed partial class AmqpChannel
     /// <summary>channel.close was sent: everything but close and close-ok is ignored.</summary>
     public bool IsClosing { get; set; }
 
+    /// <summary>Its consumers have ended: what a queue still sends them goes back.</summary>
+    public bool IsReleased { get; private set; }
+
     /// <summary>The limit that basic.qos set for the whole channel, or null.</summary>
     public SharedLimit? Shared { get; private set; }
 
@@ -99,6 +102,7 @@ internal sealed partial class AmqpChannel
     /// <summary>Lets go of everything: consumers end, what was not written or not acknowledged goes back, an open transaction is rolled back.</summary>
     public void Release()
     {
+        IsReleased = true;
         Connection.Publisher.Seal();
         _content.Abandon();
         if (_replyConsumer is { } reply)

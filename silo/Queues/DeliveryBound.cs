@@ -79,6 +79,10 @@ internal sealed class DeliveryBound(QueueJournal? journal, QueueJournal? pages)
         }
     }
 
-    /// <summary>Nothing will be delivered any more.</summary>
-    public void Close() => Wanted = _delivered;
+    /// <summary>Nothing will be delivered any more, and turns that still come move nothing ahead.</summary>
+    public void Close()
+    {
+        _ahead = 0;
+        Wanted = _delivered;
+    }
 }

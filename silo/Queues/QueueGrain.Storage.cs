@@ -173,14 +173,15 @@ internal sealed partial class QueueGrain
             await Task.Delay(LoadAgainAfter, _time);
         }
 
+        // Deleted while it was read, a queue has nothing in the store, and misses nothing.
         var missing = queue.Load(request, runs, Now);
-        if (missing > 0)
-        {
-            LogMissing(missing, _name, _vhost, request.First, request.End);
-        }
-
         if (queue == _slot.Queue)
         {
+            if (missing > 0)
+            {
+                LogMissing(missing, _name, _vhost, request.First, request.End);
+            }
+
             _slot.Advance(Now);
             _ = EndTurn(0);
         }

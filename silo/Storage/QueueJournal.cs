@@ -200,6 +200,9 @@ internal sealed class QueueJournal
             var isNews = isUrgent || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
             _deliveredWanted = delivered;
             _isWaitedFor |= isWaitedFor || !copies.IsEmpty;
+
+            // Set back: the store knows it from some moment of the next flush on, and nothing beyond may be delivered before that moment either.
+            DeliveredBound = Math.Min(DeliveredBound, delivered);
             _isDeleted |= _turnDeletes;
             if (isNews && !IsFenced)
             {
@@ -272,15 +275,16 @@ internal sealed class QueueJournal
         _flushingCopies.Clear();
         _isFlushing = false;
         IsFenced |= isFenced;
+        if (!IsFenced)
+        {
+            // It may have been set back meanwhile, which the flush after this one writes.
+            DeliveredBound = Math.Min(_flushingDelivered, _deliveredWanted);
+        }
+
         if (_flushed is { } flushed && (IsFenced || !IsGathered))
         {
             _flushed = null;
             flushed.SetResult();
-        }
-
-        if (!IsFenced)
-        {
-            DeliveredBound = _flushingDelivered;
         }
     }
 

@@ -67,7 +67,20 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         foreach (var slice in slices)
         {
             channel.Shared?.Delivered(this, NoAck ? 0 : slice.Batch.Count);
-            channel.Connection.Deliveries.Add(this, slice);
+            if (!channel.IsReleased)
+            {
+                channel.Connection.Deliveries.Add(this, slice);
+            }
+            else if (!NoAck)
+            {
+                // It was on its way when the channel closed: nothing may be written behind close-ok, and nobody would ever settle it.
+                channel.GiveBack(this, new OffsetRange(slice.FirstOffset, slice.Batch.Count));
+            }
+        }
+
+        if (channel.IsReleased)
+        {
+            channel.Connection.Settlements.Emit();
         }
     }
 

@@ -107,7 +107,8 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
                 span = size <= LargeMessage ? pipe.GetSpan(size) : [];
             }
 
-            if (size <= LargeMessage)
+            // A large one is written into the span as well where there is room for it behind the others: only then do those stay what they are.
+            if (size <= span.Length - used)
             {
                 used += ContentWriter.Write(span[used..], channel.Number, _maxPayload, head, message);
             }

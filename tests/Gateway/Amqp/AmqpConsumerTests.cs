@@ -74,6 +74,21 @@ public sealed class AmqpConsumerTests
         Assert.Equal([new LendItem(2, 1)], await queue.AnswerAsync());
     }
 
+    [Fact]
+    public async Task Delivery_OnItsWayWhenTheChannelCloses_GoesBackAndIsNotWritten()
+    {
+        await using var client = new ConnectionUnderTest();
+        var queue = await ConsumeAsync(client);
+        await client.SendAsync(1, new ChannelClose(ReplyCode.Success, "bye", 0, 0));
+        Assert.Equal([new DetachItem(1)], await queue.AnswerAsync(new DeliveryItem(1, [Messages.Slice(0, "a", "b")]), new DetachedItem(1)));
+
+        var settled = Assert.IsType<SettleItem>(Assert.Single(await queue.AnswerAsync()));
+        Assert.Equal(Settlement.Undelivered, settled.Settlement);
+        Assert.Equal([new OffsetRange(0, 2)], settled.Offsets);
+        await client.ExpectAsync(1, new ChannelCloseOk());
+        client.ExpectNothing();
+    }
+
     private static async Task<QueueEnd> ConsumeAsync(ConnectionUnderTest client)
     {
         await client.OpenAsync();

@@ -168,6 +168,20 @@ public sealed class StoredQueueTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task BoundOfDelivery_SetBack_CountsBeforeTheStoreKnows()
+    {
+        Journal.EndTurn(0, delivered: 100, isWaitedFor: true, []);
+        await Journal.FlushAsync();
+        Assert.Equal(100, Journal.DeliveredBound);
+
+        // Whatever were delivered beyond it from now on would be forgotten by the next flush.
+        Journal.EndTurn(0, delivered: 10, isWaitedFor: false, []);
+        Assert.Equal(10, Journal.DeliveredBound);
+        await Journal.FlushAsync();
+        Assert.Equal(10, Journal.DeliveredBound);
+    }
+
+    [Fact]
     public async Task Recovery_NeverGivesAnOffsetTwice()
     {
         var link = _gateway.Open();

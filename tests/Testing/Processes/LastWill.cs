@@ -8,10 +8,11 @@ namespace Granary.Testing.Processes;
 /// A runner gives a test process a tenth of a second to exit before it kills it, which a busy machine needs for less than stopping a broker.
 /// A shell reads from a pipe that nobody writes to, and finds it closed when this process is gone, however that came.
 /// </remarks>
-internal sealed class LastWill : IDisposable
+public sealed class LastWill : IDisposable
 {
     private readonly Process _shell;
 
+    /// <summary>Stands by from now on.</summary>
     public LastWill(int processId, string folder)
     {
         string[] arguments = ["-c", "read -r _; kill -9 \"$1\"; rm -rf \"$2\"", "sh", processId.ToString(CultureInfo.InvariantCulture), folder];
@@ -24,6 +25,7 @@ internal sealed class LastWill : IDisposable
         _shell = Process.Start(start) ?? throw new InvalidOperationException("No shell was started.");
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _shell.Kill();

@@ -1,0 +1,16 @@
+#!/bin/bash
+# Kills the broker, or its database, again and again under load, and checks that nothing confirmed is lost. All options go to the test:
+# "./crash.sh --help" lists them. Builds first. Ends with a summary line, and with 0 if there was no fault; a seed repeats the choices, not the timing.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=.ci/build.sh
+. "$root/.ci/build.sh"
+
+granary_choose_packages "$root"
+project="$root/tests/Crash/Granary.Crash.Tests.csproj"
+if ! dotnet build "$project" -c Release -nodeReuse:false >"$root/.build/crash.log" 2>&1; then
+    tail -40 "$root/.build/crash.log" >&2
+    exit 1
+fi
+exec dotnet "$root/tests/Crash/bin/$(granary_flavor "$root")/Release/net10.0/Granary.Crash.Tests.dll" "$@"

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Granary.Crash;
+using Granary.Crash.Brokers;
+
+// The crash test as a program, for crash.sh; "dotnet test" runs a short one of it.
+var seed = Number("--seed", 1, "What all random choices follow from.");
+var kills = Number("--kills", 50, "How often to kill.");
+var queues = Number("--queues", 20, "How many queues to use, 6 at least.");
+var damages = Number("--damages", 0, "Then damage so many copies of a folder that a kill left, and start on each (files only).");
+var store = new Option<StoreKind>("--store") { Description = "Where the node keeps its messages: files or postgres." };
+var victim = new Option<Victim>("--victim") { Description = "What is killed: broker or postgres." };
+var between = new Option<double>("--seconds-between") { Description = "Seconds between two kills, on average.", DefaultValueFactory = _ => 3 };
+
+var command = new RootCommand("Kills the broker, or its database, again and again under load, and checks that nothing confirmed is lost.")
+{
+    seed, kills, queues, damages, store, victim, between,
+};
+command.SetAction(async result =>
+{
+    var options = new CrashOptions(
+        result.GetValue(seed), result.GetValue(kills), result.GetValue(queues), result.GetValue(store), result.GetValue(victim), result.GetValue(between));
+    if (options.Queues < 6 || options.Kills < 0 || (options.Victim == Victim.Postgres && options.Store != StoreKind.Postgres))
+    {
+        Console.Error.WriteLine("crash: --queues must be 6 or more, --kills 0 or more, and --victim postgres needs --store postgres.");
+        return 2;
+    }
+
+    var report = await new CrashRun(options, Console.Error.WriteLine).RunAsync();
+    Console.WriteLine(report);
+    var faults = report.Faults;
+    if (result.GetValue(damages) is > 0 and var count)
+    {
+        var damage = await new DamageRun(options.Seed, count, Console.Error.WriteLine).RunAsync();
+        Console.WriteLine(damage);
+        faults += damage.Faults;
+    }
+
+    return faults == 0 ? 0 : 1;
+});
+return await command.Parse(args).InvokeAsync();
+
+static Option<int> Number(string name, int standard, string what) => new(name) { Description = what, DefaultValueFactory = _ => standard };
