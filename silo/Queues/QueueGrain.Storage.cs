@@ -1,5 +1,4 @@
 using Granary.Silo.Queues.Messages;
-using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 
 namespace Granary.Silo.Queues;
@@ -167,8 +166,9 @@ internal sealed partial class QueueGrain
             var journal = queue.Storage!.Journal;
             runs = await Task.Run(() => journal.ReadAsync(request.First, request.End, request.Bytes, CancellationToken.None).AsTask());
         }
-        catch (Exception exception) when (exception is StoreException or StoreUnavailableException)
+        catch (Exception exception)
         {
+            // Whatever it is: the messages are there, and somebody waits for them.
             LogNotRead(exception, _name, _vhost);
             await Task.Delay(LoadAgainAfter, _time);
         }

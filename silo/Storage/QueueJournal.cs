@@ -155,7 +155,8 @@ internal sealed class QueueJournal
     /// <param name="isWaitedFor">Something cannot be delivered before <paramref name="delivered"/> is stored.</param>
     public void EndTurn(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies)
     {
-        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !_turnDeletes && (IsAbsent || !_isCreated))
+        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !isWaitedFor && !_turnDeletes
+            && (IsAbsent || !_isCreated))
         {
             if (nextOffset != _nextOffset)
             {
@@ -169,9 +170,15 @@ internal sealed class QueueJournal
             return;
         }
 
+        var isThere = false;
         lock (_commit.Gate)
         {
             _nextOffset = nextOffset;
+            if (isWaitedFor)
+            {
+                (isThere, isWaitedFor) = NoteWait(delivered);
+            }
+
             var isUrgent = _turnRuns.Count > 0 || isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
             foreach (var run in _turnRuns)
             {
@@ -214,6 +221,10 @@ internal sealed class QueueJournal
         _turnSettled.Clear();
         _turnLinks.Clear();
         _turnDeletes = false;
+        if (isThere)
+        {
+            _advanced?.Invoke();
+        }
     }
 
     /// <summary>Completes when all that was handed over is in the store.</summary>
@@ -304,6 +315,24 @@ internal sealed class QueueJournal
 
     /// <summary>What it is when the flush that runs is through.</summary>
     private long CurrentWatermarkWithoutFlush => Math.Min(_pending.First, _nextOffset);
+
+    /// <summary>The queue waits until it may deliver below an offset: that may be so since it looked, or be under way.</summary>
+    /// <returns>Whether it is so already, and whether the next flush has to bring it.</returns>
+    private (bool IsThere, bool IsForNextFlush) NoteWait(long delivered)
+    {
+        if (delivered <= DeliveredBound)
+        {
+            return (true, false);
+        }
+
+        if (_isFlushing && _flushingDelivered >= delivered)
+        {
+            _flushingIsWaitedFor = true;
+            return (false, false);
+        }
+
+        return (false, true);
+    }
 
     private static void AddRange(List<OffsetRange> ranges, long first, long end)
     {

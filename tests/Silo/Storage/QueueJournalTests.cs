@@ -49,6 +49,33 @@ public sealed class QueueJournalTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Wait_ForABoundThatAFlushIsBringing_IsToldWhenItIsThrough()
+    {
+        using var told = new ManualResetEventSlim();
+        _journal.OnAdvance(told.Set);
+        _store.Hold();
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: false, []);
+        Assert.True(SpinWait.SpinUntil(() => !_journal.IsGathered, Patience));
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: true, []);
+        Assert.False(told.IsSet);
+
+        _store.Release();
+        Assert.True(told.Wait(Patience));
+        Assert.Equal(5, _journal.DeliveredBound);
+    }
+
+    [Fact]
+    public async Task Wait_ForABoundThatIsThereSinceTheQueueLooked_IsToldAtOnce()
+    {
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: false, []);
+        await _journal.FlushAsync().WaitAsync(Patience);
+        using var told = new ManualResetEventSlim();
+        _journal.OnAdvance(told.Set);
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: true, []);
+        Assert.True(told.IsSet);
+    }
+
+    [Fact]
     public async Task Settled_BeforeACopyOfItIsWritten_IsNotWritten()
     {
         _store.Hold();
