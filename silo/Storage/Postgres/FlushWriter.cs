@@ -21,8 +21,10 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
     // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
-    // Prepared, with its parameters, on a connection that it keeps; for flushes of one part, which nearly all are.
+    // Prepared, with their parameters, on a connection that they keep; for flushes of one part, which nearly all are.
+    private NpgsqlConnection? _connection;
     private NpgsqlCommand? _command;
+    private NpgsqlCommand? _common;
 
     public async Task RegisterAsync(CancellationToken cancellation)
     {
@@ -33,7 +35,8 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
 
     /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows.</summary>
     public ValueTask<(long[] Fenced, int[] Conflicts)> WriteAsync(EncodedFlush flush, CancellationToken cancellation) =>
-        flush.Parts.Count == 1 ? WriteOneAsync(flush, cancellation) : WriteManyAsync(flush, cancellation);
+        FlushOneWriter.CanWrite(flush) ? WriteCommonAsync(flush, cancellation)
+        : flush.Parts.Count == 1 ? WriteOneAsync(flush, cancellation) : WriteManyAsync(flush, cancellation);
 
     public ValueTask DisposeAsync() => CloseAsync();
 
@@ -41,7 +44,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
     {
         try
         {
-            var command = _command ??= new NpgsqlCommand(SqlText.Flush, await database.OpenConnectionAsync(cancellation).ConfigureAwait(false));
+            var command = _command ??= new NpgsqlCommand(SqlText.Flush, await ConnectAsync(cancellation).ConfigureAwait(false));
             var isNew = command.Parameters.Count == 0;
             SetParameters(command.Parameters, flush, part: 0);
             if (isNew)
@@ -59,6 +62,31 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
             throw;
         }
     }
+
+    private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteCommonAsync(EncodedFlush flush, CancellationToken cancellation)
+    {
+        try
+        {
+            var isNew = _common is null;
+            var command = _common ??= FlushOneWriter.CreateCommand(await ConnectAsync(cancellation).ConfigureAwait(false));
+            FlushOneWriter.SetValues(command.Parameters, _id, flush);
+            if (isNew)
+            {
+                await command.PrepareAsync(cancellation).ConfigureAwait(false);
+            }
+
+            var isWritten = await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false) is true;
+            return (isWritten ? [] : [flush.Queues.Ids[0]], []);
+        }
+        catch
+        {
+            await CloseAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async ValueTask<NpgsqlConnection> ConnectAsync(CancellationToken cancellation) =>
+        _connection ??= await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
 
     private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteManyAsync(EncodedFlush flush, CancellationToken cancellation)
     {
@@ -85,10 +113,19 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
 
     private async ValueTask CloseAsync()
     {
-        if (_command is { Connection: { } connection } command)
+        var connection = _connection;
+        NpgsqlCommand?[] commands = [_command, _common];
+        (_connection, _command, _common) = (null, null, null);
+        foreach (var command in commands)
         {
-            _command = null;
-            await command.DisposeAsync().ConfigureAwait(false);
+            if (command is not null)
+            {
+                await command.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+
+        if (connection is not null)
+        {
             await connection.DisposeAsync().ConfigureAwait(false);
         }
     }

@@ -5,6 +5,7 @@ internal static class SqlText
 {
     public static readonly string PrepareFormat = Read("Sql/prepare-format.sql");
     public static readonly string Flush = Read("Sql/flush.sql");
+    public static readonly string FlushOne = Read("Sql/flush-one.sql");
     public static readonly string ReadBatches = Read("Sql/read-batches.sql");
     public static readonly string ReadOverlap = Read("Sql/read-overlap.sql");
     public static readonly string ReadHeads = Read("Sql/read-heads.sql");

@@ -134,6 +134,32 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         Assert.Equal(8, (await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Backlog.Count);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task FlushOfOneBatch_WhoseAnswerWasLost_IsAnsweredAsBeforeWhenItIsRepeated(bool isFenced)
+    {
+        var store = await OpenAsync(throughProxy: true);
+        var queue = await CreateAsync(store, "one");
+        var other = await OpenAsync();
+        if (isFenced)
+        {
+            await other.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        }
+
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { Runs = { Messages.Run(0, 30, 1_045) }, OffsetBound = 100, Links = { new LinkProgress(LinkId.New(), 5) } });
+        Proxy.LoseAnswers(true);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(flush, CancellationToken.None).AsTask());
+        Proxy.LoseAnswers(false);
+        var result = await RepeatAsync(store, flush);
+
+        Assert.Equal(isFenced ? [queue] : Array.Empty<StoredQueue>(), result.Fenced);
+        var taken = await other.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        Assert.Equal(isFenced ? 0 : 30, taken.Backlog.Count);
+        Assert.Equal(isFenced ? 0 : 1, taken.Backlog.Links.Count);
+    }
+
     [Fact]
     public async Task TwoStores_TakingOneQueueInTurn_EachFencesTheOther()
     {

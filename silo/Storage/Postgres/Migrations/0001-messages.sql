@@ -256,6 +256,62 @@ begin
 end
 $$;
 
+-- A whole flush that is of the common kind: messages of one batch, or none, of one queue that is there already, with the progress of one link or of none.
+-- As granary.flush, at a quarter of its cost; what that costs is how long a publisher waits who sends one message at a time. False: the queue is fenced.
+create function granary.flush_one(
+    writer_id uuid, flush_number bigint, must_sync boolean,
+    queue_id bigint, queue_epoch bigint, new_offset_bound bigint, new_delivered_bound bigint, new_low bigint,
+    link_id uuid, link_number bigint,
+    batch_first bigint, batch_count int, batch_size int, batch_flags smallint, batch_due bigint, batch_pieces bytea[])
+    returns boolean
+    language plpgsql as
+$$
+declare
+    q record;
+begin
+    if not must_sync then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+
+    update granary.writers w
+    set flush = flush_number, part = 0, fenced = '{}', conflicts = '{}', written_at = now()
+    where w.id = writer_id and w.flush < flush_number;
+    if not found then
+        -- It is there: the answer was lost.
+        return (select w.fenced = '{}' from granary.writers w where w.id = writer_id);
+    end if;
+
+    select offset_bound, delivered_bound, low into q
+    from granary.queues
+    where id = queue_id and epoch = queue_epoch
+    for no key update;
+    if not found then
+        update granary.writers w set fenced = array[queue_id] where w.id = writer_id;
+        return false;
+    end if;
+
+    if q.offset_bound < new_offset_bound or q.delivered_bound <> new_delivered_bound or q.low <> new_low then
+        update granary.queues
+        set offset_bound = greatest(offset_bound, new_offset_bound), delivered_bound = new_delivered_bound, low = new_low
+        where id = queue_id;
+    end if;
+
+    for piece in 1..cardinality(batch_pieces) loop
+        insert into granary.batches (ring, queue, first, piece, count, size, flags, due, shared, bytes)
+        values ((select current from granary.ring), queue_id, batch_first, piece - 1, batch_count, batch_size, batch_flags, batch_due, 0, batch_pieces[piece]);
+    end loop;
+
+    if link_id is not null then
+        update granary.links set number = link_number where queue = queue_id and link = link_id;
+        if not found then
+            insert into granary.links (queue, link, number) values (queue_id, link_id, link_number);
+        end if;
+    end if;
+
+    return true;
+end
+$$;
+
 -- Sets (or, where the value is null, removes) rows one after the other, where the version is the expected one or none is expected;
 -- returns the ordinals, from 0, of those where it is not.
 create function granary.change_rows(row_kinds text[], row_keys text[], row_values bytea[], row_versions bigint[]) returns int[]
