@@ -13,6 +13,11 @@ internal sealed class QueueJournal
     /// <summary>Offsets are reserved so far ahead that a store out of reach never matters.</summary>
     private const long OffsetsReserved = 1L << 32;
 
+    // What the consumers are credited for acknowledging messages before they were written, and debited for each flush that had to write some.
+    private const int QuickCredit = 2;
+    private const int QuickEnough = 4;
+    private const int QuickMost = 8;
+
     private readonly GroupCommit _commit;
     private readonly bool _isLazy;
 
@@ -45,6 +50,7 @@ internal sealed class QueueJournal
     private long _seenWatermark;
     private bool _isWaitedFor;
     private bool _flushingIsWaitedFor;
+    private int _quickness;
     private bool _hasNews;
 
     private Action? _advanced;
@@ -156,7 +162,7 @@ internal sealed class QueueJournal
     public void EndTurn(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies)
     {
         if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !isWaitedFor && !_turnDeletes
-            && (IsAbsent || !_isCreated))
+            && (IsAbsent || !_isCreated) && HasOffsets(nextOffset))
         {
             if (nextOffset != _nextOffset)
             {
@@ -190,9 +196,15 @@ internal sealed class QueueJournal
                 _pendingCopies.Add(run);
             }
 
+            var wasUnwritten = !_pending.IsEmpty || !_flushing.IsEmpty;
             foreach (var range in _turnSettled)
             {
                 Remove(range.First, range.End);
+            }
+
+            if (wasUnwritten && _pending.IsEmpty && _flushing.IsEmpty)
+            {
+                _quickness = Math.Min(_quickness + QuickCredit, QuickMost);
             }
 
             if (_turnRuns.Count > 0)
@@ -203,8 +215,9 @@ internal sealed class QueueJournal
                 }
             }
 
-            isUrgent &= !_pending.IsEmpty || isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
-            var isNews = isUrgent || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
+            var cannotWait = isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
+            isUrgent &= !_pending.IsEmpty || cannotWait;
+            var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
             _deliveredWanted = delivered;
             _isWaitedFor |= isWaitedFor || !copies.IsEmpty;
 
@@ -213,7 +226,7 @@ internal sealed class QueueJournal
             _isDeleted |= _turnDeletes;
             if (isNews && !IsFenced)
             {
-                _commit.Add(this, isUrgent);
+                _commit.Add(this, !isUrgent ? Urgency.Leisurely : !cannotWait && _quickness >= QuickEnough ? Urgency.Soon : Urgency.Now);
             }
         }
 
@@ -238,7 +251,7 @@ internal sealed class QueueJournal
             }
 
             _flushed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _commit.Add(this, isUrgent: true);
+            _commit.Add(this, Urgency.Now);
             return _flushed.Task;
         }
     }
@@ -247,10 +260,19 @@ internal sealed class QueueJournal
     public ValueTask<MessageRun[]> ReadAsync(long from, long end, int bytes, CancellationToken cancellation) =>
         _commit.Store.ReadAsync(Queue, from, end, bytes, cancellation);
 
-    /// <summary>What the next flush writes. Under the gate.</summary>
-    public QueueChanges Take()
+    /// <summary>What the next flush writes, or null if it all needs no write any more. Under the gate.</summary>
+    public QueueChanges? Take()
     {
-        if (_nextOffset + (OffsetsReserved / 2) > _offsetBound)
+        if (IsDone)
+        {
+            // Nothing in the store could be taken for undelivered: the bound is written with the next message that is.
+            DeliveredBound = _deliveredWanted;
+            _pendingLinks.Clear();
+            TellFlushed();
+            return null;
+        }
+
+        if (!HasOffsets(_nextOffset))
         {
             _offsetBound = _nextOffset + OffsetsReserved;
         }
@@ -281,6 +303,7 @@ internal sealed class QueueJournal
     public void Complete(bool isFenced)
     {
         // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then.
+        _quickness -= _flushing.IsEmpty || _quickness == 0 ? 0 : 1;
         _hasNews = isFenced || _flushingIsWaitedFor || CurrentWatermarkWithoutFlush > _seenWatermark;
         _flushing.Clear();
         _flushingCopies.Clear();
@@ -292,11 +315,7 @@ internal sealed class QueueJournal
             DeliveredBound = Math.Min(_flushingDelivered, _deliveredWanted);
         }
 
-        if (_flushed is { } flushed && (IsFenced || !IsGathered))
-        {
-            _flushed = null;
-            flushed.SetResult();
-        }
+        TellFlushed();
     }
 
     /// <summary>Has the queue look what moved. Not under the gate.</summary>
@@ -311,10 +330,26 @@ internal sealed class QueueJournal
     /// <summary>The store does not know the queue, and need not yet.</summary>
     private bool IsAbsent => _isLazy && _isCreated && _pendingCopies.IsEmpty;
 
+    /// <summary>Nothing of what was handed over has to be written.</summary>
+    private bool IsDone => _stored.IsEmpty && _pending.IsEmpty && _pendingCopies.IsEmpty && _pendingSettled.IsEmpty
+        && !_isWaitedFor && !_isDeleted && (!_isCreated || _isLazy) && HasOffsets(_nextOffset);
+
+    /// <summary>Enough offsets are reserved beyond this one.</summary>
+    private bool HasOffsets(long next) => next + (OffsetsReserved / 2) <= _offsetBound || IsAbsent;
+
     private long CurrentWatermark => IsFenced ? 0 : Math.Min(Math.Min(_flushing.First, _pending.First), _nextOffset);
 
     /// <summary>What it is when the flush that runs is through.</summary>
     private long CurrentWatermarkWithoutFlush => Math.Min(_pending.First, _nextOffset);
+
+    private void TellFlushed()
+    {
+        if (_flushed is { } flushed && (IsFenced || !IsGathered))
+        {
+            _flushed = null;
+            flushed.SetResult();
+        }
+    }
 
     /// <summary>The queue waits until it may deliver below an offset: that may be so since it looked, or be under way.</summary>
     /// <returns>Whether it is so already, and whether the next flush has to bring it.</returns>
