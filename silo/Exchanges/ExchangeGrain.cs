@@ -20,7 +20,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
-    private readonly IPersistentState<ExchangeState> _state;
+    private readonly StoredState<ExchangeState> _state;
     private readonly GroupCommit _commit;
     private readonly DueTable _due;
     private readonly TimeProvider _time;
@@ -36,11 +36,10 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     /// <summary>Everything that was handed to the store is written: flushes keep the order, so the last of it is the last to be.</summary>
     private Task _written = Task.CompletedTask;
 
-    public ExchangeGrain(
-        [PersistentState("exchange", RowGrainStorage.Name)] IPersistentState<ExchangeState> state, GroupCommit commit, DueTable due, TimeProvider time,
-        ILogger<ExchangeGrain> logger)
+    public ExchangeGrain(RowGrainStorage storage, GroupCommit commit, DueTable due, TimeProvider time, ILogger<ExchangeGrain> logger)
     {
-        (_state, _commit, _due) = (state, commit, due);
+        _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
+        (_commit, _due) = (commit, due);
         _time = time;
         _logger = logger;
         _key = this.GetPrimaryKeyString();
@@ -51,7 +50,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var state = _state.RecordExists ? _state.State : null;
+        await _state.ReadAsync(cancellationToken);
+        var state = _state.Exists ? _state.Value : null;
         IReadOnlyList<Row> bindings = state?.Declaration is null && !_exchange.Exists
             ? []
             : await _commit.Store.ReadRowsAsync(BindingRows.TableOf(_key), cancellationToken);
@@ -213,16 +213,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return _written;
     }
 
-    private Task WriteState()
-    {
-        if (_exchange.ToState() is not { } state)
-        {
-            return _state.ClearStateAsync();
-        }
-
-        _state.State = state;
-        return _state.WriteStateAsync();
-    }
+    private Task WriteState() => _exchange.ToState() is { } state ? _state.WriteAsync(state) : _state.ClearAsync();
 
     private async Task WatchAsync(Task written)
     {

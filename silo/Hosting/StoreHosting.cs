@@ -4,7 +4,6 @@ using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
-using Orleans.Storage;
 
 namespace Granary.Silo.Hosting;
 
@@ -23,7 +22,7 @@ public static class StoreHosting
         services.AddHostedService(provider => provider.GetRequiredService<StoreHome>());
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Commit);
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Queues);
-        services.AddKeyedSingleton<IGrainStorage>(RowGrainStorage.Name, (provider, _) => ActivatorUtilities.CreateInstance<RowGrainStorage>(provider));
+        services.AddSingleton<RowGrainStorage>();
         services.AddSingleton(provider => new DueTable(
             provider.GetRequiredService<GroupCommit>(), provider.GetRequiredService<TimeProvider>(), options.IsShared,
             provider.GetRequiredService<ILogger<DueTable>>()));

@@ -41,13 +41,12 @@ internal sealed partial class QueueGrain
             {
                 _saveAgain = false;
                 var state = CurrentState();
-                if (state.IsEmpty && !_state.RecordExists)
+                if (state.IsEmpty && !_state.Exists)
                 {
                     continue;
                 }
 
-                _state.State = state;
-                await (state.IsEmpty ? _state.ClearStateAsync() : _state.WriteStateAsync());
+                await (state.IsEmpty ? _state.ClearAsync() : _state.WriteAsync(state));
             }
         }
         catch (Exception exception)

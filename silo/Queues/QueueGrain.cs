@@ -31,7 +31,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly DeadLetterOffice _office;
     private readonly QueueStores _stores;
     private readonly DueTable _due;
-    private readonly IPersistentState<QueueState> _state;
+    private readonly StoredState<QueueState> _state;
     private readonly ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)> _arrived = new();
     private readonly List<BindingDebt> _debts = [];
     private readonly string _vhost;
@@ -48,10 +48,10 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private int _turnIsPosted;
 
     public QueueGrain(
-        TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due,
-        [PersistentState("queue", RowGrainStorage.Name)] IPersistentState<QueueState> state, ILogger<QueueGrain> log)
+        TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due, RowGrainStorage storage, ILogger<QueueGrain> log)
     {
-        (_time, _office, _stores, _due, _state, _log) = (time, office, stores, due, state, log);
+        (_time, _office, _stores, _due, _log) = (time, office, stores, due, log);
+        _state = new StoredState<QueueState>(storage, "queue", GrainContext.GrainId);
         _start = time.GetTimestamp();
         _startedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
         (_vhost, _name) = GrainKeys.Parse(this.GetPrimaryKeyString());
@@ -126,8 +126,9 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _turns = TaskScheduler.Current;
-        _debts.AddRange(_state.State.Debts);
-        if (_state.State.Declaration is { } declaration)
+        await _state.ReadAsync(cancellationToken);
+        _debts.AddRange(_state.Value.Debts);
+        if (_state.Value.Declaration is { } declaration)
         {
             await RestoreAsync(declaration, cancellationToken);
         }
@@ -152,11 +153,11 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
     {
-        var incarnation = _state.State.Incarnation;
+        var incarnation = _state.Value.Incarnation;
         var storage = await _stores.TakeOverAsync(new QueueIdentity(this.GetPrimaryKeyString(), incarnation), _startedAt, cancellation);
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
-        _slot.Restore(definition, incarnation, _state.State.BindingSources, storage, _stores.OpenedAt);
+        _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _stores.OpenedAt);
         if (storage is not null)
         {
             storage.Journal.OnAdvance(PostTurn);

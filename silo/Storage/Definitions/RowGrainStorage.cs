@@ -12,9 +12,6 @@ namespace Granary.Silo.Storage.Definitions;
 /// </summary>
 internal sealed class RowGrainStorage(GroupCommit commit, TimeProvider time) : IGrainStorage
 {
-    /// <summary>The name that <see cref="PersistentStateAttribute"/> has for it.</summary>
-    public const string Name = "definitions";
-
     /// <summary>Of a state that another one has written since: whatever is written on top of it fails as well.</summary>
     private const string Lost = "-1";
 
