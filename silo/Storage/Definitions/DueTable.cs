@@ -213,7 +213,7 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
     [LoggerMessage(3324, LogLevel.Debug, "The store was closed before it had when {Key} is due")]
     private partial void LogNotWritten(Exception exception, string key);
 
-    [LoggerMessage(3312, LogLevel.Debug, "What is due names {Key}, which this version does not know; it is left alone")]
+    [LoggerMessage(3325, LogLevel.Debug, "What is due names {Key}, which this version does not know; it is left alone")]
     private partial void LogUnknown(string key);
 
     private sealed class Entry(string key)

@@ -52,12 +52,14 @@ internal sealed partial class RingTidier(NpgsqlDataSource database, PostgresOpti
                 seen = flushes;
                 if (isWoken || (isIdle && tidied != flushes))
                 {
+                    var didSomething = false;
                     while (await TidyAsync(isIdle, _stop.Token).ConfigureAwait(false))
                     {
-                        // Everything there is to do.
+                        didSomething = true;
                     }
 
-                    tidied = isIdle ? flushes : tidied;
+                    // What was moved may have left something to do behind it, so only a look that finds nothing is the last.
+                    tidied = isIdle && !didSomething ? flushes : tidied;
                 }
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -80,6 +82,6 @@ internal sealed partial class RingTidier(NpgsqlDataSource database, PostgresOpti
         return await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false) is true;
     }
 
-    [LoggerMessage(3101, LogLevel.Debug, "Disk space in PostgreSQL is given back later.")]
+    [LoggerMessage(3341, LogLevel.Debug, "Disk space in PostgreSQL is given back later.")]
     private partial void LogPutOff(Exception exception);
 }
