@@ -12,9 +12,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>How long what nobody waits for may gather, such as settlements.</summary>
     private static readonly TimeSpan Leisure = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>How long to wait for acknowledgements that would save the write, of queues whose consumers have been quick so far.</summary>
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(1);
-
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(10);
@@ -29,7 +26,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private List<PendingRow> _rows = [];
     private List<PendingRow> _flushingRows = [];
     private bool _isUrgent;
-    private bool _isSoon;
     private bool _isStopping;
 
     /// <param name="trouble">Told why the store does not work, and null when it does again. Not called under the gate.</param>
@@ -64,24 +60,21 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     }
 
     /// <summary>The journal has something to be written. Called under the gate.</summary>
-    public void Add(QueueJournal journal, Urgency urgency)
+    public void Add(QueueJournal journal, bool isUrgent)
     {
-        var isNews = urgency == Urgency.Soon && !_isSoon;
-        _isSoon |= isNews;
         if (!journal.IsGathered)
         {
             journal.IsGathered = true;
             _dirty.Add(journal);
-            isNews |= _dirty.Count == 1;
+            if (_dirty.Count == 1 && !isUrgent)
+            {
+                Monitor.Pulse(Gate);
+            }
         }
 
-        if (urgency == Urgency.Now)
+        if (isUrgent)
         {
             Urge();
-        }
-        else if (isNews && !_isUrgent)
-        {
-            Monitor.Pulse(Gate);
         }
     }
 
@@ -151,7 +144,11 @@ internal sealed partial class GroupCommit : IAsyncDisposable
                     Monitor.Wait(Gate, IdleAfter);
                 }
 
-                LetGather();
+                if (!_isUrgent && !_isStopping && _dirty.Count > 0)
+                {
+                    Monitor.Wait(Gate, Leisure);
+                }
+
                 if ((_isUrgent || _dirty.Count > 0) && Gather() is { IsEmpty: false } flush)
                 {
                     return flush;
@@ -164,16 +161,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             }
 
             isTidy = !TidyStep();
-        }
-    }
-
-    /// <summary>Gives what can wait its time, unless something comes that cannot.</summary>
-    private void LetGather()
-    {
-        var isInTime = true;
-        while (isInTime && !_isUrgent && !_isStopping && _dirty.Count > 0)
-        {
-            isInTime = Monitor.Wait(Gate, _isSoon ? Moment : Leisure);
         }
     }
 
@@ -195,11 +182,10 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private Flush Gather()
     {
-        var flush = new Flush();
+        var flush = new Flush { MustSync = _isUrgent };
         (_flushing, _dirty) = (_dirty, _flushing);
         (_flushingRows, _rows) = (_rows, _flushingRows);
-        var (isUrgent, isSoon) = (_isUrgent, _isSoon);
-        (_isUrgent, _isSoon) = (false, false);
+        _isUrgent = false;
         var count = 0;
         for (var i = 0; i < _flushing.Count; i++)
         {
@@ -213,7 +199,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         }
 
         _flushing.RemoveRange(count, _flushing.Count - count);
-        flush.MustSync = isUrgent || (isSoon && flush.Queues.Exists(static changes => changes.Runs.Count > 0));
 
         foreach (var row in _flushingRows)
         {
@@ -339,18 +324,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
         public TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
-}
-
-/// <summary>How long a journal's news may wait for company.</summary>
-internal enum Urgency
-{
-    /// <summary>Nobody waits for it.</summary>
-    Leisurely,
-
-    /// <summary>A publisher waits, but what it waits for will most likely be acknowledged in a moment, and then needs no write.</summary>
-    Soon,
-
-    Now,
 }
 
 /// <summary>Somebody else changed the row meanwhile.</summary>

@@ -13,11 +13,6 @@ internal sealed class QueueJournal
     /// <summary>Offsets are reserved so far ahead that a store out of reach never matters.</summary>
     private const long OffsetsReserved = 1L << 32;
 
-    // What the consumers are credited for acknowledging messages before they were written, and debited for each flush that had to write some.
-    private const int QuickCredit = 2;
-    private const int QuickEnough = 4;
-    private const int QuickMost = 8;
-
     private readonly GroupCommit _commit;
     private readonly bool _isLazy;
 
@@ -50,7 +45,6 @@ internal sealed class QueueJournal
     private long _seenWatermark;
     private bool _isWaitedFor;
     private bool _flushingIsWaitedFor;
-    private int _quickness;
     private bool _hasNews;
 
     private Action? _advanced;
@@ -185,7 +179,6 @@ internal sealed class QueueJournal
                 (isThere, isWaitedFor) = NoteWait(delivered);
             }
 
-            var isUrgent = _turnRuns.Count > 0 || isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
             foreach (var run in _turnRuns)
             {
                 _pending.Add(run);
@@ -196,15 +189,9 @@ internal sealed class QueueJournal
                 _pendingCopies.Add(run);
             }
 
-            var wasUnwritten = !_pending.IsEmpty || !_flushing.IsEmpty;
             foreach (var range in _turnSettled)
             {
                 Remove(range.First, range.End);
-            }
-
-            if (wasUnwritten && _pending.IsEmpty && _flushing.IsEmpty)
-            {
-                _quickness = Math.Min(_quickness + QuickCredit, QuickMost);
             }
 
             if (_turnRuns.Count > 0)
@@ -216,7 +203,7 @@ internal sealed class QueueJournal
             }
 
             var cannotWait = isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
-            isUrgent &= !_pending.IsEmpty || cannotWait;
+            var isUrgent = cannotWait || (_turnRuns.Count > 0 && !_pending.IsEmpty);
             var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
             _deliveredWanted = delivered;
             _isWaitedFor |= isWaitedFor || !copies.IsEmpty;
@@ -226,7 +213,7 @@ internal sealed class QueueJournal
             _isDeleted |= _turnDeletes;
             if (isNews && !IsFenced)
             {
-                _commit.Add(this, !isUrgent ? Urgency.Leisurely : !cannotWait && _quickness >= QuickEnough ? Urgency.Soon : Urgency.Now);
+                _commit.Add(this, isUrgent);
             }
         }
 
@@ -251,7 +238,7 @@ internal sealed class QueueJournal
             }
 
             _flushed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _commit.Add(this, Urgency.Now);
+            _commit.Add(this, isUrgent: true);
             return _flushed.Task;
         }
     }
@@ -303,7 +290,6 @@ internal sealed class QueueJournal
     public void Complete(bool isFenced)
     {
         // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then.
-        _quickness -= _flushing.IsEmpty || _quickness == 0 ? 0 : 1;
         _hasNews = isFenced || _flushingIsWaitedFor || CurrentWatermarkWithoutFlush > _seenWatermark;
         _flushing.Clear();
         _flushingCopies.Clear();
