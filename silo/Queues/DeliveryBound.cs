@@ -25,6 +25,10 @@ internal sealed class DeliveryBound(QueueJournal? journal, QueueJournal? pages)
     private long _heldAt = -Quiet;
     private int _ahead;
 
+    // What the store knew when this turn looked first. A flush may be through at any moment: whoever saw a message held must find it held to the end
+    // of the turn, or nobody would wait for it.
+    private long? _seen;
+
     /// <summary>What the store is to know.</summary>
     public long Wanted { get; private set; } = journal?.DeliveredBound ?? 0;
 
@@ -35,7 +39,7 @@ internal sealed class DeliveryBound(QueueJournal? journal, QueueJournal? pages)
     public int Allowed(in MessageRun run) =>
         journal is null || !run.IsPersistent || run.First >= _freshFrom
             ? run.Count
-            : (int)Math.Clamp(journal.DeliveredBound - run.First, 0, run.Count);
+            : (int)Math.Clamp((_seen ??= journal.DeliveredBound) - run.First, 0, run.Count);
 
     public void BeginTurn(long nextOffset) => _freshFrom = Math.Min(_freshFrom, nextOffset);
 
@@ -59,6 +63,7 @@ internal sealed class DeliveryBound(QueueJournal? journal, QueueJournal? pages)
     public void EndTurn(long? heldEnd, long now)
     {
         _freshFrom = long.MaxValue;
+        _seen = null;
         if (heldEnd is { } end)
         {
             _ahead = now - _heldAt < Quiet ? Math.Clamp(_ahead * 2, FirstAhead, MostAhead) : 0;

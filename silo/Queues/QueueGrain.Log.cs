@@ -22,4 +22,7 @@ internal sealed partial class QueueGrain
 
     [LoggerMessage(3006, LogLevel.Critical, "{Count} messages of queue {Queue} in vhost {Vhost} that should be in the store are not there, offsets {First} to {End}")]
     private partial void LogMissing(long count, string queue, string vhost, long first, long end);
+
+    [LoggerMessage(3007, LogLevel.Error, "A turn of queue {Queue} in vhost {Vhost} failed; its activation ends, and the next one begins with what is stored")]
+    private partial void LogTurnFailed(Exception exception, string queue, string vhost);
 }

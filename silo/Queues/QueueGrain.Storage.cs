@@ -116,6 +116,18 @@ internal sealed partial class QueueGrain
     private void Advance()
     {
         Volatile.Write(ref _turnIsPosted, 0);
+        try
+        {
+            TakeNews();
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+    }
+
+    private void TakeNews()
+    {
         if (_slot.Queue is { Storage.Journal.IsFenced: true })
         {
             LogFenced(_name, _vhost);
@@ -149,11 +161,19 @@ internal sealed partial class QueueGrain
         DeactivateOnIdle();
     }
 
+    /// <summary>A turn that nobody called for broke off half-way: the next activation begins with what is stored.</summary>
+    private void Fail(Exception exception)
+    {
+        LogTurnFailed(exception, _name, _vhost);
+        _isFenced = true;
+        DeactivateOnIdle();
+    }
+
     private void ThrowIfFenced()
     {
         if (_isFenced)
         {
-            throw new InvalidOperationException($"Queue '{_name}' in vhost '{_vhost}' was taken over by another activation.");
+            throw new InvalidOperationException($"This activation of queue '{_name}' in vhost '{_vhost}' has ended.");
         }
     }
 
@@ -172,6 +192,18 @@ internal sealed partial class QueueGrain
             await Task.Delay(LoadAgainAfter, _time);
         }
 
+        try
+        {
+            Loaded(queue, request, runs);
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+    }
+
+    private void Loaded(Queue queue, PageRequest request, MessageRun[]? runs)
+    {
         // Deleted while it was read, a queue has nothing in the store, and misses nothing.
         var missing = queue.Load(request, runs, Now);
         if (queue == _slot.Queue)

@@ -168,24 +168,36 @@ internal sealed class DamageRun(int seed, int damages, Action<string> log)
     {
         await using (node)
         {
-            await using var connection = await Client.ConnectAsync(node.AmqpPort);
-            await using var channel = await connection.CreateChannelAsync();
-            for (var queue = 0; queue < Queues; queue++)
+            try
             {
-                var numbers = await TakeAsync(channel, queue, what);
-                for (var i = 1; i < numbers.Count; i++)
-                {
-                    if (numbers[i] <= numbers[i - 1])
-                    {
-                        _faults.Add($"{what}: {Plan.NameOf(queue)} gave message {numbers[i]} after {numbers[i - 1]}");
-                    }
-                }
+                await TakeAllAsync(node, what, isWhole);
+            }
+            catch (Exception exception) when (Client.IsLoss(exception))
+            {
+                _faults.Add($"{what}: {exception}\n{node.Log}");
+            }
+        }
+    }
 
-                var early = numbers.Count(number => number <= Early);
-                if (isWhole && early != Early / Queues)
+    private async Task TakeAllAsync(NodeProcess node, string what, bool isWhole)
+    {
+        await using var connection = await Client.ConnectAsync(node.AmqpPort);
+        await using var channel = await connection.CreateChannelAsync();
+        for (var queue = 0; queue < Queues; queue++)
+        {
+            var numbers = await TakeAsync(channel, queue, what);
+            for (var i = 1; i < numbers.Count; i++)
+            {
+                if (numbers[i] <= numbers[i - 1])
                 {
-                    _faults.Add($"{what}: {Plan.NameOf(queue)} has {early} of the {Early / Queues} messages that were confirmed long before");
+                    _faults.Add($"{what}: {Plan.NameOf(queue)} gave message {numbers[i]} after {numbers[i - 1]}");
                 }
+            }
+
+            var early = numbers.Count(number => number <= Early);
+            if (isWhole && early != Early / Queues)
+            {
+                _faults.Add($"{what}: {Plan.NameOf(queue)} has {early} of the {Early / Queues} messages that were confirmed long before");
             }
         }
     }

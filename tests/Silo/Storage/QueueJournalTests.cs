@@ -1,3 +1,4 @@
+using Granary.Silo.Queues;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
@@ -73,6 +74,21 @@ public sealed class QueueJournalTests : IAsyncDisposable
         _journal.OnAdvance(told.Set);
         _journal.EndTurn(10, delivered: 5, isWaitedFor: true, []);
         Assert.True(told.IsSet);
+    }
+
+    [Fact]
+    public void Bound_ReachedByTheStoreInTheMiddleOfATurn_StaysAsTheTurnSawItFirst()
+    {
+        var bound = new DeliveryBound(_journal, _journal);
+        _journal.EndTurn(10, delivered: 0, isWaitedFor: false, []);
+        Assert.Equal(0, bound.Allowed(Run(0, 10)));
+
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: true, []);
+        Assert.True(SpinWait.SpinUntil(() => _journal.DeliveredBound == 5, Patience));
+        Assert.Equal(0, bound.Allowed(Run(0, 10)));
+
+        bound.EndTurn(heldEnd: 1, now: 0);
+        Assert.Equal(5, bound.Allowed(Run(0, 10)));
     }
 
     [Fact]
