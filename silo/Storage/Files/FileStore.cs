@@ -84,7 +84,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
             _buffer.Clear();
             _cleaner!.Step(_buffer, 0);
             Commit(sync: false, freesSpace: true);
-            return _cleaner.HasWork || HasDrained;
+            return Writer.WriteAhead() || _cleaner.HasWork || HasDrained;
         }
         finally
         {

@@ -18,6 +18,9 @@ internal sealed record FileStoreOptions(string Folder)
     /// <summary>How much of the log one flush cleans, apart from as much as it writes.</summary>
     public int CleaningStep { get; init; } = 4 << 20;
 
+    /// <summary>So far ahead of the flushes zeros are written in idle moments.</summary>
+    public int WrittenAhead { get; init; } = 4 << 20;
+
     /// <summary>Room that is kept for settlements when the disk is full.</summary>
     public long Reserve { get; init; } = 8 << 20;
 }

@@ -5,6 +5,7 @@ namespace Granary.Silo.Storage.Files;
 /// <summary>Writes flushes behind each other into the last segment, and begins a new one when it is full or a write failed.</summary>
 internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segments, FileStoreOptions options, ILogger logger)
 {
+    private readonly ReadOnlyMemory<byte>[] _zeros = [new byte[options.Scratch ? 0 : options.WrittenAhead / 4]];
     private bool _syncLost;
 
     /// <summary>Of the last flush in the log.</summary>
@@ -50,6 +51,38 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         segment.End = position + size;
         IsClosed = (marks & EntryMarks.Closed) != 0;
         return (segment, position);
+    }
+
+    /// <summary>
+    /// Writes zeros where the next flushes go: a sync of what was written before is done by the disk alone, while for blocks written the first time the file
+    /// system has to write its own journal, which took the median sync from 0.2 to 0.3 ms here, and the longest from 0.03 to 0.4 s. For idle moments.
+    /// </summary>
+    /// <returns>Whether there is more to do.</returns>
+    public bool WriteAhead()
+    {
+        var step = _zeros[0].Length;
+        if (step == 0 || segments.Last is not { IsSpoiled: false } segment)
+        {
+            return false;
+        }
+
+        var from = Math.Max(segment.WrittenEnd, segment.End);
+        if (from + step > Math.Min(segment.End + options.WrittenAhead, segment.Capacity))
+        {
+            return false;
+        }
+
+        try
+        {
+            disk.Write(segment.Handle, _zeros, from);
+        }
+        catch (IOException e)
+        {
+            throw Spoil(segment, e);
+        }
+
+        segment.WrittenEnd = from + step;
+        return true;
     }
 
     /// <summary>Returns when all that was written is on the disk.</summary>

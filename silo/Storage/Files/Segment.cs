@@ -19,6 +19,9 @@ internal sealed class Segment(SegmentHeader header, string path, SafeFileHandle 
     /// <summary>Where the next flush goes: the end of the last that counts.</summary>
     public long End { get; set; } = SegmentHeader.Size;
 
+    /// <summary>Up to here the file has been written, behind <see cref="End"/> with zeros.</summary>
+    public long WrittenEnd { get; set; } = SegmentHeader.Size;
+
     /// <summary>A write or sync failed here: nothing goes here any more.</summary>
     public bool IsSpoiled { get; set; }
 

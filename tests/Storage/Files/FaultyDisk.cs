@@ -16,6 +16,9 @@ internal sealed class FaultyDisk : Disk
 
     public int Syncs { get; private set; }
 
+    /// <summary>Bytes of writes that did not fail.</summary>
+    public long Written { get; private set; }
+
     /// <summary>A sync tells that it has begun, and waits.</summary>
     public (TaskCompletionSource Begun, Task Goes)? Hold { get; set; }
 
@@ -31,6 +34,7 @@ internal sealed class FaultyDisk : Disk
         if (WriteOnly is not { } limit)
         {
             base.Write(handle, parts, position);
+            Written += parts.Sum(part => (long)part.Length);
             return;
         }
 

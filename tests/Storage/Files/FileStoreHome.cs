@@ -22,7 +22,7 @@ internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, Fi
     {
         get
         {
-            var options = new FileStoreOptions(Folder) { SegmentSize = 128 << 10, DeadBytesAllowed = 256 << 10, CleaningStep = 16 << 10, Reserve = 32 << 10 };
+            var options = new FileStoreOptions(Folder) { SegmentSize = 128 << 10, DeadBytesAllowed = 256 << 10, CleaningStep = 16 << 10, Reserve = 32 << 10, WrittenAhead = 32 << 10 };
             return configure?.Invoke(options) ?? options;
         }
     }

@@ -106,13 +106,44 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
 
         Assert.True(_home.Segments.Length > 5);
         await _session.SettleAsync(queue, new OffsetRange(0, 1000));
-        while (await _session.Store.TidyAsync(CancellationToken.None))
-        {
-        }
+        await TidyAsync();
 
         // What is kept of dead bytes is bounded by the options: two segments and the last.
         Assert.InRange(_home.Segments.Length, 1, 4);
         await ExpectAsync(queue, 0, 0);
+    }
+
+    [Fact]
+    public async Task Tidy_Idle_WritesZerosAheadOnceAndAsMuchAsIsUsed()
+    {
+        var queue = await OpenAsync();
+        var ahead = _home.Options.WrittenAhead;
+        Assert.InRange(await TidyAsync(), ahead - (ahead / 4), ahead);
+        Assert.Equal(0, await TidyAsync());
+
+        await _session.WriteAsync(queue, Messages.Run(10, 10, size: ahead / 20));
+        Assert.InRange(await TidyAsync(), ahead / 4, ahead);
+        foreach (var crash in new[] { true, false })
+        {
+            await _session.RestartAsync(crash);
+            await TidyAsync();
+            queue = await _session.TakeOverAsync(queue);
+            await _session.WriteAsync(queue, Messages.Run(crash ? 20 : 30, 10));
+        }
+
+        await ExpectAsync(queue, 0, 40);
+        Assert.Empty(_home.Log.Warnings);
+    }
+
+    [Fact]
+    public async Task Tidy_WritingAheadFails_GoesOnInAnotherSegment()
+    {
+        var queue = await OpenAsync();
+        _disk.WriteOnly = 100;
+        await Assert.ThrowsAsync<StoreUnavailableException>(TidyAsync);
+        _disk.WriteOnly = null;
+        await _session.WriteAsync(queue, Messages.Run(10, 10));
+        await ExpectAsync(queue, 0, 20);
     }
 
     [Fact]
@@ -132,10 +163,7 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
 
         await _session.SettleAsync(queue, [new OffsetRange(0, 1), .. settled]);
         await _session.Store.ReadRowsAsync("t", CancellationToken.None);
-        while (await _session.Store.TidyAsync(CancellationToken.None))
-        {
-        }
-
+        await TidyAsync();
         Assert.InRange(_home.Segments.Length, 1, 4);
         Assert.Empty(_home.Log.Errors);
         foreach (var crash in new[] { true, false })
@@ -275,6 +303,17 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
         var queue = await _session.CreateAsync();
         await _session.WriteAsync(queue, Messages.Run(0, 10, size: 1000));
         return queue;
+    }
+
+    /// <summary>Does all there is to do in an idle moment; returns how many bytes were written for it.</summary>
+    private async Task<long> TidyAsync()
+    {
+        var before = _disk.Written;
+        while (await _session.Store.TidyAsync(CancellationToken.None))
+        {
+        }
+
+        return _disk.Written - before;
     }
 
     private async Task ExpectAsync(StoredQueue queue, int first, int end)
