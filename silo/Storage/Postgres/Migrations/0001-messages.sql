@@ -375,48 +375,30 @@ $$
     returning q.id, q.epoch, q.offset_bound, q.delivered_bound, q.low;
 $$;
 
--- The pieces of batches that reach into the range of offsets, in order: whole batches, until they have the bytes asked for.
--- Volatile, so that the query takes its snapshot after its locks: an earlier snapshot would not see what was moved out of a partition that was truncated since.
--- One query finds the first batch and reads: between two, it might be replaced by one that begins below it.
-create function granary.read_batches(queue_id bigint, from_offset bigint, end_offset bigint, wanted_bytes int)
-    returns table (first bigint, count int, size int, flags smallint, due bigint, bytes bytea)
-    language plpgsql volatile as
+-- Where the last batch begins that is to be read for so many bytes from an offset on; null if there is none. What begins below the offset may reach it.
+create function granary.last_of(queue_id bigint, begin_offset bigint, from_offset bigint, end_offset bigint, wanted_bytes int) returns bigint
+    language plpgsql stable as
 $$
 declare
     found_bytes bigint := 0;
-    p           record;
+    last        bigint;
+    head        record;
 begin
-    for p in
-        select b.first, b.piece, b.count, b.size, b.flags, b.due, b.shared, b.ring, b.bytes
+    for head in
+        select b.first, b.size
         from granary.batches b
-        where b.queue = queue_id and b.first < end_offset and b.first >= coalesce(
-            (select c.first from granary.batches c where c.queue = queue_id and c.first <= from_offset order by c.first desc limit 1), from_offset)
-        order by b.first, b.piece
+        where b.queue = queue_id and b.piece = 0 and b.first >= begin_offset and b.first < end_offset and b.first + b.count > from_offset
+        order by b.first
     loop
-        continue when p.first + p.count <= from_offset;
-        if p.piece = 0 then
-            exit when found_bytes >= wanted_bytes;
-            found_bytes := found_bytes + p.size;
-        end if;
-
-        first := p.first;
-        count := p.count;
-        size := p.size;
-        flags := p.flags;
-        due := p.due;
-        if p.shared = 0 then
-            bytes := p.bytes;
-            return next;
-        else
-            for bytes in
-                select b.bytes from granary.batches b where b.ring = p.ring and b.queue = p.shared order by b.piece
-            loop
-                return next;
-            end loop;
-        end if;
+        last := head.first;
+        found_bytes := found_bytes + head.size;
+        exit when found_bytes >= wanted_bytes;
     end loop;
+
+    return last;
 end
 $$;
+
 
 -- One step of keeping the ring small: moves on to the next partition when the current one is large, empties partitions whose messages are all settled,
 -- and moves what is left in a sparse one to the current one, "step" batches at a time. Returns whether another step may find more to do.
