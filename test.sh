@@ -87,7 +87,7 @@ run_suite() { # project label
     mkdir -p "$folder"
     echo "== $2"
     timeout -k 30 1500 dotnet test "$1" --no-build -c Release --logger trx --results-directory "$folder" >"$folder/log" 2>&1 || status=$?
-    grep -E '^ *(Failed|Passed!|Failed!|Skipped!|No test)|Error Message|Assert|Exception' "$folder/log" | head -60 || true
+    sed -n '/^ *\(Failed\|Passed!\|Skipped!\|No test\)/p; /Error Message/,+5p' "$folder/log" | cut -c1-300 | head -80 || true
     count "$folder" "$status" "$2"
 }
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
+using Granary.Core.Threads;
 
 namespace Granary.Gateway.Sockets;
 
@@ -201,7 +202,7 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     {
         if (_arrival.BytesTransferred < _arrival.Count)
         {
-            ArrivalContext.Run(GoOn, this);
+            SameThreadContext.Run(GoOn, this);
         }
         else
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Storage;
@@ -271,9 +272,17 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             row.Written.SetException(new RowConflictException(row.Change.Key));
         }
 
-        foreach (var journal in _flushing)
+        // The turn of a queue that was alone follows on this thread, unless the next flush waits for it already.
+        if (_flushing.Count == 1 && !HasWork)
         {
-            journal.Tell();
+            SameThreadContext.Run(static journal => journal.Tell(), _flushing[0]);
+        }
+        else
+        {
+            foreach (var journal in _flushing)
+            {
+                journal.Tell();
+            }
         }
 
         foreach (var row in _flushingRows)

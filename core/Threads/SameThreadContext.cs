@@ -1,25 +1,30 @@
-namespace Granary.Gateway.Sockets;
+namespace Granary.Core.Threads;
 
 /// <summary>
-/// The context of a thread that handles what has arrived at a socket: what is posted here runs on this thread as soon as that is handled. Waking
-/// another thread for a message that travels alone takes several times what the message itself takes.
+/// The context of a thread that hears of something, such as what has arrived at a socket or is written: what is posted here runs on this thread as soon
+/// as that is handled. Waking another thread for a message that travels alone takes several times what the message itself takes.
 /// </summary>
-internal sealed class ArrivalContext : SynchronizationContext
+public sealed class SameThreadContext : SynchronizationContext
 {
     [ThreadStatic]
-    private static ArrivalContext? OfThread;
+    private static SameThreadContext? OfThread;
 
     private readonly Queue<(SendOrPostCallback Callback, object? State)> _posted = new();
 
-    /// <summary>Runs <paramref name="handle"/>, and then all that it posted.</summary>
-    public static void Run<T>(Action<T> handle, T arrived)
+    private SameThreadContext()
     {
-        var context = OfThread ??= new ArrivalContext();
+    }
+
+    /// <summary>Runs <paramref name="handle"/>, and then all that it posted: none of it may block.</summary>
+    public static void Run<T>(Action<T> handle, T news)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        var context = OfThread ??= new SameThreadContext();
         var before = Current;
         SetSynchronizationContext(context);
         try
         {
-            handle(arrived);
+            handle(news);
         }
         finally
         {

@@ -1,8 +1,8 @@
-using Granary.Gateway.Sockets;
+using Granary.Core.Threads;
 
-namespace Granary.Gateway.Tests.Sockets;
+namespace Granary.Core.Tests.Threads;
 
-public sealed class ArrivalContextTests
+public sealed class SameThreadContextTests
 {
     [Fact]
     public void Posted_ByTheHandler_RunsAfterItOnItsThread()
@@ -10,11 +10,11 @@ public sealed class ArrivalContextTests
         var before = SynchronizationContext.Current;
         var thread = Environment.CurrentManagedThreadId;
         List<string> ran = [];
-        ArrivalContext.Run(
+        SameThreadContext.Run(
             ran =>
             {
                 var context = SynchronizationContext.Current!;
-                Assert.IsType<ArrivalContext>(context);
+                Assert.IsType<SameThreadContext>(context);
                 foreach (var name in (string[])["first", "second"])
                 {
                     context.Post(
@@ -37,9 +37,9 @@ public sealed class ArrivalContextTests
     public async Task Posted_FromElsewhere_RunsOnThePool()
     {
         SynchronizationContext? context = null;
-        ArrivalContext.Run(_ => context = SynchronizationContext.Current, 0);
+        SameThreadContext.Run(_ => context = SynchronizationContext.Current, 0);
         var ran = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         context!.Post(_ => ran.SetResult(Thread.CurrentThread.IsThreadPoolThread), null);
-        Assert.True(await ran.Task.WaitAsync(LoopbackPair.Patience));
+        Assert.True(await ran.Task.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 }
