@@ -273,9 +273,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         }
 
         // The turn of a queue that was alone follows on this thread, unless the next flush waits for it already.
-        if (_flushing.Count == 1 && !HasWork)
+        if (_flushing.Count <= 8 && !HasWork)
         {
-            SameThreadContext.Run(static journal => journal.Tell(), _flushing[0]);
+            SameThreadContext.Run(static journals => journals.ForEach(journal => journal.Tell()), _flushing);
         }
         else
         {
