@@ -24,4 +24,7 @@ internal sealed partial class AmqpConnection
 
     [LoggerMessage(1207, LogLevel.Debug, "A method was abandoned because the connection closes")]
     private static partial void LogOperationAbandoned(ILogger logger);
+
+    [LoggerMessage(1208, LogLevel.Warning, "The node stops, and a queue of this connection does not answer: it is left as it is")]
+    private static partial void LogNotLetGo(ILogger logger);
 }

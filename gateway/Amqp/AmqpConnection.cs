@@ -426,7 +426,16 @@ internal sealed partial class AmqpConnection : ILinkOwner
             Settlements.Emit();
         }
 
-        await Links.CloseAsync().ConfigureAwait(false);
+        try
+        {
+            await Links.CloseAsync().WaitAsync(_server.Impatient).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            LogNotLetGo(Log);
+            return;
+        }
+
         foreach (var queue in ExclusiveQueues)
         {
             await GrainCalls.RetryAsync(() => Links.Queue(queue).DeleteAsync(Id, ifUnused: false, ifEmpty: false)).ConfigureAwait(false);

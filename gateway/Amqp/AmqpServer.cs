@@ -17,6 +17,7 @@ internal sealed partial class AmqpServer(
 
     private readonly ConcurrentDictionary<AmqpConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationTokenSource _impatient = new();
     private Task _ticker = Task.CompletedTask;
 
     public IGrainFactory Grains => grains;
@@ -35,12 +36,21 @@ internal sealed partial class AmqpServer(
 
     public ILogger Log => log;
 
+    /// <summary>The node stops, and has waited long enough for queues that do not answer.</summary>
+    public CancellationToken Impatient => _impatient.Token;
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _ticker = TickAsync(_stopping.Token);
 
         // Before Kestrel stops: afterwards the sockets are gone and nobody could be told.
-        lifetime.ApplicationStopping.Register(CloseAll);
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            CloseAll();
+
+            // Kestrel, which stops first, waits for connections until the host's own limit, and then nothing else is stopped in good order.
+            _impatient.CancelAfter(options.CloseTimeout / 2);
+        });
         return Task.CompletedTask;
     }
 

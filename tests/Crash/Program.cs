@@ -1,19 +1,21 @@
 using System.CommandLine;
 using Granary.Crash;
 using Granary.Crash.Brokers;
+using Granary.Crash.TakeOvers;
 
 // The crash test as a program, for crash.sh; "dotnet test" runs a short one of it.
 var seed = Number("--seed", 1, "What all random choices follow from.");
 var kills = Number("--kills", 50, "How often to kill.");
 var queues = Number("--queues", 20, "How many queues to use, 6 at least.");
 var damages = Number("--damages", 0, "Then damage so many copies of a folder that a kill left, and start on each (files only).");
+var takeOvers = Number("--takeovers", 0, "Then stop a node so often and have another on the same PostgreSQL take a queue from it.");
 var store = new Option<StoreKind>("--store") { Description = "Where the node keeps its messages: files or postgres." };
 var victim = new Option<Victim>("--victim") { Description = "What is killed: broker or postgres." };
 var between = new Option<double>("--seconds-between") { Description = "Seconds between two kills, on average.", DefaultValueFactory = _ => 3 };
 
 var command = new RootCommand("Kills the broker, or its database, again and again under load, and checks that nothing confirmed is lost.")
 {
-    seed, kills, queues, damages, store, victim, between,
+    seed, kills, queues, damages, takeOvers, store, victim, between,
 };
 command.SetAction(async result =>
 {
@@ -25,14 +27,27 @@ command.SetAction(async result =>
         return 2;
     }
 
-    var report = await new CrashRun(options, Console.Error.WriteLine).RunAsync();
-    Console.WriteLine(report);
-    var faults = report.Faults;
+    var faults = 0;
+    var times = result.GetValue(takeOvers);
+    if (options.Kills > 0 || times == 0)
+    {
+        var report = await new CrashRun(options, Console.Error.WriteLine).RunAsync();
+        Console.WriteLine(report);
+        faults += report.Faults;
+    }
+
     if (result.GetValue(damages) is > 0 and var count)
     {
         var damage = await new DamageRun(options.Seed, count, Console.Error.WriteLine).RunAsync();
         Console.WriteLine(damage);
         faults += damage.Faults;
+    }
+
+    if (times > 0)
+    {
+        var taken = await new TakeOverRun(options.Seed, times, Console.Error.WriteLine).RunAsync();
+        Console.WriteLine(taken);
+        faults += taken.Faults;
     }
 
     return faults == 0 ? 0 : 1;

@@ -23,13 +23,18 @@ internal static class DatabaseConnections
                 AutoPrepareMinUsages = 2,
                 CommandTimeout = (int)options.CallTimeout.TotalSeconds,
                 Timeout = 5,
-                TcpKeepAlive = true,
-                TcpKeepAliveTime = 5,
-                TcpKeepAliveInterval = 2,
                 ReadBufferSize = 128 * 1024,
                 WriteBufferSize = 64 * 1024,
                 Enlist = false,
             };
+            if (connection.Host is not ['/' or '@', ..])
+            {
+                // A Unix socket does not have it, and is refused with it.
+                connection.TcpKeepAlive = true;
+                connection.TcpKeepAliveTime = 5;
+                connection.TcpKeepAliveInterval = 2;
+            }
+
             connection.ApplicationName ??= "granary";
             connection.Options = $"{connection.Options} {ServerSettings}".TrimStart();
             return NpgsqlDataSource.Create(connection);

@@ -22,6 +22,8 @@ internal sealed class NodeProcess : IAsyncDisposable
 
     public int AmqpPort { get; }
 
+    public int Id => _process.Id;
+
     public string Log => _process.Output;
 
     public bool HasExited => _process.HasExited;
@@ -99,10 +101,16 @@ internal sealed class NodeProcess : IAsyncDisposable
         await _process.WaitForExitAsync(Limit);
     }
 
+    /// <summary>SIGSTOP: it does nothing more, and all its connections stay.</summary>
+    public Task SuspendAsync() => SignalAsync("-STOP");
+
+    /// <summary>SIGCONT.</summary>
+    public Task ResumeAsync() => SignalAsync("-CONT");
+
     /// <summary>SIGTERM; returns the exit code.</summary>
     public async Task<int> TerminateAsync()
     {
-        await ChildProcess.RunAsync("kill", ["-TERM", Text(_process.Id)], Limit);
+        await SignalAsync("-TERM");
         return await _process.WaitForExitAsync(Limit);
     }
 
@@ -121,6 +129,8 @@ internal sealed class NodeProcess : IAsyncDisposable
 
     // Ports are free when they are picked; another process may get one before the node does.
     private bool HasLostAPort => Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase);
+
+    private Task SignalAsync(string signal) => ChildProcess.RunAsync("kill", [signal, Text(_process.Id)], Limit);
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -34,6 +34,21 @@ public sealed class PostgresServerTests
     }
 
     [Fact]
+    public async Task Server_OverAUnixSocket_IsAsGood()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var connection = new NpgsqlConnectionStringBuilder(await server.CreateDatabaseAsync()) { Host = server.SocketFolder };
+        await using var store = PostgresHome.NewStore(new PostgresOptions(connection.ConnectionString));
+        await store.OpenAsync(CancellationToken.None);
+        var queue = store.Create(StoreSession.Identity("near"), 1);
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { IsCreated = true, Runs = { Messages.Run(0, 10) } });
+
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
+        Assert.Equal(10, (await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Backlog.Count);
+    }
+
+    [Fact]
     public async Task Server_Stopped_IsUnavailableUntilItIsBack()
     {
         await using var server = await PostgresServer.StartAsync();
