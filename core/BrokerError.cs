@@ -21,6 +21,10 @@ public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id
     public static BrokerError QueueInExclusiveUse(string vhost, string queue) =>
         new(ReplyCode.AccessRefused, $"queue '{queue}' in vhost '{vhost}' in exclusive use");
 
+    /// <summary>Another node has the queue, or had it a moment ago.</summary>
+    public static BrokerError QueueElsewhere(string vhost, string queue) =>
+        new(ReplyCode.NotFound, $"home node 'another' of durable queue '{queue}' in vhost '{vhost}' is down or inaccessible");
+
     /// <summary>406 with the two sides as RabbitMQ prints them, e.g. received <c>'false'</c>, current <c>'true'</c> or <c>none</c>.</summary>
     public static BrokerError InequivalentArgument(string argument, string kind, string name, string vhost, string received, string current) =>
         new(ReplyCode.PreconditionFailed, $"inequivalent arg '{argument}' for {kind} '{name}' in vhost '{vhost}': received {received} but current is {current}");

@@ -54,6 +54,12 @@ public enum LinkEnd : byte
 
     /// <summary>The queue was deleted: consumers are cancelled, later publishes count as unrouted here, earlier ones as confirmed.</summary>
     Deleted,
+
+    /// <summary>
+    /// The activation ended, and the queue may be elsewhere: consumers are cancelled, and nobody can say of a publish whose messages are not known to be
+    /// stored whether they are.
+    /// </summary>
+    Lost,
 }
 
 /// <summary>

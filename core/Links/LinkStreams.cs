@@ -14,7 +14,7 @@ public sealed class LinkStreams(TimeProvider clock)
     private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
 
     private readonly Queue<LinkUp> _unreceived = new();
-    private readonly DownStream _downs = new();
+    private DownStream _downs = new();
     private long _number;
     private long _epoch;
     private long _toldThrough;
@@ -96,6 +96,12 @@ public sealed class LinkStreams(TimeProvider clock)
         if (down.Epoch < _epoch)
         {
             return null;
+        }
+
+        if (down.Epoch > _epoch && _epoch != 0)
+        {
+            // Another activation numbers its own packets.
+            _downs = new DownStream();
         }
 
         _epoch = down.Epoch;

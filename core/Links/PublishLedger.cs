@@ -13,6 +13,9 @@ public interface IPublishOutcome
 
     /// <summary>There was no queue.</summary>
     void Unrouted();
+
+    /// <summary>Nobody can say whether a queue has the messages. Nothing follows.</summary>
+    void Lost();
 }
 
 /// <summary>
@@ -93,6 +96,20 @@ public sealed class PublishLedger<TOutcome>(Action<int> accepted, Action<int> se
         (batch, outcome) = TakeUnanswered();
         settled(batch.Records.Length);
         return true;
+    }
+
+    /// <summary>Takes out the first batch of which nobody knows that it is safe, answered or not, but for the last <paramref name="keep"/>.</summary>
+    public bool TryTakeUnsafe(int keep, out MessageBatch batch, out TOutcome? outcome)
+    {
+        if (_answered.TryDequeue(out var answered))
+        {
+            (batch, outcome) = answered.Entry;
+            settled(batch.Records.Length);
+            return true;
+        }
+
+        (batch, outcome) = (default, null);
+        return _unanswered.Count > keep && TryTakeUnanswered(out batch, out outcome);
     }
 
     private Entry TakeUnanswered()

@@ -31,6 +31,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private readonly Action _abort;
     private readonly Dictionary<ushort, AmqpChannel> _channels = [];
     private readonly List<(IReplyConsumer Consumer, MessageBatch Reply)> _replies = [];
+    private readonly List<(AmqpChannel Channel, AmqpChannelException Error)> _lost = [];
     private AmqpChannel? _lastChannel;
     private ValueTask? _operation;
     private AmqpChannel? _operationChannel;
@@ -188,7 +189,23 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
     }
 
-    public void AfterLinks() => _output.Flush();
+    /// <summary>Closes a channel once the links have done with what they are at.</summary>
+    public void Lose(AmqpChannel channel, AmqpChannelException error) => _lost.Add((channel, error));
+
+    public void AfterLinks()
+    {
+        if (_lost.Count > 0)
+        {
+            foreach (var (channel, error) in _lost)
+            {
+                FailChannel(channel, error);
+            }
+
+            _lost.Clear();
+        }
+
+        _output.Flush();
+    }
 
     private async Task ReadLoopAsync()
     {

@@ -10,6 +10,9 @@ internal interface IPublishOwner
 
     /// <summary>There was no queue to publish to.</summary>
     void OnUnroutable(PublishRun run);
+
+    /// <summary>Nobody can say whether a queue has it: neither a confirm nor a refusal would be true.</summary>
+    void OnLost(PublishRun run);
 }
 
 /// <summary>
@@ -53,6 +56,9 @@ internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBat
 
     /// <summary>One queue was not there.</summary>
     public void Unrouted() => Settle();
+
+    /// <summary>One queue may have the messages or not.</summary>
+    public void Lost() => owner.OnLost(this);
 
     /// <summary>One queue refused some of the messages; <see cref="Passed"/> follows for the others.</summary>
     public void Refuse(int[] indexes)

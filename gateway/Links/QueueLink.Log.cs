@@ -12,4 +12,7 @@ internal sealed partial class QueueLink
 
     [LoggerMessage(1003, LogLevel.Debug, "Queue {Queue} ended its link: it was deleted")]
     private static partial void LogEnded(ILogger logger, string queue);
+
+    [LoggerMessage(1004, LogLevel.Warning, "The activation of queue {Queue} that a link went to has ended: consumers are cancelled, and channels with unconfirmed messages to it are closed")]
+    private static partial void LogLost(ILogger logger, string queue);
 }

@@ -359,12 +359,23 @@ internal sealed partial class QueueLink
         var gets = _gets.ToArray();
         _consumers.Clear();
         _gets.Clear();
-        var missing = BrokerError.NoQueue(_set.Vhost, QueueName);
+        var missing = reason == LinkEnd.Lost ? BrokerError.QueueElsewhere(_set.Vhost, QueueName) : BrokerError.NoQueue(_set.Vhost, QueueName);
 
         // What was sent before the queue answered is unrouted. What has not been sent yet may be meant for a queue declared since.
         var unsent = _pending.OfType<PublishItem>().Count();
-        _published.PassAnswered();
-        _published.Abandon(unsent);
+        if (reason == LinkEnd.Lost)
+        {
+            while (_published.TryTakeUnsafe(unsent, out _, out var lost))
+            {
+                lost?.Lost();
+            }
+        }
+        else
+        {
+            _published.PassAnswered();
+            _published.Abandon(unsent);
+        }
+
         End();
         while (_published.TryTakeUnanswered(out var batch, out var run))
         {
@@ -391,6 +402,10 @@ internal sealed partial class QueueLink
         if (reason == LinkEnd.Deleted)
         {
             LogEnded(_set.Log, QueueName);
+        }
+        else if (reason == LinkEnd.Lost)
+        {
+            LogLost(_set.Log, QueueName);
         }
     }
 

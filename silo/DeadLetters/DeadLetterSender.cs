@@ -12,6 +12,7 @@ namespace Granary.Silo.DeadLetters;
 internal sealed partial class DeadLetterSender
 {
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LostAfter = TimeSpan.FromSeconds(1);
 
     private readonly DeadLetterOutbox _outbox;
     private readonly IQueueGrain _target;
@@ -19,6 +20,7 @@ internal sealed partial class DeadLetterSender
     private readonly LinkStreams _streams;
     private readonly PublishLedger<IPublishOutcome> _published;
     private readonly List<LinkUpItem> _pending = [];
+    private DateTimeOffset _waitsUntil;
     private bool _closing;
 
     public DeadLetterSender(DeadLetterOutbox outbox, string targetName, DeadLetterOffice office)
@@ -37,6 +39,9 @@ internal sealed partial class DeadLetterSender
 
     /// <summary>Another link has to be opened for further letters.</summary>
     public bool IsClosing => _closing || IsEnded;
+
+    /// <summary>Sends nothing for a while: the queue is in other hands, perhaps only just now.</summary>
+    public void Wait() => _waitsUntil = _office.Time.GetUtcNow() + LostAfter;
 
     public void Publish(in MessageBatch batch, IPublishOutcome? outcome)
     {
@@ -92,7 +97,7 @@ internal sealed partial class DeadLetterSender
 
     private void Flush()
     {
-        if (IsEnded || _pending.Count == 0 || !_streams.HasRoom)
+        if (IsEnded || _pending.Count == 0 || !_streams.HasRoom || _office.Time.GetUtcNow() < _waitsUntil)
         {
             return;
         }
@@ -139,6 +144,17 @@ internal sealed partial class DeadLetterSender
             case ClosedItem:
                 _published.PassAll();
                 End();
+                break;
+            case EndedItem { Reason: LinkEnd.Lost }:
+                // Better twice than not at all.
+                End();
+                var next = _outbox.SenderFor(TargetName);
+                next.Wait();
+                while (_published.TryTakeUnsafe(keep: 0, out var letters, out var fate))
+                {
+                    next.Publish(letters, fate);
+                }
+
                 break;
             case EndedItem:
                 // What was sent is dropped with the queue. What was not may be meant for a queue declared since.

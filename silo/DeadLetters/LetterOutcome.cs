@@ -17,6 +17,11 @@ internal sealed class LetterOutcome(int targets, IReadOnlyList<MessageRun> sourc
 
     public void Unrouted() => Done();
 
+    /// <summary>The letters are sent again until one of the others follows.</summary>
+    public void Lost()
+    {
+    }
+
     private void Done()
     {
         if (--_left == 0)

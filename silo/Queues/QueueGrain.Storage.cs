@@ -1,3 +1,5 @@
+using Granary.Core;
+using Granary.Core.Topology;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage.Definitions;
 
@@ -128,6 +130,11 @@ internal sealed partial class QueueGrain
 
     private void TakeNews()
     {
+        if (_isFenced)
+        {
+            return;
+        }
+
         if (_slot.Queue is { Storage.Journal.IsFenced: true })
         {
             LogFenced(_name, _vhost);
@@ -156,24 +163,38 @@ internal sealed partial class QueueGrain
     /// <summary>This activation is not believed any more: it gives no answers, and goes.</summary>
     private void Fence()
     {
-        _isFenced = true;
         _stores.NoteFenced(this.GetPrimaryKeyString());
-        DeactivateOnIdle();
+        EndAsLost();
     }
 
     /// <summary>A turn that nobody called for broke off half-way: the next activation begins with what is stored.</summary>
     private void Fail(Exception exception)
     {
         LogTurnFailed(exception, _name, _vhost);
+        EndAsLost();
+    }
+
+    /// <summary>Ends without a word about what was begun; those who wait for it are told that it is lost.</summary>
+    private void EndAsLost()
+    {
         _isFenced = true;
+        _slot.LoseLinks(Now);
+        SendPushes();
         DeactivateOnIdle();
     }
 
-    private void ThrowIfFenced()
+    private ValueTask<QueueAnswer> Elsewhere()
     {
-        if (_isFenced)
+        LookForAnother();
+        return ValueTask.FromResult(QueueAnswer.Refused(BrokerError.QueueElsewhere(_vhost, _name)));
+    }
+
+    /// <summary>An activation that only refuses gives way to one that takes the queue over, once that may be.</summary>
+    private void LookForAnother()
+    {
+        if (!_stores.IsLeftAlone(this.GetPrimaryKeyString()))
         {
-            throw new InvalidOperationException($"This activation of queue '{_name}' in vhost '{_vhost}' has ended.");
+            DeactivateOnIdle();
         }
     }
 
@@ -204,6 +225,11 @@ internal sealed partial class QueueGrain
 
     private void Loaded(Queue queue, PageRequest request, MessageRun[]? runs)
     {
+        if (_isFenced)
+        {
+            return;
+        }
+
         // Deleted while it was read, a queue has nothing in the store, and misses nothing.
         var missing = queue.Load(request, runs, Now);
         if (queue == _slot.Queue)

@@ -65,13 +65,22 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public ValueTask WakeAsync()
     {
-        _slot.RunDue(Now);
-        _ = EndTurn(0);
+        if (!_isFenced)
+        {
+            _slot.RunDue(Now);
+            _ = EndTurn(0);
+        }
+
         return ValueTask.CompletedTask;
     }
 
     public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration)
     {
+        if (_isFenced)
+        {
+            return Elsewhere();
+        }
+
         lock (Gate)
         {
             var isNew = _slot.Queue is null;
@@ -86,10 +95,15 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
     }
 
-    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => EndTurn(_slot.Describe(by, Now));
+    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => _isFenced ? Elsewhere() : EndTurn(_slot.Describe(by, Now));
 
     public async ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty)
     {
+        if (_isFenced)
+        {
+            return await Elsewhere();
+        }
+
         ValueTask<QueueAnswer> answered;
         lock (Gate)
         {
@@ -103,10 +117,15 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         return answer;
     }
 
-    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => EndTurn(_slot.Purge(by, Now));
+    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => _isFenced ? Elsewhere() : EndTurn(_slot.Purge(by, Now));
 
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange)
     {
+        if (_isFenced)
+        {
+            return Elsewhere();
+        }
+
         var isNew = _slot.Queue is { } queue && !queue.BindingSources.Contains(exchange);
         var answer = _slot.AddBindingSource(by, exchange);
         if (isNew && answer.Error is null)
@@ -119,13 +138,24 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<LinkAnswer> SendAsync(LinkUp up)
     {
-        ThrowIfFenced();
+        if (_isFenced)
+        {
+            LookForAnother();
+            return ValueTask.FromResult(_slot.Lost(up));
+        }
+
         return EndTurn(_slot.Send(up, Now));
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _turns = TaskScheduler.Current;
+        if (_stores.IsLeftAlone(this.GetPrimaryKeyString()))
+        {
+            _isFenced = true;
+            return;
+        }
+
         await _state.ReadAsync(cancellationToken);
         _debts.AddRange(_state.Value.Debts);
         if (_state.Value.Declaration is { } declaration)
@@ -175,12 +205,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private ValueTask<T> EndTurn<T>(T answer)
     {
-        foreach (var (observer, packet) in _slot.Pushes)
-        {
-            _ = PushAsync(observer, packet);
-        }
-
-        _slot.Pushes.Clear();
+        SendPushes();
         if (_slot.Dead.Count > 0)
         {
             _outbox ??= new DeadLetterOutbox(_office, _vhost, _name, _slot.Queue is { Storage: not null } queue ? runs => NoteArrived(queue, runs) : null);
@@ -207,6 +232,16 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         StoreDue();
         UpdateLifetime();
         return ValueTask.FromResult(answer);
+    }
+
+    private void SendPushes()
+    {
+        foreach (var (observer, packet) in _slot.Pushes)
+        {
+            _ = PushAsync(observer, packet);
+        }
+
+        _slot.Pushes.Clear();
     }
 
     /// <summary>The queue was deleted in this turn: what it leaves is written down before anybody is told.</summary>
@@ -273,6 +308,11 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private Task RunDueAsync(CancellationToken cancellation)
     {
         _armedFor = MessageRun.Never;
+        if (_isFenced)
+        {
+            return Task.CompletedTask;
+        }
+
         _slot.RunDue(Now);
         return EndTurn(0).AsTask();
     }

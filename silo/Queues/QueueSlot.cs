@@ -138,10 +138,15 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
     /// <summary>Takes one packet of a link, and with it all that waited for it.</summary>
     public LinkAnswer Send(LinkUp packet, long now)
     {
+        if (packet.Epoch > epoch)
+        {
+            // Meant for an activation that followed: not ours to answer.
+            return default;
+        }
+
         if (packet.Epoch != 0 && packet.Epoch != epoch)
         {
-            // Meant for another activation: not ours to answer.
-            return default;
+            return Lost(packet);
         }
 
         var link = _links.Find(packet.Link);
@@ -175,6 +180,28 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
         link.Up.Add(packet);
         var down = _queue is null ? null : Apply(link, _queue, now);
         return new LinkAnswer(link.Up.ReceivedThrough, down is null ? null : [down]);
+    }
+
+    /// <summary>The answer to a packet when the links of this activation, or of the earlier one that it was meant for, are lost.</summary>
+    public LinkAnswer Lost(LinkUp packet)
+    {
+        var down = new LinkDown { Link = packet.Link, Epoch = Math.Max(epoch, packet.Epoch + 1), Number = 1, Items = [new EndedItem(LinkEnd.Lost)] };
+        return new LinkAnswer(0, [down]);
+    }
+
+    /// <summary>The activation ends without having done what it had begun: its links are told, by <see cref="Pushes"/>, and nothing else is.</summary>
+    public void LoseLinks(long now)
+    {
+        Pushes.Clear();
+        foreach (var link in _links.Living)
+        {
+            if (link.Opener is { } opener)
+            {
+                Pushes.Add(new Push(opener.Observer, link.Down.Add([new EndedItem(LinkEnd.Lost)], link.Up.ReceivedThrough, link.Down.Watermark, now)));
+            }
+
+            link.End(now);
+        }
     }
 
     /// <summary>To be called every second or so while <see cref="NeedsTick"/>.</summary>

@@ -30,7 +30,6 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
             : null;
 
     /// <summary>The storage of a durable queue of an earlier activation, which is fenced from then on.</summary>
-    /// <exception cref="InvalidOperationException">Another process took the queue over a moment ago.</exception>
     public async Task<QueueStorage?> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
     {
         if (durable is null)
@@ -38,14 +37,12 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
             return null;
         }
 
-        if (_fenced.TryGetValue(identity.Key, out var since) && Environment.TickCount64 - since < LeftAlone)
-        {
-            throw new InvalidOperationException($"Queue '{identity.Key}' is in the hands of another process.");
-        }
-
         var queue = await durable.Store.TakeOverAsync(identity, atLeast, cancellation);
         return new QueueStorage(new QueueJournal(durable, queue, isNew: false), IsDurable: true, budget);
     }
+
+    /// <summary>Another process took the queue over a moment ago.</summary>
+    public bool IsLeftAlone(string key) => _fenced.TryGetValue(key, out var since) && Environment.TickCount64 - since < LeftAlone;
 
     /// <summary>Another process has the queue.</summary>
     public void NoteFenced(string key) => _fenced[key] = Environment.TickCount64;

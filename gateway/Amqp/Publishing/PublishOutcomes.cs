@@ -86,6 +86,20 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         }
     }
 
+    public void OnLost(PublishRun run)
+    {
+        var error = new AmqpChannelException(
+            ReplyCode.NotFound, "a queue that messages were published to is served by another node now, and whether it has them is not known", MethodId.BasicPublish);
+        if (_committed is { } committed && run.FirstTag == 0)
+        {
+            committed.TrySetException(error);
+        }
+        else
+        {
+            Connection.Lose(channel, error);
+        }
+    }
+
     /// <summary>Writes the confirms that are due.</summary>
     public void WriteConfirms(AmqpOutput output)
     {

@@ -26,6 +26,10 @@ internal static class CallErrors
 
     public static RpcException Stopping() => Of(ReplyCode.ConnectionForced, "broker forced connection closure with reason 'shutdown'");
 
+    /// <summary>Published, and nobody can say whether the queue has it.</summary>
+    public static RpcException QueueLost() => Of(
+        ReplyCode.ConnectionForced, "a queue that was published to is served by another node now, and whether it has the message is not known");
+
     /// <summary>For requests that say what cannot be meant (502).</summary>
     public static AmqpChannelException Invalid(string explanation) => new(ReplyCode.SyntaxError, explanation);
 

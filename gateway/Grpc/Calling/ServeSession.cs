@@ -163,5 +163,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         public void OnPublished(PublishRun run) => session.Confirmed(request);
 
         public void OnUnroutable(PublishRun run) => session.Confirmed(request);
+
+        public void OnLost(PublishRun run) => session.Confirmed(request);
     }
 }

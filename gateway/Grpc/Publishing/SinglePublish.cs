@@ -1,3 +1,4 @@
+using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Grpc.Publishing;
@@ -26,4 +27,6 @@ internal sealed class SinglePublish : IPublishOwner
         _outcome.TrySetResult(run.AnyRefused ? PublishOutcome.Refused : run.WasRouted ? PublishOutcome.Accepted : PublishOutcome.Unrouted);
 
     public void OnUnroutable(PublishRun run) => _outcome.TrySetResult(PublishOutcome.Unrouted);
+
+    public void OnLost(PublishRun run) => _outcome.TrySetException(CallErrors.QueueLost());
 }

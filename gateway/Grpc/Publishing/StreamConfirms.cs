@@ -1,7 +1,9 @@
 using Granary.Amqp;
 using Granary.Core.Messages;
+using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Links;
 using Granary.V1;
+using Grpc.Core;
 
 namespace Granary.Gateway.Grpc.Publishing;
 
@@ -13,6 +15,7 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
     private readonly List<Returned> _returned = [];
     private ulong _lastNumber;
     private ulong _answeredThrough;
+    private bool _isLost;
 
     /// <summary>Every message is answered, and the answers were taken.</summary>
     public bool IsEmpty => _open.Count == 0 && _settled.Count == 0;
@@ -44,9 +47,21 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
 
     public void OnUnroutable(PublishRun run) => OnPublished(run);
 
+    public void OnLost(PublishRun run)
+    {
+        _isLost = true;
+        wake();
+    }
+
     /// <summary>What there is to say, or null.</summary>
+    /// <exception cref="RpcException">Of some messages nobody will ever know.</exception>
     public PublishStreamResponse? Take()
     {
+        if (_isLost)
+        {
+            throw CallErrors.QueueLost();
+        }
+
         if (_settled.Count == 0)
         {
             return null;

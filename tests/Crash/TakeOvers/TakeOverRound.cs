@@ -41,7 +41,7 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
         using var stop = new CancellationTokenSource();
         var consumers = _isConsumed ? await StartConsumersAsync() : [];
         var publishers = await StartPublishersAsync();
-        var publishing = publishers.Select((publisher, queue) => queue == _taken ? RunUntilAbandonedAsync(publisher) : publisher.RunAsync(stop.Token)).ToArray();
+        var publishing = publishers.Select((publisher, queue) => queue == _taken ? RunUntilLostAsync(publisher) : publisher.RunAsync(stop.Token)).ToArray();
         var other = new QueuePublisher(Taken, Other, random.Next(), window: 20, isHeavy: false);
         await other.ConnectAsync(second.AmqpPort);
         await WaitForLoadAsync();
@@ -64,6 +64,7 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
 
         await WaitForOthersAsync(marks);
         var recovered = Stopwatch.GetElapsedTime(resumed);
+        await WaitUntilToldAsync(publishing[_taken]);
         await stop.CancelAsync();
         await late.AbandonAsync();
         await publishers[_taken].AbandonAsync();
@@ -77,7 +78,7 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
         return new RoundResult(time, isInFlush, recovered, Stopwatch.GetElapsedTime(resumed), _queues.Sum(queue => queue.Confirmed));
     }
 
-    private static async Task RunUntilAbandonedAsync(QueuePublisher publisher)
+    private static async Task RunUntilLostAsync(QueuePublisher publisher)
     {
         try
         {
@@ -85,7 +86,7 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
         }
         catch (Exception exception) when (Client.IsLoss(exception))
         {
-            // Its connection is given up when the round has seen enough.
+            // It was told, which the round waits for.
         }
     }
 
@@ -203,9 +204,22 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
         }
     }
 
+    /// <summary>Whoever published to the taken queue at the first node gets no answers, and its channel is closed.</summary>
+    private async Task WaitUntilToldAsync(Task publishing)
+    {
+        try
+        {
+            await publishing.WaitAsync(Limit);
+        }
+        catch (TimeoutException)
+        {
+            faults.Add($"{Taken.Name}: its publisher at the first node was not told that it is lost within {Limit}");
+        }
+    }
+
     private async Task DrainAsync()
     {
-        // The taken one first: what clings to it at the first node asks for it again after half a minute.
+        // The taken one first, while the first node leaves it alone.
         foreach (var queue in _queues.OrderBy(queue => queue != Taken))
         {
             var port = queue == Taken ? second.AmqpPort : first.AmqpPort;

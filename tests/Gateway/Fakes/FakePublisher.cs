@@ -32,4 +32,6 @@ internal sealed class FakePublisher : IPublishOwner
     }
 
     public void OnUnroutable(PublishRun run) => throw new NotSupportedException();
+
+    public void OnLost(PublishRun run) => Outcomes.Add($"{string.Join(' ', Messages.Bodies(run.Batch))}: lost");
 }

@@ -52,6 +52,8 @@ public sealed class LinkWalkTests
 
         public void OnUnroutable(PublishRun run) => throw new NotSupportedException();
 
+        public void OnLost(PublishRun run) => throw new NotSupportedException();
+
         public async Task RunAsync()
         {
             for (var step = 0; step < 1500; step++)

@@ -243,6 +243,29 @@ public sealed class QueueLinkTests
     }
 
     [Fact]
+    public void Lost_ByAnActivationOfAHigherEpoch_EndsAllWithoutAVerdictOnWhatIsNotSafe()
+    {
+        var link = Opened("q");
+        var (consumer, waiting) = (Attached(link), new FakeConsumer("late"));
+        Publish(link, "answered");
+        _queue.Last.Answer(3, _queue.Last.Down(3, 3, 0, Accepted(0)));
+        Publish(link, "unanswered");
+        link.Attach(waiting, exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
+        GotItem? got = null;
+        link.Get(noAck: false, item => got = item);
+        var down = _queue.Last.Down(1, 0, 0, new EndedItem(LinkEnd.Lost));
+
+        Push(new LinkDown { Link = down.Link, Epoch = down.Epoch + 1, Number = 1, Items = down.Items });
+
+        Assert.Equal(["answered: lost", "unanswered: lost"], _publisher.Outcomes);
+        Assert.Equal(["attached", "ended"], consumer.Events);
+        Assert.Equal(["home node 'another' of durable queue 'q' in vhost '/' is down or inaccessible"], waiting.Events);
+        Assert.Equal("home node 'another' of durable queue 'q' in vhost '/' is down or inaccessible", got!.Error!.Explanation);
+        Assert.Equal((0, 0), (_set.Unaccepted, _set.Unpassed));
+        Assert.NotSame(link, _set.Open("q"));
+    }
+
+    [Fact]
     public void Publish_OnALinkThatHasEnded_GoesToTheOneThatFollows()
     {
         var link = Opened("q");

@@ -73,12 +73,33 @@ public sealed class LinkPacketTests
     }
 
     [Fact]
-    public void PacketOfAnotherEpoch_IsDropped()
+    public void PacketOfALaterEpoch_IsDropped()
     {
         var link = _gateway.Open();
-        var answer = Send(new LinkUp { Link = link.Id, Epoch = TestGateway.Epoch - 1, Number = 2, Items = [new PublishItem(Batches.Of(0, 1), false)] });
+        var answer = Send(new LinkUp { Link = link.Id, Epoch = TestGateway.Epoch + 1, Number = 2, Items = [new PublishItem(Batches.Of(0, 1), false)] });
         Assert.Equal(default, answer);
         Assert.Equal(0, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void PacketOfAnEarlierEpoch_IsToldThatItsLinkIsLost()
+    {
+        var link = new TestLink(_gateway, _gateway.Connection);
+        var answer = Send(new LinkUp { Link = link.Id, Epoch = TestGateway.Epoch - 1, Number = 7, Items = [new PublishItem(Batches.Of(0, 1), false)] });
+        var down = Assert.Single(answer.Downs!);
+        Assert.Equal((TestGateway.Epoch, 1L), (down.Epoch, down.Number));
+        Assert.Equal([new EndedItem(LinkEnd.Lost)], down.Items);
+        Assert.Equal(0, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void LoseLinks_TellsEachOpenLinkBehindWhatWasSaidAndNothingElse()
+    {
+        var link = _gateway.Open();
+        _gateway.Slot.LoseLinks(_gateway.Now);
+        var down = Assert.Single(_gateway.Slot.Pushes).Packet;
+        Assert.Equal((link.Id, 2L), (down.Link, down.Number));
+        Assert.Equal([new EndedItem(LinkEnd.Lost)], down.Items);
     }
 
     [Fact]

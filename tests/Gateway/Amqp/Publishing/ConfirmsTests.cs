@@ -158,6 +158,8 @@ public sealed class ConfirmsTests : IPublishOwner
 
     void IPublishOwner.OnUnroutable(PublishRun run) => throw new NotSupportedException();
 
+    void IPublishOwner.OnLost(PublishRun run) => throw new NotSupportedException();
+
     private PublishRun Track(int count) =>
         _confirms.Track(this, Messages.Batch([.. Enumerable.Range(0, count).Select(i => $"{i}")]), mandatory: false, targets: 1);
 
