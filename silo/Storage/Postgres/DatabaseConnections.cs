@@ -8,16 +8,25 @@ internal static class DatabaseConnections
     // Statements are the store's own and few: they are planned once, for any values, and never by a scan of a whole table where there is an index.
     private const string ServerSettings = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_mergejoin=off";
 
+    /// <summary>For all but most flushes.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
-    public static NpgsqlDataSource Create(PostgresOptions options)
+    public static NpgsqlDataSource Create(PostgresOptions options) =>
+
+        // Large flushes, ring and ids; a read or take-over each; and one to end those that a take-over waits for.
+        Create(options, fewest: 2, most: 3 + (2 * options.ReadConnections));
+
+    /// <summary>For one connection that nothing else uses.</summary>
+    /// <exception cref="StoreException">The connection string is none.</exception>
+    public static NpgsqlDataSource CreateForFlushes(PostgresOptions options) => Create(options, fewest: 0, most: 1);
+
+    private static NpgsqlDataSource Create(PostgresOptions options, int fewest, int most)
     {
         try
         {
             var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)
             {
-                // Flush, ring and ids; a read or take-over each; and one to end those that a take-over waits for.
-                MaxPoolSize = 3 + (2 * options.ReadConnections),
-                MinPoolSize = 2,
+                MaxPoolSize = most,
+                MinPoolSize = fewest,
                 NoResetOnClose = true,
                 MaxAutoPrepare = 32,
                 AutoPrepareMinUsages = 2,

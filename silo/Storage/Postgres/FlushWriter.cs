@@ -8,7 +8,8 @@ namespace Granary.Silo.Storage.Postgres;
 /// The server runs a part when all of it has arrived. So a process that is stopped while it sends a flush of one part holds no lock; with several parts it may,
 /// until a take-over ends its connection.
 /// </remarks>
-internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
+/// <param name="own">Of its own connection, on which nothing is ever asynchronous: so the thread that waits for an answer is the one that gets it.</param>
+internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource own) : IDisposable
 {
     private const NpgsqlDbType Bigints = NpgsqlDbType.Array | NpgsqlDbType.Bigint;
     private const NpgsqlDbType Integers = NpgsqlDbType.Array | NpgsqlDbType.Integer;
@@ -33,60 +34,86 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows.</summary>
-    public ValueTask<(long[] Fenced, int[] Conflicts)> WriteAsync(EncodedFlush flush, CancellationToken cancellation) =>
-        FlushOneWriter.CanWrite(flush) ? WriteCommonAsync(flush, cancellation)
-        : flush.Parts.Count == 1 ? WriteOneAsync(flush, cancellation) : WriteManyAsync(flush, cancellation);
+    /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows. The calling thread waits.</summary>
+    public (long[] Fenced, int[] Conflicts) Write(EncodedFlush flush, CancellationToken cancellation) =>
+        FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation)
+        : flush.Parts.Count == 1 ? WriteOne(flush, cancellation)
+        : WriteManyAsync(flush, cancellation).AsTask().GetAwaiter().GetResult();
 
-    public ValueTask DisposeAsync() => CloseAsync();
+    public void Dispose()
+    {
+        Close();
+        own.Dispose();
+    }
 
-    private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteOneAsync(EncodedFlush flush, CancellationToken cancellation)
+    private (long[] Fenced, int[] Conflicts) WriteOne(EncodedFlush flush, CancellationToken cancellation)
     {
         try
         {
-            var command = _command ??= new NpgsqlCommand(SqlText.Flush, await ConnectAsync(cancellation).ConfigureAwait(false));
+            var command = _command ??= new NpgsqlCommand(SqlText.Flush, Connect());
             var isNew = command.Parameters.Count == 0;
             SetParameters(command.Parameters, flush, part: 0);
             if (isNew)
             {
-                await command.PrepareAsync(cancellation).ConfigureAwait(false);
+                command.Prepare();
             }
 
-            await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
-            await reader.ReadAsync(cancellation).ConfigureAwait(false);
-            return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
+            return Execute(
+                command,
+                static command =>
+                {
+                    using var reader = command.ExecuteReader();
+                    reader.Read();
+                    return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
+                },
+                cancellation);
         }
         catch
         {
-            await CloseAsync().ConfigureAwait(false);
+            Close();
             throw;
         }
     }
 
-    private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteCommonAsync(EncodedFlush flush, CancellationToken cancellation)
+    private (long[] Fenced, int[] Conflicts) WriteCommon(EncodedFlush flush, CancellationToken cancellation)
     {
         try
         {
             var isNew = _common is null;
-            var command = _common ??= FlushOneWriter.CreateCommand(await ConnectAsync(cancellation).ConfigureAwait(false));
+            var command = _common ??= FlushOneWriter.CreateCommand(Connect());
             FlushOneWriter.SetValues(command.Parameters, _id, flush);
             if (isNew)
             {
-                await command.PrepareAsync(cancellation).ConfigureAwait(false);
+                command.Prepare();
             }
 
-            var isWritten = await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false) is true;
+            var isWritten = Execute(command, static command => command.ExecuteScalar() is true, cancellation);
             return (isWritten ? [] : [flush.Queues.Ids[0]], []);
         }
         catch
         {
-            await CloseAsync().ConfigureAwait(false);
+            Close();
             throw;
         }
     }
 
-    private async ValueTask<NpgsqlConnection> ConnectAsync(CancellationToken cancellation) =>
-        _connection ??= await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
+    private static T Execute<T>(NpgsqlCommand command, Func<NpgsqlCommand, T> execute, CancellationToken cancellation)
+    {
+        using (cancellation.UnsafeRegister(static command => ((NpgsqlCommand)command!).Cancel(), command))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                return execute(command);
+            }
+            catch (NpgsqlException e) when (cancellation.IsCancellationRequested)
+            {
+                throw new OperationCanceledException("The flush was given up.", e, cancellation);
+            }
+        }
+    }
+
+    private NpgsqlConnection Connect() => _connection ??= own.OpenConnection();
 
     private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteManyAsync(EncodedFlush flush, CancellationToken cancellation)
     {
@@ -111,23 +138,12 @@ internal sealed class FlushWriter(NpgsqlDataSource database) : IAsyncDisposable
         }
     }
 
-    private async ValueTask CloseAsync()
+    private void Close()
     {
-        var connection = _connection;
-        NpgsqlCommand?[] commands = [_command, _common];
+        _command?.Dispose();
+        _common?.Dispose();
+        _connection?.Dispose();
         (_connection, _command, _common) = (null, null, null);
-        foreach (var command in commands)
-        {
-            if (command is not null)
-            {
-                await command.DisposeAsync().ConfigureAwait(false);
-            }
-        }
-
-        if (connection is not null)
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-        }
     }
 
     // In the order of granary.flush's parameters.

@@ -9,6 +9,7 @@ namespace Granary.Silo.Storage.Postgres;
 internal sealed class PostgresStore : IMessageStore
 {
     private readonly NpgsqlDataSource _database;
+    private readonly NpgsqlDataSource _flushDatabase;
     private readonly SemaphoreSlim _readers;
     private readonly FlushEncoder _encoder;
     private readonly FlushWriter _writer;
@@ -26,7 +27,8 @@ internal sealed class PostgresStore : IMessageStore
         _readers = new SemaphoreSlim(options.ReadConnections);
         var ids = new QueueIds(_database);
         _encoder = new FlushEncoder(_database, ids);
-        _writer = new FlushWriter(_database);
+        _flushDatabase = DatabaseConnections.CreateForFlushes(options);
+        _writer = new FlushWriter(_database, _flushDatabase);
         _batches = new BatchReader(_database);
         _rows = new RowReader(_database);
         _takeOver = new TakeOver(_database, ids, _batches, options.LockPatience, time);
@@ -49,14 +51,23 @@ internal sealed class PostgresStore : IMessageStore
     public async Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation) =>
         await ReadAsync(() => _takeOver.RunAsync(identity, atLeast, cancellation), cancellation).ConfigureAwait(false);
 
-    public async ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
+    /// <summary>The calling thread waits: it is the store's, and is there for that. Another one that heard of the answer would have to wake it.</summary>
+    public ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation)
     {
         if (flush.IsEmpty)
         {
-            return FlushResult.Complete;
+            return ValueTask.FromResult(FlushResult.Complete);
         }
 
-        return await RunAsync(() => WriteAsync(flush, cancellation)).ConfigureAwait(false);
+        try
+        {
+            return ValueTask.FromResult(Write(flush, cancellation));
+        }
+        catch (Exception e) when (PostgresFailure.Of(e) is { } failure)
+        {
+            Throw(e, failure);
+            throw;
+        }
     }
 
     public async ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation)
@@ -76,21 +87,22 @@ internal sealed class PostgresStore : IMessageStore
     public async ValueTask DisposeAsync()
     {
         await _ring.DisposeAsync().ConfigureAwait(false);
-        await _writer.DisposeAsync().ConfigureAwait(false);
+        _writer.Dispose();
         await _database.DisposeAsync().ConfigureAwait(false);
         _readers.Dispose();
     }
 
-    private async Task<FlushResult> WriteAsync(Flush flush, CancellationToken cancellation)
+    private FlushResult Write(Flush flush, CancellationToken cancellation)
     {
         if (_unanswered?.Source != flush)
         {
             _unanswered = null;
-            _unanswered = await _encoder.EncodeAsync(flush, _lastNumber + 1, cancellation).ConfigureAwait(false);
+            var encoding = _encoder.EncodeAsync(flush, _lastNumber + 1, cancellation);
+            _unanswered = encoding.IsCompleted ? encoding.Result : encoding.AsTask().GetAwaiter().GetResult();
         }
 
         var encoded = _unanswered;
-        var (fenced, conflicts) = await _writer.WriteAsync(encoded, cancellation).ConfigureAwait(false);
+        var (fenced, conflicts) = _writer.Write(encoded, cancellation);
         _lastNumber = encoded.Number;
         _unanswered = null;
         _ring.OnFlushed(encoded.Parts.Sum(part => part.Length));
@@ -124,14 +136,20 @@ internal sealed class PostgresStore : IMessageStore
         }
         catch (Exception e) when (PostgresFailure.Of(e) is { } failure)
         {
-            if (e is not PostgresException)
-            {
-                // What broke one connection has broken the idle ones, too.
-                _database.Clear();
-            }
-
-            ExceptionDispatchInfo.Throw(failure);
+            Throw(e, failure);
             throw;
         }
+    }
+
+    private void Throw(Exception cause, Exception failure)
+    {
+        if (cause is not PostgresException)
+        {
+            // What broke one connection has broken the idle ones, too.
+            _database.Clear();
+            _flushDatabase.Clear();
+        }
+
+        ExceptionDispatchInfo.Throw(failure);
     }
 }

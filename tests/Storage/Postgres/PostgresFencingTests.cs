@@ -67,7 +67,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         flush.Queues.Add(new QueueChanges(moved) { Runs = { Messages.Run(0, 200, size: 60_000) }, OffsetBound = 1000 });
         flush.Queues.Add(new QueueChanges(kept) { Runs = { Messages.Run(0, 200, size: 60_000) }, OffsetBound = 1000 });
         Proxy.StallAfter(13_000_000);
-        var writing = stopped.FlushAsync(flush, CancellationToken.None).AsTask();
+        var writing = Task.Run(() => stopped.FlushAsync(flush, CancellationToken.None).AsTask());
         await Proxy.Stalled.WaitAsync(TimeSpan.FromSeconds(30));
         await WaitForLockAsync(moved);
 
@@ -94,7 +94,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         var flush = new Flush { MustSync = true };
         flush.Queues.Add(new QueueChanges(queue) { Runs = { Messages.Run(0, 10, size: 60_000) } });
         Proxy.StallAfter(200_000);
-        var writing = stopped.FlushAsync(flush, CancellationToken.None).AsTask();
+        var writing = Task.Run(() => stopped.FlushAsync(flush, CancellationToken.None).AsTask());
         await Proxy.Stalled.WaitAsync(TimeSpan.FromSeconds(30));
 
         var other = await OpenAsync();

@@ -180,6 +180,8 @@ public sealed class PostgresServerTests
     private static async Task<int> WriteUntilAsync(PostgresStore store, StoredQueue queue, CancellationToken stop)
     {
         var written = 0;
+        // Flushes keep the thread that asks for them.
+        await Task.Yield();
         while (!stop.IsCancellationRequested)
         {
             var flush = new Flush { MustSync = true };
