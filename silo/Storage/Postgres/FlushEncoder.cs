@@ -12,7 +12,8 @@ internal sealed class FlushEncoder(NpgsqlDataSource database, QueueIds ids)
 
     private readonly BatchOverlap _overlap = new(database, new BatchReader(database));
 
-    public async ValueTask<EncodedFlush> EncodeAsync(Flush flush, long number, CancellationToken cancellation)
+    /// <param name="again">Queues of which what was written last may be lost.</param>
+    public async ValueTask<EncodedFlush> EncodeAsync(Flush flush, IReadOnlyCollection<PostgresQueue> again, long number, CancellationToken cancellation)
     {
         var (changes, superseded) = WithoutSuperseded(flush);
 
@@ -43,6 +44,11 @@ internal sealed class FlushEncoder(NpgsqlDataSource database, QueueIds ids)
             }
 
             columns.AddQueue(queue, changes[i]);
+        }
+
+        foreach (var queue in again.Where(queue => !columns.Ids.Contains(queue.Id)))
+        {
+            columns.AddAgain(queue);
         }
 
         foreach (var (queue, first) in replaced)

@@ -9,5 +9,11 @@ internal sealed class PostgresQueue(QueueIdentity identity, long epoch) : Stored
     /// <summary>No stored batch reaches beyond it.</summary>
     public long StoredEnd { get; set; }
 
+    /// <summary>As it was written last.</summary>
+    public long OffsetBound { get; set; }
+
+    /// <summary>As it was written last.</summary>
+    public long DeliveredBound { get; set; }
+
     public SettledOffsets Settled { get; init; } = new(low: 0);
 }

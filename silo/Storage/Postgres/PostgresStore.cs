@@ -17,6 +17,7 @@ internal sealed class PostgresStore : IMessageStore
     private readonly RowReader _rows;
     private readonly TakeOver _takeOver;
     private readonly RingTidier _ring;
+    private readonly UnsyncedQueues _unsynced = new();
     private EncodedFlush? _unanswered;
     private long _lastNumber;
 
@@ -59,15 +60,18 @@ internal sealed class PostgresStore : IMessageStore
             return ValueTask.FromResult(FlushResult.Complete);
         }
 
-        try
+        return ValueTask.FromResult(WriteOrFail(flush, cancellation));
+    }
+
+    /// <summary>Writes again what a crash of the database may have taken, and has it sync what it was not asked to.</summary>
+    public ValueTask<bool> TidyAsync(CancellationToken cancellation)
+    {
+        if (_unsynced.NeedsFlush)
         {
-            return ValueTask.FromResult(Write(flush, cancellation));
+            WriteOrFail(new Flush { MustSync = true }, cancellation);
         }
-        catch (Exception e) when (PostgresFailure.Of(e) is { } failure)
-        {
-            Throw(e, failure);
-            throw;
-        }
+
+        return ValueTask.FromResult(false);
     }
 
     public async ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation)
@@ -92,18 +96,33 @@ internal sealed class PostgresStore : IMessageStore
         _readers.Dispose();
     }
 
+    private FlushResult WriteOrFail(Flush flush, CancellationToken cancellation)
+    {
+        try
+        {
+            return Write(flush, cancellation);
+        }
+        catch (Exception e) when (PostgresFailure.Of(e) is { } failure)
+        {
+            _unsynced.NoteFailure();
+            Throw(e, failure);
+            throw;
+        }
+    }
+
     private FlushResult Write(Flush flush, CancellationToken cancellation)
     {
         if (_unanswered?.Source != flush)
         {
             _unanswered = null;
-            var encoding = _encoder.EncodeAsync(flush, _lastNumber + 1, cancellation);
+            var encoding = _encoder.EncodeAsync(flush, _unsynced.TakeLost(), _lastNumber + 1, cancellation);
             _unanswered = encoding.IsCompleted ? encoding.Result : encoding.AsTask().GetAwaiter().GetResult();
         }
 
         var encoded = _unanswered;
         var (fenced, conflicts) = _writer.Write(encoded, cancellation);
         _lastNumber = encoded.Number;
+        _unsynced.NoteWritten(flush);
         _unanswered = null;
         _ring.OnFlushed(encoded.Parts.Sum(part => part.Length));
         if (fenced.Length == 0 && conflicts.Length == 0 && encoded.Superseded.Count == 0)
@@ -143,7 +162,7 @@ internal sealed class PostgresStore : IMessageStore
 
     private void Throw(Exception cause, Exception failure)
     {
-        if (cause is not PostgresException)
+        if (cause is not PostgresException { SqlState: not (PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown) })
         {
             // What broke one connection has broken the idle ones, too.
             _database.Clear();

@@ -67,17 +67,26 @@ internal sealed class QueueColumns
             CreatedIncarnations.Add(queue.Identity.Incarnation);
         }
 
-        Ids.Add(queue.Id);
-        Epochs.Add(queue.Epoch);
-        OffsetBounds.Add(changes.OffsetBound);
-        DeliveredBounds.Add(changes.DeliveredBound);
-        Deletions.Add(changes.IsDeleted);
-
+        (queue.OffsetBound, queue.DeliveredBound) = (changes.OffsetBound, changes.DeliveredBound);
         foreach (var range in changes.Settled)
         {
             queue.Settled.Add(range.First, range.End, queue.StoredEnd);
         }
 
+        AddState(queue, changes.IsDeleted);
+        AddLinks(queue.Id, changes.Links);
+    }
+
+    /// <summary>What was written of a queue already and may be lost.</summary>
+    public void AddAgain(PostgresQueue queue) => AddState(queue, isDeleted: false);
+
+    private void AddState(PostgresQueue queue, bool isDeleted)
+    {
+        Ids.Add(queue.Id);
+        Epochs.Add(queue.Epoch);
+        OffsetBounds.Add(queue.OffsetBound);
+        DeliveredBounds.Add(queue.DeliveredBound);
+        Deletions.Add(isDeleted);
         Lows.Add(queue.Settled.Low);
         queue.Settled.TakeChanges((chunk, bits) =>
         {
@@ -85,8 +94,6 @@ internal sealed class QueueColumns
             SettledChunks.Add(chunk);
             SettledBits.Add(bits);
         });
-
-        AddLinks(queue.Id, changes.Links);
     }
 
     public void AddRow(RowChange change)

@@ -24,6 +24,7 @@ internal sealed class SettledOffsets(long low)
     private readonly List<(long First, long End)> _wide = [];
     private readonly HashSet<long> _stored = [];
     private readonly HashSet<long> _dirty = [];
+    private readonly HashSet<long> _unsynced = [];
     private long _low = low;
 
     // Chunks below these are in memory, and in the database, no more.
@@ -94,6 +95,7 @@ internal sealed class SettledOffsets(long low)
                 {
                     take(chunk, BitsOf(chunk));
                     _stored.Add(chunk);
+                    _unsynced.Add(chunk);
                 }
 
                 _dirty.Clear();
@@ -108,9 +110,33 @@ internal sealed class SettledOffsets(long low)
                     {
                         take(chunk, null);
                         _stored.Remove(chunk);
+                        _unsynced.Add(chunk);
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>All that was handed over is on the database's disk.</summary>
+    public void NoteSynced()
+    {
+        lock (_gate)
+        {
+            _unsynced.Clear();
+        }
+    }
+
+    /// <summary>What was handed over since <see cref="NoteSynced"/> may be gone with a crash of the database: it is handed over again.</summary>
+    public void NoteLost()
+    {
+        lock (_gate)
+        {
+            foreach (var chunk in _unsynced)
+            {
+                (chunk < _passed ? _stored : _dirty).Add(chunk);
+            }
+
+            _passed = 0;
         }
     }
 

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
@@ -31,6 +32,39 @@ public sealed class PostgresServerTests
         var taken = await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
         Assert.True(written > 0);
         Assert.Equal((0, written, written), (taken.Backlog.First, taken.Backlog.Count, taken.Backlog.NextOffset));
+    }
+
+    [Fact]
+    public async Task Server_KilledAfterSettlementsThatNobodyWaitedFor_IsToldAgain()
+    {
+        await using var server = await PostgresServer.StartAsync(settings: ["wal_writer_delay = 10s"]);
+        await using var store = PostgresHome.NewStore(new PostgresOptions(await server.CreateDatabaseAsync()));
+        await store.OpenAsync(CancellationToken.None);
+        var queue = store.Create(StoreSession.Identity("acknowledged"), 1);
+        var other = store.Create(StoreSession.Identity("other"), 1);
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { IsCreated = true, Runs = { Messages.Run(0, 3_000) }, OffsetBound = 3_000 });
+        flush.Queues.Add(new QueueChanges(other) { IsCreated = true, Runs = { Messages.Run(0, 5) }, OffsetBound = 5 });
+        await store.FlushAsync(flush, CancellationToken.None);
+
+        foreach (var settled in new OffsetRange[] { new(1_000, 1_000), new(0, 900) })
+        {
+            var settlement = new Flush();
+            settlement.Queues.Add(new QueueChanges(queue) { Settled = { settled }, OffsetBound = 3_000, DeliveredBound = 2_000 });
+            await store.FlushAsync(settlement, CancellationToken.None);
+        }
+
+        await server.KillAsync();
+        await server.StartAgainAsync();
+        var next = new Flush { MustSync = true };
+        next.Queues.Add(new QueueChanges(other) { Settled = { new(0, 5) }, OffsetBound = 5 });
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(next, CancellationToken.None).AsTask());
+        await store.FlushAsync(next, CancellationToken.None);
+        await store.TidyAsync(CancellationToken.None);
+
+        var taken = await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        Assert.Equal((900, 1_100, 2_000), (taken.Backlog.First, taken.Backlog.Count, taken.Backlog.DeliveredBound));
+        Assert.Equal(0, (await store.TakeOverAsync(other.Identity, 0, CancellationToken.None)).Backlog.Count);
     }
 
     [Fact]
@@ -180,6 +214,7 @@ public sealed class PostgresServerTests
     private static async Task<int> WriteUntilAsync(PostgresStore store, StoredQueue queue, CancellationToken stop)
     {
         var written = 0;
+
         // Flushes keep the thread that asks for them.
         await Task.Yield();
         while (!stop.IsCancellationRequested)
