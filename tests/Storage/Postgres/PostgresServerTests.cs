@@ -35,10 +35,10 @@ public sealed class PostgresServerTests
     }
 
     [Fact]
-    public async Task Server_KilledAfterSettlementsThatNobodyWaitedFor_IsToldAgain()
+    public async Task Server_LosesSettlementsThatNobodyWaitedFor_IsToldAgain()
     {
-        await using var server = await PostgresServer.StartAsync(settings: ["wal_writer_delay = 10s"]);
-        await using var store = PostgresHome.NewStore(new PostgresOptions(await server.CreateDatabaseAsync()));
+        var home = await PostgresHome.CreateAsync();
+        await using var store = PostgresHome.NewStore(new PostgresOptions(home.ConnectionString));
         await store.OpenAsync(CancellationToken.None);
         var queue = store.Create(StoreSession.Identity("acknowledged"), 1);
         var other = store.Create(StoreSession.Identity("other"), 1);
@@ -54,8 +54,11 @@ public sealed class PostgresServerTests
             await store.FlushAsync(settlement, CancellationToken.None);
         }
 
-        await server.KillAsync();
-        await server.StartAgainAsync();
+        // What a crash does at the worst.
+        await ExecuteAsync(
+            home,
+            "update granary.queues set low = 0, delivered_bound = 0; delete from granary.settled; "
+            + "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
         var next = new Flush { MustSync = true };
         next.Queues.Add(new QueueChanges(other) { Settled = { new(0, 5) }, OffsetBound = 5 });
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(next, CancellationToken.None).AsTask());
