@@ -13,6 +13,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>How long what nobody waits for may gather, such as settlements.</summary>
     private static readonly TimeSpan Leisure = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>So many queues have their turns on the store's own thread; chosen, with no difference measured between one and eight.</summary>
+    private const int FewQueues = 8;
+
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(10);
@@ -272,8 +275,8 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             row.Written.SetException(new RowConflictException(row.Change.Key));
         }
 
-        // The turn of a queue that was alone follows on this thread, unless the next flush waits for it already.
-        if (_flushing.Count <= 8 && !HasWork)
+        // The turns of a few queues follow on this thread, unless the next flush waits for it already.
+        if (_flushing.Count <= FewQueues && !HasWork)
         {
             SameThreadContext.Run(static journals => journals.ForEach(journal => journal.Tell()), _flushing);
         }

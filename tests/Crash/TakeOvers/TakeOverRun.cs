@@ -13,7 +13,7 @@ internal sealed class TakeOverRun(int seed, int takeOvers, Action<string> log)
 
     private const string Second = "second";
 
-    /// <summary>Connections get 5 s to let go of their queues, which those to a queue that was lost cannot.</summary>
+    /// <summary>Connections get 5 s to let go of their queues; this leaves as much again for a busy machine, and 5 s for the rest of the stop.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(15);
 
     private readonly Random _random = new(seed);
