@@ -1,3 +1,4 @@
+using System.Net;
 using Granary.Core.Alarms;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
@@ -44,7 +45,8 @@ public static class GatewayHosting
         {
             kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
             kestrel.Limits.LimitGrpc();
-            kestrel.Listen(new DirectEndPoint(options.Bind, options.AmqpPort), listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
+            var amqpEndPoint = OperatingSystem.IsLinux() ? new DirectEndPoint(options.Bind, options.AmqpPort) : new IPEndPoint(options.Bind, options.AmqpPort);
+            kestrel.Listen(amqpEndPoint, listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
             kestrel.Listen(options.Bind, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
             kestrel.Listen(options.Bind, options.HttpPort);
             kestrel.Listen(options.Bind, options.MetricsPort);

@@ -12,22 +12,27 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
     // A client that takes nothing is not waited for.
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
 
-    private readonly Socket _socket;
+    private readonly EventLoop _loop;
+    private readonly long _id;
     private readonly SocketInput _input;
     private readonly SocketOutput _output;
     private readonly CancellationTokenSource _closed = new();
     private int _ended;
 
-    public DirectConnection(Socket socket)
+    /// <exception cref="IOException">The system watches no more sockets.</exception>
+    public DirectConnection(Socket socket, EventLoop loop)
     {
-        _socket = socket;
-        _input = new SocketInput(socket);
+        (Socket, _loop) = (socket, loop);
+        _input = new SocketInput(socket, loop.NoteReceived);
         _output = new SocketOutput(socket);
         Transport = this;
         LocalEndPoint = socket.LocalEndPoint;
         RemoteEndPoint = socket.RemoteEndPoint;
         ConnectionClosed = _closed.Token;
+        _id = loop.Watch(this);
     }
+
+    public Socket Socket { get; }
 
     public PipeReader Input => _input;
 
@@ -46,6 +51,21 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
     public override EndPoint? LocalEndPoint { get; set; }
 
     public override EndPoint? RemoteEndPoint { get; set; }
+
+    /// <summary>Called by the loop.</summary>
+    public void OnEvents(SocketEvents events)
+    {
+        var isEnding = (events & SocketEvents.Ending) != 0;
+        if (isEnding || (events & SocketEvents.Writable) != 0)
+        {
+            _output.OnWritable();
+        }
+
+        if (isEnding || (events & SocketEvents.Readable) != 0)
+        {
+            _input.OnReadable(isEnding);
+        }
+    }
 
     /// <summary>Cuts the socket; whoever reads or writes it learns of it.</summary>
     public override void Abort(ConnectionAbortedException abortReason) => End();
@@ -73,14 +93,17 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
 
         try
         {
-            _socket.Shutdown(SocketShutdown.Both);
+            Socket.Shutdown(SocketShutdown.Both);
         }
         catch (SocketException)
         {
             // The client was faster.
         }
 
-        _socket.Dispose();
+        Socket.Dispose();
+        _loop.Forget(_id);
+        _input.OnClosed();
+        _output.OnWritable();
 
         // Elsewhere: whoever aborts may hold a lock that those who are told take. It is never disposed, as an abort may come after the end.
         _ = _closed.CancelAsync();

@@ -12,10 +12,12 @@ internal sealed class DirectListener : IConnectionListener
     private static readonly TimeSpan AfterExhaustion = TimeSpan.FromMilliseconds(100);
 
     private readonly Socket _socket;
+    private readonly EventLoops _loops;
 
     /// <exception cref="AddressInUseException">Another process listens there.</exception>
-    public DirectListener(IPEndPoint endPoint)
+    public DirectListener(IPEndPoint endPoint, EventLoops loops)
     {
+        _loops = loops;
         _socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -62,7 +64,7 @@ internal sealed class DirectListener : IConnectionListener
                 // Clients wait in the backlog until others have gone.
                 await Task.Delay(AfterExhaustion, cancellationToken).ConfigureAwait(false);
             }
-            catch (SocketException)
+            catch (Exception exception) when (exception is SocketException or IOException)
             {
                 // The client went while it was being accepted: the next one counts.
             }
@@ -77,13 +79,13 @@ internal sealed class DirectListener : IConnectionListener
         return ValueTask.CompletedTask;
     }
 
-    private static DirectConnection Open(Socket socket)
+    private DirectConnection Open(Socket socket)
     {
         try
         {
             socket.NoDelay = true;
             socket.Blocking = false;
-            return new DirectConnection(socket);
+            return new DirectConnection(socket, _loops.Next());
         }
         catch
         {

@@ -2,26 +2,23 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
-using Granary.Core.Threads;
 
 namespace Granary.Gateway.Sockets;
 
 /// <summary>
 /// Reads a socket when it is asked to, into one contiguous buffer. While nothing comes only a small buffer waits, so an idle connection costs little;
-/// when more comes than fits there, a large one is rented until all of it is consumed. What fits is handled on the thread that hears of it, what comes
+/// when more comes than fits there, a large one is rented until all of it is consumed. What fits is handled on the loop that hears of it, what comes
 /// in bulk on a thread of the pool. Cancelling a read ends reading for good.
 /// </summary>
-internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+/// <param name="received">Told of octets that were read.</param>
+internal sealed class SocketInput(Socket socket, Action<int> received) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
 {
     private const int RestingSize = 4 * 1024;
     private const int BusySize = 64 * 1024;
 
-    private static readonly Action<SocketInput> GoOn = static input => input.EndWait();
-
-    private readonly Socket _socket;
-    private readonly Arrival _arrival;
     private readonly byte[] _resting = GC.AllocateUninitializedArray<byte>(RestingSize);
     private ManualResetValueTaskSourceCore<ReadResult> _waiting;
+    private Readiness _readable;
     private CancellationTokenRegistration _cancellation;
     private CancellationToken _cancellationToken;
     private byte[]? _busy;
@@ -32,17 +29,14 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     private volatile bool _isCanceled;
     private bool _isCompleted;
 
-    // The buffer is lent to the socket.
+    // No event will tell of what comes from here on.
+    private volatile bool _isEnding;
+
+    // All of this belongs to whoever ends the wait.
     private bool _isWaiting;
 
-    // The last receive got less than there was room for: another one would most likely get nothing.
+    // The last receive got less than there was room for: another one would get nothing before the next event.
     private bool _isDrained;
-
-    public SocketInput(Socket socket)
-    {
-        _socket = socket;
-        _arrival = new Arrival(this);
-    }
 
     /// <summary>Whether memory of the pool is held.</summary>
     internal bool HoldsBlock => _busy is not null;
@@ -64,14 +58,20 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     /// <exception cref="IOException">The socket failed.</exception>
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
-        if (HasResult || (!_isDrained && Receive()))
+        while (!HasResult && !(MayReceive() && Receive()))
         {
-            return ValueTask.FromResult(Result());
+            if (cancellationToken.IsCancellationRequested)
+            {
+                return ValueTask.FromCanceled<ReadResult>(cancellationToken);
+            }
+
+            if (TryWait(cancellationToken, out var read))
+            {
+                return read;
+            }
         }
 
-        return cancellationToken.IsCancellationRequested
-            ? ValueTask.FromCanceled<ReadResult>(cancellationToken)
-            : WaitAsync(cancellationToken);
+        return ValueTask.FromResult(Result());
     }
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
@@ -102,8 +102,26 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
             _start = _end = _examined = 0;
             Rest();
         }
+    }
 
-        _arrival.Dispose();
+    /// <summary>There is something to read, or will never be again. Called by the loop, which goes on with what waited for it.</summary>
+    public void OnReadable(bool isEnding)
+    {
+        _isEnding |= isEnding;
+        if (_readable.Announce())
+        {
+            EndWait();
+        }
+    }
+
+    /// <summary>The socket was closed: whoever waits learns of it.</summary>
+    public void OnClosed()
+    {
+        _isEnding = true;
+        if (_readable.Announce())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static input => input.EndWait(), this, preferLocal: false);
+        }
     }
 
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _waiting.GetResult(token);
@@ -114,7 +132,8 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _waiting.OnCompleted(continuation, state, token, flags);
 
-    void IThreadPoolWorkItem.Execute() => EndWait();
+    // The small buffer is full: the rest is taken along, as handling a little costs as much as handling a lot.
+    void IThreadPoolWorkItem.Execute() => Finish(static input => input.Receive() || true);
 
     private bool HasResult => _isCanceled || _isCompleted || _examined < _end;
 
@@ -124,6 +143,8 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
         return new ReadResult(_current, _isCanceled, _isCompleted);
     }
 
+    private bool MayReceive() => !_isDrained || _isEnding || _readable.TryTake();
+
     // Takes what is there without waiting; true when something is, or the end.
     private bool Receive()
     {
@@ -132,82 +153,69 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
             Grow(BusySize);
         }
 
+        return ReceiveSome();
+    }
+
+    private bool ReceiveSome()
+    {
         MakeRoom();
         var room = Buffer.AsSpan(_end);
         int count;
         SocketError error;
         try
         {
-            count = _socket.Receive(room, SocketFlags.None, out error);
+            count = socket.Receive(room, SocketFlags.None, out error);
         }
         catch (ObjectDisposedException exception)
         {
             throw Cut(exception);
         }
 
-        return error is not (SocketError.WouldBlock or SocketError.TryAgain) && Take(count, room.Length, error);
-    }
+        _isDrained = count < room.Length;
+        if (error is SocketError.WouldBlock or SocketError.TryAgain)
+        {
+            return false;
+        }
 
-    private bool Take(int count, int room, SocketError error)
-    {
         if (error != SocketError.Success)
         {
-            throw new IOException($"The socket failed: {error}.", new SocketException((int)error));
+            throw Cut(new SocketException((int)error));
         }
 
         _end += count;
-        _isDrained = count < room;
         _isCompleted |= count == 0;
+        received(count);
         return true;
     }
 
-    private ValueTask<ReadResult> WaitAsync(CancellationToken cancellationToken)
+    private static IOException Cut(Exception exception) => new($"The connection was cut: {exception.Message}", exception);
+
+    // False when something has come meanwhile.
+    private bool TryWait(CancellationToken cancellationToken, out ValueTask<ReadResult> read)
     {
         if (_end == 0)
         {
             Rest();
         }
 
-        MakeRoom();
         _waiting.Reset();
-        var version = _waiting.Version;
+        read = new ValueTask<ReadResult>(this, _waiting.Version);
         _cancellationToken = cancellationToken;
-        _cancellation = cancellationToken.UnsafeRegister(static input => ((SocketInput)input!).EndReceiving(), this);
-        _arrival.SetBuffer(Buffer, _end, Buffer.Length - _end);
-
-        _isWaiting = true;
-
-        // From here on all of this belongs to the thread that hears of the arrival, unless there is something at once.
-        try
-        {
-            if (!_socket.ReceiveAsync(_arrival))
-            {
-                EndWait();
-            }
-        }
-        catch (ObjectDisposedException exception)
-        {
-            _isWaiting = false;
-            _cancellation.Unregister();
-            return ValueTask.FromException<ReadResult>(Cut(exception));
-        }
-
-        return new ValueTask<ReadResult>(this, version);
+        return TryWaitOn();
     }
 
-    private static IOException Cut(Exception exception) => new("The connection was cut.", exception);
-
-    // Something has arrived for a reader that waits.
-    private void OnArrival()
+    private bool TryWaitOn()
     {
-        if (_arrival.BytesTransferred < _arrival.Count)
+        _cancellation = _cancellationToken.UnsafeRegister(static input => ((SocketInput)input!).EndReceiving(), this);
+        _isWaiting = true;
+        if (_readable.TryAwait())
         {
-            SameThreadContext.Run(GoOn, this);
+            return true;
         }
-        else
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        }
+
+        _isWaiting = false;
+        _cancellation.Unregister();
+        return false;
     }
 
     private void EndWait()
@@ -220,13 +228,38 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
             return;
         }
 
+        Finish(static input => input.ReceiveFirst());
+    }
+
+    // True when what has come is all there is; otherwise the wait goes on, here or on a thread of the pool.
+    private bool ReceiveFirst()
+    {
+        // What the event told of may have been read already.
+        while (!HasResult && !ReceiveSome())
+        {
+            if (!MayReceive() && TryWaitOn())
+            {
+                return false;
+            }
+        }
+
+        if (_isDrained)
+        {
+            return true;
+        }
+
+        // From here on all of this is that thread's.
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        return false;
+    }
+
+    private void Finish(Func<SocketInput, bool> receive)
+    {
         try
         {
-            Take(_arrival.BytesTransferred, _arrival.Count, _isCanceled ? SocketError.Success : _arrival.SocketError);
-            if (!_isDrained)
+            if (!receive(this))
             {
-                // The small buffer is full: the rest is taken along, as handling a little costs as much as handling a lot.
-                Receive();
+                return;
             }
         }
         catch (IOException exception)
@@ -243,7 +276,7 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
     {
         try
         {
-            _socket.Shutdown(SocketShutdown.Receive);
+            socket.Shutdown(SocketShutdown.Receive);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
@@ -285,10 +318,5 @@ internal sealed class SocketInput : PipeReader, IValueTaskSource<ReadResult>, IT
             _busy = null;
             ArrayPool<byte>.Shared.Return(busy);
         }
-    }
-
-    private sealed class Arrival(SocketInput input) : SocketAsyncEventArgs(true)
-    {
-        protected override void OnCompleted(SocketAsyncEventArgs e) => input.OnArrival();
     }
 }

@@ -2,12 +2,13 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
+using Granary.Core.Threads;
 
 namespace Granary.Gateway.Sockets;
 
 /// <summary>
-/// Gathers what is written until it is flushed. A little is sent on the thread that flushes; more by a thread of the pool, so that more can be written
-/// meanwhile. A flush is complete when not too much is unsent.
+/// Gathers what is written until it is flushed. A little is sent on the thread that flushes, at the end of what it is at; more by a thread of the pool,
+/// so that more can be written meanwhile. A flush is complete when not too much is unsent.
 /// </summary>
 internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
 {
@@ -16,14 +17,20 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
     // So little is sent in the time that it takes to wake another thread.
     private const int SentAtOnce = 4 * 1024;
 
+    // So much of what several messages have led to.
+    private const int SentAtEnd = 32 * 1024;
+
     // A flush waits while more than this is unsent, until half of it is.
     private const int MostUnsent = 256 * 1024;
+
+    private static readonly Action<object> SendAtEnd = static output => ((SocketOutput)output).SendAtLast();
 
     private readonly Lock _gate = new();
 
     // Full blocks, and how much of each is data. Under the lock.
     private readonly Queue<ArraySegment<byte>> _full = new();
     private ManualResetValueTaskSourceCore<FlushResult> _flush = new() { RunContinuationsAsynchronously = true };
+    private Readiness _writable;
     private Pause _pause;
 
     // The block that is being written, by the writer alone: [0, _written) is data, [0, _flushed) may be sent.
@@ -84,10 +91,17 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
             _unsentBytes += _unflushed - _inFull;
             _unflushed = _inFull = 0;
             _flushed = _written;
-            if (!_isSending && !_isLost && _unsentBytes > 0 && !(isLone && TrySendAtOnce()))
+            if (!_isSending && !_isLost && _unsentBytes > 0)
             {
                 _isSending = true;
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                if (_unsentBytes > SentAtEnd || !SameThreadContext.TryAtEnd(SendAtEnd, this))
+                {
+                    _isSending = !(isLone && TrySendAtOnce());
+                    if (_isSending)
+                    {
+                        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                    }
+                }
             }
 
             if (_unsentBytes == 0)
@@ -134,7 +148,16 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _flush.OnCompleted(continuation, state, token, flags);
 
-    void IThreadPoolWorkItem.Execute() => _ = SendAllAsync();
+    /// <summary>There is room to write. Called by the loop.</summary>
+    public void OnWritable()
+    {
+        if (_writable.Announce())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute() => SendAll();
 
     // Under the lock, while nobody else sends.
     private bool TrySendAtOnce()
@@ -160,25 +183,39 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         return true;
     }
 
-    private async Task SendAllAsync()
+    // What was written since goes along. Whoever is at it next must not be held up by what the kernel does not take.
+    private void SendAtLast()
+    {
+        lock (_gate)
+        {
+            if (!TrySendAtOnce())
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+        }
+
+        Sent(0, isLost: false);
+        SendAll();
+    }
+
+    // Until nothing is left, or the kernel takes no more: the loop tells when it does.
+    private void SendAll()
     {
         while (Next() is { IsEmpty: false } data)
         {
             var sent = Send(data, out var error);
             if (error is SocketError.WouldBlock or SocketError.TryAgain)
             {
-                try
+                if (!_writable.TryTake() && _writable.TryAwait())
                 {
-                    sent = await socket.SendAsync(data, SocketFlags.None).ConfigureAwait(false);
-                    error = SocketError.Success;
-                }
-                catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-                {
-                    error = SocketError.ConnectionReset;
+                    return;
                 }
             }
-
-            Sent(sent, error != SocketError.Success);
+            else
+            {
+                Sent(sent, error != SocketError.Success);
+            }
         }
     }
 

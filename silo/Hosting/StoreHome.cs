@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Storage;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Files;
@@ -13,7 +14,7 @@ namespace Granary.Silo.Hosting;
 /// <summary>
 /// The store over the life of its host: open before anything else starts, and closed, with all that is left for it written, when everything else has stopped.
 /// </summary>
-internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
+internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, IStoreActivity
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly IMessageStore _store;
@@ -43,6 +44,8 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable
 
     /// <exception cref="InvalidOperationException">The store is not open.</exception>
     public GroupCommit Commit => Volatile.Read(ref _commit) ?? throw new InvalidOperationException("The store is not open.");
+
+    long IStoreActivity.Flushes => Volatile.Read(ref _commit)?.Statistics.Synced ?? 0;
 
     /// <exception cref="InvalidOperationException">The store is not open.</exception>
     public QueueStores Queues => Volatile.Read(ref _queues) ?? throw new InvalidOperationException("The store is not open.");

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Storage;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,6 +21,7 @@ public static class StoreHosting
         services.AddSingleton(options);
         services.AddSingleton<StoreHome>();
         services.AddHostedService(provider => provider.GetRequiredService<StoreHome>());
+        services.AddSingleton<IStoreActivity>(provider => provider.GetRequiredService<StoreHome>());
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Commit);
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Queues);
         services.AddSingleton<RowGrainStorage>();

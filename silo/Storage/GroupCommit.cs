@@ -14,11 +14,12 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private static readonly TimeSpan Leisure = TimeSpan.FromMilliseconds(5);
 
     /// <summary>So many queues have their turns on the store's own thread; chosen, with no difference measured between one and eight.</summary>
-    private const int FewQueues = 8;
 
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(10);
+
+    private static readonly Action<object> WakeLater = static commit => ((GroupCommit)commit).Wake();
 
     private readonly IMessageStore _store;
     private readonly ILogger<GroupCommit> _log;
@@ -106,6 +107,17 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         if (!_isUrgent)
         {
             _isUrgent = true;
+            if (!SameThreadContext.TryAtEnd(WakeLater, this))
+            {
+                Monitor.Pulse(Gate);
+            }
+        }
+    }
+
+    private void Wake()
+    {
+        lock (Gate)
+        {
             Monitor.Pulse(Gate);
         }
     }
@@ -275,17 +287,14 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             row.Written.SetException(new RowConflictException(row.Change.Key));
         }
 
-        // The turns of a few queues follow on this thread, unless the next flush waits for it already.
-        if (_flushing.Count <= FewQueues && !HasWork)
+        // The queues' turns follow on this thread, unless somebody waits for the next flush already.
+        if (Volatile.Read(ref _isUrgent))
         {
-            SameThreadContext.Run(static journals => journals.ForEach(journal => journal.Tell()), _flushing);
+            ThreadPool.UnsafeQueueUserWorkItem(static journals => SameThreadContext.Run(TellAll, journals), _flushing.ToArray(), preferLocal: false);
         }
         else
         {
-            foreach (var journal in _flushing)
-            {
-                journal.Tell();
-            }
+            SameThreadContext.Run(TellAll, _flushing);
         }
 
         foreach (var row in _flushingRows)
@@ -302,6 +311,14 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
         _flushing.Clear();
         _flushingRows.Clear();
+    }
+
+    private static void TellAll(IReadOnlyList<QueueJournal> journals)
+    {
+        for (var i = 0; i < journals.Count; i++)
+        {
+            journals[i].Tell();
+        }
     }
 
     private void Abandon()

@@ -14,6 +14,9 @@ internal sealed class StoreStatistics
         Volatile.Read(ref _flushes), Volatile.Read(ref _synced), Volatile.Read(ref _queues), Volatile.Read(ref _messages), Volatile.Read(ref _bytes),
         new TimeSpan(Volatile.Read(ref _ticks)));
 
+    /// <summary>Flushes that somebody waited for.</summary>
+    public long Synced => Volatile.Read(ref _synced);
+
     public void Add(Flush flush, TimeSpan took)
     {
         long messages = 0, bytes = 0;

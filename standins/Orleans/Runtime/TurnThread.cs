@@ -54,28 +54,36 @@ internal static class TurnThread
     {
         var following = Following ??= new();
         var start = Stopwatch.GetTimestamp();
-        IsRunning = !turn.MayBlock;
+        var context = UsesCallersContext ? SynchronizationContext.Current : null;
         try
         {
-            turn.Run();
-            IsRunning = true;
+            Run(turn, context);
             while (following.TryDequeue(out var next))
             {
-                if (Stopwatch.GetTimestamp() - start > Budget || (next.MayBlock && following.Count > 0))
+                var mayHoldUp = next.MayBlock && context is null && following.Count > 0;
+                if (mayHoldUp || Stopwatch.GetTimestamp() - start > Budget)
                 {
                     ThreadPool.UnsafeQueueUserWorkItem(next, preferLocal: false);
                 }
                 else
                 {
-                    IsRunning = !next.MayBlock;
-                    next.Run();
-                    IsRunning = true;
+                    Run(next, context);
                 }
             }
         }
         finally
         {
+            SynchronizationContext.SetSynchronizationContext(context);
             IsRunning = false;
         }
+    }
+
+    // A grain's turn comes back to its activation from what it awaits, and not to this thread; an answer's caller posts here what it goes on with.
+    private static void Run(ITurn turn, SynchronizationContext? context)
+    {
+        IsRunning = !turn.MayBlock;
+        SynchronizationContext.SetSynchronizationContext(turn.MayBlock ? context : null);
+        turn.Run();
+        IsRunning = true;
     }
 }

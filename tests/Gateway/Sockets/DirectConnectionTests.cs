@@ -68,14 +68,14 @@ public sealed class DirectConnectionTests
     [Fact]
     public async Task Listener_PortInUse_SaysSo()
     {
-        await using var first = new DirectListener(new IPEndPoint(IPAddress.Loopback, 0));
-        Assert.Throws<AddressInUseException>(() => new DirectListener((IPEndPoint)first.EndPoint));
+        await using var first = new DirectListener(new IPEndPoint(IPAddress.Loopback, 0), LoopbackPair.Loops);
+        Assert.Throws<AddressInUseException>(() => new DirectListener((IPEndPoint)first.EndPoint, LoopbackPair.Loops));
     }
 
     [Fact]
     public async Task Listener_Unbound_EndsAccepting()
     {
-        await using var listener = new DirectListener(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var listener = new DirectListener(new IPEndPoint(IPAddress.Loopback, 0), LoopbackPair.Loops);
         var accepting = listener.AcceptAsync();
         Assert.False(accepting.IsCompleted);
         await listener.UnbindAsync();
@@ -86,7 +86,7 @@ public sealed class DirectConnectionTests
     [Fact]
     public async Task Transport_OtherEndPoints_AreLeftToKestrel()
     {
-        var transport = new DirectTransport();
+        using var transport = new DirectTransport();
         Assert.False(transport.CanBind(new IPEndPoint(IPAddress.Loopback, 0)));
         var endPoint = new DirectEndPoint(IPAddress.Loopback, 0);
         Assert.True(transport.CanBind(endPoint));

@@ -15,6 +15,8 @@ internal sealed class LoopbackPair : IAsyncDisposable
 
     public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(20);
 
+    public static EventLoops Loops { get; } = new(store: null);
+
     public DirectConnection Connection { get; }
 
     public Socket Client { get; }
@@ -26,7 +28,7 @@ internal sealed class LoopbackPair : IAsyncDisposable
     /// <param name="clientBuffer">What the client's kernel keeps for it, in octets; 0 leaves that to the kernel.</param>
     public static async Task<LoopbackPair> OpenAsync(int clientBuffer = 0)
     {
-        await using var listener = new DirectListener(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var listener = new DirectListener(new IPEndPoint(IPAddress.Loopback, 0), Loops);
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         if (clientBuffer > 0)
         {

@@ -87,6 +87,37 @@ public sealed class SocketInputTests
     }
 
     [Fact]
+    public async Task Read_PacketsOfAboutTheSmallBuffersSize_EndsEachWaitOnce()
+    {
+        const int Rounds = 20_000;
+        await using var pair = await LoopbackPair.OpenAsync();
+        var octets = new byte[4200];
+        LoopbackPair.Fill(octets, 0);
+        var reading = ReadAllAsync();
+        for (var round = 0; round < Rounds; round++)
+        {
+            pair.Client.Send(octets.AsSpan(0, 4000 + (round % 200)));
+        }
+
+        pair.Client.Shutdown(SocketShutdown.Send);
+        Assert.Equal(Enumerable.Range(0, Rounds).Sum(round => 4000L + (round % 200)), await reading.WaitAsync(LoopbackPair.Patience));
+
+        async Task<long> ReadAllAsync()
+        {
+            for (var total = 0L; ;)
+            {
+                var read = await pair.Input.ReadAsync();
+                total += read.Buffer.Length;
+                pair.Input.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted)
+                {
+                    return total;
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task Read_ThatWaits_HoldsNoBlock()
     {
         const int Size = 300 * 1024;
