@@ -3,12 +3,15 @@ using NpgsqlTypes;
 
 namespace Granary.Silo.Storage.Postgres;
 
-/// <summary>Sends flushes: one round trip each, one transaction, whatever the size.</summary>
+/// <summary>Sends flushes: one transaction each, and nearly always one round trip; one more for each part beyond the first, and for the commit of several.</summary>
 /// <remarks>
 /// The server runs a part when all of it has arrived. So a process that is stopped while it sends a flush of one part holds no lock; with several parts it may,
 /// until a take-over ends its connection.
 /// </remarks>
-/// <param name="own">Of its own connection, on which nothing is ever asynchronous: so the thread that waits for an answer is the one that gets it.</param>
+/// <param name="own">
+/// Of its own connection, on which nothing is ever asynchronous: so the thread that waits for an answer is the one that gets it. Several commands at once are
+/// not sent there: Npgsql writes them on another thread than the one that reads, and when the connection breaks the two may wait for each other for ever.
+/// </param>
 internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource own) : IDisposable
 {
     private const NpgsqlDbType Bigints = NpgsqlDbType.Array | NpgsqlDbType.Bigint;
@@ -22,7 +25,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
-    // Prepared, with their parameters, on a connection that they keep; for flushes of one part, which nearly all are.
+    // Prepared, with their parameters, on a connection that they keep.
     private NpgsqlConnection? _connection;
     private NpgsqlCommand? _command;
     private NpgsqlCommand? _common;
@@ -36,9 +39,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
 
     /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows. The calling thread waits.</summary>
     public (long[] Fenced, int[] Conflicts) Write(EncodedFlush flush, CancellationToken cancellation) =>
-        FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation)
-        : flush.Parts.Count == 1 ? WriteOne(flush, cancellation)
-        : WriteManyAsync(flush, cancellation).AsTask().GetAwaiter().GetResult();
+        FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation) : WriteParts(flush, cancellation);
 
     public void Dispose()
     {
@@ -46,33 +47,54 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         own.Dispose();
     }
 
-    private (long[] Fenced, int[] Conflicts) WriteOne(EncodedFlush flush, CancellationToken cancellation)
+    private (long[] Fenced, int[] Conflicts) WriteParts(EncodedFlush flush, CancellationToken cancellation)
     {
         try
         {
-            var command = _command ??= new NpgsqlCommand(SqlText.Flush, Connect());
-            var isNew = command.Parameters.Count == 0;
-            SetParameters(command.Parameters, flush, part: 0);
-            if (isNew)
+            if (flush.Parts.Count == 1)
             {
-                command.Prepare();
+                return WritePart(flush, part: 0, cancellation);
             }
 
-            return Execute(
-                command,
-                static command =>
-                {
-                    using var reader = command.ExecuteReader();
-                    reader.Read();
-                    return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
-                },
-                cancellation);
+            // Its first command goes with the first part. Disposing of it is left to the connection's end: a lost one has no transaction any more.
+            var transaction = Connect().BeginTransaction();
+            var last = flush.Parts.Count - 1;
+            for (var part = 0; part < last; part++)
+            {
+                WritePart(flush, part, cancellation);
+            }
+
+            // The last part answers for all.
+            var answer = WritePart(flush, last, cancellation);
+            transaction.Commit();
+            return answer;
         }
         catch
         {
             Close();
             throw;
         }
+    }
+
+    private (long[] Fenced, int[] Conflicts) WritePart(EncodedFlush flush, int part, CancellationToken cancellation)
+    {
+        var command = _command ??= new NpgsqlCommand(SqlText.Flush, Connect());
+        var isNew = command.Parameters.Count == 0;
+        SetParameters(command.Parameters, flush, part);
+        if (isNew)
+        {
+            command.Prepare();
+        }
+
+        return Execute(
+            command,
+            static command =>
+            {
+                using var reader = command.ExecuteReader();
+                reader.Read();
+                return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
+            },
+            cancellation);
     }
 
     private (long[] Fenced, int[] Conflicts) WriteCommon(EncodedFlush flush, CancellationToken cancellation)
@@ -114,29 +136,6 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     }
 
     private NpgsqlConnection Connect() => _connection ??= own.OpenConnection();
-
-    private async ValueTask<(long[] Fenced, int[] Conflicts)> WriteManyAsync(EncodedFlush flush, CancellationToken cancellation)
-    {
-        await using var batch = database.CreateBatch();
-        for (var part = 0; part < flush.Parts.Count; part++)
-        {
-            var command = new NpgsqlBatchCommand(SqlText.Flush);
-            SetParameters(command.Parameters, flush, part);
-            batch.BatchCommands.Add(command);
-        }
-
-        await using var reader = await batch.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
-        while (true)
-        {
-            // The last part answers for all.
-            await reader.ReadAsync(cancellation).ConfigureAwait(false);
-            var (fenced, conflicts) = (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
-            if (!await reader.NextResultAsync(cancellation).ConfigureAwait(false))
-            {
-                return (fenced, conflicts);
-            }
-        }
-    }
 
     private void Close()
     {
