@@ -55,6 +55,9 @@ internal sealed partial class Epoll : IDisposable
     /// <exception cref="IOException">The system watches no more sockets.</exception>
     public void Watch(Socket socket, long id) => Watch(socket.SafeHandle, id, SocketEvents.Readable | SocketEvents.Writable | SocketEvents.PeerEnded);
 
+    /// <summary>Holds up the calling thread for less than a second, and to the microsecond, which Thread.Sleep counts no shorter than a thousand of.</summary>
+    public static void Sleep(TimeSpan time) => _ = Sleep((uint)time.TotalMicroseconds);
+
     /// <summary>Returns when something happens, or after <see cref="Wake"/>: how many <see cref="Event"/>s there are.</summary>
     public int Wait()
     {
@@ -116,6 +119,9 @@ internal sealed partial class Epoll : IDisposable
 
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     private static partial int WaitForEvents(SafeHandle epoll, ref byte events, int most, int milliseconds);
+
+    [LibraryImport("libc", EntryPoint = "usleep")]
+    private static partial int Sleep(uint microseconds);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(SafeHandle handle, ref long octets, nint count);

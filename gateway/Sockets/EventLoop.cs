@@ -67,10 +67,11 @@ internal sealed class EventLoop : IDisposable
         {
             _count = _epoll.Wait();
             SameThreadContext.Run(static loop => loop.Handle(), this);
-            if (_store is not null && _gathering.IsWorthwhile(Stopwatch.GetTimestamp(), Volatile.Read(ref _received), _store.Flushes))
+            var time = _gathering.TimeToSleep(Stopwatch.GetTimestamp(), Volatile.Read(ref _received), _store?.Flushes ?? 0);
+            if (time > TimeSpan.Zero)
             {
                 // Nobody waits for the sockets meanwhile: what arrives wakes no thread.
-                Thread.Sleep(Gathering.Time);
+                Epoll.Sleep(time);
             }
         }
     }

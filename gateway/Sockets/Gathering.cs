@@ -2,8 +2,9 @@ namespace Granary.Gateway.Sockets;
 
 /// <summary>
 /// Decides whether a loop sleeps after a round so that more arrives for the next one. Many clients that each send little keep a loop and the store
-/// busy with single messages: handled a millisecond's worth at a time they cost a third of it. That is tried only while the store is busy with small
-/// flushes, which what arrives has to wait for anyhow, and given up where it slows the clients: those that wait for each answer send less.
+/// busy with single messages: handled a millisecond's worth at a time they cost a third of it. That is tried while the store is busy with small
+/// flushes, which what arrives has to wait for anyhow, and for a shorter time while rounds follow each other so closely that waking up for them is most
+/// of the work. It is given up where it slows the clients: those that wait for each answer send less.
 /// </summary>
 /// <param name="frequency">Timestamps per second.</param>
 internal sealed class Gathering(long frequency)
@@ -12,6 +13,9 @@ internal sealed class Gathering(long frequency)
     // waits for each confirm gives 4 of both: it is tried with, and found to be slowed.
     private const double LeastRounds = 4;
     private const double LeastFlushes = 1.5;
+
+    // A client that sends one message per packet as fast as it can gives 60 and more; one that waits for each confirm of a transient message, 14.
+    private const double FloodRounds = 25;
     private const double MostPerRound = 2048;
     private const double LeastGain = 2;
     private const double LeastPace = 0.75;
@@ -23,7 +27,7 @@ internal sealed class Gathering(long frequency)
     private readonly long _firstLook = frequency / 1000 * 4;
     private readonly long _shortestRest = frequency / 20;
     private readonly long _longestRest = frequency * 2;
-    private bool _isOn;
+    private TimeSpan _time;
     private long _start;
     private long _receivedBefore;
     private long _flushesBefore;
@@ -36,28 +40,34 @@ internal sealed class Gathering(long frequency)
     private long _rest = frequency / 20;
     private long _restsUntil;
 
-    /// <summary>How long to sleep: what was asked, and somewhat more by the system's timers.</summary>
-    public static TimeSpan Time { get; } = TimeSpan.FromMilliseconds(1);
+    /// <summary>For what is stored.</summary>
+    public static TimeSpan LongTime { get; } = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>To be asked after every round.</summary>
+    /// <summary>For a flood.</summary>
+    public static TimeSpan ShortTime { get; } = TimeSpan.FromMicroseconds(200);
+
+    /// <summary>How long to sleep; the system's timers may add a little. To be asked after every round.</summary>
     /// <param name="received">Octets so far.</param>
     /// <param name="flushes">Of the store, so far.</param>
-    public bool IsWorthwhile(long now, long received, long flushes)
+    public TimeSpan TimeToSleep(long now, long received, long flushes)
     {
         _rounds++;
         var (time, octets) = (now - _start, received - _receivedBefore);
-        if (_isOn && _windows == 0 && time >= _firstLook && octets < time * _pace * LeastPaceAtFirst)
+        if (IsOn && _windows == 0 && time >= _firstLook && octets < time * _pace * LeastPaceAtFirst)
         {
             Stop(now, isHarmful: true);
         }
         else if (time < _window)
         {
-            return _isOn;
+            return _time;
         }
-        else if (!_isOn)
+        else if (!IsOn)
         {
-            _isOn = now >= _restsUntil && octets <= _rounds * MostPerRound && _rounds * _millisecond >= time * LeastRounds
-                && (flushes - _flushesBefore) * _millisecond >= time * LeastFlushes;
+            var mayTry = now >= _restsUntil && octets <= _rounds * MostPerRound;
+            _time = !mayTry ? TimeSpan.Zero
+                : IsAtLeast(LeastRounds, _rounds, time) && IsAtLeast(LeastFlushes, flushes - _flushesBefore, time) ? LongTime
+                : IsAtLeast(FloodRounds, _rounds, time) ? ShortTime
+                : TimeSpan.Zero;
             (_pace, _perRound, _windows) = ((double)octets / time, (double)octets / _rounds, 0);
         }
         else if (octets < time * _pace * LeastPace)
@@ -75,12 +85,16 @@ internal sealed class Gathering(long frequency)
         }
 
         (_start, _receivedBefore, _flushesBefore, _rounds) = (now, received, flushes, 0);
-        return _isOn;
+        return _time;
     }
+
+    private bool IsOn => _time > TimeSpan.Zero;
+
+    private bool IsAtLeast(double perMillisecond, long count, long time) => count * _millisecond >= time * perMillisecond;
 
     private void Stop(long now, bool isHarmful)
     {
-        _isOn = false;
+        _time = TimeSpan.Zero;
         if (isHarmful)
         {
             _restsUntil = now + _rest;

@@ -6,7 +6,7 @@ namespace Granary.Gateway.Tests.Sockets;
 public sealed class GatheringTests
 {
     private const long Second = 1_000_000;
-    private const long Sleep = 1100;
+    private const long Late = 60;
     private const long Message = 100;
 
     private readonly Gathering _gathering = new(Second);
@@ -15,6 +15,7 @@ public sealed class GatheringTests
     private long _flushes;
     private long _slept;
     private long _rounds;
+    private TimeSpan _longest;
 
     [Fact]
     public void Loop_ManyLoneMessagesThatTheStoreWaitsFor_Gathers()
@@ -22,6 +23,14 @@ public sealed class GatheringTests
         RunOpen(Second, messagesPerSecond: 20_000, isStored: true);
         Assert.InRange(_slept, Second * 8 / 10, Second);
         Assert.InRange(_rounds, 800, 2000);
+    }
+
+    [Fact]
+    public void Loop_FloodOfLoneMessagesThatNothingStores_GathersForAShorterTime()
+    {
+        RunOpen(Second, messagesPerSecond: 100_000, isStored: false);
+        Assert.InRange(_slept, Second * 7 / 10, Second);
+        Assert.Equal(Gathering.ShortTime, _longest);
     }
 
     [Fact]
@@ -117,10 +126,13 @@ public sealed class GatheringTests
     private void Round(long octets, int flushes)
     {
         (_received, _flushes, _rounds) = (_received + octets, _flushes + flushes, _rounds + 1);
-        if (_gathering.IsWorthwhile(_now, _received, _flushes))
+        var time = _gathering.TimeToSleep(_now, _received, _flushes);
+        if (time > TimeSpan.Zero)
         {
-            _now += Sleep;
-            _slept += Sleep;
+            var micros = (long)time.TotalMicroseconds + Late;
+            _now += micros;
+            _slept += micros;
+            _longest = time > _longest ? time : _longest;
         }
     }
 }
