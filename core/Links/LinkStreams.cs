@@ -18,7 +18,10 @@ public sealed class LinkStreams(TimeProvider clock)
     private long _number;
     private long _epoch;
     private long _toldThrough;
+    private int _underWay;
     private bool _callFailed;
+    private bool _mayComeLate;
+    private bool _owesLast;
     private long _lastSent = clock.GetTimestamp();
     private long _lastAdded = clock.GetTimestamp();
 
@@ -53,6 +56,7 @@ public sealed class LinkStreams(TimeProvider clock)
             Items = items,
         };
         _unreceived.Enqueue(up);
+        _underWay++;
         _lastAdded = clock.GetTimestamp();
         _lastSent = _lastAdded;
         return up;
@@ -70,6 +74,7 @@ public sealed class LinkStreams(TimeProvider clock)
 
             _callFailed = false;
             _lastSent = clock.GetTimestamp();
+            _underWay += _unreceived.Count;
             return [.. _unreceived];
         }
 
@@ -80,14 +85,23 @@ public sealed class LinkStreams(TimeProvider clock)
     public LinkUp Ask()
     {
         _toldThrough = _downs.ReceivedThrough;
+        _underWay++;
         return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _toldThrough };
     }
 
     /// <summary>A packet was answered; the packets of the downward stream in the answer are for <see cref="Accept"/>.</summary>
-    public void Answered(in LinkAnswer answer) => Received(answer.ReceivedThrough);
+    public void Answered(in LinkAnswer answer)
+    {
+        _underWay--;
+        Received(answer.ReceivedThrough);
+    }
 
     /// <summary>Whether the queue has a packet is not known; its number makes sending it again harmless.</summary>
-    public void Failed() => _callFailed = true;
+    public void Failed()
+    {
+        _underWay--;
+        _callFailed = _mayComeLate = true;
+    }
 
     /// <summary>A packet of the downward stream when it is the next one, else null: it is kept for later, was seen before, or is of a lower epoch.</summary>
     public LinkDown? Accept(LinkDown down)
@@ -112,7 +126,27 @@ public sealed class LinkStreams(TimeProvider clock)
     public LinkDown? Next() => Note(_downs.Next());
 
     /// <summary>The link ended: nothing is to be sent again.</summary>
-    public void End() => _unreceived.Clear();
+    /// <param name="isRemembered">The queue had it, and remembers it.</param>
+    public void End(bool isRemembered)
+    {
+        _unreceived.Clear();
+        _owesLast = isRemembered;
+    }
+
+    /// <summary>
+    /// A packet that lets the queue forget the link, to be sent without heed to what becomes of it; once, when the link has ended and every other
+    /// packet was answered. Never when a call failed: its packet may still arrive, and the queue then has to know that the link is over.
+    /// </summary>
+    public LinkUp? TakeLast()
+    {
+        if (!_owesLast || _underWay > 0 || _mayComeLate)
+        {
+            return null;
+        }
+
+        _owesLast = false;
+        return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _downs.ReceivedThrough, IsLast = true };
+    }
 
     private LinkDown? Note(LinkDown? down)
     {

@@ -30,6 +30,10 @@ public sealed class LinkUp
 
     [Id(5)]
     public LinkUpItem[] Items { get; init; } = [];
+
+    /// <summary>With number 0: the gateway knows of the end of the link, and no other packet of it is under way. The queue need not remember it.</summary>
+    [Id(6)]
+    public bool IsLast { get; init; }
 }
 
 /// <summary>Who is at the gateway's end of a link.</summary>

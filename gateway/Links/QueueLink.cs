@@ -161,7 +161,7 @@ internal sealed partial class QueueLink
         if (_streams.IsNew && _pending.Count == 0 && _open.Count == 0)
         {
             // The queue has never heard of this link.
-            End();
+            End(isRemembered: false);
             return;
         }
 
@@ -236,8 +236,26 @@ internal sealed partial class QueueLink
         AfterApply();
     }
 
+    private async Task SendLastAsync(LinkUp last)
+    {
+        try
+        {
+            _ = await _queue.SendAsync(last).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Then the queue forgets the link by itself, only later.
+            LogCallFailed(_set.Log, exception, last.Number, QueueName);
+        }
+    }
+
     private void AfterApply()
     {
+        if (_streams.TakeLast() is { } last)
+        {
+            _ = SendLastAsync(last);
+        }
+
         if (_drainWaiters.Count > 0 && IsDrained)
         {
             foreach (var waiter in _drainWaiters)
@@ -311,7 +329,7 @@ internal sealed partial class QueueLink
                 break;
             case ClosedItem:
                 _published.PassAll();
-                End();
+                End(isRemembered: true);
                 break;
             case EndedItem ended:
                 EndedByQueue(ended.Reason);
@@ -376,7 +394,7 @@ internal sealed partial class QueueLink
             _published.Abandon(unsent);
         }
 
-        End();
+        End(isRemembered: reason == LinkEnd.Deleted);
         while (_published.TryTakeUnanswered(out var batch, out var run))
         {
             _set.Open(QueueName).Publish(batch, run);
@@ -409,10 +427,10 @@ internal sealed partial class QueueLink
         }
     }
 
-    private void End()
+    private void End(bool isRemembered)
     {
         IsEnded = true;
-        _streams.End();
+        _streams.End(isRemembered);
         _pending.Clear();
         _set.Remove(this);
     }

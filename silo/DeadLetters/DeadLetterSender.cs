@@ -53,6 +53,12 @@ internal sealed partial class DeadLetterSender
 
     public void Receive(LinkDown first)
     {
+        Accept(first);
+        GoOn();
+    }
+
+    private void Accept(LinkDown first)
+    {
         for (var down = _streams.Accept(first); down is not null && !IsEnded; down = _streams.Next())
         {
             foreach (var item in down.Items)
@@ -61,6 +67,14 @@ internal sealed partial class DeadLetterSender
             }
 
             _published.Advance(down.Watermark);
+        }
+    }
+
+    private void GoOn()
+    {
+        if (_streams.TakeLast() is { } last)
+        {
+            _ = SendLastAsync(last);
         }
 
         Flush();
@@ -122,15 +136,28 @@ internal sealed partial class DeadLetterSender
         }
     }
 
+    private async Task SendLastAsync(LinkUp last)
+    {
+        try
+        {
+            _ = await _target.SendAsync(last).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Then the target forgets the link by itself, only later.
+            LogCallFailed(_office.Log, exception, last.Number, _outbox.QueueName, TargetName);
+        }
+    }
+
     private void Answered(LinkAnswer answer)
     {
         _streams.Answered(answer);
         foreach (var down in answer.Downs ?? [])
         {
-            Receive(down);
+            Accept(down);
         }
 
-        Flush();
+        GoOn();
     }
 
     private void Apply(LinkDownItem item)
@@ -143,11 +170,11 @@ internal sealed partial class DeadLetterSender
                 break;
             case ClosedItem:
                 _published.PassAll();
-                End();
+                End(isRemembered: true);
                 break;
             case EndedItem { Reason: LinkEnd.Lost }:
                 // Better twice than not at all.
-                End();
+                End(isRemembered: false);
                 var next = _outbox.SenderFor(TargetName);
                 next.Wait();
                 while (_published.TryTakeUnsafe(keep: 0, out var letters, out var fate))
@@ -156,12 +183,12 @@ internal sealed partial class DeadLetterSender
                 }
 
                 break;
-            case EndedItem:
+            case EndedItem ended:
                 // What was sent is dropped with the queue. What was not may be meant for a queue declared since.
                 var unsent = _pending.OfType<PublishItem>().Count();
                 _published.PassAnswered();
                 _published.Abandon(unsent);
-                End();
+                End(isRemembered: ended.Reason == LinkEnd.Deleted);
                 while (_published.TryTakeUnanswered(out var batch, out var outcome))
                 {
                     _outbox.SenderFor(TargetName).Publish(batch, outcome);
@@ -175,11 +202,11 @@ internal sealed partial class DeadLetterSender
         }
     }
 
-    private void End()
+    private void End(bool isRemembered)
     {
         IsEnded = true;
         _pending.Clear();
-        _streams.End();
+        _streams.End(isRemembered);
         _outbox.Remove(this);
     }
 

@@ -25,4 +25,7 @@ internal sealed partial class QueueGrain
 
     [LoggerMessage(3007, LogLevel.Error, "A turn of queue {Queue} in vhost {Vhost} failed; its activation ends, and the next one begins with what is stored")]
     private partial void LogTurnFailed(Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3008, LogLevel.Debug, "There is no queue {Queue} in vhost {Vhost}, and nobody asks for it; the activation ends")]
+    private partial void LogLeaving(string queue, string vhost);
 }

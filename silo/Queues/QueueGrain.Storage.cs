@@ -109,12 +109,6 @@ internal sealed partial class QueueGrain
         }
     }
 
-    private void NoteArrived(Queue queue, IReadOnlyList<MessageRun> runs)
-    {
-        _arrived.Enqueue((queue, runs));
-        PostTurn();
-    }
-
     private void Advance()
     {
         Volatile.Write(ref _turnIsPosted, 0);
@@ -142,7 +136,7 @@ internal sealed partial class QueueGrain
             return;
         }
 
-        while (_arrived.TryDequeue(out var arrived))
+        while (_arrived is not null && _arrived.TryDequeue(out var arrived))
         {
             if (arrived.From != _slot.Queue)
             {

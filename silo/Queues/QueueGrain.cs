@@ -15,14 +15,17 @@ using Orleans.Concurrency;
 namespace Granary.Silo.Queues;
 
 /// <summary>
-/// The grain of one queue name. It stays active while there is a queue and while anything is owed to anyone. No turn awaits anything: what has to be
-/// awaited runs beside the turns.
+/// The grain of one queue name. It stays active while there is a queue and while anything is owed to anyone, and leaves a little later. No turn awaits
+/// anything: what has to be awaited runs beside the turns.
 /// </summary>
 [Reentrant]
 internal sealed partial class QueueGrain : Grain, IQueueGrain
 {
     /// <summary>What is due later is looked at again after a day, in milliseconds: timers know no ten years.</summary>
     private const long LongestWait = 86_400_000;
+
+    /// <summary>How long a name without a queue stays after it was last asked for, in milliseconds: who asks for it again and again need not activate it each time.</summary>
+    private const long Linger = 5_000;
 
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(1);
 
@@ -32,7 +35,6 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly QueueStores _stores;
     private readonly DueTable _due;
     private readonly StoredState<QueueState> _state;
-    private readonly ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)> _arrived = new();
     private readonly List<BindingDebt> _debts = [];
     private readonly string _vhost;
     private readonly string _name;
@@ -41,9 +43,11 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private QueueSlot _slot;
     private TaskScheduler _turns = TaskScheduler.Default;
     private DeadLetterOutbox? _outbox;
+    private ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)>? _arrived;
     private IGrainTimer? _timer;
     private IGrainTimer? _dueTimer;
     private long _armedFor = MessageRun.Never;
+    private long _leavesAt = MessageRun.Never;
     private Task _lastRemoval = Task.CompletedTask;
     private int _turnIsPosted;
 
@@ -156,6 +160,8 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             return;
         }
 
+        // Only its own turns end it: the collector might find it idle just before a declare, and end it just after.
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
         await _state.ReadAsync(cancellationToken);
         _debts.AddRange(_state.Value.Debts);
         if (_state.Value.Declaration is { } declaration)
@@ -208,7 +214,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         SendPushes();
         if (_slot.Dead.Count > 0)
         {
-            _outbox ??= new DeadLetterOutbox(_office, _vhost, _name, _slot.Queue is { Storage: not null } queue ? runs => NoteArrived(queue, runs) : null);
+            _outbox ??= NewOutbox();
             _outbox.Post(_slot.Dead);
             _slot.Dead.Clear();
         }
@@ -228,10 +234,25 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
         }
 
+        _leavesAt = _slot.IsEmpty ? Now + Linger : MessageRun.Never;
         ArmDueTimer();
         StoreDue();
-        UpdateLifetime();
         return ValueTask.FromResult(answer);
+    }
+
+    private DeadLetterOutbox NewOutbox()
+    {
+        if (_slot.Queue is not { Storage: not null } queue)
+        {
+            return new DeadLetterOutbox(_office, _vhost, _name, arrived: null);
+        }
+
+        var arrived = _arrived ??= new();
+        return new DeadLetterOutbox(_office, _vhost, _name, runs =>
+        {
+            arrived.Enqueue((queue, runs));
+            PostTurn();
+        });
     }
 
     private void SendPushes()
@@ -285,7 +306,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     /// <summary>Has the timer come when something is due by itself, if nothing comes before.</summary>
     private void ArmDueTimer()
     {
-        var due = _slot.NextDue;
+        var due = Math.Min(_slot.NextDue, _leavesAt);
         if (due >= _armedFor)
         {
             // It comes early enough, and is armed again then.
@@ -313,8 +334,32 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             return Task.CompletedTask;
         }
 
+        if (_slot.IsEmpty)
+        {
+            LeaveIfDue();
+            return Task.CompletedTask;
+        }
+
         _slot.RunDue(Now);
         return EndTurn(0).AsTask();
+    }
+
+    private void LeaveIfDue()
+    {
+        if (_leavesAt <= Now)
+        {
+            if (_debts.Count == 0 && _saved.IsCompletedSuccessfully)
+            {
+                // Nothing is lost: calls that come from now on go to the next activation.
+                LogLeaving(_name, _vhost);
+                DeactivateOnIdle();
+                return;
+            }
+
+            _leavesAt = Now + Linger;
+        }
+
+        ArmDueTimer();
     }
 
     /// <summary>Has the exchanges forget a queue that is gone, for as long as it takes.</summary>
@@ -332,7 +377,6 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
         _debts.Remove(debt);
         Save();
-        UpdateLifetime();
     }
 
     private async Task<bool> TryRemoveAsync(string exchange, Destination destination)
@@ -348,8 +392,4 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             return false;
         }
     }
-
-    // Not DeactivateOnIdle: a declare that arrives in between would be lost with this activation. The collector takes what is really idle.
-    private void UpdateLifetime() =>
-        DelayDeactivation(_slot.IsEmpty && _debts.Count == 0 ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
 }

@@ -150,6 +150,16 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
         }
 
         var link = _links.Find(packet.Link);
+        if (packet.IsLast)
+        {
+            if (link is { HasEnded: true })
+            {
+                _links.Forget(link);
+            }
+
+            return default;
+        }
+
         if (link is null && _queue is null)
         {
             return NoQueue(packet, now);

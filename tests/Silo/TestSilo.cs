@@ -23,10 +23,16 @@ internal sealed class TestSilo : IAsyncDisposable
     public IServiceProvider Services => _host.Services;
 
     /// <param name="store">What it finds, or null for nothing.</param>
-    public static async Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null)
+    /// <param name="log">Takes what is logged, from debug up; null for nobody.</param>
+    public static async Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null, ILoggerProvider? log = null)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
+        if (log is not null)
+        {
+            builder.Logging.AddProvider(log).AddFilter(nameof(Granary), LogLevel.Debug);
+        }
+
         builder.Configuration[Seeds.Setting] = seed?.ToString(CultureInfo.InvariantCulture) ?? "";
         builder.UseOrleans(silo =>
         {

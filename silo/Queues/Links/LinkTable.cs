@@ -5,7 +5,7 @@ namespace Granary.Silo.Queues.Links;
 /// <summary>All links to one queue name, those that ended a while ago included: late copies of their packets must find them ended.</summary>
 internal sealed class LinkTable(long epoch)
 {
-    /// <summary>How long an ended link is remembered, in milliseconds: longer than any call can be under way.</summary>
+    /// <summary>How long an ended link is remembered, in milliseconds: longer than any call can be under way. No longer than its gateway wants it to be.</summary>
     public const long Memory = 15_000;
 
     private readonly Dictionary<LinkId, QueueLink> _links = [];
@@ -78,6 +78,9 @@ internal sealed class LinkTable(long epoch)
         _watermark = 0;
         _waiting.Clear();
     }
+
+    /// <summary>Nothing will be heard of it any more.</summary>
+    public void Forget(QueueLink link) => _links.Remove(link.Id);
 
     private void TouchWaiting()
     {

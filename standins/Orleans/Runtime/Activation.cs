@@ -71,15 +71,10 @@ internal sealed partial class Activation : CallTarget, IGrainContext, ITurn
         lock (Gate)
         {
             answer = EndTracking(call);
-            _running--;
+            EndRunning(call);
             if (call.KeepsActive)
             {
                 LastActive = Environment.TickCount64;
-            }
-
-            if (Blocks(call))
-            {
-                _blocking--;
             }
 
             if (_phase == Phase.Active)
@@ -135,6 +130,12 @@ internal sealed partial class Activation : CallTarget, IGrainContext, ITurn
                     _scheduled = false;
                     return;
                 }
+
+                if (next is Call early && _phase == Phase.Deactivating)
+                {
+                    PutBack(early);
+                    continue;
+                }
             }
 
             if (next is Call call)
@@ -187,6 +188,27 @@ internal sealed partial class Activation : CallTarget, IGrainContext, ITurn
         {
             _scheduled = true;
             TurnThread.Schedule(this);
+        }
+    }
+
+    /// <summary>Under the gate: a call that has not begun when the activation starts to end is for the next one.</summary>
+    private void PutBack(Call call)
+    {
+        EndRunning(call);
+        _waiting.Enqueue(call);
+        if (_running == 0)
+        {
+            MakeReady(EndTurn);
+        }
+    }
+
+    /// <summary>Under the gate.</summary>
+    private void EndRunning(Call call)
+    {
+        _running--;
+        if (Blocks(call))
+        {
+            _blocking--;
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     private readonly List<(LinkAnswer Answer, TaskCompletionSource<LinkAnswer> Call)> _answers = [];
     private readonly List<LinkDown> _pushes = [];
     private readonly Dictionary<LinkId, End> _ends = [];
+    private readonly HashSet<LinkId> _forgotten = [];
     private long _nextOffset;
     private long _watermark;
 
@@ -28,6 +29,9 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
     /// <summary>How many messages were pushed to consumers.</summary>
     public int Delivered { get; private set; }
+
+    /// <summary>Links that the gateway allowed to be forgotten. Whatever comes of one after that is a fault.</summary>
+    public int ForgottenLinks => _forgotten.Count;
 
     public int LivingLinks => _ends.Values.Count(end => !end.HasEnded);
 
@@ -133,6 +137,16 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
     private LinkAnswer Receive(LinkUp up)
     {
+        Assert.DoesNotContain(up.Link, _forgotten);
+        if (up.IsLast)
+        {
+            Assert.True(_ends[up.Link].HasEnded);
+            Assert.DoesNotContain(_calls, call => call.Up.Link == up.Link);
+            _ends.Remove(up.Link);
+            _forgotten.Add(up.Link);
+            return default;
+        }
+
         if (!_ends.TryGetValue(up.Link, out var end))
         {
             if (up.Number == 0)

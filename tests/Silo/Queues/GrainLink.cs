@@ -33,6 +33,9 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
 
     public long Watermark { get; private set; }
 
+    /// <summary>Lets the queue forget the link, once it has ended.</summary>
+    public async Task SayLastAsync() => await _queue.SendAsync(new LinkUp { Link = _id, Number = 0, ReceivedThrough = _received, IsLast = true });
+
     public static async Task<GrainLink> OpenAsync(IGrainFactory grains, IQueueGrain queue, ConnectionId connection)
     {
         var link = new GrainLink(grains, queue, connection);

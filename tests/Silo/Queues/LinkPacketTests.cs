@@ -124,5 +124,30 @@ public sealed class LinkPacketTests
         Assert.False(_gateway.Slot.NeedsTick);
     }
 
+    [Fact]
+    public void EndedLink_AfterItsLastPacket_IsForgottenAtOnce()
+    {
+        var link = _gateway.Open();
+        link.Send(new CloseItem());
+        _gateway.Delete();
+        Assert.Equal(default, Send(Last(link)));
+        Assert.True(_gateway.Slot.IsEmpty);
+        Assert.False(_gateway.Slot.NeedsTick);
+        Assert.Equal(default, Send(Last(link)));
+        Assert.True(_gateway.Slot.IsEmpty);
+    }
+
+    [Fact]
+    public void LastPacket_OfALinkThatHasNotEnded_IsNotHeeded()
+    {
+        var link = _gateway.Open();
+        Assert.Equal(default, Send(Last(link)));
+        Assert.False(_gateway.Slot.IsEmpty);
+        Send(link.Packet(2, new PublishItem(Batches.Of(0, 1), false)));
+        Assert.Equal(1, _gateway.Queue.ReadyCount);
+    }
+
+    private static LinkUp Last(TestLink link) => new() { Link = link.Id, Epoch = TestGateway.Epoch, Number = 0, ReceivedThrough = 2, IsLast = true };
+
     private LinkAnswer Send(LinkUp packet) => _gateway.Slot.Send(packet, _gateway.Now);
 }

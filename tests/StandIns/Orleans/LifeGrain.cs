@@ -53,6 +53,12 @@ public interface IFailingGrain : IGrainWithStringKey
     Task NothingAsync();
 }
 
+public interface ILeavingGrain : IGrainWithStringKey
+{
+    /// <summary>Whether the activation that answers had asked for its end before.</summary>
+    Task<bool> IsLeftAsync(bool leave);
+}
+
 public interface IKeptGrain : IGrainWithStringKey
 {
     Task<int> ActivationAsync();
@@ -172,4 +178,22 @@ internal sealed class KeptGrain(Journal journal) : Grain, IKeptGrain
     }
 
     public Task<int> ActivationAsync() => Task.FromResult(journal.Count("activate kept"));
+}
+
+[Reentrant]
+internal sealed class LeavingGrain : Grain, ILeavingGrain
+{
+    private bool _isLeft;
+
+    public Task<bool> IsLeftAsync(bool leave)
+    {
+        var answer = _isLeft;
+        if (leave)
+        {
+            _isLeft = true;
+            DeactivateOnIdle();
+        }
+
+        return Task.FromResult(answer);
+    }
 }

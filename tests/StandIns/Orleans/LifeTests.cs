@@ -40,6 +40,17 @@ public sealed class LifeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Call_ThatHasNotBegunWhenAReentrantActivationEnds_IsForTheNext()
+    {
+        var grain = _silo.Grains.GetGrain<ILeavingGrain>("leaving");
+        for (var life = 0; life < 100; life++)
+        {
+            var calls = Enumerable.Range(0, 50).Select(i => grain.IsLeftAsync(leave: i == 10)).ToArray();
+            Assert.DoesNotContain(true, await Task.WhenAll(calls));
+        }
+    }
+
+    [Fact]
     public async Task Activation_ThatFails_TellsTheCallerAndIsTriedAgain()
     {
         var grain = _silo.Grains.GetGrain<IFailingGrain>("f");
