@@ -22,14 +22,16 @@ internal static class NodeCommand
         var connection = Of<string?>("--connection", null, "The connection string of --store postgres.", text => text);
         var repair = Of("--repair", false, "Go on without records of the store that are damaged, and say how many those are.", ParseFlag);
         repair.Arity = ArgumentArity.ZeroOrOne;
+        var localLinks = Of("--local-links", true, "Whether connections reach the queues of their own process without calls of the runtime: false is slower, and for tests.", ParseFlag);
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, data, role, store, connection, repair,
+            amqpPort, grpcPort, httpPort, metricsPort, bind, data, role, store, connection, repair, localLinks,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             new NodeOptions(
                 result.GetValue(role),
+                result.GetValue(localLinks),
                 new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair)),
                 new GatewayOptions
                 {

@@ -66,8 +66,14 @@ internal static class NodeHost
 
         // It tells of every push to a connection that has just gone, as an error; a closed connection is none.
         builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.Critical);
-        builder.Host.UseOrleans(silo => silo
-            .UseLocalhostClustering(SiloPort.Free(), gatewayPort: 0).AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal());
+        builder.Host.UseOrleans(silo =>
+        {
+            silo.UseLocalhostClustering(SiloPort.Free(), gatewayPort: 0).AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
+            if (options.LocalLinks)
+            {
+                silo.AddLocalLinks();
+            }
+        });
         builder.AddGateway(options.Gateway);
         return builder.Build().MapGateway();
     }

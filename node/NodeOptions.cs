@@ -4,7 +4,8 @@ using Granary.Silo.Hosting;
 namespace Granary.Node;
 
 /// <summary>What a node is, and where its things are.</summary>
-internal sealed record NodeOptions(NodeRole Role, StoreOptions Store, GatewayOptions Gateway);
+/// <param name="LocalLinks">Connections reach the queues of this process without calls.</param>
+internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions Store, GatewayOptions Gateway);
 
 internal enum NodeRole
 {

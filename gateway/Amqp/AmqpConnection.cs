@@ -55,7 +55,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public AmqpConnection(IDuplexPipe transport, AmqpServer server, ConnectionTerms terms, Action abort, CancellationToken aborted)
     {
         (_transport, _server, Terms, _abort, _aborted) = (transport, server, terms, abort, aborted);
-        Links = new LinkSet(server.Grains, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
+        Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
         _output = new AmqpOutput(transport.Output, terms.FrameMax, Links, OnClientLost);
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Granary.Core.Alarms;
+using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
@@ -11,7 +12,7 @@ namespace Granary.Gateway.Amqp;
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
-    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log) : IHostedService
+    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null) : IHostedService
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
 
@@ -21,6 +22,9 @@ internal sealed partial class AmqpServer(
     private Task _ticker = Task.CompletedTask;
 
     public IGrainFactory Grains => grains;
+
+    /// <summary>Queues that are reached without a call; null if none are.</summary>
+    public ILocalQueues? LocalQueues => local;
 
     public Router Router => router;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Granary.Core;
 using Granary.Core.Alarms;
 using Granary.Core.Grains;
+using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
@@ -24,6 +25,7 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly ConcurrentDictionary<Caller, UnaryLinks> _unary = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly IGrainFactory _grains;
+    private readonly ILocalQueues? _local;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly HealthStates _health;
     private readonly TimeProvider _clock;
@@ -32,9 +34,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options, HealthStates health,
-        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log)
+        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null)
     {
-        (_grains, _health, _lifetime, _clock, _log) = (grains, health, lifetime, clock, log);
+        (_grains, _local, _health, _lifetime, _clock, _log) = (grains, local, health, lifetime, clock, log);
         (Router, Replies, Alarms, MaxMessageSize) = (router, replies, alarms, options.MaxMessageSize);
     }
 
@@ -64,7 +66,7 @@ internal sealed partial class GrpcServer : IHostedService
 
     public LinkSet Open(string vhost)
     {
-        var links = new LinkSet(_grains, Id, vhost, _clock, _log);
+        var links = new LinkSet(_grains, _local, Id, vhost, _clock, _log);
         _open[links] = 0;
         return links;
     }

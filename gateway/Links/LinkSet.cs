@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Links;
@@ -15,9 +16,11 @@ internal interface ILinkOwner
 /// All links of one client connection, and the gate under which the connection's state is touched: by its read loop, by queues that push
 /// to it, and by the ticker. Nothing is awaited under the gate.
 /// </summary>
-internal sealed class LinkSet : ILinkObserver
+internal sealed partial class LinkSet : ILinkObserver
 {
     private readonly IGrainFactory _grains;
+    private readonly ILocalQueues? _local;
+    private readonly Inbox<LinkNews> _news;
     private readonly Dictionary<string, QueueLink> _byName = [];
     private readonly Dictionary<LinkId, QueueLink> _byId = [];
     private readonly List<QueueLink> _dirty = [];
@@ -27,9 +30,11 @@ internal sealed class LinkSet : ILinkObserver
     private int _generation;
     private PublishLimits _roomAt;
 
-    public LinkSet(IGrainFactory grains, ConnectionId connection, string vhost, TimeProvider clock, ILogger log)
+    /// <param name="local">Queues that are reached without a call; null if none are.</param>
+    public LinkSet(IGrainFactory grains, ILocalQueues? local, ConnectionId connection, string vhost, TimeProvider clock, ILogger log)
     {
-        _grains = grains;
+        (_grains, _local) = (grains, local);
+        _news = new Inbox<LinkNews>(Take);
         (Connection, Vhost, Clock, Log) = (connection, vhost, clock, log);
     }
 
@@ -57,6 +62,8 @@ internal sealed class LinkSet : ILinkObserver
     public ILinkObserver Observer => _observer ??= _grains.CreateObjectReference<ILinkObserver>(this);
 
     public int NextConsumerId() => ++_lastConsumer;
+
+    public ILocalQueue? FindLocal(string queue) => _local?.Find(GrainKeys.For(Vhost, queue));
 
     public IQueueGrain Queue(string name) => _grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, name));
 
@@ -203,6 +210,29 @@ internal sealed class LinkSet : ILinkObserver
         return Task.CompletedTask;
     }
 
+    /// <summary>Takes what a queue in this process says in a turn that follows. Called on any thread, under any lock.</summary>
+    public void Note(in LinkNews news) => _news.TryPost(news);
+
+    private void Take(ReadOnlySpan<LinkNews> all)
+    {
+        lock (Gate)
+        {
+            foreach (ref readonly var news in all)
+            {
+                try
+                {
+                    news.Link.Take(news);
+                }
+                catch (Exception exception)
+                {
+                    LogNewsNotTaken(Log, exception, news.Link.QueueName);
+                }
+            }
+
+            AfterLinks();
+        }
+    }
+
     public void OnAnswer(QueueLink link, in LinkAnswer answer)
     {
         lock (Gate)
@@ -246,4 +276,10 @@ internal sealed class LinkSet : ILinkObserver
             room.TrySetResult();
         }
     }
+
+    [LoggerMessage(1221, LogLevel.Error, "What queue {Queue} said to a connection could not be taken")]
+    private static partial void LogNewsNotTaken(ILogger logger, Exception exception, string queue);
 }
+
+/// <summary>What a queue in this process says: the answer to a packet, a packet downward, or that a packet was not applied.</summary>
+internal readonly record struct LinkNews(QueueLink Link, LinkAnswer Answer, LinkDown? Down, bool Failed);

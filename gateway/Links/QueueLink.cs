@@ -9,7 +9,7 @@ namespace Granary.Gateway.Links;
 /// The gateway's end of one link. Numbers give the order, not the calls: a packet is kept until the queue has said that it received it,
 /// a batch until the queue's watermark has passed it. Used under the gate of its <see cref="LinkSet"/>.
 /// </summary>
-internal sealed partial class QueueLink
+internal sealed partial class QueueLink : ILocalLink
 {
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(60);
 
@@ -21,6 +21,7 @@ internal sealed partial class QueueLink
     private readonly Dictionary<int, LinkConsumer> _consumers = [];
     private readonly Dictionary<long, (bool NoAck, Action<GotItem> Answer)> _gets = [];
     private readonly List<TaskCompletionSource> _drainWaiters = [];
+    private ILocalQueue? _local;
     private OpenRun _open;
     private long _nextGet;
     private bool _closing;
@@ -133,7 +134,7 @@ internal sealed partial class QueueLink
         var open = _streams.IsNew ? new LinkOpen(_set.Connection, _set.Observer) : null;
         LinkUpItem[] items = [.. _pending];
         _pending.Clear();
-        _ = SendAsync(_streams.Add(items, open));
+        Send(_streams.Add(items, open));
     }
 
     /// <summary>Completes when the queue has applied and answered everything that was added so far.</summary>
@@ -186,12 +187,26 @@ internal sealed partial class QueueLink
 
         foreach (var up in due)
         {
-            _ = SendAsync(up);
+            Send(up);
         }
 
         if (due.Length == 0 && !_closing && _consumers.Count == 0 && Unsettled == 0 && IsDrained && _streams.Idle > IdleAfter)
         {
             Close();
+        }
+    }
+
+    private void Send(LinkUp up)
+    {
+        _local ??= _set.FindLocal(QueueName);
+        if (_local is null)
+        {
+            _ = SendAsync(up);
+        }
+        else if (!_local.TrySend(up, this))
+        {
+            _local = null;
+            _ = SendAsync(up);
         }
     }
 
@@ -207,6 +222,29 @@ internal sealed partial class QueueLink
             // Whether the queue has the packet is not known; its number makes sending it again harmless. Tick does.
             LogCallFailed(_set.Log, exception, up.Number, QueueName);
             _set.OnCallFailed(this);
+        }
+    }
+
+    void ILocalLink.Answer(in LinkAnswer answer) => _set.Note(new LinkNews(this, answer, null, Failed: false));
+
+    void ILocalLink.Fail() => _set.Note(new LinkNews(this, default, null, Failed: true));
+
+    void ILocalLink.Receive(LinkDown down) => _set.Note(new LinkNews(this, default, down, Failed: false));
+
+    /// <summary>Takes what came from a queue in this process.</summary>
+    public void Take(in LinkNews news)
+    {
+        if (news.Down is { } down)
+        {
+            Pushed(down);
+        }
+        else if (news.Failed)
+        {
+            CallFailed();
+        }
+        else
+        {
+            Answered(news.Answer);
         }
     }
 

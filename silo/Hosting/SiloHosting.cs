@@ -1,4 +1,6 @@
+using Granary.Core.Links;
 using Granary.Silo.DeadLetters;
+using Granary.Silo.Queues;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -11,8 +13,17 @@ public static class SiloHosting
     {
         ArgumentNullException.ThrowIfNull(silo);
         silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.TryAddSingleton<LocalQueues>();
         silo.Services.TryAddSingleton<DeadLetterOffice>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());
+        return silo;
+    }
+
+    /// <summary>Gateways in this process reach its queues without calls.</summary>
+    public static ISiloBuilder AddLocalLinks(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.AddSingleton<ILocalQueues>(provider => provider.GetRequiredService<LocalQueues>());
         return silo;
     }
 

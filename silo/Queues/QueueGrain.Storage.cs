@@ -14,6 +14,7 @@ internal sealed partial class QueueGrain
     private readonly object _ownGate = new();
     private Task _saved = Task.CompletedTask;
     private bool _saveAgain;
+    private bool _isSaving;
     private bool _isFenced;
     private long _storedDue = MessageRun.Never;
 
@@ -29,8 +30,9 @@ internal sealed partial class QueueGrain
         }
 
         _saveAgain = true;
-        if (_saved.IsCompleted)
+        if (!_isSaving)
         {
+            _isSaving = true;
             _saved = SaveAsync();
         }
     }
@@ -39,24 +41,38 @@ internal sealed partial class QueueGrain
     {
         try
         {
-            while (_saveAgain)
+            while (BeginSave() is { } save)
             {
-                _saveAgain = false;
-                var state = CurrentState();
-                if (state.IsEmpty && !_state.Exists)
-                {
-                    continue;
-                }
-
-                await (state.IsEmpty ? _state.ClearAsync() : _state.WriteAsync(state));
+                await save;
             }
         }
         catch (Exception exception)
         {
             // Another activation writes it, or the node stops. Either way this one must not go on.
             LogNotSaved(exception, _name, _vhost);
-            Fence();
+            lock (_turn)
+            {
+                Fence();
+            }
+
             throw;
+        }
+    }
+
+    /// <summary>Writes the definition as it is now; null when it is written.</summary>
+    private Task? BeginSave()
+    {
+        lock (_turn)
+        {
+            if (!_saveAgain)
+            {
+                _isSaving = false;
+                return null;
+            }
+
+            _saveAgain = false;
+            var state = CurrentState();
+            return !state.IsEmpty ? _state.WriteAsync(state) : _state.Exists ? _state.ClearAsync() : Task.CompletedTask;
         }
     }
 
@@ -88,43 +104,62 @@ internal sealed partial class QueueGrain
     }
 
     /// <summary>An answer that is given when the definition is durable.</summary>
-    private ValueTask<T> WhenSaved<T>(ValueTask<T> answer)
+    private ValueTask<T> WhenSaved<T>(T answer)
     {
-        return _saved.IsCompletedSuccessfully ? answer : WaitAsync(answer, _saved);
+        return _saved.IsCompletedSuccessfully ? ValueTask.FromResult(answer) : WaitAsync(answer, _saved);
 
-        static async ValueTask<T> WaitAsync(ValueTask<T> answer, Task saved)
+        static async ValueTask<T> WaitAsync(T answer, Task saved)
         {
             await saved;
-            return await answer;
+            return answer;
         }
     }
 
-    /// <summary>Has a turn look at what moved in the store, or arrived where dead letters go. Called on any thread.</summary>
-    private void PostTurn()
+    /// <summary>One turn for all that came without a call.</summary>
+    private void TakeNews(ReadOnlySpan<QueueNews> all)
     {
-        if (Interlocked.Exchange(ref _turnIsPosted, 1) == 0)
+        lock (_turn)
         {
-            _ = Task.Factory.StartNew(
-                static grain => ((QueueGrain)grain!).Advance(), this, CancellationToken.None, TaskCreationOptions.None, _turns);
+            try
+            {
+                var looks = false;
+                foreach (var (up, link) in all)
+                {
+                    if (up is null)
+                    {
+                        looks = true;
+                    }
+                    else if (_isFenced)
+                    {
+                        link!.Fail();
+                    }
+                    else
+                    {
+                        link!.Answer(_slot.Send(up, Now, link));
+                    }
+                }
+
+                if (looks)
+                {
+                    _inbox.BeginLook();
+                    Look();
+                }
+                else if (!_isFenced)
+                {
+                    EndTurn();
+                }
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
         }
     }
 
-    private void Advance()
+    /// <summary>Takes up what moved in the store, arrived where dead letters go, or is due.</summary>
+    private void Look()
     {
-        Volatile.Write(ref _turnIsPosted, 0);
-        try
-        {
-            TakeNews();
-        }
-        catch (Exception exception)
-        {
-            Fail(exception);
-        }
-    }
-
-    private void TakeNews()
-    {
-        if (_isFenced)
+        if (_isFenced || !_isActive)
         {
             return;
         }
@@ -150,8 +185,13 @@ internal sealed partial class QueueGrain
             }
         }
 
+        if (_timerCame)
+        {
+            RunDue();
+        }
+
         _slot.Advance(Now);
-        _ = EndTurn(0);
+        EndTurn();
     }
 
     /// <summary>This activation is not believed any more: it gives no answers, and goes.</summary>
@@ -174,13 +214,14 @@ internal sealed partial class QueueGrain
         _isFenced = true;
         _slot.LoseLinks(Now);
         SendPushes();
+        _inbox.Close();
         DeactivateOnIdle();
     }
 
-    private ValueTask<QueueAnswer> Elsewhere()
+    private QueueAnswer Elsewhere()
     {
         LookForAnother();
-        return ValueTask.FromResult(QueueAnswer.Refused(BrokerError.QueueElsewhere(_vhost, _name)));
+        return QueueAnswer.Refused(BrokerError.QueueElsewhere(_vhost, _name));
     }
 
     /// <summary>An activation that only refuses gives way to one that takes the queue over, once that may be.</summary>
@@ -207,13 +248,16 @@ internal sealed partial class QueueGrain
             await Task.Delay(LoadAgainAfter, _time);
         }
 
-        try
+        lock (_turn)
         {
-            Loaded(queue, request, runs);
-        }
-        catch (Exception exception)
-        {
-            Fail(exception);
+            try
+            {
+                Loaded(queue, request, runs);
+            }
+            catch (Exception exception)
+            {
+                Fail(exception);
+            }
         }
     }
 
@@ -234,7 +278,7 @@ internal sealed partial class QueueGrain
             }
 
             _slot.Advance(Now);
-            _ = EndTurn(0);
+            EndTurn();
         }
     }
 

@@ -16,7 +16,8 @@ namespace Granary.Silo.Queues;
 
 /// <summary>
 /// The grain of one queue name. It stays active while there is a queue and while anything is owed to anyone, and leaves a little later. No turn awaits
-/// anything: what has to be awaited runs beside the turns.
+/// anything: what has to be awaited runs beside the turns. Turns are what happens under <see cref="_turn"/>: those of the runtime, and those of the inbox,
+/// which takes what comes from this process without a call.
 /// </summary>
 [Reentrant]
 internal sealed partial class QueueGrain : Grain, IQueueGrain
@@ -27,13 +28,18 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     /// <summary>How long a name without a queue stays after it was last asked for, in milliseconds: who asks for it again and again need not activate it each time.</summary>
     private const long Linger = 5_000;
 
-    private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(1);
+    /// <summary>How long after a turn that leaves something for it a tick comes, in milliseconds.</summary>
+    private const long TickPeriod = 1_000;
 
+    private readonly Lock _turn = new();
     private readonly TimeProvider _time;
     private readonly ILogger<QueueGrain> _log;
     private readonly DeadLetterOffice _office;
     private readonly QueueStores _stores;
     private readonly DueTable _due;
+    private readonly LocalQueues _local;
+    private readonly QueueInbox _inbox;
+    private readonly ITimer _timer;
     private readonly StoredState<QueueState> _state;
     private readonly List<BindingDebt> _debts = [];
     private readonly string _vhost;
@@ -41,20 +47,26 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private readonly long _startedAt;
     private readonly long _start;
     private QueueSlot _slot;
-    private TaskScheduler _turns = TaskScheduler.Default;
+    private TaskScheduler _runtimeTurns = TaskScheduler.Default;
     private DeadLetterOutbox? _outbox;
     private ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)>? _arrived;
-    private IGrainTimer? _timer;
-    private IGrainTimer? _dueTimer;
     private long _armedFor = MessageRun.Never;
+    private long _tickAt = MessageRun.Never;
     private long _leavesAt = MessageRun.Never;
     private Task _lastRemoval = Task.CompletedTask;
-    private int _turnIsPosted;
+    private bool _isActive;
+    private volatile bool _timerCame;
 
     public QueueGrain(
-        TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due, RowGrainStorage storage, ILogger<QueueGrain> log)
+        TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due, LocalQueues local, RowGrainStorage storage, ILogger<QueueGrain> log)
     {
-        (_time, _office, _stores, _due, _log) = (time, office, stores, due, log);
+        (_time, _office, _stores, _due, _local, _log) = (time, office, stores, due, local, log);
+        _inbox = new QueueInbox(TakeNews);
+        using (ExecutionContext.SuppressFlow())
+        {
+            _timer = time.CreateTimer(static grain => ((QueueGrain)grain!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
         _state = new StoredState<QueueState>(storage, "queue", GrainContext.GrainId);
         _start = time.GetTimestamp();
         _startedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -69,10 +81,13 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public ValueTask WakeAsync()
     {
-        if (!_isFenced)
+        lock (_turn)
         {
-            _slot.RunDue(Now);
-            _ = EndTurn(0);
+            if (!_isFenced)
+            {
+                _slot.RunDue(Now);
+                EndTurn();
+            }
         }
 
         return ValueTask.CompletedTask;
@@ -80,18 +95,82 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration)
     {
-        if (_isFenced)
+        lock (_turn)
         {
-            return Elsewhere();
+            if (_isFenced)
+            {
+                return ValueTask.FromResult(Elsewhere());
+            }
+
+            lock (Gate)
+            {
+                var isNew = _slot.Queue is null;
+                var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
+                if (isNew && _slot.Queue is { Storage: { } storage })
+                {
+                    storage.Journal.OnAdvance(_inbox.PostLook);
+                    Save();
+                }
+
+                return WhenSaved(EndTurn(answer));
+            }
+        }
+    }
+
+    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by)
+    {
+        lock (_turn)
+        {
+            return ValueTask.FromResult(_isFenced ? Elsewhere() : EndTurn(_slot.Describe(by, Now)));
+        }
+    }
+
+    public async ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty)
+    {
+        ValueTask<QueueAnswer> saved;
+        Task removed;
+        lock (_turn)
+        {
+            if (_isFenced)
+            {
+                return Elsewhere();
+            }
+
+            lock (Gate)
+            {
+                saved = WhenSaved(EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now)));
+                removed = _lastRemoval;
+            }
         }
 
-        lock (Gate)
+        var answer = await saved;
+
+        // A queue declared next by this name must not be reached by the old bindings. An exchange out of reach does not hold the answer for ever.
+        await Task.WhenAny(removed, Task.Delay(SnapshotLease.Length, _time));
+        return answer;
+    }
+
+    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by)
+    {
+        lock (_turn)
         {
-            var isNew = _slot.Queue is null;
-            var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
-            if (isNew && _slot.Queue is { Storage: { } storage })
+            return ValueTask.FromResult(_isFenced ? Elsewhere() : EndTurn(_slot.Purge(by, Now)));
+        }
+    }
+
+    public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange)
+    {
+        lock (_turn)
+        {
+            if (_isFenced)
             {
-                storage.Journal.OnAdvance(PostTurn);
+                return ValueTask.FromResult(Elsewhere());
+            }
+
+            var isNew = _slot.Queue is { } queue && !queue.BindingSources.Contains(exchange);
+            var answer = _slot.AddBindingSource(by, exchange);
+            if (isNew && answer.Error is null)
+            {
                 Save();
             }
 
@@ -99,61 +178,23 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
     }
 
-    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => _isFenced ? Elsewhere() : EndTurn(_slot.Describe(by, Now));
-
-    public async ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty)
-    {
-        if (_isFenced)
-        {
-            return await Elsewhere();
-        }
-
-        ValueTask<QueueAnswer> answered;
-        lock (Gate)
-        {
-            answered = EndTurn(_slot.Delete(by, ifUnused, ifEmpty, Now));
-        }
-
-        var answer = await WhenSaved(answered);
-
-        // A queue declared next by this name must not be reached by the old bindings. An exchange out of reach does not hold the answer for ever.
-        await Task.WhenAny(_lastRemoval, Task.Delay(SnapshotLease.Length, _time));
-        return answer;
-    }
-
-    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => _isFenced ? Elsewhere() : EndTurn(_slot.Purge(by, Now));
-
-    public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange)
-    {
-        if (_isFenced)
-        {
-            return Elsewhere();
-        }
-
-        var isNew = _slot.Queue is { } queue && !queue.BindingSources.Contains(exchange);
-        var answer = _slot.AddBindingSource(by, exchange);
-        if (isNew && answer.Error is null)
-        {
-            Save();
-        }
-
-        return WhenSaved(EndTurn(answer));
-    }
-
     public ValueTask<LinkAnswer> SendAsync(LinkUp up)
     {
-        if (_isFenced)
+        lock (_turn)
         {
-            LookForAnother();
-            return ValueTask.FromResult(_slot.Lost(up));
-        }
+            if (_isFenced)
+            {
+                LookForAnother();
+                return ValueTask.FromResult(_slot.Lost(up));
+            }
 
-        return EndTurn(_slot.Send(up, Now));
+            return ValueTask.FromResult(EndTurn(_slot.Send(up, Now)));
+        }
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _turns = TaskScheduler.Current;
+        _runtimeTurns = TaskScheduler.Current;
         if (_stores.IsLeftAlone(this.GetPrimaryKeyString()))
         {
             _isFenced = true;
@@ -169,22 +210,40 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             await RestoreAsync(declaration, cancellationToken);
         }
 
-        foreach (var debt in _debts)
+        lock (_turn)
         {
-            _lastRemoval = SettleAsync(debt);
+            _isActive = true;
+            foreach (var debt in _debts)
+            {
+                _lastRemoval = SettleAsync(debt);
+            }
+
+            Look();
         }
 
-        await EndTurn(0);
+        _local.Add(this.GetPrimaryKeyString(), _inbox);
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _due.Forget(DueKind.Queue, this.GetPrimaryKeyString());
-        if (_slot.Queue is { Storage: { } storage } queue)
+        _local.Remove(this.GetPrimaryKeyString(), _inbox);
+        Task flushed;
+        lock (_turn)
         {
+            _isFenced = true;
+            _inbox.Close();
+            _timer.Dispose();
+            _due.Forget(DueKind.Queue, this.GetPrimaryKeyString());
+            if (_slot.Queue is not { Storage: { } storage } queue)
+            {
+                return;
+            }
+
             queue.CloseStorage();
-            await storage.Journal.FlushAsync().WaitAsync(cancellationToken);
+            flushed = storage.Journal.FlushAsync();
         }
+
+        await flushed.WaitAsync(cancellationToken);
     }
 
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
@@ -196,7 +255,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _stores.OpenedAt);
         if (storage is not null)
         {
-            storage.Journal.OnAdvance(PostTurn);
+            storage.Journal.OnAdvance(_inbox.PostLook);
             if (definition.Settings.MaxBytes is not null)
             {
                 _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation));
@@ -209,7 +268,13 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _stores.Create(definition, new QueueIdentity(GrainKeys.For(_vhost, _name), incarnation), epoch));
 
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
-    private ValueTask<T> EndTurn<T>(T answer)
+    private T EndTurn<T>(T answer)
+    {
+        EndTurn();
+        return answer;
+    }
+
+    private void EndTurn()
     {
         SendPushes();
         if (_slot.Dead.Count > 0)
@@ -229,15 +294,14 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _ = LoadAsync(_slot.Queue, load);
         }
 
-        if (_timer is null && _slot.NeedsTick)
+        if (_tickAt == MessageRun.Never && _slot.NeedsTick)
         {
-            _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TickPeriod, TickPeriod) { Interleave = true, KeepAlive = true });
+            _tickAt = Now + TickPeriod;
         }
 
         _leavesAt = _slot.IsEmpty ? Now + Linger : MessageRun.Never;
-        ArmDueTimer();
+        ArmTimer();
         StoreDue();
-        return ValueTask.FromResult(answer);
     }
 
     private DeadLetterOutbox NewOutbox()
@@ -251,15 +315,22 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         return new DeadLetterOutbox(_office, _vhost, _name, runs =>
         {
             arrived.Enqueue((queue, runs));
-            PostTurn();
+            _inbox.PostLook();
         });
     }
 
     private void SendPushes()
     {
-        foreach (var (observer, packet) in _slot.Pushes)
+        foreach (var (observer, packet, local) in _slot.Pushes)
         {
-            _ = PushAsync(observer, packet);
+            if (local is null)
+            {
+                _ = PushAsync(observer, packet);
+            }
+            else
+            {
+                local.Receive(packet);
+            }
         }
 
         _slot.Pushes.Clear();
@@ -291,22 +362,10 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
     }
 
-    private Task TickAsync(CancellationToken cancellation)
-    {
-        _slot.Tick(Now);
-        if (!_slot.NeedsTick)
-        {
-            _timer?.Dispose();
-            _timer = null;
-        }
-
-        return EndTurn(0).AsTask();
-    }
-
     /// <summary>Has the timer come when something is due by itself, if nothing comes before.</summary>
-    private void ArmDueTimer()
+    private void ArmTimer()
     {
-        var due = Math.Min(_slot.NextDue, _leavesAt);
+        var due = Math.Min(Math.Min(_slot.NextDue, _leavesAt), _tickAt);
         if (due >= _armedFor)
         {
             // It comes early enough, and is armed again then.
@@ -314,52 +373,48 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
 
         _armedFor = due;
-        var wait = TimeSpan.FromMilliseconds(Math.Clamp(due - Now, 0, LongestWait));
-        if (_dueTimer is null)
-        {
-            var options = new GrainTimerCreationOptions(wait, Timeout.InfiniteTimeSpan) { Interleave = true, KeepAlive = true };
-            _dueTimer = this.RegisterGrainTimer(RunDueAsync, options);
-        }
-        else
-        {
-            _dueTimer.Change(wait, Timeout.InfiniteTimeSpan);
-        }
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(due - Now, 0, LongestWait)), Timeout.InfiniteTimeSpan);
     }
 
-    private Task RunDueAsync(CancellationToken cancellation)
+    private void OnTimer()
     {
+        _timerCame = true;
+        _inbox.PostLook();
+    }
+
+    /// <summary>Does what is due by now.</summary>
+    private void RunDue()
+    {
+        _timerCame = false;
         _armedFor = MessageRun.Never;
-        if (_isFenced)
-        {
-            return Task.CompletedTask;
-        }
-
-        if (_slot.IsEmpty)
-        {
-            LeaveIfDue();
-            return Task.CompletedTask;
-        }
-
         _slot.RunDue(Now);
-        return EndTurn(0).AsTask();
-    }
+        if (_tickAt <= Now)
+        {
+            _slot.Tick(Now);
+            _tickAt = MessageRun.Never;
+        }
 
-    private void LeaveIfDue()
-    {
         if (_leavesAt <= Now)
         {
-            if (_debts.Count == 0 && _saved.IsCompletedSuccessfully)
+            _leavesAt = Now + Linger;
+            _ = Task.Factory.StartNew(
+                static grain => ((QueueGrain)grain!).LeaveIfEmpty(), this, CancellationToken.None, TaskCreationOptions.None, _runtimeTurns);
+        }
+    }
+
+    // In a turn of the runtime: no call can have begun, and calls that come from now on go to the next activation.
+    private void LeaveIfEmpty()
+    {
+        lock (_turn)
+        {
+            if (_isFenced || !_slot.IsEmpty || _debts.Count > 0 || _isSaving || !_inbox.TryCloseEmpty())
             {
-                // Nothing is lost: calls that come from now on go to the next activation.
-                LogLeaving(_name, _vhost);
-                DeactivateOnIdle();
                 return;
             }
 
-            _leavesAt = Now + Linger;
+            LogLeaving(_name, _vhost);
+            DeactivateOnIdle();
         }
-
-        ArmDueTimer();
     }
 
     /// <summary>Has the exchanges forget a queue that is gone, for as long as it takes.</summary>
@@ -375,8 +430,11 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             }
         }
 
-        _debts.Remove(debt);
-        Save();
+        lock (_turn)
+        {
+            _debts.Remove(debt);
+            Save();
+        }
     }
 
     private async Task<bool> TryRemoveAsync(string exchange, Destination destination)

@@ -136,7 +136,8 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
     }
 
     /// <summary>Takes one packet of a link, and with it all that waited for it.</summary>
-    public LinkAnswer Send(LinkUp packet, long now)
+    /// <param name="local">The gateway's end, when it is in this process.</param>
+    public LinkAnswer Send(LinkUp packet, long now, ILocalLink? local = null)
     {
         if (packet.Epoch > epoch)
         {
@@ -175,6 +176,7 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
             link = _links.Add(packet.Link, now);
         }
 
+        link.Local ??= local;
         if (packet is { Number: 1, Open: null })
         {
             throw new ArgumentException("The first packet of a link opens it.", nameof(packet));
@@ -207,7 +209,8 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
         {
             if (link.Opener is { } opener)
             {
-                Pushes.Add(new Push(opener.Observer, link.Down.Add([new EndedItem(LinkEnd.Lost)], link.Up.ReceivedThrough, link.Down.Watermark, now)));
+                var last = link.Down.Add([new EndedItem(LinkEnd.Lost)], link.Up.ReceivedThrough, link.Down.Watermark, now);
+                Pushes.Add(new Push(opener.Observer, last, link.Local));
             }
 
             link.End(now);

@@ -64,7 +64,7 @@ internal sealed class LinkTable(long epoch)
             }
             else if (link.Opener is { } opener)
             {
-                pushes.Add(new Push(opener.Observer, packet));
+                pushes.Add(new Push(opener.Observer, packet, link.Local));
             }
         }
 
@@ -109,11 +109,12 @@ internal sealed class LinkTable(long epoch)
 
             if (link.Opener is { } opener && !link.Down.IsEmpty)
             {
-                pushes.AddRange(link.Down.TakeOverdue(now).Select(packet => new Push(opener.Observer, packet)));
+                pushes.AddRange(link.Down.TakeOverdue(now).Select(packet => new Push(opener.Observer, packet, link.Local)));
             }
         }
     }
 }
 
 /// <summary>A packet on its way to a gateway.</summary>
-internal readonly record struct Push(ILinkObserver Observer, LinkDown Packet);
+/// <param name="Local">The gateway's end when it is in this process; the observer need not be called then.</param>
+internal readonly record struct Push(ILinkObserver Observer, LinkDown Packet, ILocalLink? Local);

@@ -20,6 +20,9 @@ internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
     /// <summary>Null until the first packet is here.</summary>
     public LinkOpen? Opener { get; private set; }
 
+    /// <summary>The gateway's end, when it is in this process.</summary>
+    public ILocalLink? Local { get; set; }
+
     /// <summary>The connection at the other end; asked for only once the link is open.</summary>
     public ConnectionId Connection => Opener!.Connection;
 

@@ -49,7 +49,7 @@ public sealed class LinkWalkTests
             _deletes = deletes;
             LinkSet? set = null;
             var grains = new FakeGrains(name => _queues[name] = new LossyQueue(_random, () => set!));
-            _set = set = new LinkSet(grains.Factory, ConnectionId.New(), "/", _clock, NullLogger.Instance);
+            _set = set = new LinkSet(grains.Factory, local: null, ConnectionId.New(), "/", _clock, NullLogger.Instance);
         }
 
         public void OnPublished(PublishRun run) => Check(_settled.Add(run), "a run was settled twice");

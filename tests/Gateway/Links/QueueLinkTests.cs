@@ -17,7 +17,7 @@ public sealed class QueueLinkTests
     public QueueLinkTests()
     {
         _grains = new FakeGrains(_ => _queue);
-        _set = new LinkSet(_grains.Factory, ConnectionId.New(), "/", _clock, NullLogger.Instance);
+        _set = new LinkSet(_grains.Factory, local: null, ConnectionId.New(), "/", _clock, NullLogger.Instance);
     }
 
     [Fact]

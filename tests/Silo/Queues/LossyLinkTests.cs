@@ -98,7 +98,7 @@ public sealed class LossyLinkTests
 
         private void Push()
         {
-            foreach (var (_, packet) in _slot.Pushes)
+            foreach (var (_, packet, _) in _slot.Pushes)
             {
                 Carry(() => _links[packet.Link].Receive(packet));
             }

@@ -86,7 +86,7 @@ internal sealed class TestGateway(QueueStores? stores = null)
     {
         var pushes = Slot.Pushes.ToArray();
         Slot.Pushes.Clear();
-        foreach (var (_, packet) in pushes)
+        foreach (var (_, packet, _) in pushes)
         {
             _links[packet.Link].Receive(packet);
         }

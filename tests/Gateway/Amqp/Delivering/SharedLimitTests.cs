@@ -10,7 +10,7 @@ namespace Granary.Gateway.Tests.Amqp.Delivering;
 /// <summary>One limit for all consumers of a channel: never exceeded, never left unused while a queue has messages.</summary>
 public sealed class SharedLimitTests
 {
-    private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
+    private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
     private readonly AmqpChannel _channel = new(null!, 1);
 
     [Fact]

@@ -11,7 +11,7 @@ namespace Granary.Gateway.Tests.Amqp.Delivering;
 /// <summary>The table of unacknowledged deliveries does what a sorted map from tag to delivery would do.</summary>
 public sealed class UnackedDeliveriesTests
 {
-    private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
+    private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
 
     [Fact]
     public void Settle_InOrder_TakesRunsWhole()

@@ -18,7 +18,7 @@ public sealed class ConfirmsTests : IPublishOwner
 
     public ConfirmsTests()
     {
-        var links = new LinkSet(new FakeGrains(_ => new ScriptedQueue()).Factory, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
+        var links = new LinkSet(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
         _output = new AmqpOutput(_pipe.Writer, 4096, links, () => { });
     }
 

@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using Granary.Core.Links;
+using Granary.Core.Threads;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>The inboxes of the queue grains that are active in this silo, by key.</summary>
+internal sealed class LocalQueues : ILocalQueues
+{
+    private readonly ConcurrentDictionary<string, QueueInbox> _queues = new(StringComparer.Ordinal);
+
+    public ILocalQueue? Find(string key) => _queues.GetValueOrDefault(key);
+
+    public void Add(string key, QueueInbox inbox) => _queues[key] = inbox;
+
+    public void Remove(string key, QueueInbox inbox) => _queues.TryRemove(new(key, inbox));
+}
+
+/// <summary>What comes for a queue grain without a call.</summary>
+/// <param name="take">Takes what has come, in a turn of its own.</param>
+internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
+{
+    private readonly Inbox<QueueNews> _inbox = new(take);
+    private int _lookIsPosted;
+
+    public bool TrySend(LinkUp up, ILocalLink link) => _inbox.TryPost(new QueueNews(up, link));
+
+    /// <summary>Has a turn look at what moved in the store, or arrived where dead letters go, or is due.</summary>
+    public void PostLook()
+    {
+        if (Interlocked.Exchange(ref _lookIsPosted, 1) == 0)
+        {
+            _inbox.TryPost(default);
+        }
+    }
+
+    /// <summary>To be called before the look that was posted: what moves from here on needs another one.</summary>
+    public void BeginLook() => Interlocked.Exchange(ref _lookIsPosted, 0);
+
+    public bool TryCloseEmpty() => _inbox.TryCloseEmpty();
+
+    /// <summary>Takes nothing any more, and has those who wait for an answer send their packets again.</summary>
+    public void Close()
+    {
+        foreach (var news in _inbox.Close())
+        {
+            news.Link?.Fail();
+        }
+    }
+}
+
+/// <summary>A packet of a link, or else that something is to be looked at.</summary>
+internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link);
