@@ -217,19 +217,20 @@ internal sealed partial class LinkSet : ILinkObserver
     {
         lock (Gate)
         {
-            foreach (ref readonly var news in all)
+            try
             {
-                try
+                foreach (ref readonly var news in all)
                 {
                     news.Link.Take(news);
                 }
-                catch (Exception exception)
-                {
-                    LogNewsNotTaken(Log, exception, news.Link.QueueName);
-                }
-            }
 
-            AfterLinks();
+                AfterLinks();
+            }
+            catch (Exception exception)
+            {
+                // A defect. The links send again what they have no answer to; nobody else's connection is to end with it.
+                LogNewsNotTaken(Log, exception);
+            }
         }
     }
 
@@ -277,8 +278,8 @@ internal sealed partial class LinkSet : ILinkObserver
         }
     }
 
-    [LoggerMessage(1221, LogLevel.Error, "What queue {Queue} said to a connection could not be taken")]
-    private static partial void LogNewsNotTaken(ILogger logger, Exception exception, string queue);
+    [LoggerMessage(1221, LogLevel.Error, "What queues said to a connection could not be taken")]
+    private static partial void LogNewsNotTaken(ILogger logger, Exception exception);
 }
 
 /// <summary>What a queue in this process says: the answer to a packet, a packet downward, or that a packet was not applied.</summary>

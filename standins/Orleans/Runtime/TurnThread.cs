@@ -22,11 +22,6 @@ internal static class TurnThread
     // 50 microseconds: about twice what waking a thread on an idle core was measured to take.
     private static readonly long Budget = Stopwatch.Frequency / 20_000;
 
-    // Set by hosts whose synchronization contexts never block and run what is posted soon.
-    private static readonly bool UsesCallersContext = AppContext.TryGetSwitch("Orleans.StandIn.TurnsOnCallersContext", out var on) && on;
-
-    private static readonly SendOrPostCallback RunPosted = static turn => Run((ITurn)turn!);
-
     [ThreadStatic]
     private static Queue<ITurn>? Following;
 
@@ -40,10 +35,6 @@ internal static class TurnThread
         {
             Following!.Enqueue(turn);
         }
-        else if (UsesCallersContext && SynchronizationContext.Current is { } context)
-        {
-            context.Post(RunPosted, turn);
-        }
         else
         {
             ThreadPool.UnsafeQueueUserWorkItem(turn, preferLocal: false);
@@ -54,35 +45,31 @@ internal static class TurnThread
     {
         var following = Following ??= new();
         var start = Stopwatch.GetTimestamp();
-        var context = UsesCallersContext ? SynchronizationContext.Current : null;
         try
         {
-            Run(turn, context);
+            RunOne(turn);
             while (following.TryDequeue(out var next))
             {
-                var mayHoldUp = next.MayBlock && context is null && following.Count > 0;
+                var mayHoldUp = next.MayBlock && following.Count > 0;
                 if (mayHoldUp || Stopwatch.GetTimestamp() - start > Budget)
                 {
                     ThreadPool.UnsafeQueueUserWorkItem(next, preferLocal: false);
                 }
                 else
                 {
-                    Run(next, context);
+                    RunOne(next);
                 }
             }
         }
         finally
         {
-            SynchronizationContext.SetSynchronizationContext(context);
             IsRunning = false;
         }
     }
 
-    // A grain's turn comes back to its activation from what it awaits, and not to this thread; an answer's caller posts here what it goes on with.
-    private static void Run(ITurn turn, SynchronizationContext? context)
+    private static void RunOne(ITurn turn)
     {
         IsRunning = !turn.MayBlock;
-        SynchronizationContext.SetSynchronizationContext(turn.MayBlock ? context : null);
         turn.Run();
         IsRunning = true;
     }

@@ -120,6 +120,9 @@ public sealed class BrokerProcess : IAsyncDisposable
         "--http-port", Text(ports[2]),
         "--metrics-port", Text(ports[3]),
         "--data", data,
+
+        // The unkind mode is for calls, so all packets have to go by calls.
+        "--local-links", Environment.GetEnvironmentVariable("ORLEANS_STANDIN_SEED") is { Length: > 0 } ? "false" : "true",
     ];
 
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
