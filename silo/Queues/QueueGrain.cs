@@ -26,7 +26,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private const long LongestWait = 86_400_000;
 
     /// <summary>How long a name without a queue stays after it was last asked for, in milliseconds: who asks for it again and again need not activate it each time.</summary>
-    private const long Linger = 5_000;
+    private const long Linger = 1_000;
 
     /// <summary>How long after a turn that leaves something for it a tick comes, in milliseconds.</summary>
     private const long TickPeriod = 1_000;

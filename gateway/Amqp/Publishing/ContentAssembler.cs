@@ -9,8 +9,10 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// </summary>
 internal sealed class ContentAssembler
 {
-    // A body announced larger than this is not believed until it arrives: a few octets must not make the broker allocate megabytes.
-    private const int TrustedSize = 1024 * 1024;
+    // A body announced larger than this, which is what a frame may hold, is not believed until it arrives: a few octets must not make the broker
+    // allocate megabytes. One that arrives in large frames is believed by the megabyte.
+    private const int TrustedSize = 128 * 1024;
+    private const int TrustedFrames = 16;
 
     private readonly byte[] _names = new byte[2 * AmqpWriter.MaxShortString];
     private int _exchangeLength;
@@ -92,7 +94,7 @@ internal sealed class ContentAssembler
 
         if (part.Length > _array.Length - _position)
         {
-            System.Array.Resize(ref _array, (int)Math.Min(_size, Math.Max(_array.Length * 2L, _position + (long)part.Length)));
+            System.Array.Resize(ref _array, (int)Math.Min(_size, Math.Max(_array.Length * 2L, _position + ((long)TrustedFrames * part.Length))));
         }
 
         part.CopyTo(_array.AsSpan(_position));
