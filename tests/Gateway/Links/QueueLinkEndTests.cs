@@ -1,0 +1,234 @@
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Gateway.Links;
+using Granary.Gateway.Tests.Fakes;
+
+namespace Granary.Gateway.Tests.Links;
+
+public sealed class QueueLinkEndTests : LinkTests
+{
+    [Fact]
+    public void Ended_NoQueue_WhatWasSentIsUnroutedAndTheRestGoesToANewLink()
+    {
+        var link = Set.Open("q");
+        Publish(link, "a");
+        Publish(link, "b");
+        link.Publish(Messages.Batch("c"), null);
+        var first = Assert.Single(Queue.Sent);
+
+        first.Answer(0, first.Down(1, 0, 0, new EndedItem(LinkEnd.NoQueue)));
+
+        Assert.True(link.IsEnded);
+        Assert.Equal(["a: unrouted"], Publisher.Outcomes);
+        Assert.Equal([1, 1], Queue.Numbers);
+        Assert.NotEqual(first.Up.Link, Queue.Last.Up.Link);
+        Assert.Equal(["b", "c"], Queue.Last.Published);
+
+        Queue.Last.Answer(1, Queue.Last.Down(1, 1, 2, Opened(), Accepted(0), Accepted(1)));
+        Assert.Equal(["a: unrouted", "b: passed"], Publisher.Outcomes);
+        Assert.Equal(0, Set.Unaccepted);
+    }
+
+    [Fact]
+    public void Ended_Deleted_CancelsConsumersAndAnswersEverything()
+    {
+        var open = new EverythingOpen(this);
+        var generation = Set.Generation;
+
+        Push(Queue.Last.Down(4, 3, 0, new EndedItem(LinkEnd.Deleted)));
+
+        Assert.Equal(["answered: passed", "unanswered: unrouted"], Publisher.Outcomes);
+        open.AssertEnded("no queue 'q' in vhost '/'");
+        Assert.NotEqual(generation, Set.Generation);
+    }
+
+    [Fact]
+    public void Lost_ByAnActivationOfAHigherEpoch_EndsAllWithoutAVerdictOnWhatIsNotSafe()
+    {
+        var open = new EverythingOpen(this);
+        var down = Queue.Last.Down(1, 0, 0, new EndedItem(LinkEnd.Lost));
+
+        Push(new LinkDown { Link = down.Link, Epoch = down.Epoch + 1, Number = 1, Items = down.Items });
+
+        Assert.Equal(["answered: lost", "unanswered: lost"], Publisher.Outcomes);
+        open.AssertEnded("home node 'another' of durable queue 'q' in vhost '/' is down or inaccessible");
+    }
+
+    [Fact]
+    public void Publish_OnALinkThatHasEnded_GoesToTheOneThatFollows()
+    {
+        var link = Opened("q");
+        Push(Queue.Last.Down(2, 1, 0, new EndedItem(LinkEnd.Deleted)));
+        Publish(link, "a");
+
+        Assert.Equal(["a"], Queue.Last.Published);
+        Assert.NotEqual(link.Id, Queue.Last.Up.Link);
+        Queue.Last.Answer(1, Queue.Last.Down(1, 1, 1, Opened(), Accepted(0)));
+        Assert.Equal(["a: passed"], Publisher.Outcomes);
+        Assert.Equal(0, Set.Unaccepted);
+    }
+
+    [Fact]
+    public void Tick_IdleForAMinute_ClosesTheLink()
+    {
+        var link = Opened("q");
+        Tick();
+        Clock.Advance(TimeSpan.FromSeconds(60));
+        Tick(1);
+        Assert.IsType<CloseItem>(Assert.Single(Queue.Last.Up.Items));
+        Queue.Last.Answer(2, Queue.Last.Down(2, 2, 0, new ClosedItem()));
+
+        Assert.True(link.IsEnded);
+        Assert.NotSame(link, Set.Open("q"));
+    }
+
+    [Fact]
+    public void Tick_IdleButHoldingSomething_KeepsTheLink()
+    {
+        var consuming = Opened("q");
+        var consumer = Attached(consuming);
+        Clock.Advance(TimeSpan.FromMinutes(2));
+        Tick();
+        Assert.DoesNotContain(Queue.Sent, sent => sent.Up.Items.OfType<CloseItem>().Any());
+
+        Push(Queue.Last.Down(3, 2, 0, Delivery(consumer, 0, "a")));
+        consuming.Detach(consumer);
+        Set.Flush();
+        Queue.Last.Answer(3, Queue.Last.Down(4, 3, 0, new DetachedItem(consumer.Id)));
+        Clock.Advance(TimeSpan.FromMinutes(2));
+        Tick();
+        Assert.DoesNotContain(Queue.Sent, sent => sent.Up.Items.OfType<CloseItem>().Any());
+
+        consuming.Settle(Settlement.Ack, [new OffsetRange(0, 1)]);
+        Set.Flush();
+        Queue.Last.Answer(4, Queue.Last.Down(5, 4, 1));
+        Clock.Advance(TimeSpan.FromMinutes(2));
+        Tick();
+        Tick();
+        Assert.Contains(Queue.Sent, sent => sent.Up.Items.OfType<CloseItem>().Any());
+    }
+
+    [Fact]
+    public void Publish_WhileTheIdleLinkCloses_GoesToANewOne()
+    {
+        var link = Opened("q");
+        Tick();
+        Clock.Advance(TimeSpan.FromMinutes(2));
+        Tick();
+        var close = Queue.Last;
+        Assert.IsType<CloseItem>(Assert.Single(close.Up.Items));
+
+        Publish(link, "held");
+        Publish(Set.Open("q"), "looked up");
+        Assert.NotEqual(link.Id, Queue.Last.Up.Link);
+        Assert.Equal(["held"], Queue.Last.Published);
+        close.Answer(2, close.Down(2, 2, 0, new ClosedItem()));
+        Queue.Last.Answer(1, Queue.Last.Down(1, 1, 1, Opened(), Accepted(0)));
+        Assert.Equal(["looked up"], Queue.Last.Published);
+        Queue.Last.Answer(2, Queue.Last.Down(2, 2, 2, Accepted(1)));
+
+        Assert.Equal(["held: passed", "looked up: passed"], Publisher.Outcomes);
+        Assert.Equal(0, Set.Unaccepted);
+    }
+
+    [Fact]
+    public async Task Close_QueueKnowsTheLink_SendsCloseAndWaits()
+    {
+        Opened("q");
+        var closing = Set.CloseAsync();
+        Assert.False(closing.IsCompleted);
+        Assert.Equal(1, Grains.Observers);
+        Queue.Last.Answer(2, Queue.Last.Down(2, 2, 0, new ClosedItem()));
+        await closing.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(0, Grains.Observers);
+    }
+
+    [Fact]
+    public void Close_NothingWasSent_TellsNobody()
+    {
+        Set.Open("q");
+        Assert.True(Set.CloseAsync().IsCompletedSuccessfully);
+        Assert.Empty(Queue.Sent);
+    }
+
+    [Fact]
+    public async Task Close_UnsentPublishesMoveToANewLink_ClosesThatToo()
+    {
+        var link = Set.Open("q");
+        Publish(link, "a");
+        Publish(link, "b");
+        var closing = Set.CloseAsync();
+        var first = Assert.Single(Queue.Sent);
+        first.Answer(0, first.Down(1, 0, 0, new EndedItem(LinkEnd.NoQueue)));
+        Assert.Equal(["b"], Queue.Last.Published);
+        var second = Queue.Last;
+        second.Answer(1, second.Down(1, 1, 1, Opened(), Accepted(0)));
+
+        Assert.True(SpinWait.SpinUntil(() => Queue.Sent.Count == 3, TimeSpan.FromSeconds(20)), "The new link was not closed.");
+        Assert.IsType<CloseItem>(Assert.Single(Queue.Last.Up.Items));
+        Assert.False(closing.IsCompleted);
+        Queue.Last.Answer(2, Queue.Last.Down(2, 2, 1, new ClosedItem()));
+        await closing.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(["a: unrouted", "b: passed"], Publisher.Outcomes);
+    }
+
+    [Fact]
+    public void Closed_AllCallsAnswered_LetsTheQueueForgetTheLink()
+    {
+        var link = Opened("q");
+        link.Close();
+        Set.Flush();
+        var close = Queue.Last;
+        Push(close.Down(2, 2, 0, new ClosedItem()));
+        Assert.True(link.IsEnded);
+        Assert.Same(close, Queue.Last);
+
+        close.Answer(2);
+
+        Assert.True(Queue.Last.Up.IsLast);
+        Assert.Equal((link.Id, 0, 2), (Queue.Last.Up.Link, Queue.Last.Up.Number, Queue.Last.Up.ReceivedThrough));
+    }
+
+    [Fact]
+    public void Closed_AfterACallThatFailed_SaysNothing()
+    {
+        var link = Opened("q");
+        link.Close();
+        Set.Flush();
+        Queue.Last.Fail();
+        Push(Queue.Last.Down(2, 2, 0, new ClosedItem()));
+        Assert.True(link.IsEnded);
+        Assert.DoesNotContain(Queue.Sent, sent => sent.Up.IsLast);
+    }
+
+    /// <summary>A link with a message that was answered and one that was not, a consumer that is attached and one that is not, and a get.</summary>
+    private sealed class EverythingOpen
+    {
+        private readonly QueueLinkEndTests _test;
+        private readonly QueueLink _link;
+        private readonly FakeConsumer _consumer;
+        private readonly FakeConsumer _waiting = new("late");
+        private GotItem? _got;
+
+        public EverythingOpen(QueueLinkEndTests test)
+        {
+            _test = test;
+            _link = test.Opened("q");
+            _consumer = test.Attached(_link);
+            test.Publish(_link, "answered");
+            test.Queue.Last.Answer(3, test.Queue.Last.Down(3, 3, 0, Accepted(0)));
+            test.Publish(_link, "unanswered");
+            _link.Attach(_waiting, exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
+            _link.Get(noAck: false, item => _got = item);
+        }
+
+        public void AssertEnded(string error)
+        {
+            Assert.Equal(["attached", "ended"], _consumer.Events);
+            Assert.Equal([error], _waiting.Events);
+            Assert.Equal(error, _got!.Error!.Explanation);
+            Assert.Equal((0, 0), (_test.Set.Unaccepted, _test.Set.Unpassed));
+            Assert.NotSame(_link, _test.Set.Open("q"));
+        }
+    }
+}
