@@ -134,7 +134,7 @@ public sealed class LinkStreams(TimeProvider clock)
     }
 
     /// <summary>
-    /// A packet that lets the queue forget the link, to be sent without heed to what becomes of it; once, when the link has ended and every other
+    /// A packet that lets the queue forget the link; once, when the link has ended and every other
     /// packet was answered. Never when a call failed: its packet may still arrive, and the queue then has to know that the link is over.
     /// </summary>
     public LinkUp? TakeLast()
@@ -145,6 +145,7 @@ public sealed class LinkStreams(TimeProvider clock)
         }
 
         _owesLast = false;
+        _underWay++;
         return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _downs.ReceivedThrough, IsLast = true };
     }
 

@@ -50,7 +50,7 @@ public sealed class Inbox<T>(InboxTurn<T> take) : ITurn
         }
     }
 
-    /// <summary>Closes it, unless something is there to be taken.</summary>
+    /// <summary>Closes it, unless something has come that no turn has begun to take.</summary>
     public bool TryCloseEmpty()
     {
         lock (_gate)
@@ -67,8 +67,12 @@ public sealed class Inbox<T>(InboxTurn<T> take) : ITurn
             (_arrived, _taken) = (_taken, _arrived);
         }
 
-        take(CollectionsMarshal.AsSpan(_taken));
-        _taken.Clear();
+        if (_taken.Count > 0)
+        {
+            take(CollectionsMarshal.AsSpan(_taken));
+            _taken.Clear();
+        }
+
         if (_taken.Capacity > MostKept)
         {
             _taken = [];
@@ -88,5 +92,5 @@ public sealed class Inbox<T>(InboxTurn<T> take) : ITurn
 }
 
 /// <summary>One turn of an <see cref="Inbox{T}"/>.</summary>
-/// <param name="items">Possibly none.</param>
+/// <param name="items">One at least.</param>
 public delegate void InboxTurn<T>(ReadOnlySpan<T> items);

@@ -64,6 +64,11 @@ public static class TurnThread
                 }
             }
         }
+        catch (Exception exception)
+        {
+            // Whose turn it was would take no other one, and nobody would know.
+            Environment.FailFast("A turn failed.", exception);
+        }
         finally
         {
             IsRunning = false;

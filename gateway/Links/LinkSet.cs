@@ -221,16 +221,29 @@ internal sealed partial class LinkSet : ILinkObserver
             {
                 foreach (ref readonly var news in all)
                 {
-                    news.Link.Take(news);
+                    Take(news);
                 }
 
                 AfterLinks();
             }
             catch (Exception exception)
             {
-                // A defect. The links send again what they have no answer to; nobody else's connection is to end with it.
-                LogNewsNotTaken(Log, exception);
+                LogNewsNotTaken(Log, exception, "?");
             }
+        }
+    }
+
+    private void Take(in LinkNews news)
+    {
+        try
+        {
+            news.Link.Take(news);
+        }
+        catch (Exception exception)
+        {
+            // A defect: nobody else's link is to end with it.
+            LogNewsNotTaken(Log, exception, news.Link.QueueName);
+            news.Link.Lose();
         }
     }
 
@@ -278,8 +291,8 @@ internal sealed partial class LinkSet : ILinkObserver
         }
     }
 
-    [LoggerMessage(1221, LogLevel.Error, "What queues said to a connection could not be taken")]
-    private static partial void LogNewsNotTaken(ILogger logger, Exception exception);
+    [LoggerMessage(1221, LogLevel.Error, "What queue {Queue} said to a connection could not be taken; the link to it ends")]
+    private static partial void LogNewsNotTaken(ILogger logger, Exception exception, string queue);
 }
 
 /// <summary>What a queue in this process says: the answer to a packet, a packet downward, or that a packet was not applied.</summary>

@@ -199,11 +199,7 @@ internal sealed partial class QueueLink : ILocalLink
     private void Send(LinkUp up)
     {
         _local ??= _set.FindLocal(QueueName);
-        if (_local is null)
-        {
-            _ = SendAsync(up);
-        }
-        else if (!_local.TrySend(up, this))
+        if (_local is not { } local || !local.TrySend(up, this))
         {
             _local = null;
             _ = SendAsync(up);
@@ -230,6 +226,28 @@ internal sealed partial class QueueLink : ILocalLink
     void ILocalLink.Fail() => _set.Note(new LinkNews(this, default, null, Failed: true));
 
     void ILocalLink.Receive(LinkDown down) => _set.Note(new LinkNews(this, default, down, Failed: false));
+
+    // Should it get lost the queue forgets the link by itself, only later. An activation that has ended has forgotten it.
+    private void SendLast(LinkUp last)
+    {
+        if (_local is { } local)
+        {
+            local.TrySend(last, this);
+        }
+        else
+        {
+            _ = SendAsync(last);
+        }
+    }
+
+    /// <summary>After a defect: what the queue has done with what it was sent, or will, is not known.</summary>
+    public void Lose()
+    {
+        if (!IsEnded)
+        {
+            EndedByQueue(LinkEnd.Lost);
+        }
+    }
 
     /// <summary>Takes what came from a queue in this process.</summary>
     public void Take(in LinkNews news)
@@ -274,24 +292,11 @@ internal sealed partial class QueueLink : ILocalLink
         AfterApply();
     }
 
-    private async Task SendLastAsync(LinkUp last)
-    {
-        try
-        {
-            _ = await _queue.SendAsync(last).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Then the queue forgets the link by itself, only later.
-            LogCallFailed(_set.Log, exception, last.Number, QueueName);
-        }
-    }
-
     private void AfterApply()
     {
         if (_streams.TakeLast() is { } last)
         {
-            _ = SendLastAsync(last);
+            SendLast(last);
         }
 
         if (_drainWaiters.Count > 0 && IsDrained)

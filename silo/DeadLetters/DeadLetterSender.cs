@@ -74,7 +74,8 @@ internal sealed partial class DeadLetterSender
     {
         if (_streams.TakeLast() is { } last)
         {
-            _ = SendLastAsync(last);
+            // Should it get lost the target forgets the link by itself, only later.
+            _ = SendAsync(last);
         }
 
         Flush();
@@ -133,19 +134,6 @@ internal sealed partial class DeadLetterSender
         {
             LogCallFailed(_office.Log, exception, up.Number, _outbox.QueueName, TargetName);
             _outbox.Change(_streams.Failed);
-        }
-    }
-
-    private async Task SendLastAsync(LinkUp last)
-    {
-        try
-        {
-            _ = await _target.SendAsync(last).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            // Then the target forgets the link by itself, only later.
-            LogCallFailed(_office.Log, exception, last.Number, _outbox.QueueName, TargetName);
         }
     }
 

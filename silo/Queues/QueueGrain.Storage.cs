@@ -16,7 +16,9 @@ internal sealed partial class QueueGrain
     private bool _saveAgain;
     private bool _isSaving;
     private bool _isFenced;
-    private long _storedDue = MessageRun.Never;
+
+    // Below all times: an earlier activation may have left one, which the first turn sets right.
+    private long _storedDue = long.MinValue;
 
     /// <summary>What a turn hands to the store under it is in one flush: messages, and the definition that belongs to them.</summary>
     private object Gate => _stores.Durable?.Gate ?? _ownGate;
@@ -120,23 +122,14 @@ internal sealed partial class QueueGrain
     {
         lock (_turn)
         {
+            var taken = 0;
             try
             {
                 var looks = false;
-                foreach (var (up, link) in all)
+                for (; taken < all.Length; taken++)
                 {
-                    if (up is null)
-                    {
-                        looks = true;
-                    }
-                    else if (_isFenced)
-                    {
-                        link!.Fail();
-                    }
-                    else
-                    {
-                        link!.Answer(_slot.Send(up, Now, link));
-                    }
+                    looks |= all[taken].Up is null;
+                    Take(all[taken]);
                 }
 
                 if (looks)
@@ -152,14 +145,36 @@ internal sealed partial class QueueGrain
             catch (Exception exception)
             {
                 Fail(exception);
+                foreach (var news in all[taken..])
+                {
+                    news.Link?.Fail();
+                }
             }
         }
+    }
+
+    private void Take(in QueueNews news)
+    {
+        if (news is not { Up: { } up, Link: { } link })
+        {
+            return;
+        }
+
+        if (_isFenced)
+        {
+            link.Fail();
+            return;
+        }
+
+        _leavesAt = MessageRun.Never;
+        link.Answer(_slot.Send(up, Now, link));
+        EndQueueIfDeleted();
     }
 
     /// <summary>Takes up what moved in the store, arrived where dead letters go, or is due.</summary>
     private void Look()
     {
-        if (_isFenced || !_isActive)
+        if (_isFenced)
         {
             return;
         }
@@ -214,9 +229,15 @@ internal sealed partial class QueueGrain
         _isFenced = true;
         _slot.LoseLinks(Now);
         SendPushes();
+        _local.Remove(this.GetPrimaryKeyString(), _inbox);
         _inbox.Close();
-        DeactivateOnIdle();
+        _timer.Dispose();
+        EndActivation("It has nothing to say any more.");
     }
+
+    // Not DeactivateOnIdle, which wants to be called by a turn of the runtime and throws when the activation has ended.
+    private void EndActivation(string why) =>
+        GrainContext.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, why));
 
     private QueueAnswer Elsewhere()
     {
@@ -229,7 +250,7 @@ internal sealed partial class QueueGrain
     {
         if (!_stores.IsLeftAlone(this.GetPrimaryKeyString()))
         {
-            DeactivateOnIdle();
+            EndActivation("Another one may take the queue over.");
         }
     }
 

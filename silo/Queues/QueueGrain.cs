@@ -16,8 +16,8 @@ namespace Granary.Silo.Queues;
 
 /// <summary>
 /// The grain of one queue name. It stays active while there is a queue and while anything is owed to anyone, and leaves a little later. No turn awaits
-/// anything: what has to be awaited runs beside the turns. Turns are what happens under <see cref="_turn"/>: those of the runtime, and those of the inbox,
-/// which takes what comes from this process without a call.
+/// anything: what has to be awaited runs beside the turns. Turns are what happens under <see cref="_turn"/>, on any thread: calls, what the inbox takes, which
+/// came from this process without a call, and what goes on after something was awaited.
 /// </summary>
 [Reentrant]
 internal sealed partial class QueueGrain : Grain, IQueueGrain
@@ -54,7 +54,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private long _tickAt = MessageRun.Never;
     private long _leavesAt = MessageRun.Never;
     private Task _lastRemoval = Task.CompletedTask;
-    private bool _isActive;
+    private bool _isListed;
     private volatile bool _timerCame;
 
     public QueueGrain(
@@ -83,7 +83,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         lock (_turn)
         {
-            if (!_isFenced)
+            if (TryBegin())
             {
                 _slot.RunDue(Now);
                 EndTurn();
@@ -97,7 +97,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         lock (_turn)
         {
-            if (_isFenced)
+            if (!TryBegin())
             {
                 return ValueTask.FromResult(Elsewhere());
             }
@@ -121,7 +121,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         lock (_turn)
         {
-            return ValueTask.FromResult(_isFenced ? Elsewhere() : EndTurn(_slot.Describe(by, Now)));
+            return ValueTask.FromResult(TryBegin() ? EndTurn(_slot.Describe(by, Now)) : Elsewhere());
         }
     }
 
@@ -131,7 +131,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         Task removed;
         lock (_turn)
         {
-            if (_isFenced)
+            if (!TryBegin())
             {
                 return Elsewhere();
             }
@@ -154,7 +154,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         lock (_turn)
         {
-            return ValueTask.FromResult(_isFenced ? Elsewhere() : EndTurn(_slot.Purge(by, Now)));
+            return ValueTask.FromResult(TryBegin() ? EndTurn(_slot.Purge(by, Now)) : Elsewhere());
         }
     }
 
@@ -162,7 +162,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         lock (_turn)
         {
-            if (_isFenced)
+            if (!TryBegin())
             {
                 return ValueTask.FromResult(Elsewhere());
             }
@@ -182,7 +182,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         lock (_turn)
         {
-            if (_isFenced)
+            if (!TryBegin())
             {
                 LookForAnother();
                 return ValueTask.FromResult(_slot.Lost(up));
@@ -212,37 +212,36 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
         lock (_turn)
         {
-            _isActive = true;
-            foreach (var debt in _debts)
+            // The runtime gives up an activation that takes too long, and says no more to it.
+            cancellationToken.ThrowIfCancellationRequested();
+            _slot.Queue?.Storage?.Journal.OnAdvance(_inbox.PostLook);
+            foreach (var debt in _debts.ToArray())
             {
                 _lastRemoval = SettleAsync(debt);
             }
 
             Look();
         }
-
-        _local.Add(this.GetPrimaryKeyString(), _inbox);
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         _local.Remove(this.GetPrimaryKeyString(), _inbox);
+        Task saved;
         Task flushed;
         lock (_turn)
         {
             _isFenced = true;
+            saved = _saved;
             _inbox.Close();
             _timer.Dispose();
             _due.Forget(DueKind.Queue, this.GetPrimaryKeyString());
-            if (_slot.Queue is not { Storage: { } storage } queue)
-            {
-                return;
-            }
-
-            queue.CloseStorage();
-            flushed = storage.Journal.FlushAsync();
+            _slot.Queue?.CloseStorage();
+            flushed = _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask;
         }
 
+        // What could not be saved was logged.
+        await saved.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await flushed.WaitAsync(cancellationToken);
     }
 
@@ -255,12 +254,27 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _stores.OpenedAt);
         if (storage is not null)
         {
-            storage.Journal.OnAdvance(_inbox.PostLook);
             if (definition.Settings.MaxBytes is not null)
             {
                 _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation));
             }
         }
+    }
+
+    /// <summary>
+    /// False when it has nothing to say any more. The first call lists the inbox: only from then on does the runtime promise to tell when the activation ends.
+    /// </summary>
+    private bool TryBegin()
+    {
+        if (!_isFenced && !_isListed)
+        {
+            _isListed = true;
+            _local.Add(this.GetPrimaryKeyString(), _inbox);
+        }
+
+        // Whoever asks is waited for again.
+        _leavesAt = MessageRun.Never;
+        return !_isFenced;
     }
 
     private QueueSlot NewSlot(long epoch) =>
@@ -284,11 +298,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _slot.Dead.Clear();
         }
 
-        if (_slot.HasEnded)
-        {
-            EndQueue();
-        }
-
+        EndQueueIfDeleted();
         if (_slot.Queue?.NextLoad() is { } load)
         {
             _ = LoadAsync(_slot.Queue, load);
@@ -299,7 +309,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             _tickAt = Now + TickPeriod;
         }
 
-        _leavesAt = _slot.IsEmpty ? Now + Linger : MessageRun.Never;
+        _leavesAt = _slot.IsEmpty ? Math.Min(_leavesAt, Now + Linger) : MessageRun.Never;
         ArmTimer();
         StoreDue();
     }
@@ -336,9 +346,14 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _slot.Pushes.Clear();
     }
 
-    /// <summary>The queue was deleted in this turn: what it leaves is written down before anybody is told.</summary>
-    private void EndQueue()
+    /// <summary>Writes down what a queue leaves that was deleted in this turn, as soon as possible after it was handed to the store that it is gone.</summary>
+    private void EndQueueIfDeleted()
     {
+        if (!_slot.HasEnded)
+        {
+            return;
+        }
+
         var debts = _slot.TakeDebts();
         _debts.AddRange(debts);
         _outbox = null;
@@ -388,6 +403,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _timerCame = false;
         _armedFor = MessageRun.Never;
         _slot.RunDue(Now);
+        EndQueueIfDeleted();
         if (_tickAt <= Now)
         {
             _slot.Tick(Now);
@@ -402,7 +418,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
     }
 
-    // In a turn of the runtime: no call can have begun, and calls that come from now on go to the next activation.
+    // In a turn of the runtime: no call is in the middle of one, and calls that come from now on go to the next activation.
     private void LeaveIfEmpty()
     {
         lock (_turn)
@@ -413,7 +429,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             }
 
             LogLeaving(_name, _vhost);
-            DeactivateOnIdle();
+            EndActivation("There is no queue of this name.");
         }
     }
 
@@ -432,8 +448,15 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
 
         lock (_turn)
         {
+            if (_isFenced)
+            {
+                // The next activation has the debt, too, and what is stored is its.
+                return;
+            }
+
             _debts.Remove(debt);
             Save();
+            StoreDue();
         }
     }
 

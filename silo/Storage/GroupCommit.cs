@@ -13,8 +13,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>How long what nobody waits for may gather, such as settlements.</summary>
     private static readonly TimeSpan Leisure = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>So many queues have their turns on the store's own thread; chosen, with no difference measured between one and eight.</summary>
-
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(10);
@@ -287,16 +285,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             row.Written.SetException(new RowConflictException(row.Change.Key));
         }
 
-        // The queues' turns follow on this thread, unless somebody waits for the next flush already.
-        if (Volatile.Read(ref _isUrgent))
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(static journals => SameThreadContext.Run(TellAll, journals), _flushing.ToArray(), preferLocal: false);
-        }
-        else
-        {
-            SameThreadContext.Run(TellAll, _flushing);
-        }
-
         foreach (var row in _flushingRows)
         {
             if (result.Conflicts.Contains(row.Change))
@@ -307,6 +295,16 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             {
                 row.Written.SetResult();
             }
+        }
+
+        // The queues' turns follow on this thread, unless somebody waits for the next flush already.
+        if (Volatile.Read(ref _isUrgent))
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static journals => SameThreadContext.Run(TellAll, journals), _flushing.ToArray(), preferLocal: false);
+        }
+        else
+        {
+            SameThreadContext.Run(TellAll, _flushing);
         }
 
         _flushing.Clear();

@@ -102,7 +102,7 @@ internal sealed class QueueJournal
     /// <summary>Stored messages below it may be delivered: the store knows that they may have been seen.</summary>
     public long DeliveredBound { get; private set; }
 
-    /// <summary>Called, not under the gate and on another thread, when the watermark, the bound of delivery or anything else of interest moved.</summary>
+    /// <summary>Called on any thread, possibly under the gate, so that it may do no more than note it, when the watermark, the bound of delivery or anything else of interest moved.</summary>
     public void OnAdvance(Action advanced) => _advanced = advanced;
 
     /// <summary>These are to be durable; whoever published them waits for the watermark.</summary>
@@ -290,7 +290,7 @@ internal sealed class QueueJournal
     public void Complete(bool isFenced)
     {
         // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then.
-        _hasNews = isFenced || _flushingIsWaitedFor || CurrentWatermarkWithoutFlush > _seenWatermark;
+        var hasNews = isFenced || _flushingIsWaitedFor || CurrentWatermarkWithoutFlush > _seenWatermark;
         _flushing.Clear();
         _flushingCopies.Clear();
         _isFlushing = false;
@@ -301,13 +301,15 @@ internal sealed class QueueJournal
             DeliveredBound = Math.Min(_flushingDelivered, _deliveredWanted);
         }
 
+        // Last, as an earlier flush may be told of only now.
+        Volatile.Write(ref _hasNews, _hasNews || hasNews);
         TellFlushed();
     }
 
     /// <summary>Has the queue look what moved. Not under the gate.</summary>
     public void Tell()
     {
-        if (_hasNews)
+        if (Interlocked.Exchange(ref _hasNews, false))
         {
             _advanced?.Invoke();
         }

@@ -5,7 +5,7 @@ namespace Granary.Silo.Queues.Links;
 /// <summary>All links to one queue name, those that ended a while ago included: late copies of their packets must find them ended.</summary>
 internal sealed class LinkTable(long epoch)
 {
-    /// <summary>How long an ended link is remembered, in milliseconds: longer than any call can be under way. No longer than its gateway wants it to be.</summary>
+    /// <summary>How long an ended link is remembered, in milliseconds: longer than any call can be under way. Shorter when its gateway says that none is.</summary>
     public const long Memory = 15_000;
 
     private readonly Dictionary<LinkId, QueueLink> _links = [];
