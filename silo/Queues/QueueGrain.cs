@@ -252,12 +252,9 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
         _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _stores.OpenedAt);
-        if (storage is not null)
+        if (storage is not null && definition.Settings.MaxBytes is not null)
         {
-            if (definition.Settings.MaxBytes is not null)
-            {
-                _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation));
-            }
+            _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation));
         }
     }
 
@@ -291,13 +288,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private void EndTurn()
     {
         SendPushes();
-        if (_slot.Dead.Count > 0)
-        {
-            _outbox ??= NewOutbox();
-            _outbox.Post(_slot.Dead);
-            _slot.Dead.Clear();
-        }
-
+        PostDead();
         EndQueueIfDeleted();
         if (_slot.Queue?.NextLoad() is { } load)
         {
@@ -312,6 +303,16 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         _leavesAt = _slot.IsEmpty ? Math.Min(_leavesAt, Now + Linger) : MessageRun.Never;
         ArmTimer();
         StoreDue();
+    }
+
+    private void PostDead()
+    {
+        if (_slot.Dead.Count > 0)
+        {
+            _outbox ??= NewOutbox();
+            _outbox.Post(_slot.Dead);
+            _slot.Dead.Clear();
+        }
     }
 
     private DeadLetterOutbox NewOutbox()
@@ -354,6 +355,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
             return;
         }
 
+        PostDead();
         var debts = _slot.TakeDebts();
         _debts.AddRange(debts);
         _outbox = null;
