@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Threads;
 using Granary.Silo.Queues;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -108,14 +109,20 @@ public sealed class LocalLinkTests
         var log = new EventLog();
         await using var silo = await TestSilo.StartAsync(log: log);
         await DeclareAsync(silo, "fails");
-        var link = new Link(silo, "fails");
-        Assert.True(link.TrySend(new PublishItem(Batches.Of(0, 1), false)));
-        await link.WhenAsync(() => link.Items.OfType<PublishedItem>().Any());
+        Link before = new(silo, "fails"), failing = new(silo, "fails"), behind = new(silo, "fails");
+        SameThreadContext.Run(
+            queue =>
+            {
+                // One turn. The first packet of a link has to open it.
+                before.TrySend(new PublishItem(Batches.Of(0, 1), false));
+                queue.TrySend(new LinkUp { Link = LinkId.New(), Number = 1 }, failing);
+                behind.TrySend(new PublishItem(Batches.Of(1, 1), false));
+            },
+            LocalOf(silo).Find(KeyOf("fails"))!);
 
-        // The first packet of a link has to open it.
-        Assert.True(LocalOf(silo).Find(KeyOf("fails"))!.TrySend(new LinkUp { Link = LinkId.New(), Number = 1 }, new Link(silo, "fails")));
-
-        await link.WhenAsync(() => link.Items.Contains(new EndedItem(LinkEnd.Lost)));
+        await before.WhenAsync(() => before.Items.Contains(new EndedItem(LinkEnd.Lost)));
+        Assert.Contains(new PublishedItem(0, null), before.Items);
+        Assert.Equal((0, 1, 1), (before.Failures, failing.Failures, behind.Failures));
         Assert.Equal(["fails"], await log.TakeAsync(EventLog.TurnFailed, 1));
         Assert.Equal(BrokerError.NoQueue("/", "fails"), (await QueueOf(silo, "fails").DescribeAsync(default)).Error);
     }
@@ -154,6 +161,8 @@ public sealed class LocalLinkTests
         public List<LinkDownItem> Items { get; } = [];
 
         public List<long> Delivered { get; } = [];
+
+        public int Failures { get; private set; }
 
         public bool TrySend(params LinkUpItem[] items)
         {
@@ -211,6 +220,7 @@ public sealed class LocalLinkTests
         {
             lock (_gate)
             {
+                Failures++;
                 _streams.Failed();
                 Move();
             }

@@ -66,6 +66,39 @@ public sealed class QueueJournalTests : IAsyncDisposable
     }
 
     [Fact]
+    public void News_OfAFlushThatWasNotToldOfYet_AreToldWithTheNextOne()
+    {
+        // The commit's own thread is kept busy with another queue.
+        _store.Hold();
+        var other = new QueueJournal(_commit, _store.Create(new QueueIdentity("%2F/other", Guid.NewGuid()), 1), isNew: true);
+        other.EndTurn(1, delivered: 0, isWaitedFor: true, []);
+        Assert.True(SpinWait.SpinUntil(() => !other.IsGathered, Patience));
+        var told = 0;
+        _journal.OnAdvance(() => told++);
+
+        _journal.Append(Run(0, 10));
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: true, []);
+        Flush();
+        Assert.Equal(10, _journal.Watermark);
+        _journal.Settle(0, 1);
+        _journal.EndTurn(10, delivered: 5, isWaitedFor: false, []);
+        Flush();
+        _journal.Tell();
+        _journal.Tell();
+
+        Assert.Equal(1, told);
+
+        void Flush()
+        {
+            lock (_commit.Gate)
+            {
+                Assert.NotNull(_journal.Take());
+                _journal.Complete(isFenced: false);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Wait_ForABoundThatIsThereSinceTheQueueLooked_IsToldAtOnce()
     {
         _journal.EndTurn(10, delivered: 5, isWaitedFor: false, []);
