@@ -7,10 +7,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=.ci/build.sh
 . "$root/.ci/build.sh"
 
-granary_choose_packages "$root"
 project="$root/tests/Crash/Granary.Crash.Tests.csproj"
 if ! dotnet build "$project" -c Release -nodeReuse:false >"$root/.build/crash.log" 2>&1; then
     tail -40 "$root/.build/crash.log" >&2
     exit 1
 fi
-exec dotnet "$root/tests/Crash/bin/$(granary_flavor "$root")/Release/net10.0/Granary.Crash.Tests.dll" "$@"
+exec dotnet "$root/tests/Crash/bin/Release/net10.0/Granary.Crash.Tests.dll" "$@"

@@ -94,10 +94,8 @@ run_suite() { # project label
 mkdir -p "$root/.build"
 rm -rf "$results"
 install_missing
-granary_choose_packages "$root"
-flavor=$(granary_flavor "$root")
 
-echo "== build ($flavor)"
+echo "== build"
 if ! dotnet build Cluster.sln -c Release -m:2 -nodeReuse:false >"$root/.build/build.log" 2>&1; then
     grep -E 'error' "$root/.build/build.log" | sort -u | head -40
     echo "The build failed."
@@ -119,14 +117,11 @@ for project in "${projects[@]}"; do
     run_suite "$project" "$(basename "$project" .csproj)"
 done
 
-# Only the stand-ins have the unkind mode: calls reordered, lost, timed out, activations ended at random.
-if [ "$flavor" = standins ]; then
-    for ((seed = 1; seed <= seeds; seed++)); do
-        for suite in Silo Gateway; do
-            ORLEANS_STANDIN_SEED=$seed run_suite "tests/$suite/Granary.$suite.Tests.csproj" "Granary.$suite.Tests-seed-$seed"
-        done
+for ((seed = 1; seed <= seeds; seed++)); do
+    for suite in Silo Gateway; do
+        GRANARY_TEST_SEED=$seed run_suite "tests/$suite/Granary.$suite.Tests.csproj" "Granary.$suite.Tests-seed-$seed"
     done
-fi
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -68,7 +68,7 @@ internal static class NodeHost
         builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.Critical);
         builder.Host.UseOrleans(silo =>
         {
-            silo.UseLocalhostClustering(SiloPort.Free(), gatewayPort: 0).AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
+            silo.UseLoneSilo().AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
             if (options.LocalLinks)
             {
                 silo.AddLocalLinks();

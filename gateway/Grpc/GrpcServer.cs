@@ -11,7 +11,6 @@ using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using static Grpc.Health.V1.HealthCheckResponse.Types;
 
 namespace Granary.Gateway.Grpc;
 
@@ -27,16 +26,15 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly IGrainFactory _grains;
     private readonly ILocalQueues? _local;
     private readonly IHostApplicationLifetime _lifetime;
-    private readonly HealthStates _health;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
     private Task _ticker = Task.CompletedTask;
 
     public GrpcServer(
-        IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options, HealthStates health,
+        IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null)
     {
-        (_grains, _local, _health, _lifetime, _clock, _log) = (grains, local, health, lifetime, clock, log);
+        (_grains, _local, _lifetime, _clock, _log) = (grains, local, lifetime, clock, log);
         (Router, Replies, Alarms, MaxMessageSize) = (router, replies, alarms, options.MaxMessageSize);
     }
 
@@ -87,8 +85,6 @@ internal sealed partial class GrpcServer : IHostedService
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _ticker = TickAsync(_ended.Token);
-        _lifetime.ApplicationStarted.Register(() => _health.SetAll(ServingStatus.Serving));
-        _lifetime.ApplicationStopping.Register(() => _health.SetAll(ServingStatus.NotServing));
         return Task.CompletedTask;
     }
 

@@ -1,34 +1,43 @@
+using Granary.Core.Health;
 using Granary.V1;
-using Grpc.Health.V1;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Reflection = Grpc.Reflection.V1;
-using ReflectionAlpha = Grpc.Reflection.V1Alpha;
+using Microsoft.Extensions.Hosting;
 
 namespace Granary.Gateway.Grpc;
 
 /// <summary>Registers and maps the services that tools expect of every gRPC server; neither asks for credentials.</summary>
 internal static class HealthAndReflection
 {
-    private static readonly Google.Protobuf.Reflection.ServiceDescriptor[] OwnServices = [Topology.Descriptor, Messaging.Descriptor, Rpc.Descriptor];
+    private static readonly string[] OwnServices = [Topology.Descriptor.FullName, Messaging.Descriptor.FullName, Rpc.Descriptor.FullName];
 
-    /// <summary>Beside AddGrpc.</summary>
-    public static IServiceCollection AddHealthAndReflection(this IServiceCollection services)
+    /// <summary>Beside AddGrpc. Every service is as healthy as the health checks of the process that are tagged <see cref="HealthTags.Ready"/>.</summary>
+    public static IHealthChecksBuilder AddHealthAndReflection(this IServiceCollection services)
     {
-        services.AddSingleton(new HealthStates(OwnServices.Select(service => service.FullName)));
-        services.AddSingleton(new DescriptorIndex(
-            [.. OwnServices, Health.Descriptor, Reflection.ServerReflection.Descriptor, ReflectionAlpha.ServerReflection.Descriptor]));
-        services.AddSingleton<HealthService>();
-        services.AddSingleton<ReflectionService>();
-        services.AddSingleton<ReflectionAlphaService>();
-        return services;
+        services.AddGrpcReflection();
+        return services.AddGrpcHealthChecks(health =>
+        {
+            health.Services.Clear();
+            foreach (var service in OwnServices.Append(""))
+            {
+                health.Services.Map(service, static check => check.Tags.Contains(HealthTags.Ready));
+            }
+        });
     }
 
     public static void MapHealthAndReflection(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGrpcService<HealthService>();
-        endpoints.MapGrpcService<ReflectionService>();
-        endpoints.MapGrpcService<ReflectionAlphaService>();
+        endpoints.MapGrpcHealthChecksService();
+        endpoints.MapGrpcReflectionService().Add(endpoint => endpoint.RequestDelegate = EndAtStop(endpoint.RequestDelegate!));
     }
+
+    /// <summary>The reflection service reads its stream until the client ends it: without this, a tool that keeps one open holds up the stop of the process.</summary>
+    private static RequestDelegate EndAtStop(RequestDelegate serve) => async context =>
+    {
+        var lifetime = context.RequestServices.GetRequiredService<IHostApplicationLifetime>();
+        using var stop = lifetime.ApplicationStopping.UnsafeRegister(static request => ((HttpContext)request!).Abort(), context);
+        await serve(context).ConfigureAwait(false);
+    };
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Core.Alarms;
+using Granary.Core.Health;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
@@ -8,8 +9,10 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Sockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -58,8 +61,14 @@ public static class GatewayHosting
     public static WebApplication MapGateway(this WebApplication app)
     {
         app.MapGrpcGateway();
-        app.MapGet("/health/live", () => "live");
-        app.MapGet("/health/ready", () => "ready");
+        app.MapHealthChecks("/health/live", Answering(HealthTags.Live));
+        app.MapHealthChecks("/health/ready", Answering(HealthTags.Ready));
         return app;
     }
+
+    private static HealthCheckOptions Answering(string tag) => new()
+    {
+        Predicate = check => check.Tags.Contains(tag),
+        ResponseWriter = (context, report) => context.Response.WriteAsync(HealthText.Of(tag, report), context.RequestAborted),
+    };
 }

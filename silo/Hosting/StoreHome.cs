@@ -45,6 +45,9 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     /// <exception cref="InvalidOperationException">The store is not open.</exception>
     public GroupCommit Commit => Volatile.Read(ref _commit) ?? throw new InvalidOperationException("The store is not open.");
 
+    /// <summary>Those whose health is the node's: of the store, and of the scratch log. Empty while it is not open.</summary>
+    public IEnumerable<GroupCommit> Commits => new[] { Volatile.Read(ref _commit), Volatile.Read(ref _scratch) }.OfType<GroupCommit>();
+
     long IStoreActivity.Flushes => Volatile.Read(ref _commit)?.Statistics.Synced ?? 0;
 
     /// <exception cref="InvalidOperationException">The store is not open.</exception>

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Health;
 using Granary.Core.Storage;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
@@ -30,6 +31,9 @@ public static class StoreHosting
             provider.GetRequiredService<ILogger<DueTable>>()));
         services.AddHostedService<Waker>();
         services.AddHostedService<StoreReport>();
+        services.AddHealthChecks()
+            .AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready])
+            .AddCheck<SiloHealth>("silo", tags: [HealthTags.Ready]);
         if (options is { Kind: StoreKind.Files, Data: not null })
         {
             services.AddHostedService<DiskAlarm>();

@@ -32,6 +32,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private const long TickPeriod = 1_000;
 
     private readonly Lock _turn = new();
+    private readonly IGrainFactory _grains;
     private readonly TimeProvider _time;
     private readonly ILogger<QueueGrain> _log;
     private readonly DeadLetterOffice _office;
@@ -58,9 +59,9 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     private volatile bool _timerCame;
 
     public QueueGrain(
-        TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due, LocalQueues local, RowGrainStorage storage, ILogger<QueueGrain> log)
+        IGrainFactory grains, TimeProvider time, DeadLetterOffice office, QueueStores stores, DueTable due, LocalQueues local, RowGrainStorage storage, ILogger<QueueGrain> log)
     {
-        (_time, _office, _stores, _due, _local, _log) = (time, office, stores, due, local, log);
+        (_grains, _time, _office, _stores, _due, _local, _log) = (grains, time, office, stores, due, local, log);
         _inbox = new QueueInbox(TakeNews);
         using (ExecutionContext.SuppressFlow())
         {
@@ -241,7 +242,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
         }
 
         // What could not be saved was logged.
-        await saved.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await saved.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         await flushed.WaitAsync(cancellationToken);
     }
 
@@ -466,7 +467,7 @@ internal sealed partial class QueueGrain : Grain, IQueueGrain
     {
         try
         {
-            await GrainFactory.GetGrain<IExchangeGrain>(GrainKeys.For(_vhost, exchange)).RemoveDestinationAsync(destination);
+            await _grains.GetGrain<IExchangeGrain>(GrainKeys.For(_vhost, exchange)).RemoveDestinationAsync(destination);
             return true;
         }
         catch (Exception e)

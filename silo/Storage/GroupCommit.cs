@@ -30,6 +30,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private List<PendingRow> _flushingRows = [];
     private bool _isUrgent;
     private bool _isStopping;
+    private volatile bool _isBroken;
+    private volatile string? _lastTrouble;
+    private long _flushBegan;
 
     /// <param name="trouble">Told why the store does not work, and null when it does again. Not called under the gate.</param>
     public GroupCommit(IMessageStore store, ILogger<GroupCommit> log, Action<string?> trouble)
@@ -47,6 +50,15 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     public StoreStatistics Statistics { get; } = new();
 
     public IMessageStore Store => _store;
+
+    /// <summary>False when a fault of the store has ended its thread: only a restart helps.</summary>
+    public bool IsRunning => !_isBroken;
+
+    /// <summary>How long the flush has been running that runs now, with all its tries; zero between flushes.</summary>
+    public TimeSpan FlushingFor => Volatile.Read(ref _flushBegan) is var began and not 0 ? Stopwatch.GetElapsedTime(began) : TimeSpan.Zero;
+
+    /// <summary>Why the store cannot be written to at present; null when it can.</summary>
+    public string? Trouble => _lastTrouble;
 
     /// <summary>Completes when the row is durable; fails with <see cref="RowConflictException"/> if its version was another one.</summary>
     public Task WriteAsync(RowChange change)
@@ -127,12 +139,14 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             while (Take() is { } flush)
             {
                 var started = Stopwatch.GetTimestamp();
+                Volatile.Write(ref _flushBegan, started);
                 if (!TryWrite(flush, out var result))
                 {
                     Abandon();
                     return;
                 }
 
+                Volatile.Write(ref _flushBegan, 0);
                 Statistics.Add(flush, Stopwatch.GetElapsedTime(started));
                 Complete(result);
             }
@@ -140,8 +154,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         catch (Exception exception)
         {
             // Nothing is confirmed any more, and nothing is lost but what was not confirmed.
+            _isBroken = true;
             LogBroken(exception);
-            _trouble("the store is broken");
+            Tell("the store is broken");
         }
     }
 
@@ -232,7 +247,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
                 if (failures > 0)
                 {
                     LogWorksAgain();
-                    _trouble(null);
+                    Tell(null);
                 }
 
                 return true;
@@ -242,7 +257,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
                 if (failures == 0)
                 {
                     LogUnavailable(exception, exception.Message);
-                    _trouble(exception.Message);
+                    Tell(exception.Message);
                 }
 
                 if (_stop.Token.WaitHandle.WaitOne(RetryAfter))
@@ -259,6 +274,12 @@ internal sealed partial class GroupCommit : IAsyncDisposable
                 return false;
             }
         }
+    }
+
+    private void Tell(string? trouble)
+    {
+        _lastTrouble = trouble;
+        _trouble(trouble);
     }
 
     private void Complete(FlushResult result)

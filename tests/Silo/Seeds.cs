@@ -5,11 +5,8 @@ namespace Granary.Silo.Tests;
 /// <summary>Under which seeds of the unkind mode a test hosts its silo.</summary>
 public static class Seeds
 {
-    /// <summary>The setting, and the environment variable of a run under one seed.</summary>
-    public const string Setting = "ORLEANS_STANDIN_SEED";
-
     /// <summary>The seed of this run; null unless the environment names one.</summary>
-    public static int? OfThisRun { get; } = Environment.GetEnvironmentVariable(Setting) is { Length: > 0 } seed
+    public static int? OfThisRun { get; } = Environment.GetEnvironmentVariable("GRANARY_TEST_SEED") is { Length: > 0 } seed
         ? int.Parse(seed, CultureInfo.InvariantCulture)
         : null;
 

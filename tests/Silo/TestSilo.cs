@@ -1,9 +1,7 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Granary.Silo.Hosting;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Memory;
+using Granary.Testing.Unkind;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -11,7 +9,7 @@ using Orleans.Configuration;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>A silo on the generic host. With a seed, a runtime that knows how treats calls unkindly: reordered, lost, repeated.</summary>
+/// <summary>A silo on the generic host. With a seed, calls are treated unkindly: <see cref="UnkindCalls"/>.</summary>
 internal sealed class TestSilo : IAsyncDisposable
 {
     private readonly IHost _host;
@@ -33,11 +31,15 @@ internal sealed class TestSilo : IAsyncDisposable
             builder.Logging.AddProvider(log).AddFilter(nameof(Granary), LogLevel.Debug);
         }
 
-        builder.Configuration[Seeds.Setting] = seed?.ToString(CultureInfo.InvariantCulture) ?? "";
         builder.UseOrleans(silo =>
         {
             silo.Services.AddSingleton(store ?? new MemoryStore());
-            silo.UseLocalhostClustering(FreePort(), FreePort()).AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
+            silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
+            if (seed is { } drawn)
+            {
+                silo.AddIncomingGrainCallFilter(new UnkindCalls(drawn));
+            }
+
             silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(20));
         });
         var host = builder.Build();
@@ -49,13 +51,5 @@ internal sealed class TestSilo : IAsyncDisposable
     {
         await _host.StopAsync();
         _host.Dispose();
-    }
-
-    /// <summary>A port that was free a moment ago, which is all that Orleans allows: it takes no port 0.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

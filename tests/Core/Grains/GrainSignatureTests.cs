@@ -1,11 +1,10 @@
 using Granary.Core.Grains;
-using Granary.Testing;
 
 namespace Granary.Core.Tests.Grains;
 
 public sealed class GrainSignatureTests
 {
     [Fact]
-    public void GrainInterfaces_OfCore_AreWhatTheRealSerializerCarries()
+    public void GrainInterfaces_OfCore_AreWhatTheSerializerCarries()
         => Assert.Empty(GrainSignatureCheck.Violations(typeof(IExchangeGrain).Assembly));
 }

@@ -35,7 +35,7 @@ internal sealed class NodeProcess : IAsyncDisposable
         var node = Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll");
         if (!File.Exists(node))
         {
-            throw new FileNotFoundException($"{node} is missing: build node in the flavor and configuration of this test.", node);
+            throw new FileNotFoundException($"{node} is missing: build node in the configuration of this test.", node);
         }
 
         var ports = FreePort.Take(4);

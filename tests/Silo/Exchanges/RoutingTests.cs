@@ -4,6 +4,7 @@ using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.Hosting;
+using Granary.Testing.Unkind;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -25,7 +26,14 @@ public sealed class RoutingTests : IAsyncLifetime
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
-        builder.UseOrleans(silo => silo.UseLocalhostClustering(TestSilo.FreePort(), TestSilo.FreePort()).AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory)));
+        builder.UseOrleans(silo =>
+        {
+            silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
+            if (Seeds.OfThisRun is { } seed)
+            {
+                silo.AddIncomingGrainCallFilter(new UnkindCalls(seed));
+            }
+        });
         _host = builder.Build();
         await _host.StartAsync();
     }

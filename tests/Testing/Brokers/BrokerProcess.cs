@@ -70,7 +70,7 @@ public sealed class BrokerProcess : IAsyncDisposable
         var node = Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll");
         if (!File.Exists(node))
         {
-            throw new FileNotFoundException($"{node} is missing: build node in the flavor and configuration of this test.", node);
+            throw new FileNotFoundException($"{node} is missing: build node in the configuration of this test.", node);
         }
 
         for (var start = 1; ; start++)
@@ -120,9 +120,6 @@ public sealed class BrokerProcess : IAsyncDisposable
         "--http-port", Text(ports[2]),
         "--metrics-port", Text(ports[3]),
         "--data", data,
-
-        // The unkind mode is for calls, so all packets have to go by calls.
-        "--local-links", Environment.GetEnvironmentVariable("ORLEANS_STANDIN_SEED") is { Length: > 0 } ? "false" : "true",
     ];
 
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);

@@ -9,14 +9,12 @@ public static class RepositoryPath
     /// <summary>Joins <paramref name="parts"/> to the folder that holds the solution.</summary>
     public static string Of(params string[] parts) => Path.Combine([Root, .. parts]);
 
-    /// <summary>The output folder of another project, built in the same flavor and configuration as the running test.</summary>
+    /// <summary>The output folder of another project, built in the same configuration as the running test.</summary>
     public static string OutputOf(string project)
     {
-        // .../bin/{flavor}/{configuration}/{framework}
+        // .../bin/{configuration}/{framework}
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        var configuration = framework.Parent;
-        var flavor = configuration?.Parent;
-        return Of(project, "bin", flavor?.Name ?? "", configuration?.Name ?? "", framework.Name);
+        return Of(project, "bin", framework.Parent?.Name ?? "", framework.Name);
     }
 
     private static string FindRoot()
