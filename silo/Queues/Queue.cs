@@ -158,6 +158,8 @@ internal sealed partial class Queue
                 Bury(CollectionsMarshal.AsSpan(_live), DeathReason.MaxLength);
                 _live.Clear();
             }
+
+            _ring.EndTurn(_ready);
         }
 
         _ready.EndTurn();

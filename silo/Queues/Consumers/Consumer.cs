@@ -33,7 +33,7 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
 
     public bool IsGone { get; private set; }
 
-    /// <summary>What is lent to it in this turn and not used yet.</summary>
+    /// <summary>What is lent to it and not used yet.</summary>
     public int Lent { get; private set; }
 
     /// <summary>It was said that there is something for it, and nothing has been lent since.</summary>

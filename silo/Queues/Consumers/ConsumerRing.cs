@@ -14,7 +14,7 @@ internal sealed class ConsumerRing
     /// <summary>Those with deliveries in this turn.</summary>
     private readonly List<Consumer> _given = [];
 
-    /// <summary>Those with something lent in this turn.</summary>
+    /// <summary>Those with something lent: in this turn, or earlier, when what they are to get waits for the store.</summary>
     private readonly List<Consumer> _borrowers = [];
 
     /// <summary>Those under a shared limit that have not been told yet that there is something for them.</summary>
@@ -67,7 +67,7 @@ internal sealed class ConsumerRing
     }
 
     /// <summary>
-    /// Gives out what can be given, at the end of a turn, and adds what the gateways have to know to their packets.
+    /// Gives out what can be given and adds it to the gateways' packets; <see cref="EndTurn"/> has to follow in the same turn.
     /// Links whose unsettled deliveries may later keep too much memory alive are added to <paramref name="untidy"/>.
     /// </summary>
     public void Deliver(ReadyMessages ready, DeliveryBound bound, HashSet<QueueLink> untidy, long now)
@@ -94,7 +94,12 @@ internal sealed class ConsumerRing
         }
 
         _given.Clear();
-        SettleLoans();
+    }
+
+    /// <summary>Nothing will be given out in this turn any more: the gateways get back what they lent in vain, and are told of messages that are left.</summary>
+    public void EndTurn(ReadyMessages ready)
+    {
+        SettleLoans(ready);
         TellShared(ready);
     }
 
@@ -176,10 +181,19 @@ internal sealed class ConsumerRing
         consumer.Give(run with { Since = now });
     }
 
-    private void SettleLoans()
+    private void SettleLoans(ReadyMessages ready)
     {
-        foreach (var consumer in _borrowers)
+        var kept = 0;
+        for (var i = 0; i < _borrowers.Count; i++)
         {
+            var consumer = _borrowers[i];
+            if (consumer.IsAble && !ready.IsEmpty)
+            {
+                // There is a message for it, which waits for the store. Given back, the loan would be offered and given back again until that is through.
+                _borrowers[kept++] = consumer;
+                continue;
+            }
+
             var unused = consumer.TakeBackLent();
             if (unused > 0 && !consumer.IsGone)
             {
@@ -187,7 +201,7 @@ internal sealed class ConsumerRing
             }
         }
 
-        _borrowers.Clear();
+        _borrowers.RemoveRange(kept, _borrowers.Count - kept);
     }
 
     /// <summary>Messages are left: those under shared limits may ask their gateways for a part.</summary>
@@ -207,7 +221,7 @@ internal sealed class ConsumerRing
                 continue;
             }
 
-            if (consumer.HasWindow)
+            if (consumer is { HasWindow: true, Lent: 0 })
             {
                 consumer.ReadySaid = true;
                 consumer.Link.Send(new ReadyItem(consumer.Number));

@@ -14,5 +14,6 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
     [InlineData("topic_logs")]
     [InlineData("rpc")]
     [InlineData("delivery_guarantees")]
+    [InlineData("global_prefetch")]
     public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Interpreter, $"Python/{script}.py");
 }

@@ -166,7 +166,7 @@ public sealed class QueueWalkTests
 
         private AttachItem Attach(TestLink link)
         {
-            var (number, noAck, shared) = (_consumers++, _random.Next(3) == 0, _random.Next(4) == 0 && paged is null);
+            var (number, noAck, shared) = (_consumers++, _random.Next(3) == 0, _random.Next(4) == 0);
             var prefetch = _random.Next(3) == 0 ? 0 : _random.Next(1, 300);
             var window = new Window(_random.Next(200), _random.Next(10_000));
             _model.Attach(link, number, noAck, prefetch, shared, window);

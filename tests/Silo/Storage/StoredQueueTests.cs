@@ -224,6 +224,39 @@ public sealed class StoredQueueTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Loan_ForStoredMessages_IsUsedWhenTheStoreKnowsAndNotOfferedAgainMeanwhile()
+    {
+        var link = _gateway.Open();
+        Publish(link, 0, 5);
+        Assert.Equal(new ReadyItem(1), link.Attach(1, shared: true)[^1]);
+        _store.Hold();
+        _gateway.IsImpatient = true;
+        Assert.Empty(link.Send(new LendItem(1, 3)));
+        Assert.Empty(link.Send());
+
+        var before = link.Items.Count;
+        _store.Release();
+        _gateway.IsImpatient = false;
+        _gateway.Pump();
+        Assert.Equal([0, 1, 2], link.GivenIds(1));
+        Assert.Equal(new ReadyItem(1), Assert.Single(link.Items.Skip(before), item => item is not DeliveryItem));
+    }
+
+    [Fact]
+    public void Loan_ForMessagesThatAreGoneBeforeTheStoreKnows_IsGivenBack()
+    {
+        var link = _gateway.Open();
+        Publish(link, 0, 5);
+        link.Attach(1, shared: true);
+        _store.Hold();
+        _gateway.IsImpatient = true;
+        link.Send(new LendItem(1, 3));
+        Assert.Equal(5, _gateway.Slot.Purge(_gateway.Connection, _gateway.Now).Messages);
+        _gateway.DeliverPushes();
+        Assert.Equal(new UnusedItem(1, 3), link.Items[^1]);
+    }
+
+    [Fact]
     public async Task Fenced_ConfirmsNothingMore()
     {
         var link = _gateway.Open();
