@@ -19,7 +19,7 @@ internal sealed class Exchange
     private readonly Dictionary<Binding, bool> _bindings = [];
     private readonly Dictionary<(DestinationKind Kind, string Name), HashSet<Binding>> _byDestination = [];
     private readonly HashSet<string> _sources = new(StringComparer.Ordinal);
-    private readonly List<ExchangeDeletion> _debts = [];
+    private readonly List<BindingDebt> _debts = [];
     private ExchangeDeclaration? _declaration;
     private Guid _incarnation;
     private int _transientBindings;
@@ -46,7 +46,7 @@ internal sealed class Exchange
     public UnstoredChanges Unstored { get; } = new();
 
     /// <summary>Deletions that are to be finished whatever happens.</summary>
-    public IReadOnlyList<ExchangeDeletion> Debts => _debts;
+    public IReadOnlyList<BindingDebt> Debts => _debts;
 
     private bool IsDefault => _name.Length == 0;
 
@@ -83,7 +83,7 @@ internal sealed class Exchange
     }
 
     /// <summary>Nothing is left of a deletion.</summary>
-    public void Settle(ExchangeDeletion deletion) => Unstored.Definition |= _debts.Remove(deletion);
+    public void Settle(BindingDebt deletion) => Unstored.Definition |= _debts.Remove(deletion);
 
     /// <param name="incarnation">The identity of the exchange if it is created.</param>
     public BrokerError? Declare(ExchangeDeclaration declaration, Guid incarnation)
@@ -110,7 +110,7 @@ internal sealed class Exchange
     public BrokerError? Check() => RefuseDefault() ?? (Exists ? null : NotFound);
 
     /// <param name="deletion">What was deleted and leaves work to do elsewhere, or null.</param>
-    public BrokerError? Delete(bool ifUnused, out ExchangeDeletion? deletion)
+    public BrokerError? Delete(bool ifUnused, out BindingDebt? deletion)
     {
         deletion = null;
         if ((RefuseDefault() ?? ExchangeRules.CheckDeletable(_vhost, _name)) is { } refused)
@@ -162,7 +162,7 @@ internal sealed class Exchange
 
     /// <summary>Removes a binding; a destination without incarnation stands for all of that name.</summary>
     /// <param name="deletion">Set when this was the last binding of an auto-delete exchange.</param>
-    public BrokerError? Unbind(Binding binding, out ExchangeDeletion? deletion)
+    public BrokerError? Unbind(Binding binding, out BindingDebt? deletion)
     {
         deletion = null;
         if (Check() is { } refused)
@@ -177,7 +177,7 @@ internal sealed class Exchange
     }
 
     /// <summary>Removes all bindings to a destination; without incarnation, to all of that name.</summary>
-    public ExchangeDeletion? RemoveDestination(Destination destination) => Remove(destination, static _ => true);
+    public BindingDebt? RemoveDestination(Destination destination) => Remove(destination, static _ => true);
 
     /// <summary>Remembers that <paramref name="source"/> may have bindings to this exchange.</summary>
     public ExchangeAnswer AddSource(string source)
@@ -242,7 +242,7 @@ internal sealed class Exchange
         }
     }
 
-    private ExchangeDeletion? Remove(Destination destination, Func<Binding, bool> isMeant)
+    private BindingDebt? Remove(Destination destination, Func<Binding, bool> isMeant)
     {
         if (!Exists || !_byDestination.TryGetValue((destination.Kind, destination.Name), out var bindings))
         {
@@ -267,9 +267,9 @@ internal sealed class Exchange
         return meant.Count > 0 && _bindings.Count == 0 && _declaration.AutoDelete ? End() : null;
     }
 
-    private ExchangeDeletion End()
+    private BindingDebt End()
     {
-        var deletion = new ExchangeDeletion(new Destination(DestinationKind.Exchange, _name, _incarnation), [.. _sources]);
+        var deletion = new BindingDebt(new Destination(DestinationKind.Exchange, _name, _incarnation), [.. _sources]);
         Unstored.Definition |= _declaration!.Durable;
         if (_declaration.Durable && _sources.Count > 0)
         {
@@ -306,7 +306,3 @@ internal sealed class UnstoredChanges
         Bindings.Clear();
     }
 }
-
-/// <summary>What a deleted exchange leaves to do: the bindings to it, at their sources.</summary>
-[GenerateSerializer, Immutable]
-internal sealed record ExchangeDeletion([property: Id(0)] Destination Destination, [property: Id(1)] string[] Sources);

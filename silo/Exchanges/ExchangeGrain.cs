@@ -27,19 +27,21 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly ILogger<ExchangeGrain> _logger;
     private readonly string _vhost;
     private readonly string _key;
+    private readonly BindingRemoval _removal;
     private readonly SnapshotHolders _holders;
     private readonly Exchange _exchange;
     private IGrainTimer? _silenceTimer;
     private int _owed;
-    private bool _isEnding;
+    private readonly CancellationTokenSource _ended = new();
 
     /// <summary>Everything that was handed to the store is written: flushes keep the order, so the last of it is the last to be.</summary>
     private Task _written = Task.CompletedTask;
 
-    public ExchangeGrain(RowGrainStorage storage, GroupCommit commit, DueTable due, TimeProvider time, ILogger<ExchangeGrain> logger)
+    public ExchangeGrain(
+        RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, TimeProvider time, ILogger<ExchangeGrain> logger)
     {
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
-        (_commit, _due) = (commit, due);
+        (_commit, _due, _removal) = (commit, due, removal);
         _time = time;
         _logger = logger;
         _key = this.GetPrimaryKeyString();
@@ -68,7 +70,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _isEnding = true;
+        _ended.Cancel();
         _due.Forget(DueKind.Exchange, _key);
         return Task.CompletedTask;
     }
@@ -245,7 +247,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     }
 
     /// <summary>Has the exchanges that lead to a deleted one forget it, once the deletion is stored.</summary>
-    private async Task RemoveFromSources(ExchangeDeletion? deletion)
+    private async Task RemoveFromSources(BindingDebt? deletion)
     {
         if (deletion is null)
         {
@@ -257,12 +259,15 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         try
         {
             await _written;
-            await Task.WhenAll(deletion.Sources.Select(source => RemoveFromSourceAsync(source, deletion.Destination)));
-            if (!_isEnding)
-            {
-                _exchange.Settle(deletion);
-                await KeepAsync();
-            }
+            await _removal.SettleAsync(_vhost, deletion, _ended.Token);
+            _exchange.Settle(deletion);
+            await KeepAsync();
+        }
+        catch (OperationCanceledException) when (_ended.IsCancellationRequested)
+        {
+            // The debt is stored: the next activation settles it.
+            LogEndedBefore(_key);
+            return;
         }
         catch (Exception exception)
         {
@@ -274,25 +279,13 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         UpdateLifetime();
     }
 
-    private async Task RemoveFromSourceAsync(string source, Destination destination)
-    {
-        for (var done = false; !done && !_isEnding;)
-        {
-            try
-            {
-                await GrainFactory.GetGrain<IExchangeGrain>(GrainKeys.For(_vhost, source)).RemoveDestinationAsync(destination);
-                done = true;
-            }
-            catch (Exception error)
-            {
-                LogSourceDidNotAnswer(error, _key, source);
-                await Task.Delay(RetryAfter, _time);
-            }
-        }
-    }
-
     private void UpdateLifetime()
     {
+        if (_ended.IsCancellationRequested)
+        {
+            return;
+        }
+
         DelayDeactivation(_exchange.IsForgettable && _holders.IsEmpty && _owed == 0 && _written.IsCompleted ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
         if (_holders.IsEmpty)
         {
@@ -317,12 +310,12 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to change {Number}; trying again.")]
     private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder, long number);
 
-    [LoggerMessage(3102, LogLevel.Warning, "Exchange {Exchange} is deleted; removing the bindings to it from {Source} failed; trying again.")]
-    private partial void LogSourceDidNotAnswer(Exception error, string exchange, string source);
-
     [LoggerMessage(3103, LogLevel.Error, "Exchange {Exchange}: another activation has written meanwhile; this one ends.")]
     private partial void LogConflict(Exception error, string exchange);
 
     [LoggerMessage(3104, LogLevel.Warning, "Exchange {Exchange} is deleted; that the bindings to it are gone is not stored. The next activation sees to it.")]
     private partial void LogNotSettled(Exception error, string exchange);
+
+    [LoggerMessage(3105, LogLevel.Debug, "Exchange {Exchange} is deleted; its activation ended before the bindings to it were gone. The next one sees to it.")]
+    private partial void LogEndedBefore(string exchange);
 }

@@ -19,5 +19,5 @@ internal sealed record ExchangeState
 
     /// <summary>Exchanges of this name that are deleted, and whose sources may still have bindings to them.</summary>
     [Id(3)]
-    public ExchangeDeletion[] Debts { get; init; } = [];
+    public BindingDebt[] Debts { get; init; } = [];
 }

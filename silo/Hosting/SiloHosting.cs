@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Silo.DeadLetters;
-using Granary.Silo.Queues;
+using Granary.Silo.Exchanges;
+using Granary.Silo.Queues.Activation;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -14,6 +15,8 @@ public static class SiloHosting
         ArgumentNullException.ThrowIfNull(silo);
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<LocalQueues>();
+        silo.Services.TryAddSingleton<BindingRemoval>();
+        silo.Services.TryAddSingleton<QueueServices>();
         silo.Services.TryAddSingleton<DeadLetterOffice>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());
         return silo;

@@ -54,6 +54,15 @@ internal sealed partial class Queue
         }
     }
 
+    /// <summary>The activation ends without having ended its turn: what the turn noted is dropped, and what is stored is the next activation's.</summary>
+    public void AbandonStorage()
+    {
+        if (_storage is not null)
+        {
+            ReportMemory(0);
+        }
+    }
+
     /// <summary>The queue is deleted, and all that the store has of it.</summary>
     public void DeleteStorage()
     {

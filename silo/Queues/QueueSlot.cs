@@ -2,6 +2,7 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Topology;
 using Granary.Silo.DeadLetters;
+using Granary.Silo.Exchanges;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
@@ -10,21 +11,19 @@ namespace Granary.Silo.Queues;
 
 /// <summary>
 /// The place of one name: the queue of that name if there is one, and the links to it, which outlive it. A grain calls it with its clock's
-/// milliseconds and then pushes <see cref="Pushes"/> and settles what <see cref="TakeDebts"/> gives.
+/// milliseconds and then pushes <see cref="Pushes"/> and has <see cref="Dead"/> dead-lettered.
 /// </summary>
 /// <param name="epoch">Of the activation.</param>
 /// <param name="create">Makes the storage of a queue that is declared; null keeps it in memory.</param>
-internal sealed class QueueSlot(string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null)
+/// <param name="ended">Told in the turn in which a queue is deleted, when it is no longer in its place: what is stored of it is to be deleted, and its bindings, if it may have any.</param>
+internal sealed class QueueSlot(
+    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<Queue, BindingDebt?>? ended = null)
 {
     private readonly LinkTable _links = new(epoch);
-    private readonly List<BindingDebt> _debts = [];
     private Queue? _queue;
 
     /// <summary>Packets to be pushed to gateways; the caller empties it.</summary>
     public List<Push> Pushes { get; } = [];
-
-    /// <summary>A queue was deleted since <see cref="TakeDebts"/>.</summary>
-    public bool HasEnded { get; private set; }
 
     /// <summary>Messages to be dead-lettered; the caller empties it.</summary>
     public List<DeadRun> Dead { get; } = [];
@@ -124,15 +123,6 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
         var answer = _queue.Describe();
         EndTurn(caller: null, _queue, deleted: true, now);
         return answer;
-    }
-
-    /// <summary>Bindings of deleted queues that their exchanges still have.</summary>
-    public BindingDebt[] TakeDebts()
-    {
-        BindingDebt[] debts = [.. _debts];
-        _debts.Clear();
-        HasEnded = false;
-        return debts;
     }
 
     /// <summary>Takes one packet of a link, and with it all that waited for it.</summary>
@@ -288,14 +278,10 @@ internal sealed class QueueSlot(string vhost, string name, long epoch, Func<Queu
             link.End(now);
         }
 
-        if (queue.BindingSources.Count > 0)
-        {
-            _debts.Add(new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));
-        }
-
-        queue.DeleteStorage();
         _queue = null;
-        HasEnded = true;
+        ended?.Invoke(queue, queue.BindingSources.Count == 0
+            ? null
+            : new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));
     }
 
     private LinkAnswer NoQueue(LinkUp packet, long now)

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 using Granary.Core;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
-using Granary.Silo.Queues;
+using Granary.Silo.Queues.Activation;
 
 namespace Granary.Silo.Storage.Definitions;
 

@@ -1,8 +1,11 @@
+using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Routing;
 using Granary.Core.Threads;
-using Granary.Silo.Queues;
+using Granary.Core.Topology;
+using Granary.Silo.Queues.Activation;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Silo.Tests.Queues;
@@ -125,6 +128,67 @@ public sealed class LocalLinkTests
         Assert.Equal((0, 1, 1), (before.Failures, failing.Failures, behind.Failures));
         Assert.Equal(["fails"], await log.TakeAsync(EventLog.TurnFailed, 1));
         Assert.Equal(BrokerError.NoQueue("/", "fails"), (await QueueOf(silo, "fails").DescribeAsync(default)).Error);
+    }
+
+    [Fact]
+    public async Task Call_WhoseTurnFails_EndsTheActivationAndIsToldThatTheLinkIsLost()
+    {
+        var log = new EventLog();
+        await using var silo = await TestSilo.StartAsync(log: log);
+        await DeclareAsync(silo, "fails");
+
+        // The first packet of a link has to open it.
+        var answer = await QueueOf(silo, "fails").SendAsync(new LinkUp { Link = LinkId.New(), Number = 1 });
+
+        Assert.Equal([new EndedItem(LinkEnd.Lost)], answer.Downs!.SelectMany(down => down.Items));
+        Assert.Equal(["fails"], await log.TakeAsync(EventLog.TurnFailed, 1));
+    }
+
+    [Fact]
+    public async Task AutoDelete_LastConsumerGoesWithoutACall_ItsBindingsAndAutoDeleteExchangesGo()
+    {
+        await using var silo = await TestSilo.StartAsync();
+        var exchange = silo.Grains.GetGrain<IExchangeGrain>(KeyOf("passing"));
+        Assert.Null(await exchange.DeclareAsync(new ExchangeDeclaration(ExchangeTypes.Fanout, Durable: false, AutoDelete: true, Internal: false, default)));
+        var queue = QueueOf(silo, "short");
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, autoDelete: true))).Error);
+        await BindAsync(queue, "short", exchange, "passing");
+        await BindAsync(queue, "short", silo.Grains.GetGrain<IExchangeGrain>(KeyOf("amq.fanout")), "amq.fanout");
+        var link = new Link(silo, "short");
+        Assert.True(link.TrySend(new AttachItem(1, "t", NoAck: true, false, 0, false, default, new Window(long.MaxValue, long.MaxValue))));
+        Assert.True(link.TrySend(new DetachItem(1)));
+
+        await UntilAsync(async () => (await exchange.CheckAsync())?.Code == ReplyCode.NotFound);
+        await UntilAsync(async () => (await silo.Grains.GetGrain<IExchangeGrain>(KeyOf("amq.fanout")).ListBindingsAsync()).Length == 0);
+        Assert.Equal(ReplyCode.NotFound, (await queue.DescribeAsync(default)).Error?.Code);
+    }
+
+    [Fact]
+    public async Task Expires_NobodyAsks_ItsBindingsGo()
+    {
+        await using var silo = await TestSilo.StartAsync();
+        var exchange = silo.Grains.GetGrain<IExchangeGrain>(KeyOf("amq.topic"));
+        var queue = QueueOf(silo, "brief");
+        var arguments = EncodedTable.From(FieldTable.Of(("x-expires", 50)));
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, arguments: arguments))).Error);
+        await BindAsync(queue, "brief", exchange, "amq.topic");
+
+        await UntilAsync(async () => (await exchange.ListBindingsAsync()).Length == 0);
+    }
+
+    private static async Task BindAsync(IQueueGrain queue, string name, IExchangeGrain exchange, string exchangeName)
+    {
+        var answer = await queue.AddBindingSourceAsync(default, exchangeName);
+        Assert.Null(await exchange.BindAsync(new Binding(new Destination(DestinationKind.Queue, name, answer.Incarnation), "k", default), answer.Durable));
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> happened)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!await happened())
+        {
+            await Task.Delay(10, limit.Token);
+        }
     }
 
     private static string KeyOf(string queue) => GrainKeys.For("/", queue);

@@ -71,7 +71,7 @@ public sealed class QueueLifeTests
         gateway.Slot.AddBindingSource(gateway.Connection, "x");
         gateway.Slot.AddBindingSource(gateway.Connection, "y");
         gateway.Delete();
-        var debt = Assert.Single(gateway.Slot.TakeDebts());
+        var debt = Assert.Single(gateway.Debts);
         Assert.Equal(new Destination(DestinationKind.Queue, "q", incarnation), debt.Destination);
         Assert.Equal(["x", "y"], debt.Sources.Order());
     }

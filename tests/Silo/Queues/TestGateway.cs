@@ -1,21 +1,36 @@
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Topology;
+using Granary.Silo.Exchanges;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>A slot for one queue with a clock that stands, and links to it on which nothing is lost.</summary>
-/// <param name="stores">Where the queue is stored; nowhere unless given. What it waits for from there has happened when <see cref="TestLink.Send"/> returns.</param>
-internal sealed class TestGateway(QueueStores? stores = null)
+internal sealed class TestGateway
 {
     public const long Epoch = 7;
 
     private readonly Dictionary<LinkId, TestLink> _links = [];
 
-    public QueueSlot Slot { get; } = new("/", "q", Epoch, (definition, incarnation) =>
-        stores?.Create(definition, new QueueIdentity("%2F/q", incarnation), Epoch));
+    /// <param name="stores">Where the queue is stored; nowhere unless given. What it waits for from there has happened when <see cref="TestLink.Send"/> returns.</param>
+    public TestGateway(QueueStores? stores = null)
+    {
+        Slot = new QueueSlot("/", "q", Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity("%2F/q", incarnation), Epoch), (queue, debt) =>
+        {
+            queue.DeleteStorage();
+            if (debt is not null)
+            {
+                Debts.Add(debt);
+            }
+        });
+    }
+
+    public QueueSlot Slot { get; }
+
+    /// <summary>What queues that were deleted leave to do.</summary>
+    public List<BindingDebt> Debts { get; } = [];
 
     /// <summary>The store is not waited for.</summary>
     public bool IsImpatient { get; set; }

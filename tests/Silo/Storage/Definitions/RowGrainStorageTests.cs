@@ -38,7 +38,7 @@ public sealed class RowGrainStorageTests : IAsyncLifetime
             Declaration = new ExchangeDeclaration(ExchangeTypes.Headers, Durable: true, AutoDelete: true, Internal: true, arguments),
             Incarnation = Guid.NewGuid(),
             Sources = ["a", "b"],
-            Debts = [new ExchangeDeletion(destination, ["c"])],
+            Debts = [new BindingDebt(destination, ["c"])],
         };
         await _storage.WriteStateAsync("exchange", Grain, new GrainState<ExchangeState>(written));
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Granary.Core.Links;
 using Granary.Core.Threads;
 
-namespace Granary.Silo.Queues;
+namespace Granary.Silo.Queues.Activation;
 
 /// <summary>The inboxes of the queue grains that are active in this silo, by key.</summary>
 internal sealed class LocalQueues : ILocalQueues

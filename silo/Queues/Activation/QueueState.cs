@@ -1,6 +1,7 @@
 using Granary.Core.Topology;
+using Granary.Silo.Exchanges;
 
-namespace Granary.Silo.Queues;
+namespace Granary.Silo.Queues.Activation;
 
 /// <summary>What outlives a queue's activation besides its messages: what it was declared as, and what is owed to others.</summary>
 [GenerateSerializer]
@@ -23,7 +24,3 @@ internal sealed class QueueState
 
     public bool IsEmpty => Declaration is null && Debts.Count == 0;
 }
-
-/// <summary>A destination that is gone, and the exchanges that have or may have bindings to it.</summary>
-[GenerateSerializer, Immutable]
-internal sealed record BindingDebt([property: Id(0)] Destination Destination, [property: Id(1)] string[] Sources);

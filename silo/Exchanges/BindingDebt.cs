@@ -1,0 +1,7 @@
+using Granary.Core.Topology;
+
+namespace Granary.Silo.Exchanges;
+
+/// <summary>What a deleted queue or exchange leaves to do: its bindings, at the exchanges that have or may have them.</summary>
+[GenerateSerializer, Immutable]
+internal sealed record BindingDebt([property: Id(0)] Destination Destination, [property: Id(1)] string[] Sources);

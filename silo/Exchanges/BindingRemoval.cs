@@ -1,0 +1,39 @@
+using Granary.Core.Grains;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Exchanges;
+
+/// <summary>Has exchanges forget a destination that is gone, for as long as it takes. It needs no activation: any thread may run it.</summary>
+internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider time, ILogger<BindingRemoval> log)
+{
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
+    /// <summary>Completes when every source has forgotten it.</summary>
+    /// <exception cref="OperationCanceledException">Whoever owed it has ended: the debt is stored, and the next activation settles it.</exception>
+    public Task SettleAsync(string vhost, BindingDebt debt, CancellationToken ended) =>
+        Task.WhenAll(debt.Sources.Select(source => RemoveAsync(vhost, source, debt, ended)));
+
+    private async Task RemoveAsync(string vhost, string source, BindingDebt debt, CancellationToken ended)
+    {
+        var exchange = grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, source));
+        for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            ended.ThrowIfCancellationRequested();
+            try
+            {
+                await exchange.RemoveDestinationAsync(debt.Destination).AsTask().WaitAsync(ended).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception exception) when (!ended.IsCancellationRequested)
+            {
+                LogNotRemoved(exception, source, vhost, debt.Destination.Name);
+            }
+
+            await Task.Delay(wait, time, ended).ConfigureAwait(false);
+        }
+    }
+
+    [LoggerMessage(3102, LogLevel.Warning, "Exchange {Exchange} in vhost {Vhost} did not remove its bindings to {Destination}, which is deleted; trying again")]
+    private partial void LogNotRemoved(Exception exception, string exchange, string vhost, string destination);
+}

@@ -1,0 +1,258 @@
+using Granary.Core;
+using Granary.Core.Topology;
+using Granary.Silo.Exchanges;
+using Granary.Silo.Queues.Definition;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
+
+namespace Granary.Silo.Queues.Activation;
+
+/// <summary>How an activation begins, what it stores, what it reads back, and how it ends.</summary>
+internal sealed partial class QueueActivation
+{
+    private const int BytesPerLook = 4 * 1024 * 1024;
+
+    private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
+
+    /// <summary>Another process took the queue a moment ago: this activation does nothing but say so.</summary>
+    public bool BeginsAsOutsider() => _services.Stores.IsLeftAlone(_key) && _turns.TryEnd(static () => { });
+
+    /// <summary>Before the first turn: puts the queue in place that an earlier activation had, which is fenced from then on.</summary>
+    public async Task RestoreAsync(CancellationToken cancellation)
+    {
+        await _state.ReadAsync(cancellation).ConfigureAwait(false);
+        _debts.AddRange(_state.Value.Debts);
+        if (_state.Value.Declaration is { } declaration)
+        {
+            await RestoreAsync(declaration, cancellation).ConfigureAwait(false);
+        }
+
+        // The runtime gives up an activation that takes too long, and says no more to it.
+        cancellation.ThrowIfCancellationRequested();
+        _turns.TryRun(this, static activation =>
+        {
+            activation._slot.Queue?.Storage?.Journal.OnAdvance(activation._inbox.PostLook);
+            foreach (var debt in activation._debts)
+            {
+                activation._lastRemoval = activation.SettleAsync(debt);
+            }
+
+            activation.Look();
+        });
+    }
+
+    /// <summary>The runtime ends the activation. Completes when all that it had for the store is written.</summary>
+    public async Task EndAsync(CancellationToken cancellation)
+    {
+        _services.Local.Remove(_key, _inbox);
+        _turns.TryEnd(() => _slot.Queue?.CloseStorage());
+        var flushed = _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask;
+        await _ended.CancelAsync().ConfigureAwait(false);
+        _inbox.Close();
+        _timer.Dispose();
+        _services.Due.Forget(DueKind.Queue, _key);
+
+        // What could not be saved was logged.
+        await _saver.Saved.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await flushed.WaitAsync(cancellation).ConfigureAwait(false);
+    }
+
+    private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
+    {
+        var incarnation = _state.Value.Incarnation;
+        var storage = await _services.Stores.TakeOverAsync(new QueueIdentity(_key, incarnation), _startedAt, cancellation).ConfigureAwait(false);
+        var definition = QueueDefinition.Stored(_vhost, _name, declaration);
+        _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
+        _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt);
+        if (storage is not null && definition.Settings.MaxBytes is not null)
+        {
+            _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation).ConfigureAwait(false));
+        }
+    }
+
+    private QueueSlot NewSlot(long epoch) => new(
+        _vhost, _name, epoch,
+        (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation), epoch), QueueEnded);
+
+    /// <summary>A queue was deleted in this turn: that it is gone, and what it leaves to do, is in one flush.</summary>
+    private void QueueEnded(Queue queue, BindingDebt? debt)
+    {
+        PostDead();
+        _outbox = null;
+        lock (Gate)
+        {
+            queue.DeleteStorage();
+            if (debt is not null)
+            {
+                _debts.Add(debt);
+            }
+
+            Save();
+        }
+
+        if (debt is not null)
+        {
+            _lastRemoval = SettleAsync(debt);
+        }
+    }
+
+    /// <summary>Has the exchanges forget a queue that is gone, for as long as it takes.</summary>
+    private async Task SettleAsync(BindingDebt debt)
+    {
+        try
+        {
+            await _services.Removal.SettleAsync(_vhost, debt, _ended.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception)
+        {
+            LogNotSettled(_services.Log, exception, _name, _vhost);
+            return;
+        }
+
+        _turns.TryRun((this, debt), static settled =>
+        {
+            var (activation, debt) = settled;
+            activation._debts.Remove(debt);
+            activation.Save();
+        });
+    }
+
+    private void Save()
+    {
+        if (_services.Stores.Durable is null)
+        {
+            return;
+        }
+
+        var state = new QueueState { Debts = [.. _debts] };
+        if (_slot.Queue is { Storage.IsDurable: true } queue)
+        {
+            state.Declaration = queue.Definition.ToDeclaration();
+            state.Incarnation = queue.Incarnation;
+            state.BindingSources = [.. queue.BindingSources];
+        }
+
+        _saver.Save(state);
+    }
+
+    private void NotSaved(Exception exception)
+    {
+        LogNotSaved(_services.Log, exception, _name, _vhost);
+        _services.Stores.NoteFenced(_key);
+        _turns.TryEnd(LoseAll);
+    }
+
+    /// <summary>Has the store know when the queue has to be woken though nobody calls.</summary>
+    private void StoreDue()
+    {
+        var due = _debts.Count > 0 ? Now
+            : _slot.Queue is { Storage.IsDurable: true } queue ? queue.NextDue
+            : MessageRun.Never;
+        if (due < _storedDue || (due > _storedDue && (_storedDue <= Now || due == MessageRun.Never)))
+        {
+            _storedDue = due;
+            _services.Due.Set(DueKind.Queue, _key, due);
+        }
+    }
+
+    private void Fail(Exception exception)
+    {
+        LogTurnFailed(_services.Log, exception, _name, _vhost);
+        LoseAll();
+    }
+
+    /// <summary>Ends without a word about what was begun; those who wait for it are told that it is lost.</summary>
+    private void LoseAll()
+    {
+        _slot.Queue?.AbandonStorage();
+        _slot.LoseLinks(Now);
+        SendPushes();
+        _services.Local.Remove(_key, _inbox);
+        _inbox.Close();
+        _timer.Dispose();
+        _ended.Cancel();
+        EndActivation("It has nothing to say any more.");
+    }
+
+    private void LeaveIfEmpty() => _turns.TryRun(this, static activation =>
+    {
+        if (activation._slot.IsEmpty && activation._debts.Count == 0 && activation._saver.Saved.IsCompleted && activation._inbox.TryCloseEmpty())
+        {
+            LogLeaving(activation._services.Log, activation._name, activation._vhost);
+            activation._turns.TryEnd(() => activation.EndActivation("There is no queue of this name."));
+        }
+    });
+
+    // Not DeactivateOnIdle, which wants to be called by a turn of the runtime and throws when the activation has ended.
+    private void EndActivation(string why) => _context.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, why));
+
+    private QueueAnswer Elsewhere()
+    {
+        LookForAnother();
+        return QueueAnswer.Refused(BrokerError.QueueElsewhere(_vhost, _name));
+    }
+
+    /// <summary>An activation that only refuses gives way to one that takes the queue over, once that may be.</summary>
+    private void LookForAnother()
+    {
+        if (!_services.Stores.IsLeftAlone(_key))
+        {
+            EndActivation("Another one may take the queue over.");
+        }
+    }
+
+    private async Task LoadAsync(Queue queue, PageRequest request)
+    {
+        MessageRun[]? runs = null;
+        try
+        {
+            var journal = queue.Storage!.Journal;
+            runs = await Task.Run(() => journal.ReadAsync(request.First, request.End, request.Bytes, _ended.Token).AsTask()).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!_ended.IsCancellationRequested)
+        {
+            // Whatever it is: the messages are there, and somebody waits for them.
+            LogNotRead(_services.Log, exception, _name, _vhost);
+            await Task.Delay(LoadAgainAfter, _services.Time).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            LogReadTooLate(_services.Log, exception, _name, _vhost);
+            return;
+        }
+
+        _turns.TryRun((this, queue, request, runs), static read => read.Item1.Loaded(read.queue, read.request, read.runs));
+    }
+
+    private void Loaded(Queue queue, PageRequest request, MessageRun[]? runs)
+    {
+        // Deleted while it was read, a queue has nothing in the store, and misses nothing.
+        var missing = queue.Load(request, runs, Now);
+        if (queue == _slot.Queue)
+        {
+            if (missing > 0)
+            {
+                LogMissing(_services.Log, missing, _name, _vhost, request.First, request.End);
+            }
+
+            _slot.Advance(Now);
+        }
+    }
+
+    /// <summary>A limit in bytes counts bodies, which the store does not.</summary>
+    private static async Task<long> CountBodiesAsync(QueueStorage storage, CancellationToken cancellation)
+    {
+        var (from, end, bytes) = (storage.Backlog.First, storage.Backlog.NextOffset, 0L);
+        while (from < end && await storage.Journal.ReadAsync(from, end, BytesPerLook, cancellation).ConfigureAwait(false) is { Length: > 0 } runs)
+        {
+            foreach (var run in runs)
+            {
+                bytes += run.BodyLength();
+                from = run.End;
+            }
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,34 @@
+using Granary.Core.Links;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Queues.Activation;
+
+internal sealed partial class QueueActivation
+{
+    [LoggerMessage(3001, LogLevel.Debug, "Packet {Number} of link {Link} could not be pushed to its gateway")]
+    private static partial void LogPushFailed(ILogger logger, Exception exception, LinkId link, long number);
+
+    [LoggerMessage(3003, LogLevel.Error, "The definition of queue {Queue} in vhost {Vhost} could not be stored; its activation ends")]
+    private static partial void LogNotSaved(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3004, LogLevel.Warning, "Queue {Queue} in vhost {Vhost} was taken over by another activation; this one ends, and confirms nothing any more")]
+    private static partial void LogFenced(ILogger logger, string queue, string vhost);
+
+    [LoggerMessage(3005, LogLevel.Error, "Messages of queue {Queue} in vhost {Vhost} could not be read from the store; trying again")]
+    private static partial void LogNotRead(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3006, LogLevel.Critical, "{Count} messages of queue {Queue} in vhost {Vhost} that should be in the store are not there, offsets {First} to {End}")]
+    private static partial void LogMissing(ILogger logger, long count, string queue, string vhost, long first, long end);
+
+    [LoggerMessage(3007, LogLevel.Error, "A turn of queue {Queue} in vhost {Vhost} failed; its activation ends, and the next one begins with what is stored")]
+    private static partial void LogTurnFailed(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3008, LogLevel.Debug, "There is no queue {Queue} in vhost {Vhost}, and nobody asks for it; the activation ends")]
+    private static partial void LogLeaving(ILogger logger, string queue, string vhost);
+
+    [LoggerMessage(3009, LogLevel.Debug, "The bindings of the deleted queue {Queue} in vhost {Vhost} are left to the next activation")]
+    private static partial void LogNotSettled(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3010, LogLevel.Debug, "The activation of queue {Queue} in vhost {Vhost} ended while messages were read back for it")]
+    private static partial void LogReadTooLate(ILogger logger, Exception exception, string queue, string vhost);
+}

@@ -1,0 +1,17 @@
+using Granary.Silo.DeadLetters;
+using Granary.Silo.Exchanges;
+using Granary.Silo.Storage.Definitions;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Queues.Activation;
+
+/// <summary>What the queues of a silo share.</summary>
+internal sealed record QueueServices(
+    TimeProvider Time,
+    DeadLetterOffice Office,
+    QueueStores Stores,
+    DueTable Due,
+    LocalQueues Local,
+    RowGrainStorage Definitions,
+    BindingRemoval Removal,
+    ILogger<QueueActivation> Log);
