@@ -11,9 +11,7 @@ namespace Granary.Gateway.Amqp.Publishing;
 internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
 {
     private Confirms? _confirms;
-    private TaskCompletionSource? _committed;
-    private int _uncommittedRuns;
-    private bool _commitFailed;
+    private TransactionCommit? _commit;
     private bool _confirmsQueued;
 
     /// <summary>Not null on a transactional channel.</summary>
@@ -41,7 +39,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         }
 
         Connection.Publisher.Seal();
-        Transaction ??= new Transaction(this);
+        Transaction ??= new Transaction();
     }
 
     /// <summary>Follows a published batch if anybody waits for its outcome.</summary>
@@ -60,45 +58,30 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
 
     public void OnUnroutable(PublishRun run)
     {
-        if (run.IsMandatory)
-        {
-            WriteReturns(run.Batch);
-        }
-
+        ReturnUnrouted(run);
         Confirm(run);
     }
 
     public void OnPublished(PublishRun run)
     {
+        ReturnUnrouted(run);
+        Confirm(run);
+    }
+
+    public void OnLost(PublishRun run) => Connection.Lose(channel, WhatIsLost());
+
+    /// <summary>Gives a mandatory message that no queue took back to its publisher.</summary>
+    public void ReturnUnrouted(PublishRun run)
+    {
         if (run.IsMandatory && !run.WasRouted)
         {
             WriteReturns(run.Batch);
         }
-
-        Confirm(run);
-        if (_committed is { } committed && run.FirstTag == 0)
-        {
-            _commitFailed |= run.AnyRefused;
-            if (--_uncommittedRuns == 0)
-            {
-                committed.TrySetResult();
-            }
-        }
     }
 
-    public void OnLost(PublishRun run)
-    {
-        var error = new AmqpChannelException(
-            ReplyCode.NotFound, "a queue that messages were published to is served by another node now, and whether it has them is not known", MethodId.BasicPublish);
-        if (_committed is { } committed && run.FirstTag == 0)
-        {
-            committed.TrySetException(error);
-        }
-        else
-        {
-            Connection.Lose(channel, error);
-        }
-    }
+    /// <summary>What the publisher is told when nobody can say whether a queue has its messages.</summary>
+    public static AmqpChannelException WhatIsLost() => new(
+        ReplyCode.NotFound, "a queue that messages were published to is served by another node now, and whether it has them is not known", MethodId.BasicPublish);
 
     /// <summary>Writes the confirms that are due.</summary>
     public void WriteConfirms(AmqpOutput output)
@@ -113,30 +96,24 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
     /// <summary>Hands the transaction to the links. Completes when every queue has answered; false when one refused a part of it.</summary>
     public async ValueTask<bool> CommitAsync(Transaction transaction, Action<SettledDelivery, Settlement> settle)
     {
-        Task committed;
+        var commit = new TransactionCommit(this);
         lock (Connection.Links.Gate)
         {
             Connection.Publisher.Seal();
-            _commitFailed = false;
-            _committed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            committed = _committed.Task;
-            _uncommittedRuns = transaction.Commit(static (path, batch, run) => Publisher.Send(path, batch, run), settle);
+            _commit = commit;
+            transaction.Commit(commit, static (path, batch, run) => Publisher.Send(path, batch, run), settle);
             Connection.Settlements.Emit();
             Connection.Links.Flush();
-            if (_uncommittedRuns == 0)
-            {
-                _committed.TrySetResult();
-            }
         }
 
-        await committed.ConfigureAwait(false);
+        await commit.Published.ConfigureAwait(false);
         await Connection.Links.DrainAllAsync().ConfigureAwait(false);
-        _committed = null;
-        return !_commitFailed;
+        _commit = null;
+        return !commit.AnyRefused;
     }
 
     /// <summary>The channel is gone: nobody waits for a commit any more.</summary>
-    public void Abandon() => _committed?.TrySetCanceled();
+    public void Abandon() => _commit?.Abandon();
 
     private void Confirm(PublishRun run)
     {

@@ -8,7 +8,7 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// What a transactional channel gathers between tx.select or the last commit and tx.commit. For each queue the publishes and acknowledgements
 /// go out in one packet, which the queue applies in one turn.
 /// </summary>
-internal sealed class Transaction(IPublishOwner owner)
+internal sealed class Transaction
 {
     private readonly List<(PublishPath Path, MessageBatch Batch, bool Mandatory)> _publishes = [];
     private readonly List<(SettledDelivery Delivery, Settlement Settlement)> _settlements = [];
@@ -17,15 +17,13 @@ internal sealed class Transaction(IPublishOwner owner)
 
     public void Settle(in SettledDelivery delivery, Settlement settlement) => _settlements.Add((delivery, settlement));
 
-    /// <summary>
-    /// Hands everything to the links; the publishes first, as RabbitMQ does. Returns how many runs have to settle before the commit is done.
-    /// </summary>
-    public int Commit(Action<PublishPath, MessageBatch, PublishRun> send, Action<SettledDelivery, Settlement> settle)
+    /// <summary>Hands everything to the links; the publishes first, as RabbitMQ does.</summary>
+    public void Commit(TransactionCommit commit, Action<PublishPath, MessageBatch, PublishRun> send, Action<SettledDelivery, Settlement> settle)
     {
         var runs = 0;
         foreach (var (path, batch, mandatory) in _publishes)
         {
-            var run = new PublishRun(owner, 0, batch, mandatory, path.Links.Length);
+            var run = new PublishRun(commit, 0, batch, mandatory, path.Links.Length);
             if (path.Links.Length > 0)
             {
                 runs++;
@@ -33,7 +31,7 @@ internal sealed class Transaction(IPublishOwner owner)
             }
             else
             {
-                owner.OnUnroutable(run);
+                commit.OnUnroutable(run);
             }
         }
 
@@ -44,7 +42,7 @@ internal sealed class Transaction(IPublishOwner owner)
 
         _publishes.Clear();
         _settlements.Clear();
-        return runs;
+        commit.Begin(runs);
     }
 
     /// <summary>Throws the publishes away and gives back the deliveries that were settled: they are unacknowledged again.</summary>

@@ -32,6 +32,12 @@ internal sealed class QueueEnd(ConnectionUnderTest client, string name)
         }
     }
 
-    public void Answer(SentPacket sent, params LinkDownItem[] answers) =>
-        sent.Answer(sent.Up.Number, sent.Down(++_number, sent.Up.Number, 0, answers));
+    public void Answer(SentPacket sent, params LinkDownItem[] answers) => Answer(sent, watermark: 0, answers);
+
+    public void Answer(SentPacket sent, long watermark, params LinkDownItem[] answers) =>
+        sent.Answer(sent.Up.Number, sent.Down(++_number, sent.Up.Number, watermark, answers));
+
+    /// <summary>Says something unasked.</summary>
+    public void Push(SentPacket sent, long watermark, params LinkDownItem[] items) =>
+        _ = client.Connection.Links.ReceiveAsync(sent.Down(++_number, sent.Up.Number, watermark, items));
 }

@@ -33,10 +33,10 @@ internal static class Frames
     }
 
     /// <summary>All frames of a publish to the default exchange.</summary>
-    public static byte[] Publish(ushort channel, string queue, byte[] body, int frameMax = 131072)
+    public static byte[] Publish(ushort channel, string queue, byte[] body, int frameMax = 131072, bool mandatory = false)
     {
         var frames = new List<byte>();
-        frames.AddRange(Method(channel, new BasicPublish("", queue, Mandatory: false, Immediate: false)));
+        frames.AddRange(Method(channel, new BasicPublish("", queue, mandatory, Immediate: false)));
         frames.AddRange(Header(channel, (ulong)body.Length));
         foreach (var part in body.Chunk(frameMax - Frame.Overhead))
         {
