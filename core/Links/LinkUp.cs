@@ -59,7 +59,7 @@ public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property
 /// <summary>Adds a consumer. Answered by <see cref="AttachedItem"/>.</summary>
 /// <param name="Consumer">The gateway's number for the consumer, unique in the connection.</param>
 /// <param name="Prefetch">Unacknowledged deliveries allowed; 0 is no limit. Not used when <paramref name="NoAck"/>.</param>
-/// <param name="Shared">The limit is shared with other consumers (global qos): the queue says <see cref="ReadyItem"/> and waits for a <see cref="LendItem"/>.</param>
+/// <param name="Shared">See <see cref="ShareItem"/>.</param>
 [GenerateSerializer, Immutable]
 public sealed record AttachItem(
     [property: Id(0)] int Consumer, [property: Id(1)] string Tag, [property: Id(2)] bool NoAck, [property: Id(3)] bool Exclusive,
@@ -78,6 +78,13 @@ public sealed record WindowItem([property: Id(0)] int Consumer, [property: Id(1)
 /// <summary>Replaces a consumer's prefetch. What it has unacknowledged counts, and stays even if that is more than the new one.</summary>
 [GenerateSerializer, Immutable]
 public sealed record PrefetchItem([property: Id(0)] int Consumer, [property: Id(1)] int Prefetch) : LinkUpItem;
+
+/// <summary>
+/// Puts a consumer under a limit that it shares with others (global qos), besides its own prefetch, or lifts that. While it is shared the queue says
+/// <see cref="ReadyItem"/> and waits for a <see cref="LendItem"/> before it delivers anything, without acknowledgements, too.
+/// </summary>
+[GenerateSerializer, Immutable]
+public sealed record ShareItem([property: Id(0)] int Consumer, [property: Id(1)] bool Shared) : LinkUpItem;
 
 /// <summary>Lends a part of a shared limit to a consumer. What is not used at once comes back by <see cref="UnusedItem"/>.</summary>
 [GenerateSerializer, Immutable]

@@ -36,7 +36,14 @@ internal sealed partial class AmqpChannel
 
         if (_consumers.Remove(consumer.Tag) && !IsClosing && Connection.Terms.Capabilities.ConsumerCancelNotify)
         {
-            Connection.Send(Number, new BasicCancel(consumer.Tag, NoWait: true));
+            if (_cancelsBehindDelete is { } waiting)
+            {
+                waiting.Add(consumer.Tag);
+            }
+            else
+            {
+                Connection.Send(Number, new BasicCancel(consumer.Tag, NoWait: true));
+            }
         }
     }
 
@@ -62,6 +69,12 @@ internal sealed partial class AmqpChannel
         Task<BrokerError?> attached;
         lock (Links.Gate)
         {
+            if (IsReleased)
+            {
+                // The channel went while earlier traffic was waited for: nobody would ever take what the queue sends.
+                return;
+            }
+
             _consumers.Add(tag, consumer);
             attached = consumer.AttachAsync(Links.Open(queue));
             Links.Flush();
@@ -140,6 +153,11 @@ internal sealed partial class AmqpChannel
         var answered = new TaskCompletionSource<BrokerError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (Links.Gate)
         {
+            if (IsReleased)
+            {
+                return;
+            }
+
             var link = Links.Open(queue);
             link.Get(method.NoAck, got =>
             {
@@ -161,11 +179,15 @@ internal sealed partial class AmqpChannel
 
         if (got.Message is not { } slice)
         {
-            Connection.Send(Number, new BasicGetEmpty());
+            if (!IsReleased)
+            {
+                Connection.Send(Number, new BasicGetEmpty());
+            }
+
             return;
         }
 
-        if (IsClosing)
+        if (IsReleased)
         {
             if (!noAck)
             {
@@ -268,8 +290,7 @@ internal sealed partial class AmqpChannel
         Shared?.Take(_unacked.CountOfConsumers + Connection.Deliveries.CountOf(this));
         foreach (var consumer in _consumers.Values)
         {
-            consumer.Lent = 0;
-            consumer.Reattach();
+            consumer.Share();
         }
     }
 

@@ -122,12 +122,38 @@ internal sealed partial class AmqpChannel
     {
         var name = QueueOrLast(method.Queue, MethodId.QueueDelete);
         await Links.DrainAsync(name).ConfigureAwait(false);
-        var answer = await GrainCalls.RetryAsync(() => Links.Queue(name).DeleteAsync(Connection.Id, method.IfUnused, method.IfEmpty)).ConfigureAwait(false);
-        Check(answer.Error, MethodId.QueueDelete);
-        Connection.ExclusiveQueues.Remove(name);
-        if (!method.NoWait)
+        lock (Links.Gate)
         {
-            Connection.Send(Number, new QueueDeleteOk(Count(answer.Messages)));
+            _cancelsBehindDelete = [];
+        }
+
+        try
+        {
+            var answer = await GrainCalls.RetryAsync(() => Links.Queue(name).DeleteAsync(Connection.Id, method.IfUnused, method.IfEmpty)).ConfigureAwait(false);
+            Check(answer.Error, MethodId.QueueDelete);
+            Connection.ExclusiveQueues.Remove(name);
+            if (!method.NoWait)
+            {
+                Connection.Send(Number, new QueueDeleteOk(Count(answer.Messages)));
+            }
+        }
+        finally
+        {
+            SendCancelsBehindDelete();
+        }
+    }
+
+    // A channel that deletes a queue which it consumes from hears first that it is deleted, as from RabbitMQ.
+    private void SendCancelsBehindDelete()
+    {
+        lock (Links.Gate)
+        {
+            foreach (var tag in _cancelsBehindDelete ?? [])
+            {
+                Connection.Send(Number, new BasicCancel(tag, NoWait: true));
+            }
+
+            _cancelsBehindDelete = null;
         }
     }
 

@@ -21,6 +21,7 @@ internal sealed partial class AmqpChannel
     private readonly Action<SettledDelivery> _requeue;
     private readonly Action<SettledDelivery> _reject;
     private DirectReplyConsumer? _replyConsumer;
+    private List<string>? _cancelsBehindDelete;
     private ushort _prefetch;
     private string? _lastQueue;
     private ulong _lastTag;

@@ -118,6 +118,9 @@ internal sealed partial class Queue
                 consumer.Prefetch = prefetch.Prefetch;
                 _ring.Refresh(consumer);
                 break;
+            case ShareItem share when link.Consumers.TryGetValue(share.Consumer, out var consumer):
+                _ring.Share(consumer, share.Shared);
+                break;
             case LendItem lend when link.Consumers.TryGetValue(lend.Consumer, out var borrower):
                 _ring.Lend(borrower, lend.Count);
                 break;

@@ -12,10 +12,6 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
     private TaskCompletionSource? _detached;
     private bool _announced;
     private bool _attaching;
-    private bool _reattaching;
-
-    // Whether the queue took the consumer, or is about to take it, as one of several under a limit.
-    private bool _isSharedThere;
 
     public AmqpChannel Channel => channel;
 
@@ -23,8 +19,6 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
 
     /// <summary>Places of the channel's shared limit lent to this consumer's queue and not used yet.</summary>
     public int Lent { get; set; }
-
-    private bool IsShared => !NoAck && channel.Shared is not null;
 
     /// <summary>Completes with the queue's refusal, or null. Consume-ok has been written then.</summary>
     public Task<BrokerError?> AttachAsync(QueueLink link)
@@ -39,11 +33,11 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         if (_detached is null)
         {
             _detached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (IsAttached && !_reattaching)
+            if (IsAttached)
             {
                 Link.Detach(this);
             }
-            else if (!IsAttached && !_attaching)
+            else if (!_attaching)
             {
                 _detached.TrySetResult();
             }
@@ -52,13 +46,13 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         return _detached.Task;
     }
 
-    /// <summary>The channel's shared limit has come or gone: the queue learns of it by a new attachment, which the client does not see.</summary>
-    public void Reattach()
+    /// <summary>The channel's shared limit has come or gone.</summary>
+    public void Share()
     {
-        if (IsAttached && !NoAck && !_reattaching)
+        Lent = 0;
+        if (IsAttached || _attaching)
         {
-            _reattaching = true;
-            Link.Detach(this);
+            Link.Enqueue(new ShareItem(Id, channel.Shared is not null));
         }
     }
 
@@ -111,22 +105,11 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         {
             Link.Detach(this);
         }
-        else if (_isSharedThere != IsShared)
-        {
-            Reattach();
-        }
     }
 
     protected override void OnDetached()
     {
         channel.Shared?.Gone(this);
-        if (_reattaching && _detached is null)
-        {
-            _reattaching = false;
-            Attach(Link);
-            return;
-        }
-
         _detached?.TrySetResult();
     }
 
@@ -143,8 +126,8 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
 
     private void Attach(QueueLink link)
     {
-        (_attaching, _isSharedThere) = (true, IsShared);
-        link.Attach(this, exclusive, prefetch, _isSharedThere, arguments);
+        _attaching = true;
+        link.Attach(this, exclusive, prefetch, channel.Shared is not null, arguments);
     }
 
     public override string ToString() => $"consumer {Tag} of queue {queue}";

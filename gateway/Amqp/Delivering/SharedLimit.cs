@@ -4,10 +4,13 @@ namespace Granary.Gateway.Amqp.Delivering;
 
 /// <summary>
 /// basic.qos with global: one limit over all consumers of a channel. The channel lends its free places to queues that say they have messages,
-/// in turn, and takes back what they do not use.
+/// in turn, and takes back what they do not use. Deliveries that need no acknowledgement take no place, but wait until one is free, as in RabbitMQ.
 /// </summary>
 internal sealed class SharedLimit(int limit)
 {
+    // Lent to a consumer without acknowledgements: its window is what bounds it. Loans end with a turn of the queue, so it asks again soon enough.
+    private const int AsMuchAsThereIs = int.MaxValue;
+
     private readonly Queue<AmqpConsumer> _ready = new();
 
     // Places taken: unacknowledged deliveries, and those lent and not used yet.
@@ -64,12 +67,20 @@ internal sealed class SharedLimit(int limit)
 
             var share = (free + _ready.Count - 1) / _ready.Count;
             var consumer = _ready.Dequeue();
-            if (consumer.IsAttached)
+            if (!consumer.IsAttached)
             {
-                _lent += share;
-                consumer.Lent += share;
-                consumer.Link.Enqueue(new LendItem(consumer.Id, share));
+                continue;
             }
+
+            if (consumer.NoAck)
+            {
+                consumer.Link.Enqueue(new LendItem(consumer.Id, AsMuchAsThereIs));
+                continue;
+            }
+
+            _lent += share;
+            consumer.Lent += share;
+            consumer.Link.Enqueue(new LendItem(consumer.Id, share));
         }
     }
 

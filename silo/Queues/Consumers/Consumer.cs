@@ -26,8 +26,8 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     /// <summary>Unacknowledged deliveries allowed; 0 is no limit.</summary>
     public int Prefetch { get; set; } = attach.Prefetch;
 
-    /// <summary>Its limit is shared with others and kept by the gateway, which lends parts of it. Without acknowledgements there is no such limit.</summary>
-    public bool IsShared => attach.Shared && !attach.NoAck;
+    /// <summary>Besides its own limit there is one that it shares with others: the gateway keeps that, and lends parts of it.</summary>
+    public bool IsShared { get; private set; } = attach.Shared;
 
     public long Unacked { get; private set; }
 
@@ -42,12 +42,13 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     /// <summary>It stands in the ring of those that may be given messages.</summary>
     public bool InRing { get; set; }
 
-    public bool HasWindow => _window.Messages > _givenMessages && _window.Bytes > _givenBytes;
+    /// <summary>It could be given messages if the shared limit lets it.</summary>
+    public bool CouldBorrow => ByteCredit > 0 && OwnCredit > 0;
 
     /// <summary>How many messages it may be given now, as far as numbers go.</summary>
-    public long Credit => Math.Min(
-        _window.Messages - _givenMessages,
-        NoAck ? long.MaxValue : IsShared ? Lent : Prefetch == 0 ? long.MaxValue : Prefetch - Unacked);
+    public long Credit => IsShared ? Math.Min(Lent, OwnCredit) : OwnCredit;
+
+    private long OwnCredit => Math.Min(_window.Messages - _givenMessages, NoAck || Prefetch == 0 ? long.MaxValue : Prefetch - Unacked);
 
     /// <summary>It may be given messages until this falls to 0 or below.</summary>
     public long ByteCredit => _window.Bytes - _givenBytes;
@@ -60,9 +61,16 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     public void Renew(Window window) =>
         _window = new Window(Math.Max(window.Messages, _window.Messages), Math.Max(window.Bytes, _window.Bytes));
 
+    public void Share(bool shared)
+    {
+        IsShared = shared;
+        ReadySaid = false;
+        Lent = 0;
+    }
+
     public void Lend(int count)
     {
-        Lent += count;
+        Lent = (int)Math.Min((long)Lent + count, int.MaxValue);
         ReadySaid = false;
     }
 
@@ -78,14 +86,14 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     {
         _givenMessages += run.Count;
         _givenBytes += run.Length;
+        if (IsShared)
+        {
+            Lent -= run.Count;
+        }
+
         if (!NoAck)
         {
             Unacked += run.Count;
-            if (IsShared)
-            {
-                Lent -= run.Count;
-            }
-
             Link.Unacked.Add(run, this);
         }
 

@@ -40,6 +40,25 @@ internal sealed class ConsumerRing
         }
     }
 
+    /// <summary>It comes under a shared limit, or is no longer under one. What was lent to it was so under a limit that is gone.</summary>
+    public void Share(Consumer consumer, bool shared)
+    {
+        if (consumer.IsShared == shared)
+        {
+            return;
+        }
+
+        consumer.Share(shared);
+        _borrowers.Remove(consumer);
+        _untold.Remove(consumer);
+        if (shared)
+        {
+            _untold.Add(consumer);
+        }
+
+        Refresh(consumer);
+    }
+
     public void Settled(Consumer consumer, long count)
     {
         consumer.Settled(count);
@@ -221,7 +240,7 @@ internal sealed class ConsumerRing
                 continue;
             }
 
-            if (consumer is { HasWindow: true, Lent: 0 })
+            if (consumer is { CouldBorrow: true, Lent: 0 })
             {
                 consumer.ReadySaid = true;
                 consumer.Link.Send(new ReadyItem(consumer.Number));

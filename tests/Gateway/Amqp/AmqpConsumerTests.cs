@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Links;
+using Granary.Core.Topology;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Amqp;
@@ -9,56 +10,86 @@ namespace Granary.Gateway.Tests.Amqp;
 public sealed class AmqpConsumerTests
 {
     [Fact]
-    public async Task Qos_Global_AttachesAgainWithoutAWordToTheClient()
+    public async Task Qos_Global_ReachesTheConsumerWhereItIs()
     {
         await using var client = new ConnectionUnderTest();
         var queue = await ConsumeAsync(client);
 
         await client.SendAsync(1, new BasicQos(0, 10, Global: true));
         await client.ExpectAsync(1, new BasicQosOk());
-        Assert.Equal([new DetachItem(1)], await queue.AnswerAsync(new DetachedItem(1)));
-        Assert.True(Assert.IsType<AttachItem>(Assert.Single(await queue.AnswerAsync(new AttachedItem(2, null), new ReadyItem(2)))).Shared);
+        Assert.Equal([new ShareItem(1, true)], await queue.AnswerAsync(new ReadyItem(1)));
 
-        Assert.Equal([new LendItem(2, 10)], await queue.AnswerAsync(new UnusedItem(2, 10)));
+        Assert.Equal([new LendItem(1, 10)], await queue.AnswerAsync(new UnusedItem(1, 10)));
         client.ExpectNothing();
     }
 
     [Fact]
-    public async Task Qos_LimitLiftedWhileAttaching_AttachesWithoutIt()
+    public async Task Qos_GlobalLimitLifted_LetsTheConsumerGo()
     {
         await using var client = new ConnectionUnderTest();
         var queue = await ConsumeAsync(client);
         await client.SendAsync(1, new BasicQos(0, 10, Global: true));
         await client.ExpectAsync(1, new BasicQosOk());
-        await queue.AnswerAsync(new DetachedItem(1));
-        var attach = await queue.NextAsync();
+        await queue.AnswerAsync();
 
         await client.SendAsync(1, new BasicQos(0, 0, Global: true));
         await client.ExpectAsync(1, new BasicQosOk());
-        queue.Answer(attach, new AttachedItem(2, null));
 
-        Assert.Equal([new DetachItem(2)], await queue.AnswerAsync(new DetachedItem(2)));
-        Assert.False(Assert.IsType<AttachItem>(Assert.Single(await queue.AnswerAsync(new AttachedItem(3, null)))).Shared);
+        Assert.Equal([new ShareItem(1, false)], await queue.AnswerAsync());
     }
 
     [Fact]
-    public async Task Cancel_WhileAttachingAgain_IsAnsweredWhenTheQueueHasLetGo()
+    public async Task Consume_UnderAGlobalLimit_KeepsItsOwnPrefetchToo()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        await client.SendAsync(1, new BasicQos(0, 3, Global: true));
+        await client.ExpectAsync(1, new BasicQosOk());
+        await client.SendAsync(1, new BasicQos(0, 2, Global: false));
+        await client.ExpectAsync(1, new BasicQosOk());
+        await client.SendAsync(1, new BasicConsume("q", "c", NoLocal: false, NoAck: false, Exclusive: false, NoWait: false, FieldTable.Empty));
+
+        var attach = Assert.IsType<AttachItem>(Assert.Single(await new QueueEnd(client, "q").AnswerAsync(new AttachedItem(1, null))));
+
+        Assert.Equal((true, 2), (attach.Shared, attach.Prefetch));
+    }
+
+    [Fact]
+    public async Task ConsumerWithoutAcks_UnderAGlobalLimit_IsLentEverythingOnlyWhileAPlaceIsFree()
     {
         await using var client = new ConnectionUnderTest();
         var queue = await ConsumeAsync(client);
-        await client.SendAsync(1, new BasicQos(0, 10, Global: true));
+        await client.SendAsync(1, new BasicQos(0, 1, Global: true));
         await client.ExpectAsync(1, new BasicQosOk());
-        await queue.AnswerAsync(new DetachedItem(1));
-        var attach = await queue.NextAsync();
+        await queue.AnswerAsync(new DeliveryItem(1, [Messages.Slice(0, "a")]));
+        await client.ReadContentAsync(1);
+        await client.SendAsync(1, new BasicConsume("q", "n", NoLocal: false, NoAck: true, Exclusive: false, NoWait: false, FieldTable.Empty));
+        Assert.True(Assert.IsType<AttachItem>(Assert.Single(await queue.AnswerAsync(new AttachedItem(2, null), new ReadyItem(2)))).Shared);
+        await client.ExpectAsync(1, new BasicConsumeOk("n"));
 
-        // The answer to the first method says that the second has begun, too.
-        await client.SendAsync([.. Frames.Method(1, new BasicQos(0, 1, Global: false)), .. Frames.Method(1, new BasicCancel("c", NoWait: false))]);
-        await client.ExpectAsync(1, new BasicQosOk());
-        client.ExpectNothing();
-        queue.Answer(attach, new AttachedItem(2, null));
-        Assert.Equal([new DetachItem(2)], await queue.AnswerAsync(new DetachedItem(2)));
+        await client.SendAsync(1, new BasicAck(1, Multiple: false));
 
-        await client.ExpectAsync(1, new BasicCancelOk("c"));
+        Assert.Contains(new LendItem(2, int.MaxValue), await queue.AnswerAsync());
+    }
+
+    [Fact]
+    public async Task Consume_WhoseChannelGoesMeanwhile_AttachesNothing()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        await client.SendAsync(
+        [
+            .. Frames.Publish(1, "q", [1]),
+            .. Frames.Method(1, new BasicConsume("q", "c", NoLocal: false, NoAck: false, Exclusive: false, NoWait: false, FieldTable.Empty)),
+        ]);
+        await AmqpConnectionTests.WaitForPacketAsync(client, "q");
+
+        client.Connection.ForceClose("x");
+
+        await client.ExpectAsync(0, new ConnectionClose(ReplyCode.ConnectionForced, "CONNECTION_FORCED - x", 0, 0));
+        await client.SendAsync(0, new ConnectionCloseOk());
+        await AmqpConnectionTests.EndWithQueueAsync(client, "q");
+        Assert.DoesNotContain(client.Queue("q").Sent, sent => sent.Up.Items.OfType<AttachItem>().Any());
     }
 
     [Fact]
@@ -68,10 +99,10 @@ public sealed class AmqpConsumerTests
         var queue = await ConsumeAsync(client);
         await client.SendAsync(1, new BasicQos(0, 3, Global: true));
         await client.ExpectAsync(1, new BasicQosOk());
-        await queue.AnswerAsync(new DeliveryItem(1, [Messages.Slice(0, "a", "b")]), new DetachedItem(1));
-        await queue.AnswerAsync(new AttachedItem(2, null), new ReadyItem(2));
 
-        Assert.Equal([new LendItem(2, 1)], await queue.AnswerAsync());
+        await queue.AnswerAsync(new DeliveryItem(1, [Messages.Slice(0, "a", "b")]), new ReadyItem(1));
+
+        Assert.Equal([new LendItem(1, 1)], await queue.AnswerAsync());
     }
 
     [Fact]
@@ -87,6 +118,30 @@ public sealed class AmqpConsumerTests
         Assert.Equal([new OffsetRange(0, 2)], settled.Offsets);
         await client.ExpectAsync(1, new ChannelCloseOk());
         client.ExpectNothing();
+    }
+
+    [Fact]
+    public async Task Delete_OfAQueueThatItsChannelConsumesFrom_IsAnsweredBeforeTheConsumerIsCancelled()
+    {
+        await using var client = new ConnectionUnderTest();
+        var queue = await ConsumeAsync(client);
+        await client.SendAsync(1, new BasicQos(0, 3, Global: true));
+        await client.ExpectAsync(1, new BasicQosOk());
+        var asked = await queue.NextAsync();
+        queue.Answer(asked);
+        var deleted = new TaskCompletionSource<QueueAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+        client.Queue("q").OnDelete = () =>
+        {
+            // The consumers hear of it before whoever deletes does.
+            queue.Push(asked, watermark: 0, new EndedItem(LinkEnd.Deleted));
+            return new ValueTask<QueueAnswer>(deleted.Task);
+        };
+
+        await client.SendAsync(1, new QueueDelete("q", IfUnused: false, IfEmpty: false, NoWait: false));
+        deleted.SetResult(default);
+
+        await client.ExpectAsync(1, new QueueDeleteOk(0));
+        await client.ExpectAsync(1, new BasicCancel("c", NoWait: true));
     }
 
     private static async Task<QueueEnd> ConsumeAsync(ConnectionUnderTest client)

@@ -177,6 +177,16 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes a delivery with one body frame on a channel.</summary>
+    public async Task ReadContentAsync(ushort channel)
+    {
+        foreach (var expected in (FrameType[])[FrameType.Method, FrameType.Header, FrameType.Body])
+        {
+            FrameReader.TryRead(await ReadFrameAsync(), 131072, out var type, out var number, out _, out _);
+            Assert.Equal((expected, channel), (type, number));
+        }
+    }
+
     private static string Describe(byte[] frame)
     {
         FrameReader.TryRead(frame, 131072, out var type, out var channel, out var payload, out _);

@@ -13,6 +13,9 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public SentPacket Last => Sent[^1];
 
+    /// <summary>Answers calls to delete it.</summary>
+    public Func<ValueTask<QueueAnswer>>? OnDelete { get; set; }
+
     public long[] Numbers => [.. Sent.Select(sent => sent.Up.Number)];
 
     public ValueTask<LinkAnswer> SendAsync(LinkUp up)
@@ -26,7 +29,8 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => throw new NotSupportedException();
 
-    public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) => throw new NotSupportedException();
+    public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) =>
+        OnDelete is { } answer ? answer() : throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => throw new NotSupportedException();
 

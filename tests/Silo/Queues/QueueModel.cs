@@ -46,6 +46,8 @@ internal sealed class QueueModel
         consumer.Window = new Window(Math.Max(window.Messages, consumer.Window.Messages), Math.Max(window.Bytes, consumer.Window.Bytes));
     }
 
+    public void Share(TestLink link, int number, bool shared) => (_consumers[(link, number)].Shared, _consumers[(link, number)].Lent) = (shared, 0);
+
     public void Lend(TestLink link, int number, int count) => _consumers[(link, number)].Lent += count;
 
     public void Settle(TestLink link, Settlement settlement, OffsetRange range)
@@ -176,7 +178,7 @@ internal sealed class ModelConsumer
 
     public required int Prefetch { get; init; }
 
-    public required bool Shared { get; init; }
+    public required bool Shared { get; set; }
 
     public required Window Window { get; set; }
 
@@ -187,17 +189,14 @@ internal sealed class ModelConsumer
     public int GivenNow { get; set; }
 
     public bool IsAble => _messages < Window.Messages && _bytes < Window.Bytes
-        && (NoAck || (Shared ? Lent > 0 : Prefetch == 0 || Unacked < Prefetch));
+        && (NoAck || Prefetch == 0 || Unacked < Prefetch) && (!Shared || Lent > 0);
 
     public void Take(int length)
     {
         _messages++;
         _bytes += length;
         GivenNow++;
-        if (!NoAck)
-        {
-            Unacked++;
-            Lent -= Shared ? 1 : 0;
-        }
+        Unacked += NoAck ? 0 : 1;
+        Lent -= Shared ? 1 : 0;
     }
 }

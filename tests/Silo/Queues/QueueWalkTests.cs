@@ -145,7 +145,10 @@ public sealed class QueueWalkTests
                     var window = new Window(any.Window.Messages + _random.Next(-5, 40), any.Window.Bytes + _random.Next(-100, 2_000));
                     _model.Renew(link, any.Number, window);
                     return new WindowItem(any.Number, window);
-                case 4 when any is { Shared: true, NoAck: false }:
+                case 1 when any is not null && _random.Next(4) == 0:
+                    _model.Share(link, any.Number, !any.Shared);
+                    return new ShareItem(any.Number, any.Shared);
+                case 4 when any is { Shared: true }:
                     var count = _random.Next(1, 30);
                     _model.Lend(link, any.Number, count);
                     return new LendItem(any.Number, count);

@@ -106,6 +106,59 @@ public sealed class ConsumeTests(SharedBroker shared) : IClassFixture<SharedBrok
     }
 
     [Fact]
+    public async Task Prefetch_GlobalAndPerConsumer_BothHold()
+    {
+        var queue = await FilledAsync([.. Enumerable.Range(0, 20).Select(i => $"{i}")]);
+        await using var limited = await _connection.CreateChannelAsync();
+        await limited.BasicQosAsync(0, 3, global: true);
+        await limited.BasicQosAsync(0, 2, global: false);
+        var first = await Inbox.ConsumeAsync(limited, queue);
+        var second = await Inbox.ConsumeAsync(limited, queue);
+        await first.TakeAsync(2);
+        await second.TakeAsync(1);
+        Assert.Equal(17u, await _channel.MessageCountAsync(queue));
+        Assert.Equal((0, 0), (first.Waiting, second.Waiting));
+    }
+
+    [Fact]
+    public async Task Prefetch_GlobalLimitReached_HoldsConsumersWithoutAcksToo()
+    {
+        var queue = await FilledAsync("1", "2", "3");
+        await using var limited = await _connection.CreateChannelAsync();
+        await limited.BasicQosAsync(0, 1, global: true);
+        var held = await Inbox.ConsumeAsync(limited, queue);
+        var first = await held.TakeAsync();
+        await limited.BasicCancelAsync(held.Tag);
+        var inbox = await Inbox.ConsumeAsync(limited, queue, autoAck: true);
+        Assert.Equal(2u, await _channel.MessageCountAsync(queue));
+        Assert.Equal(0, inbox.Waiting);
+        await limited.BasicAckAsync(first.Tag, multiple: false);
+        Assert.Equal(["2", "3"], await inbox.BodiesAsync(2));
+    }
+
+    [Fact]
+    public async Task Prefetch_GlobalAfterConsumeOnAnAutoDeleteQueue_KeepsTheConsumer()
+    {
+        await using var limited = await _connection.CreateChannelAsync();
+        var queue = (await limited.QueueDeclareAsync("", durable: false, exclusive: false, autoDelete: true)).QueueName;
+        await _channel.SendAllAsync(queue, "1", "2", "3", "4");
+        var inbox = await Inbox.ConsumeAsync(limited, queue);
+        var all = await inbox.TakeAsync(4);
+
+        // What is unacknowledged counts under the limit: more comes only when less than two are.
+        await limited.BasicQosAsync(0, 2, global: true);
+        await _channel.SendAllAsync(queue, "5", "6");
+        await limited.BasicAckAsync(all[1].Tag, multiple: true);
+        Assert.Equal(2u, await _channel.MessageCountAsync(queue));
+        await limited.BasicAckAsync(all[3].Tag, multiple: true);
+        Assert.Equal(["5", "6"], await inbox.BodiesAsync(2));
+
+        await limited.BasicQosAsync(0, 0, global: true);
+        await _channel.SendAllAsync(queue, "7", "8", "9");
+        Assert.Equal(["7", "8", "9"], await inbox.BodiesAsync(3));
+    }
+
+    [Fact]
     public async Task NoAckConsumer_WithPrefetch_GetsEverything()
     {
         var queue = await FilledAsync("1", "2", "3");
