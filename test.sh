@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests need and is missing, builds, runs every test project and ends with one line: "N passed, N failed".
-#   --seeds N     runs the grain suites under N seeds of the unkind mode (1 unless told)
+#   --seeds N     runs the grain suites under N seeds, by which calls of grains come late, twice or not at all (1 unless told)
 #   --garbage N   mutated AMQP sessions sent to the broker (2000 unless told; a full run takes 100000)
 set -euo pipefail
 

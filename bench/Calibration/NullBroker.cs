@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Granary.Bench.Calibration;
 
-/// <summary>A stand-in for a broker that neither stores nor routes: a publish is a count under its routing key, a delivery is made up.</summary>
+/// <summary>A broker in name only, which neither stores nor routes: a publish is a count under its routing key, a delivery is made up.</summary>
 internal sealed class NullBroker : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -141,7 +141,7 @@ internal sealed class AmqpProducer(LoadOptions options, int index, LoadPlan plan
             }
             else if (Stopwatch.GetElapsedTime(since) > options.Patience)
             {
-                throw new StalledException($"no confirms for {options.Patience.TotalSeconds:0} s, {_window!.Outstanding} outstanding");
+                throw new StalledException($"no confirms for {options.Patience.TotalSeconds:0} s, {_window!.Pending} pending");
             }
         }
     }
@@ -174,7 +174,7 @@ internal sealed class AmqpProducer(LoadOptions options, int index, LoadPlan plan
         if (_window is not null)
         {
             PublishedAt = Stopwatch.GetTimestamp();
-            AwaitConfirms(() => _window.Outstanding == 0);
+            AwaitConfirms(() => _window.Pending == 0);
             return;
         }
 

@@ -12,7 +12,7 @@ internal sealed class ConfirmWindow(int size, LatencyHistogram latency)
     private ulong _next = 1;
     private ulong _lowest = 1;
 
-    public long Outstanding { get; private set; }
+    public long Pending { get; private set; }
 
     /// <summary>How many more may be published now. Unsettled ones hold the whole span above them: the ring has no more room.</summary>
     public int Free => size - (int)(_next - _lowest);
@@ -26,10 +26,10 @@ internal sealed class ConfirmWindow(int size, LatencyHistogram latency)
             _settled[slot] = false;
         }
 
-        Outstanding += count;
+        Pending += count;
     }
 
-    /// <summary>Settles one publish, or all through it, and returns how many that were; a number that is not outstanding counts nothing.</summary>
+    /// <summary>Settles one publish, or all through it, and returns how many that were; a number that is not pending counts nothing.</summary>
     public int Settle(ulong number, bool multiple, long now, long recordFrom)
     {
         if (number >= _next)
@@ -59,7 +59,7 @@ internal sealed class ConfirmWindow(int size, LatencyHistogram latency)
             _lowest++;
         }
 
-        Outstanding -= count;
+        Pending -= count;
         return count;
     }
 }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Granary.Gateway.Grpc;
 
@@ -16,6 +17,9 @@ internal static class GrpcHosting
     // One per consumer or publisher stream of a client.
     private const int StreamsPerConnection = 1000;
 
+    // How soon who watches the health service hears of a change; who asks is told at once.
+    private static readonly TimeSpan HealthLooks = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
 
@@ -27,6 +31,7 @@ internal static class GrpcHosting
             grpc.MaxSendMessageSize = null;
         });
         services.AddHealthAndReflection();
+        services.Configure<HealthCheckPublisherOptions>(watched => (watched.Delay, watched.Period) = (HealthLooks, HealthLooks));
         services.AddSingleton<GrpcServer>();
         services.AddHostedService(provider => provider.GetRequiredService<GrpcServer>());
         services.AddSingleton<CallRunner>();

@@ -17,7 +17,7 @@ public class ConfirmWindowTests
         Assert.Equal(1, window.Settle(3, multiple: false, now: 1, recordFrom: 0));
         Assert.Equal(1, window.Settle(5, multiple: false, now: 1, recordFrom: 0));
         Assert.Equal(6, window.Settle(8, multiple: true, now: 1, recordFrom: 0));
-        Assert.Equal(2, window.Outstanding);
+        Assert.Equal(2, window.Pending);
         Assert.Equal(8, _latency.Count);
     }
 
@@ -30,7 +30,7 @@ public class ConfirmWindowTests
         Assert.Equal(1, window.Settle(1, multiple: false, now: 1, recordFrom: 0));
         Assert.Equal(0, window.Settle(1, multiple: false, now: 1, recordFrom: 0));
         Assert.Equal(0, window.Settle(1, multiple: true, now: 1, recordFrom: 0));
-        Assert.Equal(1, window.Outstanding);
+        Assert.Equal(1, window.Pending);
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public class ConfirmWindowTests
         }
 
         Assert.Equal(5000, settled);
-        Assert.Equal(0, window.Outstanding);
+        Assert.Equal(0, window.Pending);
     }
 
     [Fact]

@@ -33,7 +33,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         _paths = new PathFinder(Links, server.Router);
     }
 
-    protected override bool HasOutstanding => _unconfirmed > 0;
+    protected override bool HasUnconfirmed => _unconfirmed > 0;
 
     protected override Subscribe? SubscribeOf(ServeRequest request) => request.Subscribe is { NoAck: true }
         ? throw CallErrors.Invalid("no_ack is not for requests: they are settled by their replies")

@@ -40,10 +40,10 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
     protected SettlementBuffer Settlements { get; } = new();
 
-    protected override bool IsComplete => _allRead && _consumer is not { HasPending: true } && !HasOutstanding;
+    protected override bool IsComplete => _allRead && _consumer is not { HasPending: true } && !HasUnconfirmed;
 
     /// <summary>Something that was begun must end before the stream may. Under the gate.</summary>
-    protected virtual bool HasOutstanding => false;
+    protected virtual bool HasUnconfirmed => false;
 
     protected abstract Subscribe? SubscribeOf(TRequest request);
 

@@ -44,7 +44,7 @@ public sealed class SameThreadContextTests
     }
 
     [Fact]
-    public void LeftForTheEnd_ByTheHandlerAndByWhatItPosted_RunsLastAndInOrder()
+    public void LeftForTheEnd_ByTheHandlerAndByWhatItPosted_RunsAtTheEndInOrder()
     {
         List<string> ran = [];
         SameThreadContext.Run(
