@@ -8,6 +8,9 @@ public enum PublisherAlarm
 
     /// <summary>The store takes nothing at present.</summary>
     Store,
+
+    /// <summary>The scratch log, which has what queues page out that are not durable, takes nothing at present.</summary>
+    Scratch,
 }
 
 /// <summary>
@@ -15,8 +18,6 @@ public enum PublisherAlarm
 /// </summary>
 public sealed class PublisherAlarms
 {
-    private const string OutOfReach = "the store is out of reach";
-
     private readonly Lock _gate = new();
     private readonly bool[] _raised = new bool[Enum.GetValues<PublisherAlarm>().Length];
     private TaskCompletionSource? _clear;
@@ -25,7 +26,7 @@ public sealed class PublisherAlarms
 
     /// <summary>
     /// As connection.blocked says it: RabbitMQ's <c>low on memory</c>, <c>low on disk</c> or <c>low on memory &amp; disk</c>
-    /// (rabbit_reader), or that the store is out of reach, which RabbitMQ does not know. Empty when nothing is raised.
+    /// (rabbit_reader), or that the store or the scratch log is out of reach, which RabbitMQ does not know. Empty when nothing is raised.
     /// </summary>
     public string Reason
     {
@@ -38,9 +39,11 @@ public sealed class PublisherAlarms
                     (true, true) => "low on memory & disk",
                     (true, false) => "low on memory",
                     (false, true) => "low on disk",
-                    _ => "",
+                    _ => null,
                 };
-                return !_raised[(int)PublisherAlarm.Store] ? low : low.Length == 0 ? OutOfReach : $"{low} & {OutOfReach}";
+                var store = _raised[(int)PublisherAlarm.Store] ? "the store is out of reach" : null;
+                var scratch = _raised[(int)PublisherAlarm.Scratch] ? "the scratch log is out of reach" : null;
+                return string.Join(" & ", new[] { low, store, scratch }.OfType<string>());
             }
         }
     }

@@ -35,11 +35,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
         var given = services.GetService<IMessageStore>();
         _store = given ?? Create(options, services);
         _keepsMessages = given is not null || options.Kind != StoreKind.Memory;
-        if (options is { Kind: not StoreKind.Memory, Data: { } data })
-        {
-            _scratchStore = new FileStore(
-                new FileStoreOptions(Path.Combine(data.FullName, "scratch")) { Scratch = true }, services.GetRequiredService<ILogger<FileStore>>());
-        }
+        _scratchStore = services.GetKeyedService<IMessageStore>(PublisherAlarm.Scratch) ?? CreateScratch(options, services);
     }
 
     /// <exception cref="InvalidOperationException">The store is not open.</exception>
@@ -66,11 +62,11 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
                 if (_scratchStore is not null)
                 {
                     await _scratchStore.OpenAsync(cancellation).ConfigureAwait(false);
-                    _scratch = NewCommit(_scratchStore);
+                    _scratch = NewCommit(_scratchStore, PublisherAlarm.Scratch);
                 }
 
                 _isOpen = true;
-                Volatile.Write(ref _commit, NewCommit(_store));
+                Volatile.Write(ref _commit, NewCommit(_store, PublisherAlarm.Store));
                 var budget = _keepsMessages
                     ? new MemoryBudget(MemoryBudget.StandardPerQueue, MemoryBudget.StandardPerSilo)
                     : new MemoryBudget(long.MaxValue, long.MaxValue);
@@ -116,8 +112,13 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
         _ => throw new NotSupportedException($"There is no store of the kind '{options.Kind}'."),
     };
 
-    private GroupCommit NewCommit(IMessageStore store) =>
-        new(store, _log, trouble => _alarms.Set(PublisherAlarm.Store, isRaised: trouble is not null));
+    private static FileStore? CreateScratch(StoreOptions options, IServiceProvider services) => options is { Kind: not StoreKind.Memory, Data: { } data }
+        ? new FileStore(new FileStoreOptions(Path.Combine(data.FullName, "scratch")) { Scratch = true }, services.GetRequiredService<ILogger<FileStore>>())
+        : null;
+
+    /// <summary>Each has an alarm of its own: one that works again says nothing about the other.</summary>
+    private GroupCommit NewCommit(IMessageStore store, PublisherAlarm alarm) =>
+        new(store, _log, trouble => _alarms.Set(alarm, isRaised: trouble is not null));
 
     private async Task CloseAsync()
     {

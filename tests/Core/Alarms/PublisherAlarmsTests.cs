@@ -12,6 +12,8 @@ public sealed class PublisherAlarmsTests
     [InlineData("low on disk", new[] { PublisherAlarm.Disk })]
     [InlineData("low on memory & disk", new[] { PublisherAlarm.Disk, PublisherAlarm.Memory })]
     [InlineData("the store is out of reach", new[] { PublisherAlarm.Store })]
+    [InlineData("the scratch log is out of reach", new[] { PublisherAlarm.Scratch })]
+    [InlineData("low on disk & the store is out of reach & the scratch log is out of reach", new[] { PublisherAlarm.Scratch, PublisherAlarm.Disk, PublisherAlarm.Store })]
     [InlineData("low on memory & disk & the store is out of reach", new[] { PublisherAlarm.Store, PublisherAlarm.Disk, PublisherAlarm.Memory })]
     public void Reason_WhateverIsRaised_IsAsRabbitMqSaysIt(string reason, PublisherAlarm[] raised)
     {
