@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Granary.Silo.Storage.Files;
 
-/// <summary>The calls by which the log reaches the disk, where they can fail: tests derive disks that do.</summary>
+/// <summary>The calls by which the log reaches the disk, where they can fail, with an <see cref="IOException"/> whatever the cause: tests derive disks that do.</summary>
 internal partial class Disk
 {
     private const int NoSpace = 28;
@@ -12,7 +12,7 @@ internal partial class Disk
     /// <exception cref="IOException">There is no room. The file may be there.</exception>
     public virtual SafeFileHandle Create(string path, long size)
     {
-        var handle = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var handle = Open(path);
         try
         {
             Allocate(handle, size);
@@ -22,6 +22,19 @@ internal partial class Disk
         {
             handle.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Removes a file, if it is there. That it is gone is on the disk after <see cref="SyncFolder"/>.</summary>
+    public virtual void Delete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
         }
     }
 
@@ -75,6 +88,18 @@ internal partial class Disk
         if (folder.IsInvalid || Fsync(folder) != 0)
         {
             throw new IOException($"The folder {path} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    private static SafeFileHandle Open(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
         }
     }
 

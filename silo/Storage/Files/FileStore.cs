@@ -12,6 +12,9 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
     /// <summary>So many that no flush is held up by it for long.</summary>
     private const int RemovedAtOnce = 4;
 
+    /// <summary>After a segment could not be removed, in milliseconds.</summary>
+    private const long RemoveAgainAfter = 1_000;
+
     private readonly LogState _state = new();
     private readonly FlushBuffer _buffer = new();
 
@@ -28,14 +31,16 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
     private BatchReader? _reader;
     private bool _isDisposed;
     private bool _hasFailed;
+    private bool _cannotRemove;
+    private long _removeAgainAt;
 
     public FileStore(FileStoreOptions options, ILogger<FileStore> logger)
         : this(options, logger, new Disk())
     {
     }
 
-    /// <summary>Nothing of the oldest segment is needed.</summary>
-    private bool HasDrained => _state.Segments.Count > 1 && _state.Segments.Oldest.Holds == 0;
+    /// <summary>Nothing of the oldest segment is needed, and it may be tried to remove it.</summary>
+    private bool HasDrained => _state.Segments.Count > 1 && _state.Segments.Oldest.Holds == 0 && Environment.TickCount64 >= _removeAgainAt;
 
     private LogWriter Writer => _writer ?? throw new InvalidOperationException("The store is not open.");
 
@@ -239,26 +244,45 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
 
         for (var removed = 0; removed < RemovedAtOnce && HasDrained; removed++)
         {
-            Segment oldest;
-            lock (_gate)
+            if (!TryRemove(segments.Oldest))
             {
-                oldest = segments.TakeOldest();
+                return;
             }
 
-            oldest.Handle.Dispose();
-            try
+            lock (_gate)
             {
-                // Durably one by one: the log never has a gap.
-                File.Delete(oldest.Path);
-                if (!options.Scratch)
-                {
-                    disk.SyncFolder(_folder!.LogPath);
-                }
+                segments.TakeOldest().Handle.Dispose();
             }
-            catch (IOException e)
+        }
+    }
+
+    /// <summary>
+    /// Removes a segment for good before it is forgotten, so that the log never has a gap: those after it stay while that fails, whether or not the file
+    /// is gone already, as a crash might bring it back.
+    /// </summary>
+    private bool TryRemove(Segment segment)
+    {
+        try
+        {
+            disk.Delete(segment.Path);
+            if (!options.Scratch)
             {
-                logger.LogCannotRemove(oldest.Path, e.Message);
+                disk.SyncFolder(_folder!.LogPath);
             }
+
+            _cannotRemove = false;
+            return true;
+        }
+        catch (IOException e)
+        {
+            if (!_cannotRemove)
+            {
+                logger.LogCannotRemove(segment.Path, e.Message);
+            }
+
+            _cannotRemove = true;
+            _removeAgainAt = Environment.TickCount64 + RemoveAgainAfter;
+            return false;
         }
     }
 

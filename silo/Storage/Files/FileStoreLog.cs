@@ -32,6 +32,6 @@ internal static partial class FileStoreLog
     [LoggerMessage(3318, LogLevel.Warning, "The disk of {Folder} is full: its reserve is used for what frees space.")]
     public static partial void LogReserveUsed(this ILogger logger, string folder);
 
-    [LoggerMessage(3319, LogLevel.Warning, "{File} is of no use any more but could not be removed: {Problem}")]
+    [LoggerMessage(3319, LogLevel.Warning, "{File} is of no use any more but could not be removed: {Problem} It is tried again every second; what is written meanwhile takes room, too.")]
     public static partial void LogCannotRemove(this ILogger logger, string file, string problem);
 }

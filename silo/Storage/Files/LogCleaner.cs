@@ -23,8 +23,9 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
     {
         get
         {
+            // While an oldest segment that is not needed cannot be removed, nothing is won by cleaning the next.
             var live = state.Segments.LiveBytes;
-            return state.Segments.Count > 1 && state.Segments.Bytes - live > Math.Max(live, options.DeadBytesAllowed);
+            return state.Segments.Count > 1 && state.Segments.Oldest.Holds > 0 && state.Segments.Bytes - live > Math.Max(live, options.DeadBytesAllowed);
         }
     }
 

@@ -116,9 +116,9 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         catch (IOException e) when (freesSpace && File.Exists(folder.ReservePath))
         {
             logger.LogReserveUsed(folder.Path);
-            File.Delete(folder.ReservePath);
             try
             {
+                disk.Delete(folder.ReservePath);
                 var segment = Create(header, path, SegmentHeader.Size + Math.Max(size, options.Reserve / 2));
                 segments.Add(segment);
                 return segment;
@@ -149,7 +149,7 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         catch (IOException)
         {
             // It is made with the next segment for which there is room.
-            File.Delete(folder.ReservePath);
+            TryDelete(folder.ReservePath);
         }
     }
 
@@ -178,8 +178,21 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         }
         catch (IOException)
         {
-            File.Delete(path);
+            TryDelete(path);
             throw;
+        }
+    }
+
+    /// <summary>Takes back a file that was not finished. One that stays is written over when it is made again, and removed by the next start.</summary>
+    private void TryDelete(string path)
+    {
+        try
+        {
+            disk.Delete(path);
+        }
+        catch (IOException e)
+        {
+            logger.LogCannotRemove(path, e.Message);
         }
     }
 

@@ -14,6 +14,9 @@ internal sealed class FaultyDisk : Disk
     /// <summary>There is no room for anything new.</summary>
     public bool IsFull { get; set; }
 
+    /// <summary>The name of a file that cannot be removed.</summary>
+    public string? Undeletable { get; set; }
+
     public int Syncs { get; private set; }
 
     /// <summary>Bytes of writes that did not fail.</summary>
@@ -27,6 +30,16 @@ internal sealed class FaultyDisk : Disk
         // The reserve makes room for what is as small.
         var hasRoom = !IsFull || (path.EndsWith(".log", StringComparison.Ordinal) && size <= 20_000 && !File.Exists(Path.Combine(path, "../../reserve")));
         return hasRoom ? base.Create(path, size) : throw new IOException("No space left on the disk.");
+    }
+
+    public override void Delete(string path)
+    {
+        if (Path.GetFileName(path) == Undeletable)
+        {
+            throw new IOException("The disk failed to delete.");
+        }
+
+        base.Delete(path);
     }
 
     public override void Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> parts, long position)

@@ -114,6 +114,35 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Segments_OneCannotBeRemoved_ThoseAfterItStayUntilItCan()
+    {
+        var queue = await OpenAsync();
+        for (var i = 1; i < 100; i++)
+        {
+            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
+        }
+
+        var before = _home.Segments;
+        _disk.Undeletable = Path.GetFileName(before[0]);
+        await _session.SettleAsync(queue, new OffsetRange(0, 1000));
+        await TidyAsync();
+        await _session.WriteAsync(queue, Messages.Run(1000, 10));
+        Assert.Equal(before, _home.Segments.Take(before.Length));
+        Assert.Contains(before[0], Assert.Single(_home.Log.Warnings), StringComparison.Ordinal);
+
+        await ExpectAsync(queue, 1000, 1010);
+        queue = await _session.TakeOverAsync(queue);
+        await TidyAsync();
+        _disk.Undeletable = null;
+        await UntilAsync(async () =>
+        {
+            await TidyAsync();
+            return _home.Segments.Length <= 4;
+        });
+        await ExpectAsync(queue, 1000, 1010);
+    }
+
+    [Fact]
     public async Task Tidy_Idle_WritesZerosAheadOnceAndAsMuchAsIsUsed()
     {
         var queue = await OpenAsync();
@@ -314,6 +343,15 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
         }
 
         return _disk.Written - before;
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!await condition())
+        {
+            await Task.Delay(20, limit.Token);
+        }
     }
 
     private async Task ExpectAsync(StoredQueue queue, int first, int end)
