@@ -15,7 +15,10 @@ public interface IExchangeGrain : IGrainWithStringKey
     /// <summary>Deletes the exchange with its bindings in both directions. A missing one is fine.</summary>
     ValueTask<BrokerError?> DeleteAsync(bool ifUnused);
 
-    /// <summary>Answers when every holder of the snapshot has the binding, and it is stored if both ends are durable. Adding one that exists is fine.</summary>
+    /// <summary>
+    /// Answers when every holder of the snapshot has the binding, and it is stored if both ends are durable. Adding one that exists is fine; 404 when the
+    /// exchange is not there, or the destination has gone since it was asked.
+    /// </summary>
     /// <param name="toDurable">The destination is durable: what it answered when it recorded the source.</param>
     ValueTask<BrokerError?> BindAsync(Binding binding, bool toDurable);
 

@@ -20,6 +20,7 @@ internal sealed class Exchange
     private readonly Dictionary<(DestinationKind Kind, string Name), HashSet<Binding>> _byDestination = [];
     private readonly HashSet<string> _sources = new(StringComparer.Ordinal);
     private readonly List<BindingDebt> _debts = [];
+    private readonly EndedDestinations _ended = new();
     private ExchangeDeclaration? _declaration;
     private Guid _incarnation;
     private int _transientBindings;
@@ -39,6 +40,9 @@ internal sealed class Exchange
 
     /// <summary>Nothing would be lost with this object: it can be made again from what is stored.</summary>
     public bool IsForgettable => !Exists || (_declaration.Durable && _transientBindings == 0);
+
+    /// <summary>Until when it has to know which destinations are gone, by the clock of <see cref="RemoveDestination"/>, or 0.</summary>
+    public long RemembersUntil => _ended.Until;
 
     public IReadOnlyCollection<Binding> Bindings => _bindings.Keys;
 
@@ -145,6 +149,13 @@ internal sealed class Exchange
             return invalid;
         }
 
+        if (_ended.Contains(binding.Destination.Incarnation))
+        {
+            return binding.Destination.Kind == DestinationKind.Queue
+                ? BrokerError.NoQueue(_vhost, binding.Destination.Name)
+                : BrokerError.NoExchange(_vhost, binding.Destination.Name);
+        }
+
         binding = Normal(binding);
         if (!_bindings.ContainsKey(binding))
         {
@@ -176,8 +187,17 @@ internal sealed class Exchange
         return null;
     }
 
-    /// <summary>Removes all bindings to a destination; without incarnation, to all of that name.</summary>
-    public BindingDebt? RemoveDestination(Destination destination) => Remove(destination, static _ => true);
+    /// <summary>Removes all bindings to a destination that is gone, also those that come later; without incarnation, those that there are to any of that name.</summary>
+    /// <param name="now">Milliseconds.</param>
+    public BindingDebt? RemoveDestination(Destination destination, long now)
+    {
+        if (destination.Incarnation != default)
+        {
+            _ended.Add(destination.Incarnation, now);
+        }
+
+        return Remove(destination, static _ => true);
+    }
 
     /// <summary>Remembers that <paramref name="source"/> may have bindings to this exchange.</summary>
     public ExchangeAnswer AddSource(string source)

@@ -50,6 +50,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         _exchange = new Exchange(_vhost, name, _holders.Add);
     }
 
+    /// <summary>Milliseconds of a clock that never goes back.</summary>
+    private long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         await _state.ReadAsync(cancellationToken);
@@ -127,7 +130,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public async ValueTask RemoveDestinationAsync(Destination destination)
     {
-        var deletion = _exchange.RemoveDestination(destination);
+        var deletion = _exchange.RemoveDestination(destination, Now);
         var stored = KeepAsync();
         _ = RemoveFromSources(deletion);
         await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
@@ -286,7 +289,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
             return;
         }
 
-        DelayDeactivation(_exchange.IsForgettable && _holders.IsEmpty && _owed == 0 && _written.IsCompleted ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
+        var isFree = _exchange.IsForgettable && _holders.IsEmpty && _owed == 0 && _written.IsCompleted;
+        DelayDeactivation(isFree ? TimeSpan.FromMilliseconds(Math.Max(0, _exchange.RemembersUntil - Now)) : Timeout.InfiniteTimeSpan);
         if (_holders.IsEmpty)
         {
             _silenceTimer?.Dispose();

@@ -15,5 +15,6 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
     [InlineData("rpc")]
     [InlineData("delivery_guarantees")]
     [InlineData("global_prefetch")]
+    [InlineData("bind_delete_race")]
     public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Interpreter, $"Python/{script}.py");
 }

@@ -172,7 +172,7 @@ public sealed class ExchangeTests
         var exchange = New("x");
         exchange.Declare(Direct with { AutoDelete = true }, Guid.NewGuid());
         exchange.Unbind(ToQueue("q"), out var early);
-        exchange.RemoveDestination(ToQueue("q").Destination);
+        exchange.RemoveDestination(ToQueue("q").Destination, 0);
         Assert.Null(early);
         Assert.True(exchange.Exists);
         exchange.Bind(ToQueue("q", "a"), toDurable: false);
@@ -195,8 +195,8 @@ public sealed class ExchangeTests
         exchange.Bind(ToQueue("q", "b", old), toDurable: false);
         exchange.Bind(ToQueue("q", "a", successor), toDurable: false);
 
-        exchange.RemoveDestination(ToQueue("q", "", old).Destination);
-        exchange.RemoveDestination(ToQueue("q", "", old).Destination);
+        exchange.RemoveDestination(ToQueue("q", "", old).Destination, 0);
+        exchange.RemoveDestination(ToQueue("q", "", old).Destination, 0);
 
         Assert.Equal([ToQueue("q", "a", successor)], exchange.Bindings);
         exchange.Unbind(ToQueue("q", "a"), out _);
