@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Granary.Core.Grains;
 using Granary.Silo.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,10 @@ internal sealed partial class Waker(
     /// <summary>What other silos wrote is read again so often.</summary>
     private static readonly TimeSpan ReloadAfter = TimeSpan.FromSeconds(10);
 
+    // What was said last: an outage is told once, and its end.
+    private bool _cannotLoad;
+    private bool _cannotWake;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period, time);
@@ -35,8 +40,7 @@ internal sealed partial class Waker(
                     loadedAt = await TryLoadAsync(due, stoppingToken).ConfigureAwait(false) ? time.GetTimestamp() : loadedAt;
                 }
 
-                await Parallel.ForEachAsync(due.TakeDue(), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken }, WakeAsync)
-                    .ConfigureAwait(false);
+                await WakeAsync(due.TakeDue(), stoppingToken).ConfigureAwait(false);
                 due.WriteLate();
             }
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
@@ -59,34 +63,73 @@ internal sealed partial class Waker(
         try
         {
             await due.LoadAsync(cancellation).ConfigureAwait(false);
-            return true;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            LogNotLoaded(exception);
+            if (!_cannotLoad)
+            {
+                LogNotLoaded(exception);
+            }
+
+            _cannotLoad = true;
             return false;
         }
+
+        if (_cannotLoad)
+        {
+            LogLoadedAgain();
+        }
+
+        _cannotLoad = false;
+        return true;
     }
 
-    private async ValueTask WakeAsync((DueKind Kind, string GrainKey) grain, CancellationToken cancellation)
+    private async Task WakeAsync(List<(DueKind Kind, string GrainKey)> due, CancellationToken cancellation)
     {
-        try
+        var failed = new ConcurrentBag<((DueKind Kind, string GrainKey) Grain, Exception Cause)>();
+        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, async (grain, _) =>
         {
-            await (grain.Kind == DueKind.Queue
-                ? grains.GetGrain<IQueueGrain>(grain.GrainKey).WakeAsync()
-                : grains.GetGrain<IExchangeGrain>(grain.GrainKey).WakeAsync()).ConfigureAwait(false);
+            try
+            {
+                await WakeAsync(grain).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                // It stays due, and is woken again.
+                LogNotWoken(exception, grain.Kind, grain.GrainKey);
+                failed.Add((grain, exception));
+            }
+        }).ConfigureAwait(false);
+
+        if (failed.TryPeek(out var one) && !_cannotWake)
+        {
+            LogNotAllWoken(one.Cause, failed.Count, one.Grain.Kind, one.Grain.GrainKey);
+            _cannotWake = true;
         }
-        catch (Exception exception)
+        else if (failed.IsEmpty && due.Count > 0 && _cannotWake)
         {
-            // It stays due, and is woken again.
-            LogNotWoken(exception, grain.Kind, grain.GrainKey);
+            LogWakesAgain();
+            _cannotWake = false;
         }
     }
 
-    [LoggerMessage(3321, LogLevel.Warning, "What is due could not be read; trying again")]
+    private Task WakeAsync((DueKind Kind, string GrainKey) grain) => (grain.Kind == DueKind.Queue
+        ? grains.GetGrain<IQueueGrain>(grain.GrainKey).WakeAsync()
+        : grains.GetGrain<IExchangeGrain>(grain.GrainKey).WakeAsync()).AsTask();
+
+    [LoggerMessage(3321, LogLevel.Warning, "What is due could not be read; it is tried again every second until it can")]
     private partial void LogNotLoaded(Exception exception);
 
-    [LoggerMessage(3322, LogLevel.Warning, "{Kind} {Grain} is due and could not be activated; trying again")]
+    [LoggerMessage(3320, LogLevel.Warning, "What is due can be read again")]
+    private partial void LogLoadedAgain();
+
+    [LoggerMessage(3322, LogLevel.Warning, "{Count} queues and exchanges that are due could not be activated, one of them {Kind} {Grain}; they are tried again until they can")]
+    private partial void LogNotAllWoken(Exception exception, int count, DueKind kind, string grain);
+
+    [LoggerMessage(3326, LogLevel.Warning, "What is due can be activated again")]
+    private partial void LogWakesAgain();
+
+    [LoggerMessage(3327, LogLevel.Debug, "{Kind} {Grain} is due and could not be activated")]
     private partial void LogNotWoken(Exception exception, DueKind kind, string grain);
 
     [LoggerMessage(3323, LogLevel.Debug, "Nothing is woken any more")]
