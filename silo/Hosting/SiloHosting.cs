@@ -2,6 +2,7 @@ using Granary.Core.Links;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Queues.Activation;
+using Granary.Silo.Queues.Figures;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -16,6 +17,7 @@ public static class SiloHosting
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<LocalQueues>();
         silo.Services.TryAddSingleton<BindingRemoval>();
+        silo.Services.TryAddSingleton<SiloFigures>();
         silo.Services.TryAddSingleton<QueueServices>();
         silo.Services.TryAddSingleton<DeadLetterOffice>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());

@@ -7,6 +7,7 @@ using Granary.Core.Topology;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Consumers;
 using Granary.Silo.Queues.Definition;
+using Granary.Silo.Queues.Figures;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -30,7 +31,7 @@ internal sealed partial class Queue
     private readonly Queue<(QueueLink Link, GetItem Get)> _waitingGets = new();
     private readonly List<MessageRun> _lifetimes = [];
     private readonly List<MessageRun> _live = [];
-    private readonly ConsumerRing _ring = new();
+    private readonly ConsumerRing _ring;
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
     private readonly HashSet<QueueLink> _untidy = [];
     private Consumer? _exclusiveConsumer;
@@ -43,6 +44,7 @@ internal sealed partial class Queue
     {
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
         _settings = definition.Settings;
+        _ring = new ConsumerRing(Figures);
         _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
         _journal = storage?.Durable;
@@ -57,6 +59,8 @@ internal sealed partial class Queue
     public QueueDefinition Definition { get; }
 
     public Guid Incarnation { get; }
+
+    public QueueFigures Figures { get; } = new();
 
     public long ReadyCount => _ready.Count;
 
@@ -166,6 +170,7 @@ internal sealed partial class Queue
         }
 
         _ready.EndTurn();
+        (Figures.Ready, Figures.Consumers) = (_ready.Count, ConsumerCount);
         if (_storage is not null)
         {
             StoreTurn(_storage, now);
@@ -212,12 +217,16 @@ internal sealed partial class Queue
         if (_limit is { Refuses: true })
         {
             var first = _nextOffset;
-            link.Send(new PublishedItem(first, AppendWhatFits(publish, _limit, now)));
+            var refused = AppendWhatFits(publish, _limit, now);
+            Figures.Add(QueueCount.Refuse, refused?.Length ?? 0);
+            Figures.Add(QueueCount.Publish, batch.Count - (refused?.Length ?? 0));
+            link.Send(new PublishedItem(first, refused));
             link.PublishedEnd = _nextOffset;
             return;
         }
 
         link.Send(new PublishedItem(_nextOffset, null));
+        Figures.Add(QueueCount.Publish, batch.Count);
         Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;
     }
@@ -296,7 +305,8 @@ internal sealed partial class Queue
     {
         var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
         var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
-        link.Unacked.Settle(from, to, dies || returns ? _live : null, dies || returns ? null : _storage?.Journal, _ring);
+        var settled = link.Unacked.Settle(from, to, dies || returns ? _live : null, dies || returns ? null : _storage?.Journal, _ring);
+        CountSettled(settlement, settled);
         foreach (var run in _live)
         {
             if (dies)
@@ -310,6 +320,25 @@ internal sealed partial class Queue
         }
 
         _live.Clear();
+    }
+
+    private void CountSettled(Settlement settlement, long messages)
+    {
+        switch (settlement)
+        {
+            case Settlement.Ack:
+                Figures.Settle(QueueCount.Ack, messages);
+                break;
+            case Settlement.Requeue:
+                Figures.Settle(QueueCount.Requeue, messages);
+                break;
+            case Settlement.Reject:
+                Figures.Settle(QueueCount.Reject, messages);
+                break;
+            default:
+                Figures.TakeBack(messages);
+                break;
+        }
     }
 
     private void Get(QueueLink link, GetItem get, long now)
@@ -347,6 +376,7 @@ internal sealed partial class Queue
             }
 
             link.Send(new GotItem(get.Request, null, 0, null));
+            Figures.Add(QueueCount.GetEmpty, 1);
             return true;
         }
 
@@ -364,6 +394,7 @@ internal sealed partial class Queue
         }
 
         _bound.Deliver(message, isSettled: get.NoAck);
+        Figures.Give(get.NoAck ? QueueCount.GetNoAck : QueueCount.Get, 1, message.Redelivered);
         link.Send(new GotItem(get.Request, message.ToSlice(), _ready.Count, null));
         return true;
     }
@@ -442,8 +473,18 @@ internal sealed partial class Queue
 
     private void Bury(in MessageRun run, DeathReason reason)
     {
+        if (reason == DeathReason.Expired)
+        {
+            Figures.Add(QueueCount.Expire, run.Count);
+        }
+        else if (reason == DeathReason.MaxLength && run.First != DeadRun.NeverEnqueued)
+        {
+            Figures.Add(QueueCount.Drop, run.Count);
+        }
+
         if (_settings.DeadLetters is { } rule)
         {
+            Figures.Add(QueueCount.DeadLetter, run.Count);
             _dead.Add(new DeadRun(run, reason, rule));
         }
         else

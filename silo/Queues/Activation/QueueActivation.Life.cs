@@ -32,7 +32,12 @@ internal sealed partial class QueueActivation
         cancellation.ThrowIfCancellationRequested();
         _turns.TryRun(this, static activation =>
         {
-            activation._slot.Queue?.Storage?.Journal.OnAdvance(activation._inbox.PostLook);
+            if (activation._slot.Queue is { } queue)
+            {
+                activation._services.Figures.Add(queue.Figures);
+                queue.Storage?.Journal.OnAdvance(activation._inbox.PostLook);
+            }
+
             foreach (var debt in activation._debts)
             {
                 activation._lastRemoval = activation.SettleAsync(debt);
@@ -46,7 +51,14 @@ internal sealed partial class QueueActivation
     public async Task EndAsync(CancellationToken cancellation)
     {
         _services.Local.Remove(_key, _inbox);
-        _turns.TryEnd(() => _slot.Queue?.CloseStorage());
+        _turns.TryEnd(() =>
+        {
+            if (_slot.Queue is { } queue)
+            {
+                queue.CloseStorage();
+                _services.Figures.Remove(queue.Figures);
+            }
+        });
         var flushed = _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask;
         await _ended.CancelAsync().ConfigureAwait(false);
         _inbox.Close();
@@ -80,6 +92,7 @@ internal sealed partial class QueueActivation
     {
         PostDead();
         _outbox = null;
+        _services.Figures.Remove(queue.Figures);
         lock (Gate)
         {
             queue.DeleteStorage();
@@ -159,13 +172,19 @@ internal sealed partial class QueueActivation
     private void Fail(Exception exception)
     {
         LogTurnFailed(_services.Log, exception, _name, _vhost);
+        _services.Figures.TurnFailed();
         LoseAll();
     }
 
     /// <summary>Ends without a word about what was begun; those who wait for it are told that it is lost.</summary>
     private void LoseAll()
     {
-        _slot.Queue?.AbandonStorage();
+        if (_slot.Queue is { } queue)
+        {
+            queue.AbandonStorage();
+            _services.Figures.Remove(queue.Figures);
+        }
+
         _slot.LoseLinks(Now);
         SendPushes();
         _services.Local.Remove(_key, _inbox);

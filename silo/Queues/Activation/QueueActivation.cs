@@ -169,9 +169,10 @@ internal sealed partial class QueueActivation
     {
         var isNew = _slot.Queue is null;
         var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
-        if (isNew && _slot.Queue is { Storage: { } storage })
+        if (isNew && _slot.Queue is { } queue)
         {
-            storage.Journal.OnAdvance(_inbox.PostLook);
+            _services.Figures.Add(queue.Figures);
+            queue.Storage?.Journal.OnAdvance(_inbox.PostLook);
             Save();
         }
 

@@ -1,5 +1,6 @@
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Queues.Figures;
 using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.Logging;
 
@@ -14,4 +15,5 @@ internal sealed record QueueServices(
     LocalQueues Local,
     RowGrainStorage Definitions,
     BindingRemoval Removal,
+    SiloFigures Figures,
     ILogger<QueueActivation> Log);

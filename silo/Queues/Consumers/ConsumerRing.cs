@@ -1,12 +1,14 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Figures;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Queues.Consumers;
 
 /// <summary>Hands ready messages to those consumers that may be given any, one message each in turn.</summary>
-internal sealed class ConsumerRing
+/// <param name="figures">Of the queue: what is given out is counted there.</param>
+internal sealed class ConsumerRing(QueueFigures figures)
 {
     /// <summary>Those that may be given messages, the next one first. Whoever left or ran out of credit is dropped when its turn comes.</summary>
     private readonly RingBuffer<Consumer> _able = new();
@@ -192,6 +194,7 @@ internal sealed class ConsumerRing
     private void Give(Consumer consumer, in MessageRun run, DeliveryBound bound, long now)
     {
         bound.Deliver(run, isSettled: consumer.NoAck);
+        figures.Give(consumer.NoAck ? QueueCount.DeliverNoAck : QueueCount.Deliver, run.Count, run.Redelivered);
         if (!consumer.HasDeliveries)
         {
             _given.Add(consumer);

@@ -1,0 +1,43 @@
+namespace Granary.Silo.Queues.Figures;
+
+/// <summary>What is counted of a queue since it was declared or recovered, in messages unless it says otherwise. Named as in RabbitMQ's message_stats where it has a name.</summary>
+internal enum QueueCount
+{
+    /// <summary>Accepted from publishers; dead letters from other queues included.</summary>
+    Publish,
+
+    /// <summary>Refused because the queue is full.</summary>
+    Refuse,
+
+    /// <summary>Given to consumers that acknowledge.</summary>
+    Deliver,
+
+    DeliverNoAck,
+
+    /// <summary>Given to basic.get that is to be acknowledged.</summary>
+    Get,
+
+    GetNoAck,
+
+    /// <summary>Times that basic.get found nothing.</summary>
+    GetEmpty,
+
+    /// <summary>Of those given out, the ones that may have been seen before.</summary>
+    Redeliver,
+
+    Ack,
+
+    /// <summary>Returned to their place by a client.</summary>
+    Requeue,
+
+    /// <summary>Rejected by a client for good.</summary>
+    Reject,
+
+    Expire,
+
+    /// <summary>Dropped because the queue was full.</summary>
+    Drop,
+
+    /// <summary>Of those rejected, expired and dropped, the ones that are dead-lettered.</summary>
+    DeadLetter,
+}

@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace Granary.Silo.Queues.Figures;
+
+/// <summary>What the queues of this silo have done since it started, those that are gone included, and what they hold now: the meter <c>Granary.Silo</c>.</summary>
+internal sealed class SiloFigures
+{
+    /// <summary>The meter's name.</summary>
+    public const string MeterName = "Granary.Silo";
+
+    private readonly ConcurrentDictionary<QueueFigures, byte> _queues = new();
+    private readonly Lock _gate = new();
+    private readonly long[] _ended = new long[Enum.GetValues<QueueCount>().Length];
+    private long _failedTurns;
+
+    public SiloFigures(IMeterFactory meters)
+    {
+        var meter = meters.Create(MeterName);
+        Count(meter, "published", QueueCount.Publish, "Messages that queues accepted.");
+        Count(meter, "refused", QueueCount.Refuse, "Messages that queues refused because they were full.");
+        Count(meter, "delivered", QueueCount.Deliver, "Messages given to consumers that acknowledge.");
+        Count(meter, "delivered_no_ack", QueueCount.DeliverNoAck, "Messages given to consumers that do not acknowledge.");
+        Count(meter, "got", QueueCount.Get, "Messages given to basic.get, to be acknowledged.");
+        Count(meter, "got_no_ack", QueueCount.GetNoAck, "Messages given to basic.get without acknowledgement.");
+        Count(meter, "get_empty", QueueCount.GetEmpty, "Times that basic.get found nothing.", "{request}");
+        Count(meter, "redelivered", QueueCount.Redeliver, "Messages given out that may have been seen before.");
+        Count(meter, "acknowledged", QueueCount.Ack, "Messages that clients acknowledged.");
+        Count(meter, "requeued", QueueCount.Requeue, "Messages that clients returned to their queues.");
+        Count(meter, "rejected", QueueCount.Reject, "Messages that clients rejected for good.");
+        Count(meter, "expired", QueueCount.Expire, "Messages whose time to live was up.");
+        Count(meter, "dropped", QueueCount.Drop, "Messages dropped because their queue was full.");
+        Count(meter, "dead_lettered", QueueCount.DeadLetter, "Messages handed on as dead letters.");
+        meter.CreateObservableUpDownCounter("granary.queues", () => _queues.Count, "{queue}", "Queues that are active in this silo.");
+        meter.CreateObservableUpDownCounter("granary.queue.consumers", () => Sum(static queue => queue.Consumers), "{consumer}", "Consumers of active queues.");
+        meter.CreateObservableUpDownCounter("granary.queue.messages.ready", () => Sum(static queue => queue.Ready), "{message}", "Messages ready to be delivered.");
+        meter.CreateObservableUpDownCounter(
+            "granary.queue.messages.unacknowledged", () => Sum(static queue => queue.Unacked), "{message}", "Messages that were given out and are not settled.");
+        meter.CreateObservableCounter(
+            "granary.queue.turns.failed", () => Volatile.Read(ref _failedTurns), "{turn}", "Turns of queues that failed and ended their activation.");
+    }
+
+    /// <summary>Counts a queue in, from its declaration or recovery on.</summary>
+    public void Add(QueueFigures queue) => _queues[queue] = 0;
+
+    /// <summary>The queue, or its activation, has ended. What it did stays counted. Asking again changes nothing.</summary>
+    public void Remove(QueueFigures queue)
+    {
+        lock (_gate)
+        {
+            if (_queues.TryRemove(queue, out _))
+            {
+                for (var i = 0; i < _ended.Length; i++)
+                {
+                    _ended[i] += queue[(QueueCount)i];
+                }
+            }
+        }
+    }
+
+    public void TurnFailed() => Interlocked.Increment(ref _failedTurns);
+
+    private void Count(Meter meter, string name, QueueCount count, string description, string unit = "{message}") =>
+        meter.CreateObservableCounter($"granary.queue.messages.{name}", () => Total(count), unit, description);
+
+    private long Total(QueueCount count)
+    {
+        lock (_gate)
+        {
+            return _ended[(int)count] + Sum(queue => queue[count]);
+        }
+    }
+
+    private long Sum(Func<QueueFigures, long> figure)
+    {
+        var sum = 0L;
+        foreach (var (queue, _) in _queues)
+        {
+            sum += figure(queue);
+        }
+
+        return sum;
+    }
+}
