@@ -12,6 +12,23 @@ public abstract partial class MessageStoreTests
         Assert.Empty(await Session.Store.ReadRowsAsync("t", CancellationToken.None));
     }
 
+    [Theory]
+    [InlineData("a\0b")]
+    [InlineData("a\u0001b")]
+    [InlineData("\u00010\0\u00011")]
+    public async Task Row_WithControlCharactersInItsNames_IsAsAnyOther(string name)
+    {
+        await Session.WriteRowsAsync(Put(name, name, "one", expected: 0), Put("t", name, "other"));
+        Assert.Equal(("one", 1), await ReadRowAsync(name, name));
+        await Session.WriteRowsAsync(Put(name, name, "two", expected: 1));
+
+        await Session.CrashAndOpenAsync();
+
+        Assert.Equal(("two", 2), await ReadRowAsync(name, name));
+        Assert.Equal(name, Assert.Single(await Session.Store.ReadRowsAsync(name, CancellationToken.None)).Key.Key);
+        Assert.Equal(new RowKey("t", name), Assert.Single(await Session.Store.ReadRowsAsync("t", CancellationToken.None)).Key);
+    }
+
     [Fact]
     public async Task Row_WrittenAgainAndAgain_CountsItsVersion()
     {

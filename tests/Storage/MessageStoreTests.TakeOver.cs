@@ -20,6 +20,20 @@ public abstract partial class MessageStoreTests
     }
 
     [Theory]
+    [InlineData("a\0b", "ab")]
+    [InlineData("a\0b", "a\u00010b")]
+    [InlineData("a\u0001b", "a\u00011b")]
+    public async Task TakeOver_QueueWithControlCharactersInItsName_FindsItAndNoOther(string name, string other)
+    {
+        var queue = await Session.CreateAsync(name);
+        await Session.WriteAsync(queue, Messages.Run(0, 3));
+        await Session.CrashAndOpenAsync();
+
+        Assert.Equal(Offsets(0, 3), await Session.ReadOffsetsAsync(await Session.TakeOverAsync(queue)));
+        Assert.Equal(0, (await Session.TakeOverAsync(new QueueIdentity(other, queue.Identity.Incarnation))).Backlog.Count);
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task TakeOver_AgainAndAgain_RaisesTheEpoch(bool crash)

@@ -63,7 +63,7 @@ internal sealed class QueueColumns
         if (changes.IsCreated)
         {
             CreatedIds.Add(queue.Id);
-            CreatedKeys.Add(queue.Identity.Key);
+            CreatedKeys.Add(TextColumn.Encode(queue.Identity.Key));
             CreatedIncarnations.Add(queue.Identity.Incarnation);
         }
 
@@ -98,8 +98,8 @@ internal sealed class QueueColumns
 
     public void AddRow(RowChange change)
     {
-        RowKinds.Add(change.Key.Table);
-        RowKeys.Add(change.Key.Key);
+        RowKinds.Add(TextColumn.Encode(change.Key.Table));
+        RowKeys.Add(TextColumn.Encode(change.Key.Key));
         RowValues.Add(change.Value);
         RowVersions.Add(change.Expected);
     }

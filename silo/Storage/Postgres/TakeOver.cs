@@ -61,7 +61,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         NpgsqlConnection connection, QueueIdentity identity, long atLeast, long id, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(SqlText.TakeOver, connection);
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = identity.Key });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = TextColumn.Encode(identity.Key) });
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = identity.Incarnation });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = atLeast });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
