@@ -8,6 +8,13 @@ namespace Granary.Core;
 [GenerateSerializer, Immutable]
 public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id(1)] string Explanation)
 {
+    /// <summary>Nobody could be asked: it does not mean that there is no such queue or exchange.</summary>
+    [Id(2)]
+    public bool IsOutOfReach { get; init; }
+
+    /// <summary>There is no such queue or exchange.</summary>
+    public bool SaysMissing => Code == ReplyCode.NotFound && !IsOutOfReach;
+
     public static BrokerError NoQueue(string vhost, string queue) => new(ReplyCode.NotFound, $"no queue '{queue}' in vhost '{vhost}'");
 
     public static BrokerError NoExchange(string vhost, string exchange) =>
@@ -23,7 +30,15 @@ public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id
 
     /// <summary>Another node has the queue, or had it a moment ago.</summary>
     public static BrokerError QueueElsewhere(string vhost, string queue) =>
-        new(ReplyCode.NotFound, $"home node 'another' of durable queue '{queue}' in vhost '{vhost}' is down or inaccessible");
+        new(ReplyCode.NotFound, $"home node 'another' of durable queue '{queue}' in vhost '{vhost}' is down or inaccessible") { IsOutOfReach = true };
+
+    /// <summary>The queue does not answer, wherever it is.</summary>
+    public static BrokerError QueueOutOfReach(string vhost, string queue) =>
+        new(ReplyCode.NotFound, $"queue '{queue}' in vhost '{vhost}' is down or inaccessible") { IsOutOfReach = true };
+
+    /// <summary>The exchange does not answer, wherever it is.</summary>
+    public static BrokerError ExchangeOutOfReach(string vhost, string exchange) =>
+        new(ReplyCode.NotFound, $"exchange '{exchange}' in vhost '{vhost}' is down or inaccessible") { IsOutOfReach = true };
 
     /// <summary>406 with the two sides as RabbitMQ prints them, e.g. received <c>'false'</c>, current <c>'true'</c> or <c>none</c>.</summary>
     public static BrokerError InequivalentArgument(string argument, string kind, string name, string vhost, string received, string current) =>

@@ -61,5 +61,5 @@ public sealed class RoutePath
     internal static RoutePath Through(string[] queues, bool complete, bool dependsOnHeaders, ReadOnlySpan<RouteGeneration> generations) =>
         new(queues, null, complete, dependsOnHeaders, generations);
 
-    internal static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, []);
+    public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, []);
 }

@@ -65,7 +65,7 @@ internal sealed partial class AmqpChannel
         var queue = QueueOrLast(method.Queue, Id);
         var consumer = new AmqpConsumer(
             this, tag, queue, method.NoAck, method.Exclusive, method.NoAck ? 0 : _prefetch, method.NoWait, EncodedTable.From(method.Arguments));
-        await Links.DrainAsync(queue).ConfigureAwait(false);
+        await DrainAsync(queue, Id).ConfigureAwait(false);
         Task<BrokerError?> attached;
         lock (Links.Gate)
         {
@@ -80,7 +80,7 @@ internal sealed partial class AmqpChannel
             Links.Flush();
         }
 
-        if (await attached.ConfigureAwait(false) is { } error)
+        if (await AnswerAsync(attached, queue, Id).ConfigureAwait(false) is { } error)
         {
             lock (Links.Gate)
             {
@@ -131,7 +131,9 @@ internal sealed partial class AmqpChannel
             Links.Flush();
         }
 
-        await detached.ConfigureAwait(false);
+        // One that is out of reach sends nothing either.
+        await detached.WaitAsync(Connection.Options.OperationTimeout, Connection.Clock, Connection.Gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Connection.Gone.ThrowIfCancellationRequested();
         lock (Links.Gate)
         {
             if (consumer.NoAck)
@@ -149,7 +151,7 @@ internal sealed partial class AmqpChannel
     private async ValueTask OnBasicGetAsync(BasicGet method)
     {
         var queue = QueueOrLast(method.Queue, MethodId.BasicGet);
-        await Links.DrainAsync(queue).ConfigureAwait(false);
+        await DrainAsync(queue, MethodId.BasicGet).ConfigureAwait(false);
         var answered = new TaskCompletionSource<BrokerError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (Links.Gate)
         {
@@ -167,7 +169,7 @@ internal sealed partial class AmqpChannel
             Links.Flush();
         }
 
-        Check(await answered.Task.ConfigureAwait(false), MethodId.BasicGet);
+        Check(await AnswerAsync(answered.Task, queue, MethodId.BasicGet).ConfigureAwait(false), MethodId.BasicGet);
     }
 
     private void OnGot(Links.QueueLink link, bool noAck, GotItem got)

@@ -1,9 +1,9 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Core.Grains;
 using Granary.Core.Topology;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
 
@@ -31,17 +31,17 @@ internal sealed partial class AmqpChannel
             name = Names.Generate("amq.gen-");
         }
 
-        await Links.DrainAsync(name).ConfigureAwait(false);
-        var queue = Links.Queue(name);
+        await DrainAsync(name, Id).ConfigureAwait(false);
         var declaration = new QueueDeclaration(
             Connection.Id, method.Durable, method.Exclusive, method.AutoDelete, EncodedTable.From(method.Arguments), generated);
 
         // Before the call: if its answer is lost, the queue still goes with the connection. Deleting one that is not ours is refused.
-        var isNewlyOwned = method.Exclusive && !method.Passive && Connection.ExclusiveQueues.Add(name);
-        var answer = await GrainCalls.RetryAsync(() => method.Passive ? queue.DescribeAsync(Connection.Id) : queue.DeclareAsync(declaration)).ConfigureAwait(false);
-        if (answer.Error is not null && isNewlyOwned)
+        var isNewlyOwned = method.Exclusive && !method.Passive && Connection.Exclusive.Add(name);
+        var answer = await Grains.QueueAsync(
+            name, queue => method.Passive ? queue.DescribeAsync(Connection.Id) : Declare(queue, declaration)).ConfigureAwait(false);
+        if (answer.Error is { IsOutOfReach: false } && isNewlyOwned)
         {
-            Connection.ExclusiveQueues.Remove(name);
+            Connection.Exclusive.Remove(name);
         }
 
         Check(answer.Error, Id);
@@ -51,6 +51,9 @@ internal sealed partial class AmqpChannel
             Connection.Send(Number, new QueueDeclareOk(name, Count(answer.Messages), (uint)answer.Consumers));
         }
     }
+
+    private ValueTask<QueueAnswer> Declare(IQueueGrain queue, QueueDeclaration declaration) =>
+        declaration.Exclusive ? Connection.Exclusive.Follow(queue.DeclareAsync(declaration)) : queue.DeclareAsync(declaration);
 
     private void DescribeReplyQueue(string name, bool noWait)
     {
@@ -72,10 +75,10 @@ internal sealed partial class AmqpChannel
         var key = method.Queue.Length == 0 && method.RoutingKey.Length == 0 ? name : method.RoutingKey;
         RefuseReplyQueue(name, Id);
         RefuseDefaultExchange(method.Exchange, Id);
-        var source = await GrainCalls.RetryAsync(() => Links.Queue(name).AddBindingSourceAsync(Connection.Id, method.Exchange)).ConfigureAwait(false);
+        var source = await Grains.QueueAsync(name, queue => queue.AddBindingSourceAsync(Connection.Id, method.Exchange)).ConfigureAwait(false);
         Check(source.Error, Id);
         var binding = new Binding(new Destination(DestinationKind.Queue, name, source.Incarnation), key, EncodedTable.From(method.Arguments));
-        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).BindAsync(binding, source.Durable)).ConfigureAwait(false), Id);
+        Check(await Grains.ExchangeAsync(method.Exchange, exchange => exchange.BindAsync(binding, source.Durable)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new QueueBindOk());
@@ -89,18 +92,18 @@ internal sealed partial class AmqpChannel
         var key = method.Queue.Length == 0 && method.RoutingKey.Length == 0 ? name : method.RoutingKey;
         RefuseReplyQueue(name, Id);
         RefuseDefaultExchange(method.Exchange, Id);
-        var queue = await GrainCalls.RetryAsync(() => Links.Queue(name).DescribeAsync(Connection.Id)).ConfigureAwait(false);
+        var queue = await Grains.QueueAsync(name, queue => queue.DescribeAsync(Connection.Id)).ConfigureAwait(false);
 
         // A queue that is not there has no bindings: nothing to remove is not an error.
         if (queue.Error is null)
         {
             var binding = new Binding(new Destination(DestinationKind.Queue, name, queue.Incarnation), key, EncodedTable.From(method.Arguments));
-            var error = await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).UnbindAsync(binding)).ConfigureAwait(false);
-            Check(error?.Code == ReplyCode.NotFound ? null : error, Id);
+            var error = await Grains.ExchangeAsync(method.Exchange, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false);
+            Check(error?.SaysMissing == true ? null : error, Id);
         }
         else
         {
-            Check(queue.Error.Code == ReplyCode.NotFound ? null : queue.Error, Id);
+            Check(queue.Error.SaysMissing ? null : queue.Error, Id);
         }
 
         Connection.Send(Number, new QueueUnbindOk());
@@ -108,10 +111,11 @@ internal sealed partial class AmqpChannel
 
     private async ValueTask OnQueuePurgeAsync(QueuePurge method)
     {
-        var name = QueueOrLast(method.Queue, MethodId.QueuePurge);
-        await Links.DrainAsync(name).ConfigureAwait(false);
-        var answer = await GrainCalls.RetryAsync(() => Links.Queue(name).PurgeAsync(Connection.Id)).ConfigureAwait(false);
-        Check(answer.Error, MethodId.QueuePurge);
+        const uint Id = MethodId.QueuePurge;
+        var name = QueueOrLast(method.Queue, Id);
+        await DrainAsync(name, Id).ConfigureAwait(false);
+        var answer = await Grains.QueueAsync(name, queue => queue.PurgeAsync(Connection.Id)).ConfigureAwait(false);
+        Check(answer.Error, Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new QueuePurgeOk(Count(answer.Messages)));
@@ -120,8 +124,9 @@ internal sealed partial class AmqpChannel
 
     private async ValueTask OnQueueDeleteAsync(QueueDelete method)
     {
-        var name = QueueOrLast(method.Queue, MethodId.QueueDelete);
-        await Links.DrainAsync(name).ConfigureAwait(false);
+        const uint Id = MethodId.QueueDelete;
+        var name = QueueOrLast(method.Queue, Id);
+        await DrainAsync(name, Id).ConfigureAwait(false);
         lock (Links.Gate)
         {
             _cancelsBehindDelete = [];
@@ -129,9 +134,9 @@ internal sealed partial class AmqpChannel
 
         try
         {
-            var answer = await GrainCalls.RetryAsync(() => Links.Queue(name).DeleteAsync(Connection.Id, method.IfUnused, method.IfEmpty)).ConfigureAwait(false);
-            Check(answer.Error, MethodId.QueueDelete);
-            Connection.ExclusiveQueues.Remove(name);
+            var answer = await Grains.QueueAsync(name, queue => queue.DeleteAsync(Connection.Id, method.IfUnused, method.IfEmpty)).ConfigureAwait(false);
+            Check(answer.Error, Id);
+            Connection.Exclusive.Remove(name);
             if (!method.NoWait)
             {
                 Connection.Send(Number, new QueueDeleteOk(Count(answer.Messages)));
@@ -168,10 +173,9 @@ internal sealed partial class AmqpChannel
 
         if (name.Length > 0)
         {
-            var exchange = Links.Exchange(name);
             var declaration = new ExchangeDeclaration(method.Type, method.Durable, method.AutoDelete, method.Internal, EncodedTable.From(method.Arguments));
             Check(
-                await GrainCalls.RetryAsync(() => method.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false), Id);
+                await Grains.ExchangeAsync(name, exchange => method.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false), Id);
         }
 
         if (!method.NoWait)
@@ -184,7 +188,7 @@ internal sealed partial class AmqpChannel
     {
         RefuseDefaultExchange(method.Exchange, MethodId.ExchangeDelete);
         Check(
-            await GrainCalls.RetryAsync(() => Links.Exchange(method.Exchange).DeleteAsync(method.IfUnused)).ConfigureAwait(false), MethodId.ExchangeDelete);
+            await Grains.ExchangeAsync(method.Exchange, exchange => exchange.DeleteAsync(method.IfUnused)).ConfigureAwait(false), MethodId.ExchangeDelete);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeDeleteOk());
@@ -196,10 +200,10 @@ internal sealed partial class AmqpChannel
         const uint Id = MethodId.ExchangeBind;
         RefuseDefaultExchange(method.Destination, Id);
         RefuseDefaultExchange(method.Source, Id);
-        var destination = await GrainCalls.RetryAsync(() => Links.Exchange(method.Destination).AddBindingSourceAsync(method.Source)).ConfigureAwait(false);
+        var destination = await Grains.ExchangeAsync(method.Destination, exchange => exchange.AddBindingSourceAsync(method.Source)).ConfigureAwait(false);
         Check(destination.Error, Id);
         var binding = BindingTo(method.Destination, destination.Incarnation, method.RoutingKey, method.Arguments);
-        Check(await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).BindAsync(binding, destination.Durable)).ConfigureAwait(false), Id);
+        Check(await Grains.ExchangeAsync(method.Source, exchange => exchange.BindAsync(binding, destination.Durable)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeBindOk());
@@ -212,8 +216,8 @@ internal sealed partial class AmqpChannel
         RefuseDefaultExchange(method.Destination, Id);
         RefuseDefaultExchange(method.Source, Id);
         var binding = BindingTo(method.Destination, default, method.RoutingKey, method.Arguments);
-        var error = await GrainCalls.RetryAsync(() => Links.Exchange(method.Source).UnbindAsync(binding)).ConfigureAwait(false);
-        Check(error?.Code == ReplyCode.NotFound ? null : error, Id);
+        var error = await Grains.ExchangeAsync(method.Source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false);
+        Check(error?.SaysMissing == true ? null : error, Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeUnbindOk());

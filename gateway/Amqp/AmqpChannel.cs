@@ -57,6 +57,8 @@ internal sealed partial class AmqpChannel
 
     private LinkSet Links => Connection.Links;
 
+    private GrainCalls Grains => Connection.Grains;
+
     /// <summary>Handles one frame; false when it must be handled again after the operation that was begun.</summary>
     public bool OnFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
@@ -264,11 +266,41 @@ internal sealed partial class AmqpChannel
     {
         Release();
         IsClosing = true;
-        await Links.DrainAllAsync().ConfigureAwait(false);
+
+        // A queue that is out of reach does not keep the client: what it has to be told is told when it can be.
+        await Links.DrainAllAsync().AsTask().WaitAsync(Connection.Options.CloseTimeout / 2, Connection.Clock, Connection.Gone)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (Links.Gate)
         {
             Connection.Send(Number, new ChannelCloseOk());
             Connection.Forget(this);
+        }
+    }
+
+    /// <summary>Waits until what was sent to a queue earlier has taken effect there.</summary>
+    private ValueTask DrainAsync(string queue, uint method)
+    {
+        var drained = Links.DrainAsync(queue);
+        return drained.IsCompletedSuccessfully ? drained : new ValueTask(AnswerAsync(Done(drained), queue, method));
+
+        static async Task<bool> Done(ValueTask task)
+        {
+            await task.ConfigureAwait(false);
+            return true;
+        }
+    }
+
+    /// <summary>Waits for what a queue says, but not for ever.</summary>
+    private async Task<T> AnswerAsync<T>(Task<T> answer, string queue, uint method)
+    {
+        try
+        {
+            return await answer.WaitAsync(Connection.Options.OperationTimeout, Connection.Clock, Connection.Gone).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Check(BrokerError.QueueOutOfReach(Links.Vhost, queue), method);
+            throw;
         }
     }
 

@@ -66,7 +66,9 @@ internal sealed partial class AmqpConnection
 
     private async ValueTask CloseByClientAsync()
     {
-        await ReleaseAsync().ConfigureAwait(false);
+        // A queue that is out of reach does not keep the client; what is to be told to it is told when it can be.
+        await ReleaseAsync().WaitAsync(Options.CloseTimeout / 2, Clock, Gone)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (Links.Gate)
         {
             _output.Write(0, new ConnectionCloseOk());
@@ -145,7 +147,7 @@ internal sealed partial class AmqpConnection
             }
         }
 
-        await _server.Alarms.WaitUntilClearAsync(_aborted).ConfigureAwait(false);
+        await _server.Alarms.WaitUntilClearAsync(Gone).ConfigureAwait(false);
         lock (Links.Gate)
         {
             if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)

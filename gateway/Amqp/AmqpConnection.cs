@@ -11,6 +11,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Sockets;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Amqp;
@@ -22,12 +23,17 @@ namespace Granary.Gateway.Amqp;
 /// </summary>
 internal sealed partial class AmqpConnection : ILinkOwner
 {
+    // A method that a client left behind may still be done with: what follows it was sent before the client went.
+    private static readonly TimeSpan PatienceWithoutClient = TimeSpan.FromSeconds(1);
+
     private readonly IDuplexPipe _transport;
     private readonly AmqpServer _server;
     private readonly AmqpOutput _output;
     private readonly FrameSlicer _frames;
     private readonly Heartbeat _heartbeat;
     private readonly CancellationToken _aborted;
+    private readonly CancellationTokenSource _gone;
+    private readonly IPeerSigns? _peer;
     private readonly Action _abort;
     private readonly Dictionary<ushort, AmqpChannel> _channels = [];
     private readonly List<(IReplyConsumer Consumer, MessageBatch Reply)> _replies = [];
@@ -38,9 +44,22 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private bool _hasReceived;
     private bool _hasPublished;
 
-    // The socket is not read for a reason of the broker's own: the client's silence says nothing.
-    private volatile bool _isHeld;
+    private volatile Hold _hold;
+    private long? _leftAt;
+    private Task? _released;
     private State _state;
+
+    /// <summary>Why the socket is not read.</summary>
+    private enum Hold
+    {
+        None,
+
+        /// <summary>A method is waited for.</summary>
+        Operation,
+
+        /// <summary>There is too much on its way, or too little room.</summary>
+        Limits,
+    }
 
     private enum State
     {
@@ -52,9 +71,13 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Closed,
     }
 
-    public AmqpConnection(IDuplexPipe transport, AmqpServer server, ConnectionTerms terms, Action abort, CancellationToken aborted)
+    /// <param name="peer">What is known of the client while its socket is not read; null if nothing is.</param>
+    public AmqpConnection(
+        IDuplexPipe transport, AmqpServer server, ConnectionTerms terms, Action abort, CancellationToken aborted, IPeerSigns? peer = null)
     {
-        (_transport, _server, Terms, _abort, _aborted) = (transport, server, terms, abort, aborted);
+        (_transport, _server, Terms, _abort, _aborted, _peer) = (transport, server, terms, abort, aborted, peer);
+        _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
         _output = new AmqpOutput(transport.Output, terms.FrameMax, Links, OnClientLost);
         _frames = new FrameSlicer(terms.FrameMax);
@@ -75,8 +98,17 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     public PathCache<PublishPath> Paths { get; } = new();
 
-    /// <summary>Exclusive queues declared here: they go with the connection.</summary>
-    public HashSet<string> ExclusiveQueues { get; } = [];
+    public ExclusiveQueues Exclusive { get; } = new();
+
+    public GrainCalls Grains { get; }
+
+    /// <summary>The client is gone: nobody waits for what a method answers.</summary>
+    public CancellationToken Gone => _gone.Token;
+
+    public TimeProvider Clock => _server.Clock;
+
+    /// <summary>Completes when nothing of the connection is left at any queue, as far as they can be reached. The socket does not wait for it.</summary>
+    public Task Released => _released ?? Task.CompletedTask;
 
     public Router Router => _server.Router;
 
@@ -89,14 +121,14 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     private ILogger Log => _server.Log;
 
-    /// <summary>Runs until the connection has ended, and leaves nothing behind.</summary>
+    /// <summary>Runs until the connection has ended; <see cref="Released"/> is when it has left nothing behind.</summary>
     public async Task RunAsync()
     {
         try
         {
             await ReadLoopAsync().ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (_aborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (_gone.IsCancellationRequested)
         {
             LogAborted(Log);
         }
@@ -111,7 +143,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 _state = State.Closed;
             }
 
-            await ReleaseAsync().ConfigureAwait(false);
+            _ = ReleaseAsync();
             await WaitForEndAsync().ConfigureAwait(false);
         }
     }
@@ -121,7 +153,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         lock (Links.Gate)
         {
-            var action = _heartbeat.Tick(_hasReceived || _isHeld, _output.HasSent);
+            NoteWhetherLeft();
+            var action = _heartbeat.Tick(_hasReceived || IsSilenceExcused, _output.HasSent);
             _hasReceived = _output.HasSent = false;
             if (action == HeartbeatAction.PeerIsDead)
             {
@@ -145,6 +178,32 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
 
         Links.Tick();
+    }
+
+    // The client's silence says nothing while it may be the broker's doing.
+    private bool IsSilenceExcused => _hold switch
+    {
+        Hold.Operation => _peer is null || _peer.TakeHeard() || _peer.MayBeStuck,
+        Hold.Limits => true,
+        _ => false,
+    };
+
+    // Whoever is not read is not heard to leave either. What it had sent before is taken, if that does not last.
+    private void NoteWhetherLeft()
+    {
+        if (_hold == Hold.None || _peer is not { HasLeft: true })
+        {
+            _leftAt = null;
+            return;
+        }
+
+        var now = Clock.GetTimestamp();
+        _leftAt ??= now;
+        if (Clock.GetElapsedTime(_leftAt.Value, now) >= (_hold == Hold.Operation ? PatienceWithoutClient : Options.OperationTimeout))
+        {
+            // Elsewhere: what it ends may go on at once, and this holds the gate.
+            _ = _gone.CancelAsync();
+        }
     }
 
     /// <summary>Writes a method from wherever an operation has got to.</summary>
@@ -222,7 +281,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             {
                 while (Process(ref buffer))
                 {
-                    _isHeld = true;
+                    _hold = Hold.Operation;
                     await FinishOperationAsync().ConfigureAwait(false);
                     await WaitForReaderAsync().ConfigureAwait(false);
                 }
@@ -241,17 +300,17 @@ internal sealed partial class AmqpConnection : ILinkOwner
             // While so much is on its way the socket is not read: TCP holds the publisher.
             if (!Links.IsWithin(PublishLimits.Connection))
             {
-                _isHeld = true;
-                await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(_aborted).ConfigureAwait(false);
+                _hold = Hold.Limits;
+                await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(Gone).ConfigureAwait(false);
             }
 
             if (_server.Alarms.IsRaised && _hasPublished)
             {
-                _isHeld = true;
+                _hold = Hold.Limits;
                 await HoldAsync().ConfigureAwait(false);
             }
 
-            _isHeld = false;
+            _hold = Hold.None;
         }
     }
 
@@ -363,8 +422,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         while (IsBackedUp)
         {
-            _isHeld = false;
-            await _output.WaitForRoomAsync().WaitAsync(_aborted).ConfigureAwait(false);
+            _hold = Hold.None;
+            await _output.WaitForRoomAsync().WaitAsync(Gone).ConfigureAwait(false);
         }
     }
 
@@ -389,7 +448,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 Fail(exception);
             }
         }
-        catch (OperationCanceledException) when (_state != State.Open)
+        catch (OperationCanceledException) when (_state != State.Open && !_gone.IsCancellationRequested)
         {
             // A commit of a channel that went with the connection. The client's close-ok is still to be read.
             LogOperationAbandoned(Log);
@@ -428,37 +487,42 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _lastChannel = null;
     }
 
-    private async ValueTask ReleaseAsync()
+    // Once, whoever comes first.
+    private Task ReleaseAsync()
     {
         lock (Links.Gate)
         {
-            foreach (var channel in _channels.Values)
+            if (_released is null)
             {
-                channel.Release();
+                foreach (var channel in _channels.Values)
+                {
+                    channel.Release();
+                }
+
+                _channels.Clear();
+                _lastChannel = null;
+                Publisher.Seal();
+                Settlements.Emit();
+                _released = LetGoAsync();
             }
 
-            _channels.Clear();
-            _lastChannel = null;
-            Publisher.Seal();
-            Settlements.Emit();
+            return _released;
         }
+    }
 
+    private async Task LetGoAsync()
+    {
         try
         {
             await Links.CloseAsync().WaitAsync(_server.Impatient).ConfigureAwait(false);
+            var grains = new GrainCalls(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient);
+            await Exclusive.DeleteAllAsync(name => grains.QueueAsync(name, queue => queue.DeleteAsync(Id, ifUnused: false, ifEmpty: false)))
+                .WaitAsync(_server.Impatient).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
             LogNotLetGo(Log);
-            return;
         }
-
-        foreach (var queue in ExclusiveQueues)
-        {
-            await GrainCalls.RetryAsync(() => Links.Queue(queue).DeleteAsync(Id, ifUnused: false, ifEmpty: false)).ConfigureAwait(false);
-        }
-
-        ExclusiveQueues.Clear();
     }
 
     public void NotePublished() => _hasPublished = true;

@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Gateway.Amqp.Connections;
+using Granary.Gateway.Sockets;
 using Microsoft.AspNetCore.Connections;
 
 namespace Granary.Gateway.Amqp;
@@ -13,7 +14,8 @@ internal sealed class AmqpConnectionHandler(AmqpServer server) : ConnectionHandl
         var handshake = new Handshake(connection.Transport, from, server.Options, server.Users, server.Clock, server.Log);
         if (await handshake.RunAsync(connection.ConnectionClosed).ConfigureAwait(false) is { } terms)
         {
-            await server.RunAsync(new AmqpConnection(connection.Transport, server, terms, connection.Abort, connection.ConnectionClosed))
+            var peer = connection.Features.Get<IPeerSigns>();
+            await server.RunAsync(new AmqpConnection(connection.Transport, server, terms, connection.Abort, connection.ConnectionClosed, peer))
                 .ConfigureAwait(false);
         }
     }

@@ -33,4 +33,7 @@ internal sealed record AmqpOptions
 
     /// <summary>How long a closing connection waits for the client's close-ok.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a queue or exchange may take to answer a method until the client is told that it is out of reach; RabbitMQ's operation timeout.</summary>
+    public TimeSpan OperationTimeout { get; init; } = TimeSpan.FromSeconds(15);
 }

@@ -68,7 +68,7 @@ internal sealed partial class AmqpServer(
         await _ticker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>Runs one connection to its end.</summary>
+    /// <summary>Runs one connection until its socket may be closed. What it has at queues it lets go of beside that, if it takes longer.</summary>
     public async Task RunAsync(AmqpConnection connection)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -79,9 +79,16 @@ internal sealed partial class AmqpServer(
         }
         finally
         {
-            _connections.TryRemove(connection, out _);
-            ended.SetResult();
+            _ = ForgetAsync(connection, ended);
         }
+    }
+
+    // Until then it needs the ticker.
+    private async Task ForgetAsync(AmqpConnection connection, TaskCompletionSource ended)
+    {
+        await connection.Released.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _connections.TryRemove(connection, out _);
+        ended.SetResult();
     }
 
     private void CloseAll()

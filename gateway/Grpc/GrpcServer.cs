@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Granary.Core;
 using Granary.Core.Alarms;
-using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
@@ -35,7 +34,8 @@ internal sealed partial class GrpcServer : IHostedService
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null)
     {
         (_grains, _local, _lifetime, _clock, _log) = (grains, local, lifetime, clock, log);
-        (Router, Replies, Alarms, MaxMessageSize) = (router, replies, alarms, options.MaxMessageSize);
+        (Router, Replies, Alarms) = (router, replies, alarms);
+        (MaxMessageSize, Patience) = (options.MaxMessageSize, options.OperationTimeout);
     }
 
     public Router Router { get; }
@@ -46,6 +46,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     public TimeProvider Clock => _clock;
 
+    /// <summary>How long a queue or exchange may take to answer.</summary>
+    public TimeSpan Patience { get; }
+
     /// <summary>Largest body in bytes.</summary>
     public int MaxMessageSize { get; }
 
@@ -55,9 +58,8 @@ internal sealed partial class GrpcServer : IHostedService
     /// <summary>Set when the process is about to stop: streams end then.</summary>
     public CancellationToken Stopping => _lifetime.ApplicationStopping;
 
-    public IQueueGrain Queue(string vhost, string name) => _grains.GetGrain<IQueueGrain>(GrainKeys.For(vhost, name));
-
-    public IExchangeGrain Exchange(string vhost, string name) => _grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, name));
+    /// <summary>For one call, which is waited for as long as its client does, and no longer than methods of AMQP are.</summary>
+    public GrainCalls GrainsFor(Caller caller, CancellationToken cancelled) => new(_grains, caller.Vhost, _clock, Patience, _log, cancelled);
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
     public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);

@@ -30,26 +30,25 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
             return DescribeReplyQueue(caller.Vhost, name);
         }
 
-        var queue = server.Queue(caller.Vhost, name);
         var declaration = new QueueDeclaration(
             server.Id, request.Durable, Exclusive: false, request.AutoDelete, Encode(request.Passive ? null : request.Arguments), generated);
-        var answer = await GrainCalls.RetryAsync(() => request.Passive ? queue.DescribeAsync(server.Id) : queue.DeclareAsync(declaration)).ConfigureAwait(false);
+        var answer = await Grains(caller, context).QueueAsync(
+            name, queue => request.Passive ? queue.DescribeAsync(server.Id) : queue.DeclareAsync(declaration)).ConfigureAwait(false);
         CallErrors.ThrowIf(answer.Error);
         return new DeclareQueueResponse { Queue = name, MessageCount = (ulong)answer.Messages, ConsumerCount = (uint)answer.Consumers };
     });
 
     public override Task<DeleteQueueResponse> DeleteQueue(DeleteQueueRequest request, ServerCallContext context) => calls.RunAsync(context, async caller =>
     {
-        var queue = server.Queue(caller.Vhost, QueueName(request.Queue));
-        var answer = await GrainCalls.RetryAsync(() => queue.DeleteAsync(server.Id, request.IfUnused, request.IfEmpty)).ConfigureAwait(false);
+        var answer = await Grains(caller, context).QueueAsync(
+            QueueName(request.Queue), queue => queue.DeleteAsync(server.Id, request.IfUnused, request.IfEmpty)).ConfigureAwait(false);
         CallErrors.ThrowIf(answer.Error);
         return new DeleteQueueResponse { MessageCount = (ulong)answer.Messages };
     });
 
     public override Task<PurgeQueueResponse> PurgeQueue(PurgeQueueRequest request, ServerCallContext context) => calls.RunAsync(context, async caller =>
     {
-        var queue = server.Queue(caller.Vhost, QueueName(request.Queue));
-        var answer = await GrainCalls.RetryAsync(() => queue.PurgeAsync(server.Id)).ConfigureAwait(false);
+        var answer = await Grains(caller, context).QueueAsync(QueueName(request.Queue), queue => queue.PurgeAsync(server.Id)).ConfigureAwait(false);
         CallErrors.ThrowIf(answer.Error);
         return new PurgeQueueResponse { MessageCount = (ulong)answer.Messages };
     });
@@ -57,28 +56,26 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
     public override Task<BindQueueResponse> BindQueue(BindQueueRequest request, ServerCallContext context) => calls.RunAsync(context, async caller =>
     {
         var (queueName, exchangeName) = BoundQueue(request.Queue, request.Exchange);
-        var (queue, exchange) = (server.Queue(caller.Vhost, queueName), server.Exchange(caller.Vhost, exchangeName));
         var (key, arguments) = (Key(request.RoutingKey), Encode(request.Arguments));
-        var source = await GrainCalls.RetryAsync(() => queue.AddBindingSourceAsync(server.Id, exchangeName)).ConfigureAwait(false);
+        var source = await Grains(caller, context).QueueAsync(queueName, queue => queue.AddBindingSourceAsync(server.Id, exchangeName)).ConfigureAwait(false);
         CallErrors.ThrowIf(source.Error);
         var binding = new Binding(new Destination(DestinationKind.Queue, queueName, source.Incarnation), key, arguments);
-        CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => exchange.BindAsync(binding, source.Durable)).ConfigureAwait(false));
+        CallErrors.ThrowIf(await Grains(caller, context).ExchangeAsync(exchangeName, exchange => exchange.BindAsync(binding, source.Durable)).ConfigureAwait(false));
         return new BindQueueResponse();
     });
 
     public override Task<UnbindQueueResponse> UnbindQueue(UnbindQueueRequest request, ServerCallContext context) => calls.RunAsync(context, async caller =>
     {
         var (queueName, exchangeName) = BoundQueue(request.Queue, request.Exchange);
-        var (queue, exchange) = (server.Queue(caller.Vhost, queueName), server.Exchange(caller.Vhost, exchangeName));
         var (key, arguments) = (Key(request.RoutingKey), Encode(request.Arguments));
-        var described = await GrainCalls.RetryAsync(() => queue.DescribeAsync(server.Id)).ConfigureAwait(false);
+        var described = await Grains(caller, context).QueueAsync(queueName, queue => queue.DescribeAsync(server.Id)).ConfigureAwait(false);
 
         // A queue that is not there has no bindings, and neither has an exchange that is not there: nothing to remove is not an error.
         ThrowUnlessMissing(described.Error);
         if (described.Error is null)
         {
             var binding = new Binding(new Destination(DestinationKind.Queue, queueName, described.Incarnation), key, arguments);
-            ThrowUnlessMissing(await GrainCalls.RetryAsync(() => exchange.UnbindAsync(binding)).ConfigureAwait(false));
+            ThrowUnlessMissing(await Grains(caller, context).ExchangeAsync(exchangeName, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false));
         }
 
         return new UnbindQueueResponse();
@@ -88,19 +85,18 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
         calls.RunAsync(context, async caller =>
         {
             var name = Names.Clean(ExchangeName(request.Exchange));
-            var exchange = server.Exchange(caller.Vhost, name);
             var declaration = new ExchangeDeclaration(
                 request.Type, request.Durable, request.AutoDelete, request.Internal, Encode(request.Passive ? null : request.Arguments));
             CallErrors.ThrowIf(
-                await GrainCalls.RetryAsync(() => request.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false));
+                await Grains(caller, context).ExchangeAsync(
+                    name, exchange => request.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false));
             return new DeclareExchangeResponse();
         });
 
     public override Task<DeleteExchangeResponse> DeleteExchange(DeleteExchangeRequest request, ServerCallContext context) =>
         calls.RunAsync(context, async caller =>
         {
-            var exchange = server.Exchange(caller.Vhost, ExchangeName(request.Exchange));
-            CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => exchange.DeleteAsync(request.IfUnused)).ConfigureAwait(false));
+            CallErrors.ThrowIf(await Grains(caller, context).ExchangeAsync(ExchangeName(request.Exchange), exchange => exchange.DeleteAsync(request.IfUnused)).ConfigureAwait(false));
             return new DeleteExchangeResponse();
         });
 
@@ -108,10 +104,10 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
     {
         var (destination, source) = (ExchangeName(request.Destination), ExchangeName(request.Source));
         var (key, arguments) = (Key(request.RoutingKey), Encode(request.Arguments));
-        var added = await GrainCalls.RetryAsync(() => server.Exchange(caller.Vhost, destination).AddBindingSourceAsync(source)).ConfigureAwait(false);
+        var added = await Grains(caller, context).ExchangeAsync(destination, exchange => exchange.AddBindingSourceAsync(source)).ConfigureAwait(false);
         CallErrors.ThrowIf(added.Error);
         var binding = new Binding(new Destination(DestinationKind.Exchange, destination, added.Incarnation), key, arguments);
-        CallErrors.ThrowIf(await GrainCalls.RetryAsync(() => server.Exchange(caller.Vhost, source).BindAsync(binding, added.Durable)).ConfigureAwait(false));
+        CallErrors.ThrowIf(await Grains(caller, context).ExchangeAsync(source, exchange => exchange.BindAsync(binding, added.Durable)).ConfigureAwait(false));
         return new BindExchangeResponse();
     });
 
@@ -120,9 +116,11 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
         {
             var (destination, source) = (ExchangeName(request.Destination), ExchangeName(request.Source));
             var binding = new Binding(new Destination(DestinationKind.Exchange, destination, default), Key(request.RoutingKey), Encode(request.Arguments));
-            ThrowUnlessMissing(await GrainCalls.RetryAsync(() => server.Exchange(caller.Vhost, source).UnbindAsync(binding)).ConfigureAwait(false));
+            ThrowUnlessMissing(await Grains(caller, context).ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false));
             return new UnbindExchangeResponse();
         });
+
+    private GrainCalls Grains(Caller caller, ServerCallContext context) => server.GrainsFor(caller, context.CancellationToken);
 
     // There is always a consumer behind a reply address: the one who waits.
     private DeclareQueueResponse DescribeReplyQueue(string vhost, string name)
@@ -150,5 +148,5 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
         ? throw CallErrors.Of(ReplyCode.AccessRefused, "cannot bind or unbind to a volatile (direct reply-to) queue")
         : (QueueName(queue), ExchangeName(exchange));
 
-    private static void ThrowUnlessMissing(BrokerError? error) => CallErrors.ThrowIf(error?.Code == ReplyCode.NotFound ? null : error);
+    private static void ThrowUnlessMissing(BrokerError? error) => CallErrors.ThrowIf(error?.SaysMissing == true ? null : error);
 }

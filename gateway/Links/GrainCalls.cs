@@ -1,26 +1,79 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Routing;
+using Granary.Core.Topology;
+using Microsoft.Extensions.Logging;
+
 namespace Granary.Gateway.Links;
 
 /// <summary>
-/// Calls outside of links. A call that timed out may have happened, so only what may happen twice is called this way: declarations, bindings,
-/// deletions.
+/// Calls outside of links, for one client in one virtual host. A call that fails is made again, for the grain may be somewhere else then: whatever the runtime
+/// throws says nothing about the queue or exchange, whose refusals are answers. It may have happened nevertheless, so only what may happen twice is called this
+/// way: declarations, bindings, deletions. Who gets no answer within <paramref name="patience"/> is told that nobody could be asked.
 /// </summary>
-internal static class GrainCalls
+/// <param name="aborted">Nobody waits for the answer any more.</param>
+internal sealed partial class GrainCalls(
+    IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken aborted)
 {
-    private const int Attempts = 5;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
-    /// <exception cref="TimeoutException">No answer after several attempts.</exception>
-    public static async ValueTask<T> RetryAsync<T>(Func<ValueTask<T>> call)
+    public ValueTask<QueueAnswer> QueueAsync(string name, Func<IQueueGrain, ValueTask<QueueAnswer>> call)
     {
-        for (var attempt = 1; ; attempt++)
+        var queue = grains.GetGrain<IQueueGrain>(GrainKeys.For(vhost, name));
+        return AskAsync(() => call(queue), () => QueueAnswer.Refused(BrokerError.QueueOutOfReach(vhost, name)));
+    }
+
+    public ValueTask<BrokerError?> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<BrokerError?>> call)
+    {
+        var exchange = grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, name));
+        return AskAsync<BrokerError?>(() => call(exchange), () => BrokerError.ExchangeOutOfReach(vhost, name));
+    }
+
+    public ValueTask<ExchangeAnswer> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<ExchangeAnswer>> call)
+    {
+        var exchange = grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, name));
+        return AskAsync(() => call(exchange), () => new ExchangeAnswer(BrokerError.ExchangeOutOfReach(vhost, name), default, Durable: false));
+    }
+
+    /// <summary>The path of a publish, for which exchanges have to be asked.</summary>
+    public ValueTask<RoutePath> RouteAsync(Router router, byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) => AskAsync(
+        () => router.RouteAsync(vhost, exchange, key, copies, headers, aborted),
+        () => RoutePath.Refused(BrokerError.ExchangeOutOfReach(vhost, System.Text.Encoding.UTF8.GetString(exchange))));
+
+    private async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> call, Func<T> outOfReach)
+    {
+        var began = clock.GetTimestamp();
+        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
+            var left = patience - clock.GetElapsedTime(began);
             try
             {
-                return await call().ConfigureAwait(false);
+                var asked = call();
+                return asked.IsCompletedSuccessfully
+                    ? asked.Result
+                    : await asked.AsTask().WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, aborted).ConfigureAwait(false);
             }
-            catch (TimeoutException) when (attempt < Attempts)
+            catch (Exception exception) when (exception is not AmqpException)
             {
-                // Again: see above.
+                aborted.ThrowIfCancellationRequested();
+                if (clock.GetElapsedTime(began) + pause >= patience)
+                {
+                    LogOutOfReach(log, exception, patience);
+                    return outOfReach();
+                }
+
+                LogAgain(log, exception);
             }
+
+            await Task.Delay(pause, clock, aborted).ConfigureAwait(false);
         }
     }
+
+    [LoggerMessage(1005, LogLevel.Debug, "A queue or exchange did not answer; it is asked again")]
+    private static partial void LogAgain(ILogger logger, Exception exception);
+
+    [LoggerMessage(1006, LogLevel.Warning, "A queue or exchange has not answered for {Patience}: the client is told that it is out of reach")]
+    private static partial void LogOutOfReach(ILogger logger, Exception exception, TimeSpan patience);
 }

@@ -67,8 +67,6 @@ internal sealed partial class LinkSet : ILinkObserver
 
     public IQueueGrain Queue(string name) => _grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, name));
 
-    public IExchangeGrain Exchange(string name) => _grains.GetGrain<IExchangeGrain>(GrainKeys.For(Vhost, name));
-
     /// <summary>The link to a queue, whether or not such a queue exists: the first packet finds out.</summary>
     public QueueLink Open(string queue)
     {

@@ -7,8 +7,11 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Granary.Gateway.Sockets;
 
 /// <summary>One accepted socket.</summary>
-internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
+internal sealed class DirectConnection : ConnectionContext, IDuplexPipe, IPeerSigns
 {
+    // Below what any system lets wait in a socket.
+    private const int MuchUnread = 32 * 1024;
+
     // A client that takes nothing is not waited for.
     private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(1);
 
@@ -18,6 +21,8 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
     private readonly SocketOutput _output;
     private readonly CancellationTokenSource _closed = new();
     private int _ended;
+    private int _heard;
+    private volatile bool _hasLeft;
 
     /// <exception cref="IOException">The system watches no more sockets.</exception>
     public DirectConnection(Socket socket, EventLoop loop)
@@ -29,6 +34,7 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
         LocalEndPoint = socket.LocalEndPoint;
         RemoteEndPoint = socket.RemoteEndPoint;
         ConnectionClosed = _closed.Token;
+        Features.Set<IPeerSigns>(this);
         _id = loop.Watch(this);
     }
 
@@ -52,10 +58,32 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe
 
     public override EndPoint? RemoteEndPoint { get; set; }
 
+    public bool HasLeft => _hasLeft;
+
+    public bool MayBeStuck
+    {
+        get
+        {
+            try
+            {
+                return Socket.Available > MuchUnread;
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // It is closed, which whoever reads it learns.
+                return false;
+            }
+        }
+    }
+
+    public bool TakeHeard() => Interlocked.Exchange(ref _heard, 0) != 0;
+
     /// <summary>Called by the loop.</summary>
     public void OnEvents(SocketEvents events)
     {
         var isEnding = (events & SocketEvents.Ending) != 0;
+        _hasLeft |= isEnding;
+        Volatile.Write(ref _heard, 1);
         if (isEnding || (events & SocketEvents.Writable) != 0)
         {
             _output.OnWritable();

@@ -139,7 +139,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
 
     // The header frame is handled again after this, and takes the route from here: that an exchange is missing holds for one message only.
     private async ValueTask FetchRouteAsync(byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) =>
-        _fetchedRoute = await Connection.Router.RouteAsync(Links.Vhost, exchange, key, copies, headers, CancellationToken.None).ConfigureAwait(false);
+        _fetchedRoute = await Connection.Grains.RouteAsync(Connection.Router, exchange, key, copies, headers).ConfigureAwait(false);
 
     private byte[] WithReplyAddress(ReadOnlySpan<byte> properties)
     {

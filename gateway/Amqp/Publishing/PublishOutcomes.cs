@@ -106,8 +106,8 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
             Connection.Links.Flush();
         }
 
-        await commit.Published.ConfigureAwait(false);
-        await Connection.Links.DrainAllAsync().ConfigureAwait(false);
+        await commit.Published.WaitAsync(Connection.Gone).ConfigureAwait(false);
+        await Connection.Links.DrainAllAsync().AsTask().WaitAsync(Connection.Gone).ConfigureAwait(false);
         _commit = null;
         return !commit.AnyRefused;
     }

@@ -13,7 +13,9 @@ internal static class CallErrors
 
     public static RpcException From(AmqpException error) => Of(StatusOf(error.ReplyCode), error.ReplyCode, error.Text);
 
-    public static RpcException From(BrokerError error) => Of(error.Code, error.Explanation);
+    /// <summary>What is out of reach now may not be so soon: a client that tries again may do better.</summary>
+    public static RpcException From(BrokerError error) =>
+        error.IsOutOfReach ? Of(StatusCode.Unavailable, error.Code, ReplyText.Format(error.Code, error.Explanation)) : Of(error.Code, error.Explanation);
 
     public static RpcException Of(ReplyCode code, string? explanation = null) => Of(StatusOf(code), code, ReplyText.Format(code, explanation));
 

@@ -236,7 +236,14 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             Links.Flush();
         }
 
-        CallErrors.ThrowIf(await attached.WaitAsync(cancellationToken).ConfigureAwait(false));
+        try
+        {
+            CallErrors.ThrowIf(await attached.WaitAsync(Server.Patience, Server.Clock, cancellationToken).ConfigureAwait(false));
+        }
+        catch (TimeoutException)
+        {
+            throw CallErrors.From(BrokerError.QueueOutOfReach(Caller.Vhost, queue));
+        }
     }
 
     // What an acknowledging consumer was pushed but had not been written goes back; what one without acknowledgements was pushed is written first.

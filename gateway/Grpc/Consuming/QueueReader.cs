@@ -10,7 +10,7 @@ using Settlement = Granary.Core.Links.Settlement;
 namespace Granary.Gateway.Grpc.Consuming;
 
 /// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
-internal sealed class QueueReader(LinkSet links)
+internal sealed class QueueReader(LinkSet links, TimeSpan patience)
 {
     private const int MostMessages = 1000;
     private const int MostAtATime = 64;
@@ -39,14 +39,14 @@ internal sealed class QueueReader(LinkSet links)
         do
         {
             var round = Ask(queue, Math.Min(limit - _response.Deliveries.Count, MostAtATime));
-            var (error, wentOn) = await round.WaitAsync(cancellationToken).ConfigureAwait(false);
+            var (error, wentOn) = await round.WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(false);
             CallErrors.ThrowIf(error);
             more = wentOn;
         }
         while (more && _response.Deliveries.Count < limit);
 
         // The next call, on whichever connection, finds settled what was taken and back what was not.
-        await links.DrainAsync(queue).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+        await links.DrainAsync(queue).AsTask().WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(false);
         return _response;
     }
 

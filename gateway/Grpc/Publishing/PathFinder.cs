@@ -38,6 +38,6 @@ internal sealed class PathFinder(LinkSet links, Router router)
     }
 
     /// <summary>Outside of the gate: asks the exchanges. What it answers holds for this one message only.</summary>
-    public ValueTask<RoutePath> FetchAsync(MessageEncoder message, CancellationToken cancellationToken) => router.RouteAsync(
-        links.Vhost, message.Exchange.ToArray(), message.RoutingKey.ToArray(), message.Copies, message.Headers.ToArray(), cancellationToken);
+    public ValueTask<RoutePath> FetchAsync(MessageEncoder message, GrainCalls grains) =>
+        grains.RouteAsync(router, message.Exchange.ToArray(), message.RoutingKey.ToArray(), message.Copies, message.Headers.ToArray());
 }

@@ -57,7 +57,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
 
             if (next < request.Messages.Count)
             {
-                fetched = await _paths.FetchAsync(_encoder, cancellationToken).ConfigureAwait(false);
+                fetched = await _paths.FetchAsync(_encoder, Server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false);
             }
         }
 

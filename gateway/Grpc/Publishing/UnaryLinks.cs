@@ -50,7 +50,7 @@ internal sealed class UnaryLinks
         var publish = new SinglePublish();
         if (!TrySend(message, batch, publish, fetched: null))
         {
-            TrySend(message, batch, publish, await _paths.FetchAsync(message, cancellationToken).ConfigureAwait(false));
+            TrySend(message, batch, publish, await _paths.FetchAsync(message, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false));
         }
 
         return await publish.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);

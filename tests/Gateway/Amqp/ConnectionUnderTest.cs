@@ -7,6 +7,7 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -33,14 +34,14 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         {
             lock (_queues)
             {
-                return _queues[name] = new ScriptedQueue();
+                return _queues.TryGetValue(name, out var queue) ? queue : _queues[name] = new ScriptedQueue();
             }
         });
         _router = new Router(grains.Factory, Clock, NullLogger<Router>.Instance);
         _server = new AmqpServer(
             grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
-        Connection = new AmqpConnection(new Transport(_toBroker.Reader, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token);
+        Connection = new AmqpConnection(new Transport(_toBroker.Reader, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
     }
 
@@ -50,6 +51,8 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
 
     public PublisherAlarms Alarms { get; } = new();
 
+    public FakePeer Peer { get; } = new();
+
     /// <summary>The broker has given the socket up.</summary>
     public bool IsAborted => _aborted.IsCancellationRequested;
 
@@ -58,6 +61,15 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         lock (_queues)
         {
             return _queues[name];
+        }
+    }
+
+    /// <summary>A queue of which the connection has not heard yet.</summary>
+    public ScriptedQueue AddQueue(string name)
+    {
+        lock (_queues)
+        {
+            return _queues[name] = new ScriptedQueue();
         }
     }
 
@@ -138,10 +150,17 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     public async Task EndAsync()
     {
         await _toBroker.Writer.CompleteAsync();
-        await _run.WaitAsync(Limit);
+        await WaitForEndAsync();
     }
 
-    public Task WaitForEndAsync() => _run.WaitAsync(Limit);
+    public async Task WaitForEndAsync()
+    {
+        await _run.WaitAsync(Limit);
+        await Connection.Released.WaitAsync(Limit);
+    }
+
+    /// <summary>The socket is free, whatever the queues do.</summary>
+    public Task WaitForSocketAsync() => _run.WaitAsync(Limit);
 
     public static async Task WaitUntilAsync(Func<bool> condition, string what)
     {
@@ -201,6 +220,23 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
             MethodId.ChannelClose => $"{MethodFrame.Read<ChannelClose>(fields)} on {channel}",
             var id => $"{MethodId.Name(id)} on {channel}",
         };
+    }
+
+    /// <summary>The client as its socket shows it while nobody reads.</summary>
+    internal sealed class FakePeer : IPeerSigns
+    {
+        public bool HasLeft { get; set; }
+
+        public bool MayBeStuck { get; set; }
+
+        public bool WasHeard { get; set; }
+
+        public bool TakeHeard()
+        {
+            var heard = WasHeard;
+            WasHeard = false;
+            return heard;
+        }
     }
 
     private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;

@@ -25,7 +25,10 @@ internal sealed class ScriptedQueue : IQueueGrain
         return new ValueTask<LinkAnswer>(sent.Call);
     }
 
-    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) => throw new NotSupportedException();
+    /// <summary>Answers declarations.</summary>
+    public Func<ValueTask<QueueAnswer>>? OnDeclare { get; set; }
+
+    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) => OnDeclare is { } answer ? answer() : throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => throw new NotSupportedException();
 
