@@ -22,9 +22,16 @@ internal static class DecodeError
         throw new AmqpConnectionException(ReplyCode.FrameError, "Malformed UTF-8 in shortstr", methodId);
 
     [DoesNotReturn]
-    public static void Frame(byte type, ReadOnlySpan<byte> payload, string reason)
+    public static void Frame(byte type, ReadOnlySpan<byte> payload, string reason) => Frame(type, payload, payload.Length, reason);
+
+    /// <param name="type">The octet that names the frame's type.</param>
+    /// <param name="payload">As much of it as is to be shown.</param>
+    /// <param name="length">How long it was.</param>
+    /// <param name="reason">As RabbitMQ's term for it is printed.</param>
+    [DoesNotReturn]
+    public static void Frame(byte type, ReadOnlySpan<byte> payload, int length, string reason)
     {
-        var extent = payload.Length <= SnippetBytes ? "all" : "first 16";
+        var extent = length <= SnippetBytes ? "all" : "first 16";
         var snippet = ErlangTerm(payload[..Math.Min(payload.Length, SnippetBytes)]);
         throw new AmqpConnectionException(ReplyCode.FrameError, $"type {type}, {extent} octets = {snippet}: {reason}");
     }

@@ -87,6 +87,20 @@ public static class FrameReader
     public static int? FrameSize(ReadOnlySpan<byte> buffer, int frameMax) =>
         buffer.Length < Frame.HeaderSize ? null : Frame.Overhead + (int)CheckHeader(buffer, frameMax);
 
+    /// <summary>Refuses a frame whose payload was taken in parts, unless it ends as it must.</summary>
+    /// <param name="type">The frame's type.</param>
+    /// <param name="first">The first octets of the payload, 16 or all.</param>
+    /// <param name="length">The length of all of it.</param>
+    /// <param name="end">The octet behind it.</param>
+    /// <exception cref="AmqpConnectionException">501: wrong end octet.</exception>
+    public static void CheckEnd(FrameType type, ReadOnlySpan<byte> first, int length, byte end)
+    {
+        if (end != Frame.End)
+        {
+            DecodeError.Frame((byte)type, first, length, $"{{invalid_frame_end_marker,{end}}}");
+        }
+    }
+
     // Only seven octets, no frame_max, or an error.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryReadSlowly(

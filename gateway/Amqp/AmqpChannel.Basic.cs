@@ -209,7 +209,7 @@ internal sealed partial class AmqpChannel
 
         Connection.Send(Number, new BasicGetOk(
             tag, slice.Redelivered, Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey), Count(got.MessageCount)));
-        Connection.Deliveries.WriteContent(Number, [], message);
+        Connection.Deliveries.WriteContent(Number, [], slice.Batch.Records);
     }
 
     private void OnBasicAck(in BasicAck method) => SettleTag(method.DeliveryTag, method.Multiple, Settlement.Ack, MethodId.BasicAck);

@@ -84,6 +84,9 @@ internal sealed partial class AmqpChannel
         }
     }
 
+    /// <summary>What a body frame that begins now goes to in parts; null when it is not the time for one, which is found out when it is there as a whole.</summary>
+    public MessageIntake? BodyIntake => !IsClosing && _content.ExpectsBody ? _intake : null;
+
     /// <summary>Numbers deliveries that were just written.</summary>
     public void Delivered(AmqpConsumer consumer, int count, long firstOffset)
     {

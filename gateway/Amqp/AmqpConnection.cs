@@ -30,6 +30,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private readonly AmqpServer _server;
     private readonly AmqpOutput _output;
     private readonly FrameSlicer _frames;
+    private readonly BodyInParts _body = new();
+    private readonly ITargetedReader? _targeted;
     private readonly Heartbeat _heartbeat;
     private readonly CancellationToken _aborted;
     private readonly CancellationTokenSource _gone;
@@ -39,6 +41,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private readonly List<(IReplyConsumer Consumer, MessageBatch Reply)> _replies = [];
     private readonly List<(AmqpChannel Channel, AmqpChannelException Error)> _lost = [];
     private AmqpChannel? _lastChannel;
+
+    // Where the next read puts a part of a large body.
+    private Memory<byte> _target;
     private ValueTask? _operation;
     private AmqpChannel? _operationChannel;
     private bool _hasReceived;
@@ -80,6 +85,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
         _output = new AmqpOutput(transport.Output, terms.FrameMax, Links, OnClientLost);
+        _targeted = transport.Input as ITargetedReader;
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
     }
@@ -279,7 +285,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             var buffer = read.Buffer;
             try
             {
-                while (Process(ref buffer))
+                while (Process(ref buffer, _targeted?.TakeTargeted() ?? 0))
                 {
                     _hold = Hold.Operation;
                     await FinishOperationAsync().ConfigureAwait(false);
@@ -289,6 +295,11 @@ internal sealed partial class AmqpConnection : ILinkOwner
             finally
             {
                 _transport.Input.AdvanceTo(buffer.Start, buffer.End);
+            }
+
+            if (_targeted is not null)
+            {
+                _targeted.Target = _target;
             }
 
             if (read.IsCompleted || _state == State.Closed)
@@ -315,22 +326,19 @@ internal sealed partial class AmqpConnection : ILinkOwner
     }
 
     // Handles whole frames; true when an operation must be awaited before the rest.
-    private bool Process(ref ReadOnlySequence<byte> buffer)
+    private bool Process(ref ReadOnlySequence<byte> buffer, int targeted)
     {
         lock (Links.Gate)
         {
             _hasReceived = true;
             try
             {
-                while (_operation is null && _state != State.Closed && _frames.TryNext(ref buffer, out var type, out var channel, out var payload))
+                _body.Received(_target[..targeted].Span);
+                do
                 {
-                    if (!Dispatch(type, channel, payload))
-                    {
-                        // The frame waits for the operation and is handled once more after it.
-                        _frames.Repeat();
-                        break;
-                    }
+                    HandleWhole(ref buffer);
                 }
+                while (_operation is null && _state != State.Closed && TakeBody(ref buffer));
             }
             catch (AmqpConnectionException exception)
             {
@@ -345,10 +353,42 @@ internal sealed partial class AmqpConnection : ILinkOwner
             Settlements.Emit();
             Links.Flush();
             _output.Flush();
+            _target = _targeted is not null && buffer.IsEmpty ? _body.Target : default;
         }
 
         PostReplies();
         return _operation is not null;
+    }
+
+    private void HandleWhole(ref ReadOnlySequence<byte> buffer)
+    {
+        while (_operation is null && _state != State.Closed && !_body.IsUnderWay && _frames.TryNext(ref buffer, out var type, out var channel, out var payload))
+        {
+            if (!Dispatch(type, channel, payload))
+            {
+                // The frame waits for the operation and is handled once more after it.
+                _frames.Repeat();
+                break;
+            }
+        }
+    }
+
+    // True when a body frame has ended that was too large to be waited for.
+    private bool TakeBody(ref ReadOnlySequence<byte> buffer)
+    {
+        if (!_body.IsUnderWay)
+        {
+            if (_state != State.Open || !_frames.IsBody(buffer, out var number, out var length)
+                || !_channels.TryGetValue(number, out var channel) || channel.BodyIntake is not { } intake)
+            {
+                return false;
+            }
+
+            _body.Begin(intake, length);
+            _frames.BeginBody();
+        }
+
+        return _body.TryTake(_frames, ref buffer);
     }
 
     private bool Dispatch(FrameType type, ushort number, ReadOnlySpan<byte> payload)

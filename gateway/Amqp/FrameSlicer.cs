@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using Granary.Amqp;
 
 namespace Granary.Gateway.Amqp;
@@ -9,6 +10,9 @@ namespace Granary.Gateway.Amqp;
 /// </summary>
 internal sealed class FrameSlicer(int frameMax)
 {
+    // A smaller frame is waited for.
+    private const int LeastInParts = 8 * 1024;
+
     private byte[] _joined = [];
 
     // Consumed in the first segment of the sequence but not sliced off yet: slicing costs more than a frame.
@@ -31,6 +35,47 @@ internal sealed class FrameSlicer(int frameMax)
         }
 
         return !buffer.IsSingleSegment && TryNextSegment(ref buffer, out type, out channel, out payload);
+    }
+
+    /// <summary>
+    /// Whether what comes next is a large body frame, of which only a part is there: told after <see cref="TryNext"/>, and not taken before
+    /// <see cref="BeginBody"/>.
+    /// </summary>
+    public bool IsBody(in ReadOnlySequence<byte> buffer, out ushort channel, out int length)
+    {
+        Span<byte> header = stackalloc byte[Frame.HeaderSize];
+        (channel, length) = (0, 0);
+        if (buffer.Length - _position < header.Length)
+        {
+            return false;
+        }
+
+        buffer.Slice(_position, header.Length).CopyTo(header);
+        if (header[0] != (byte)FrameType.Body)
+        {
+            return false;
+        }
+
+        channel = BinaryPrimitives.ReadUInt16BigEndian(header[1..]);
+        length = BinaryPrimitives.ReadInt32BigEndian(header[3..]);
+        return length >= LeastInParts;
+    }
+
+    /// <summary>Takes the header of a body frame; the payload and the end octet are to be taken by <see cref="TryTake"/>.</summary>
+    public void BeginBody() => _position += Frame.HeaderSize;
+
+    /// <summary>Takes up to <paramref name="most"/> octets that are in one piece; false if there are none.</summary>
+    public bool TryTake(ref ReadOnlySequence<byte> buffer, int most, out ReadOnlySpan<byte> octets)
+    {
+        if (_position >= buffer.FirstSpan.Length)
+        {
+            Release(ref buffer);
+        }
+
+        octets = buffer.FirstSpan[_position..];
+        octets = octets[..Math.Min(octets.Length, most)];
+        _position += octets.Length;
+        return octets.Length > 0;
     }
 
     /// <summary>The last frame is to be returned once more by the next <see cref="TryNext"/>.</summary>

@@ -11,7 +11,7 @@ namespace Granary.Gateway.Sockets;
 /// in bulk on a thread of the pool. Cancelling a read ends reading for good.
 /// </summary>
 /// <param name="received">Told of octets that were read.</param>
-internal sealed class SocketInput(Socket socket, Action<int> received) : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+internal sealed class SocketInput(Socket socket, Action<int> received) : PipeReader, ITargetedReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
 {
     private const int RestingSize = 4 * 1024;
     private const int BusySize = 64 * 1024;
@@ -26,6 +26,11 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     private int _end;
     private int _examined;
     private ReadOnlySequence<byte> _current;
+    private Memory<byte> _target;
+    private int _targeted;
+
+    // Behind what has a place of its own little is read, so that the next part of it can go to its place as well.
+    private bool _readsLittle;
     private volatile bool _isCanceled;
     private bool _isCompleted;
 
@@ -42,6 +47,18 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     internal bool HoldsBlock => _busy is not null;
 
     private byte[] Buffer => _busy ?? _resting;
+
+    public Memory<byte> Target
+    {
+        set => _target = value;
+    }
+
+    public int TakeTargeted()
+    {
+        var targeted = _targeted;
+        _targeted = 0;
+        return targeted;
+    }
 
     public override bool TryRead(out ReadResult result)
     {
@@ -135,7 +152,7 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     // The small buffer is full: the rest is taken along, as handling a little costs as much as handling a lot.
     void IThreadPoolWorkItem.Execute() => Finish(static input => input.Receive() || true);
 
-    private bool HasResult => _isCanceled || _isCompleted || _examined < _end;
+    private bool HasResult => _isCanceled || _isCompleted || _examined < _end || _targeted > 0;
 
     private ReadResult Result()
     {
@@ -148,7 +165,7 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     // Takes what is there without waiting; true when something is, or the end.
     private bool Receive()
     {
-        if (_end == 0 && _busy is null)
+        if (_end == 0 && _busy is null && !_readsLittle && _target.IsEmpty)
         {
             Grow(BusySize);
         }
@@ -158,8 +175,14 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
 
     private bool ReceiveSome()
     {
-        MakeRoom();
-        var room = Buffer.AsSpan(_end);
+        var target = _target;
+        _readsLittle = !target.IsEmpty;
+        if (target.IsEmpty)
+        {
+            MakeRoom();
+        }
+
+        var room = target.IsEmpty ? Buffer.AsSpan(_end) : target.Span;
         int count;
         SocketError error;
         try
@@ -182,7 +205,16 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
             throw Cut(new SocketException((int)error));
         }
 
-        _end += count;
+        if (target.IsEmpty)
+        {
+            _end += count;
+        }
+        else
+        {
+            _targeted = count;
+            _target = default;
+        }
+
         _isCompleted |= count == 0;
         received(count);
         return true;
@@ -225,6 +257,13 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
         if (_cancellationToken.IsCancellationRequested)
         {
             _waiting.SetException(new OperationCanceledException(_cancellationToken));
+            return;
+        }
+
+        if (!_target.IsEmpty)
+        {
+            // Much is to come.
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
             return;
         }
 

@@ -8,9 +8,9 @@ namespace Granary.Gateway.Sockets;
 
 /// <summary>
 /// Gathers what is written until it is flushed. A little is sent on the thread that flushes, at the end of what it is at; more by a thread of the pool,
-/// so that more can be written meanwhile. A flush is complete when not too much is unsent.
+/// so that more can be written meanwhile. A flush is complete when not too much is unsent. What is lent is sent from where it is.
 /// </summary>
-internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
+internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
 {
     private const int BlockSize = 32 * 1024;
 
@@ -27,22 +27,24 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
 
     private readonly Lock _gate = new();
 
-    // Full blocks, and how much of each is data. Under the lock.
-    private readonly Queue<ArraySegment<byte>> _full = new();
+    // What is complete, in order: of blocks that are full or were followed by something lent, and what was lent. Under the lock.
+    private readonly Queue<Piece> _complete = new();
+    private readonly GatheredSend _gathered = new(socket);
     private ManualResetValueTaskSourceCore<FlushResult> _flush = new() { RunContinuationsAsynchronously = true };
     private Readiness _writable;
     private Pause _pause;
 
-    // The block that is being written, by the writer alone: [0, _written) is data, [0, _flushed) may be sent.
+    // The block that is being written, by the writer alone: [_start, _written) is data behind all that is complete, [_start, _flushed) may be sent.
     private byte[]? _block;
+    private int _start;
     private int _written;
     private int _flushed;
     private long _unflushed;
 
-    // Of what is not flushed: in full blocks, which may be sent all the same. Written by the writer.
-    private long _inFull;
+    // Of what is not flushed: what is complete, which may be sent all the same. Written by the writer.
+    private long _inComplete;
 
-    // Of the block at the front: sent so far. Under the lock.
+    // Of what comes first: sent so far. Under the lock.
     private int _sent;
     private long _unsentBytes;
     private bool _isSending;
@@ -64,7 +66,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         {
             lock (_gate)
             {
-                return _block is not null || _full.Count > 0;
+                return _block is not null || _complete.Count > 0;
             }
         }
     }
@@ -83,13 +85,37 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         }
     }
 
+    /// <summary>Writes octets that are sent from where they are: nobody may change them any more.</summary>
+    public void Lend(ReadOnlyMemory<byte> octets)
+    {
+        if (octets.IsEmpty)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            _isAtRest = false;
+            if (_written > _start)
+            {
+                CompleteBlock(isFull: false);
+            }
+
+            _complete.Enqueue(new Piece(octets, null));
+            _unsentBytes += octets.Length;
+            _inComplete += octets.Length;
+        }
+
+        _unflushed += octets.Length;
+    }
+
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
         var isLone = (_pause.EndsNow() || !Thread.CurrentThread.IsThreadPoolThread) && _unflushed <= SentAtOnce;
         lock (_gate)
         {
-            _unsentBytes += _unflushed - _inFull;
-            _unflushed = _inFull = 0;
+            _unsentBytes += _unflushed - _inComplete;
+            _unflushed = _inComplete = 0;
             _flushed = _written;
             if (!_isSending && !_isLost && _unsentBytes > 0)
             {
@@ -164,8 +190,8 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
     {
         while (_unsentBytes > 0)
         {
-            var data = Front();
-            var sent = Send(data, out var error);
+            Gather();
+            var sent = _gathered.Send(out var error);
             if (error is SocketError.WouldBlock or SocketError.TryAgain)
             {
                 return false;
@@ -202,9 +228,9 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
     // Until nothing is left, or the kernel takes no more: the loop tells when it does.
     private void SendAll()
     {
-        while (Next() is { IsEmpty: false } data)
+        while (TryNext())
         {
-            var sent = Send(data, out var error);
+            var sent = _gathered.Send(out var error);
             if (error is SocketError.WouldBlock or SocketError.TryAgain)
             {
                 if (!_writable.TryTake() && _writable.TryAwait())
@@ -219,27 +245,14 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         }
     }
 
-    private int Send(ReadOnlyMemory<byte> data, out SocketError error)
-    {
-        try
-        {
-            return socket.Send(data.Span, SocketFlags.None, out error);
-        }
-        catch (ObjectDisposedException)
-        {
-            // Cut by Abort.
-            error = SocketError.NotConnected;
-            return 0;
-        }
-    }
-
-    private ReadOnlyMemory<byte> Next()
+    private bool TryNext()
     {
         lock (_gate)
         {
             if (_isLost || _unsentBytes == 0)
             {
                 _isSending = false;
+                _gathered.Clear();
                 _sentAll?.TrySetResult();
                 _sentAll = null;
                 if (_isAtRest && _unsentBytes == 0)
@@ -247,10 +260,11 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
                     Release();
                 }
 
-                return default;
+                return false;
             }
 
-            return Front();
+            Gather();
+            return true;
         }
     }
 
@@ -271,19 +285,37 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
         }
     }
 
-    // Under the lock: what comes next, of a block.
-    private ReadOnlyMemory<byte> Front() => _full.TryPeek(out var block) ? block.AsMemory(_sent) : _block.AsMemory(_sent, _flushed - _sent);
+    // Under the lock, for whoever sends: what comes next.
+    private void Gather()
+    {
+        _gathered.Clear();
+        var skipped = _sent;
+        foreach (var piece in _complete)
+        {
+            if (!_gathered.TryAdd(piece.Octets[skipped..]))
+            {
+                return;
+            }
+
+            skipped = 0;
+        }
+
+        _gathered.TryAdd(_block.AsMemory(_start + skipped, _flushed - _start - skipped));
+    }
 
     // Under the lock.
     private void Consume(int count)
     {
-        _sent += count;
         _unsentBytes -= count;
-        if (_full.TryPeek(out var block) && _sent == block.Count)
+        _sent += count;
+        while (_complete.TryPeek(out var piece) && _sent >= piece.Octets.Length)
         {
-            _full.Dequeue();
-            _sent = 0;
-            ArrayPool<byte>.Shared.Return(block.Array!);
+            _complete.Dequeue();
+            _sent -= piece.Octets.Length;
+            if (piece.Block is { } block)
+            {
+                ArrayPool<byte>.Shared.Return(block);
+            }
         }
     }
 
@@ -292,9 +324,19 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
     {
         if (_block is { } block)
         {
-            (_block, _written, _flushed, _sent) = (null, 0, 0, 0);
+            (_block, _start, _written, _flushed, _sent) = (null, 0, 0, 0, 0);
             ArrayPool<byte>.Shared.Return(block);
         }
+    }
+
+    // Under the lock.
+    private void CompleteBlock(bool isFull)
+    {
+        var unflushed = _written - _flushed;
+        _unsentBytes += unflushed;
+        _inComplete += unflushed;
+        _complete.Enqueue(new Piece(_block.AsMemory(_start, _written - _start), isFull ? _block : null));
+        _start = _flushed = _written;
     }
 
     private byte[] Reserve(int size)
@@ -316,26 +358,22 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, IValueTaskSource
 
             lock (_gate)
             {
-                if (_full.Count == 0 && _sent == _written)
+                if (_complete.Count == 0 && _start + _sent == _written)
                 {
                     Release();
                 }
-                else if (_written == 0)
-                {
-                    // Nothing is in it: as an empty block it would end the sending of those behind it.
-                    ArrayPool<byte>.Shared.Return(block);
-                }
                 else
                 {
-                    var unflushed = _written - _flushed;
-                    _unsentBytes += unflushed;
-                    _inFull += unflushed;
-                    _full.Enqueue(new ArraySegment<byte>(block, 0, _written));
-                    (_written, _flushed) = (0, 0);
+                    // It may be an empty piece, which goes with the one before it.
+                    CompleteBlock(isFull: true);
+                    (_start, _written, _flushed) = (0, 0, 0);
                 }
             }
         }
 
         return _block = ArrayPool<byte>.Shared.Rent(Math.Max(size, BlockSize));
     }
+
+    /// <param name="Block">Rented, and to be returned when the piece is sent; null if a later piece is of it, too, or it was lent.</param>
+    private readonly record struct Piece(ReadOnlyMemory<byte> Octets, byte[]? Block);
 }

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Granary.Amqp;
 using Granary.Core.Messages;
+using Granary.Gateway.Sockets;
 
 namespace Granary.Gateway.Amqp.Delivering;
 
@@ -11,6 +12,9 @@ internal static class ContentWriter
 {
     // Class, weight and body size before the properties (4.2.6.1).
     private const int ContentHeaderSize = 2 + 2 + 8;
+
+    // Copying less than this costs no more than one more part of a send.
+    private const int LentFrom = 8 * 1024;
 
     /// <summary>The octets that <see cref="Write(Span{byte}, ushort, int, ReadOnlySpan{byte}, in MessageRecord)"/> takes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -42,20 +46,32 @@ internal static class ContentWriter
         return at;
     }
 
-    /// <summary>Writes a message of any size piece by piece.</summary>
-    public static void WriteLarge(IBufferWriter<byte> to, ushort channel, int maxPayload, ReadOnlySpan<byte> methodFrame, in MessageRecord message)
+    /// <summary>Writes a message of any size piece by piece; large pieces are sent from where they are if the writer can do that.</summary>
+    /// <param name="record">The message, where it is kept and nobody changes it any more.</param>
+    public static void WriteLarge(
+        IBufferWriter<byte> to, ushort channel, int maxPayload, ReadOnlySpan<byte> methodFrame, ReadOnlyMemory<byte> record)
     {
         to.Write(methodFrame);
+        var message = new MessageRecord(record.Span);
         var properties = message.Properties;
+        var body = record[(message.Length - message.Body.Length)..message.Length];
         var header = to.GetSpan(Frame.Overhead + ContentHeaderSize + properties.Length);
-        var body = message.Body;
         to.Advance(WriteHeader(header, channel, properties, body.Length));
+        var lender = to as ILendingWriter;
         while (body.Length > 0)
         {
             var part = body.Length <= maxPayload ? body : body[..maxPayload];
             WriteFrameHeader(to.GetSpan(Frame.HeaderSize), FrameType.Body, channel, part.Length);
             to.Advance(Frame.HeaderSize);
-            to.Write(part);
+            if (lender is not null && part.Length >= LentFrom)
+            {
+                lender.Lend(part);
+            }
+            else
+            {
+                to.Write(part.Span);
+            }
+
             to.GetSpan(1)[0] = Frame.End;
             to.Advance(1);
             body = body[part.Length..];

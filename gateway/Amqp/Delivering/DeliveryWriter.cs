@@ -80,7 +80,7 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
     }
 
     /// <summary>Writes one message outside the stream of deliveries: the content of basic.get-ok and basic.return.</summary>
-    public void WriteContent(ushort channel, ReadOnlySpan<byte> methodFrame, in MessageRecord message) =>
+    public void WriteContent(ushort channel, ReadOnlySpan<byte> methodFrame, ReadOnlyMemory<byte> message) =>
         ContentWriter.WriteLarge(pipe, channel, _maxPayload, methodFrame, message);
 
     // Everything about a message is done here and once: two copies of names and properties, one of the body, a tag.
@@ -114,7 +114,7 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
             }
             else
             {
-                ContentWriter.WriteLarge(pipe, channel.Number, _maxPayload, head, message);
+                ContentWriter.WriteLarge(pipe, channel.Number, _maxPayload, head, batch.Records[at..]);
             }
 
             at += message.Length;

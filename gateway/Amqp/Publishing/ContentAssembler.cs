@@ -82,23 +82,49 @@ internal sealed class ContentAssembler
         return bodySize == 0;
     }
 
-    /// <summary>Copies a part of the body. True when the message is complete.</summary>
+    /// <summary>Takes a whole body frame. True when the message is complete.</summary>
     public bool OnBody(ReadOnlySpan<byte> part)
     {
-        if (part.Length > _end - _position)
+        BeginFrame(part.Length);
+        while (!part.IsEmpty)
         {
-            var missing = _end - _position;
+            var room = Room(part.Length);
+            part[..room.Length].CopyTo(room.Span);
+            Advance(room.Length);
+            part = part[room.Length..];
+        }
+
+        return EndFrame();
+    }
+
+    /// <summary>A body frame of that many octets begins.</summary>
+    public void BeginFrame(int length)
+    {
+        if (length > _end - _position)
+        {
             throw new AmqpConnectionException(
-                ReplyCode.FrameError, $"content body frame of {part.Length} octets is larger than the {missing} octets that its header left", MethodId.BasicPublish);
+                ReplyCode.FrameError, $"content body frame of {length} octets is larger than the {_end - _position} octets that its header left", MethodId.BasicPublish);
         }
+    }
 
-        if (part.Length > _array.Length - _position)
+    /// <summary>Where what comes next of a frame belongs.</summary>
+    /// <param name="missing">How much of the frame is missing, at least 1.</param>
+    public Memory<byte> Room(int missing)
+    {
+        if (_position == _array.Length)
         {
-            System.Array.Resize(ref _array, (int)Math.Min(_size, Math.Max(_array.Length * 2L, _position + ((long)TrustedFrames * part.Length))));
+            System.Array.Resize(ref _array, (int)Math.Min(_size, Math.Max(_array.Length * 2L, _position + ((long)TrustedFrames * missing))));
         }
 
-        part.CopyTo(_array.AsSpan(_position));
-        _position += part.Length;
+        return _array.AsMemory(_position, Math.Min(missing, _array.Length - _position));
+    }
+
+    /// <summary>So much has come to where it belongs.</summary>
+    public void Advance(int count) => _position += count;
+
+    /// <summary>The frame is there. True when the message is complete.</summary>
+    public bool EndFrame()
+    {
         if (_position < _end)
         {
             return false;

@@ -83,6 +83,15 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         }
     }
 
+    /// <summary>A body frame has ended that went to <see cref="Content"/> in parts.</summary>
+    public void OnBodyEnd()
+    {
+        if (_content.EndFrame())
+        {
+            Complete();
+        }
+    }
+
     private void Complete()
     {
         if (_replyTarget is { } target)

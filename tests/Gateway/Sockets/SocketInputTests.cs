@@ -42,6 +42,37 @@ public sealed class SocketInputTests
         await sending;
     }
 
+    [Theory]
+    [MemberData(nameof(Walks))]
+    public async Task Input_RandomTargets_FillsThemFirstAndReadsTheRest(int seed)
+    {
+        const int Length = 5 * 1024 * 1024;
+        await using var pair = await LoopbackPair.OpenAsync();
+        var sending = Task.Run(() => SendAsync(pair.Client, Length, new Random(seed)));
+        var random = new Random(seed);
+        long consumed = 0;
+        var targets = 0;
+        for (var isCompleted = false; !isCompleted;)
+        {
+            var target = new byte[random.Next(2) == 0 ? 0 : random.Next(1, random.Next(2) == 0 ? 100 : 200_000)];
+            pair.Input.Target = target;
+            var read = await ReadAsync(pair);
+            var targeted = pair.Input.TakeTargeted();
+            Assert.True(targeted <= target.Length);
+            Assert.Equal(-1, LoopbackPair.FirstWrong(target.AsSpan(0, targeted), consumed));
+            consumed += targeted;
+            targets += targeted > 0 ? 1 : 0;
+            Assert.Equal(-1, LoopbackPair.FirstWrong(read.Buffer.FirstSpan, consumed));
+            consumed += read.Buffer.Length;
+            pair.Input.AdvanceTo(read.Buffer.End);
+            isCompleted = read.IsCompleted;
+        }
+
+        Assert.Equal(Length, consumed);
+        Assert.NotEqual(0, targets);
+        await sending;
+    }
+
     [Fact]
     public async Task Read_AllExaminedNothingConsumed_WaitsForMore()
     {

@@ -116,6 +116,24 @@ public sealed class SocketOutputTests
         Assert.True((await pair.Output.FlushAsync()).IsCompleted);
     }
 
+    [Fact]
+    public async Task Lend_BetweenWrites_IsSentFromWhereItIs()
+    {
+        await using var pair = await LoopbackPair.OpenAsync();
+        var lent = new byte[100_000];
+        pair.Output.Write([LoopbackPair.OctetAt(0)]);
+        pair.Output.Lend(lent);
+        pair.Output.Write([LoopbackPair.OctetAt(lent.Length + 1)]);
+        Assert.Equal(lent.Length + 2, pair.Output.UnflushedBytes);
+
+        // Not copied before: what is sent is what is there now.
+        LoopbackPair.Fill(lent, 1);
+        await pair.Output.FlushAsync();
+
+        Assert.Equal(lent.Length + 2, await pair.ReadAsClientAsync(lent.Length + 2));
+        Assert.True(SpinWait.SpinUntil(() => !pair.Output.HoldsBlock, LoopbackPair.Patience));
+    }
+
     [Theory]
     [InlineData(100)]
     [InlineData(200 * 1024)]
@@ -140,6 +158,14 @@ public sealed class SocketOutputTests
 
     private static int Write(SocketOutput output, Random random, long position, int most)
     {
+        if (random.Next(3) == 0)
+        {
+            var lent = new byte[Math.Min(most, random.Next(random.Next(2) == 0 ? 10 : 300_000))];
+            LoopbackPair.Fill(lent, position);
+            output.Lend(lent);
+            return lent.Length;
+        }
+
         var size = Math.Min(most, random.Next(4) switch
         {
             0 => random.Next(1, 40),
