@@ -36,6 +36,11 @@ needed=(
     "/usr/share/gocode/src/go.uber.org/goleak golang-uber-goleak-dev"
     "/usr/bin/ruby ruby"
     "/usr/share/doc/ruby-bunny ruby-bunny"
+    "/usr/lib/python3/dist-packages/celery python3-celery"
+    "/usr/lib/python3/dist-packages/aio_pika python3-aio-pika"
+    "/usr/bin/php php-cli"
+    "/usr/share/php/PhpAmqpLib php-amqplib"
+    "/usr/share/java/amqp-client.jar librabbitmq-client-java"
     "/usr/lib/python3/dist-packages/grpc python3-grpcio"
     "/usr/lib/postgresql/15/bin/postgres postgresql-15"
     "/usr/bin/protoc protobuf-compiler"
@@ -49,6 +54,7 @@ install_missing() {
     done
     command -v node >/dev/null || missing+=(nodejs)
     command -v npm >/dev/null || missing+=(npm)
+    command -v javac >/dev/null || missing+=(default-jdk-headless)
     [ ${#missing[@]} -gt 0 ] || return 0
 
     echo "Installing ${missing[*]}"

@@ -3,9 +3,6 @@ namespace Granary.Compat.Tests.Clients;
 /// <summary>Debian's python3-grpcio, with nothing but protos/granary.proto; pika on the other side where the two protocols meet.</summary>
 public sealed class GrpcPythonTests(SharedBroker shared, PythonStubs stubs) : IClassFixture<SharedBroker>, IClassFixture<PythonStubs>
 {
-    // Debian's modules belong to Debian's interpreter.
-    private const string Interpreter = "/usr/bin/python3";
-
     [Theory]
     [InlineData("grpc_publish")]
     [InlineData("grpc_consume")]
@@ -13,5 +10,5 @@ public sealed class GrpcPythonTests(SharedBroker shared, PythonStubs stubs) : IC
     [InlineData("grpc_amqp")]
     [InlineData("grpc_documentation")]
     public Task GrpcPython_Script_Passes(string script) =>
-        Script.RunAsync(shared.Broker, Interpreter, $"Python/{script}.py", pythonPath: stubs.Folder);
+        Script.RunAsync(shared.Broker, Script.Python, $"Python/{script}.py", pythonPath: stubs.Folder);
 }

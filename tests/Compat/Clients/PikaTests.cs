@@ -3,9 +3,6 @@ namespace Granary.Compat.Tests.Clients;
 /// <summary>pika 1.2 (Debian's): what RabbitMQ's six tutorials do, and the delivery guarantees.</summary>
 public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
-    // Debian's modules belong to Debian's interpreter: another python3 first on PATH sees none of them.
-    private const string Interpreter = "/usr/bin/python3";
-
     [Theory]
     [InlineData("hello")]
     [InlineData("work_queue")]
@@ -16,5 +13,5 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
     [InlineData("delivery_guarantees")]
     [InlineData("global_prefetch")]
     [InlineData("bind_delete_race")]
-    public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Interpreter, $"Python/{script}.py");
+    public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Script.Python, $"Python/{script}.py");
 }
