@@ -1,9 +1,9 @@
 """Beat sends a task each second, and a worker does it."""
 import os
 
-from case import celery, notes, wait_until, worker
+from case import NOTES, celery, notes, wait_until, worker
 
-schedule = os.path.join(os.path.dirname(os.environ["CELERY_NOTES"]), "schedule")
+schedule = os.path.join(NOTES, "schedule")
 with worker("beaten", ["fast"]):
     beat = celery("beat", "-s", schedule, "--pidfile=", "-l", "warning")
     try:

@@ -1,6 +1,8 @@
 """What the Celery cases share: workers in processes of their own, and waiting with a deadline."""
+import atexit
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,10 +11,11 @@ import uuid
 
 DEADLINE = 40
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+NOTES = tempfile.mkdtemp(prefix="granary-celery-")
 
 os.environ["CELERY_CASE"] = "celery." + uuid.uuid4().hex[:12]
-os.environ["CELERY_NOTES"] = os.path.join(tempfile.mkdtemp(prefix="granary-celery-"), "notes")
-sys.path.insert(0, FOLDER)
+os.environ["CELERY_NOTES"] = os.path.join(NOTES, "notes")
+atexit.register(shutil.rmtree, NOTES, True)
 
 
 def expect(actual, expected, what):
