@@ -73,12 +73,13 @@ internal sealed partial class AmqpChannel
         const uint Id = MethodId.QueueBind;
         var name = QueueOrLast(method.Queue, Id);
         var key = method.Queue.Length == 0 && method.RoutingKey.Length == 0 ? name : method.RoutingKey;
+        var source = Names.Clean(method.Exchange);
         RefuseReplyQueue(name, Id);
-        RefuseDefaultExchange(method.Exchange, Id);
-        var source = await Grains.QueueAsync(name, queue => queue.AddBindingSourceAsync(Connection.Id, method.Exchange)).ConfigureAwait(false);
-        Check(source.Error, Id);
-        var binding = new Binding(new Destination(DestinationKind.Queue, name, source.Incarnation), key, EncodedTable.From(method.Arguments));
-        Check(await Grains.ExchangeAsync(method.Exchange, exchange => exchange.BindAsync(binding, source.Durable)).ConfigureAwait(false), Id);
+        RefuseDefaultExchange(source, Id);
+        var added = await Grains.QueueAsync(name, queue => queue.AddBindingSourceAsync(Connection.Id, source)).ConfigureAwait(false);
+        Check(added.Error, Id);
+        var binding = new Binding(new Destination(DestinationKind.Queue, name, added.Incarnation), key, EncodedTable.From(method.Arguments));
+        Check(await Grains.ExchangeAsync(source, exchange => exchange.BindAsync(binding, added.Durable)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new QueueBindOk());
@@ -90,23 +91,40 @@ internal sealed partial class AmqpChannel
         const uint Id = MethodId.QueueUnbind;
         var name = QueueOrLast(method.Queue, Id);
         var key = method.Queue.Length == 0 && method.RoutingKey.Length == 0 ? name : method.RoutingKey;
+        var source = Names.Clean(method.Exchange);
         RefuseReplyQueue(name, Id);
-        RefuseDefaultExchange(method.Exchange, Id);
-        var queue = await Grains.QueueAsync(name, queue => queue.DescribeAsync(Connection.Id)).ConfigureAwait(false);
+        RefuseDefaultExchange(source, Id);
+        var described = await Grains.QueueAsync(name, queue => queue.DescribeAsync(Connection.Id)).ConfigureAwait(false);
+        var binding = new Binding(new Destination(DestinationKind.Queue, name, described.Incarnation), key, EncodedTable.From(method.Arguments));
 
-        // A queue that is not there has no bindings: nothing to remove is not an error.
-        if (queue.Error is null)
+        // Nothing to remove is not an error: a queue that is not there has no bindings, and of another's queue only a binding that is there is locked.
+        if (described.Error is null)
         {
-            var binding = new Binding(new Destination(DestinationKind.Queue, name, queue.Incarnation), key, EncodedTable.From(method.Arguments));
-            var error = await Grains.ExchangeAsync(method.Exchange, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false);
+            var error = await Grains.ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false);
             Check(error?.SaysMissing == true ? null : error, Id);
+        }
+        else if (described.Error.Code == ReplyCode.ResourceLocked)
+        {
+            Check(await Grains.ExchangeAsync(source, exchange => RefuseIfThereAsync(exchange, binding, described.Error)).ConfigureAwait(false), Id);
         }
         else
         {
-            Check(queue.Error.SaysMissing ? null : queue.Error, Id);
+            Check(described.Error.SaysMissing ? null : described.Error, Id);
         }
 
         Connection.Send(Number, new QueueUnbindOk());
+    }
+
+    // Whichever queue of that name the binding is for.
+    private static async ValueTask<BrokerError?> RefuseIfThereAsync(IExchangeGrain exchange, Binding binding, BrokerError refusal)
+    {
+        var arguments = ExchangeRules.Sorted(binding.Arguments);
+        var bindings = await exchange.ListBindingsAsync().ConfigureAwait(false);
+        return bindings.Any(there =>
+            there.Destination.Kind == DestinationKind.Queue && there.Destination.Name == binding.Destination.Name
+            && there.RoutingKey == binding.RoutingKey && there.Arguments == arguments)
+            ? refusal
+            : null;
     }
 
     private async ValueTask OnQueuePurgeAsync(QueuePurge method)
@@ -166,18 +184,10 @@ internal sealed partial class AmqpChannel
     {
         const uint Id = MethodId.ExchangeDeclare;
         var name = Names.Clean(method.Exchange);
-        if (!method.Passive || name.Length > 0)
-        {
-            RefuseDefaultExchange(name, Id);
-        }
-
-        if (name.Length > 0)
-        {
-            var declaration = new ExchangeDeclaration(method.Type, method.Durable, method.AutoDelete, method.Internal, EncodedTable.From(method.Arguments));
-            Check(
-                await Grains.ExchangeAsync(name, exchange => method.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false), Id);
-        }
-
+        RefuseDefaultExchange(name, Id);
+        var declaration = new ExchangeDeclaration(method.Type, method.Durable, method.AutoDelete, method.Internal, EncodedTable.From(method.Arguments));
+        Check(
+            await Grains.ExchangeAsync(name, exchange => method.Passive ? exchange.CheckAsync() : exchange.DeclareAsync(declaration)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeDeclareOk());
@@ -186,9 +196,9 @@ internal sealed partial class AmqpChannel
 
     private async ValueTask OnExchangeDeleteAsync(ExchangeDelete method)
     {
-        RefuseDefaultExchange(method.Exchange, MethodId.ExchangeDelete);
-        Check(
-            await Grains.ExchangeAsync(method.Exchange, exchange => exchange.DeleteAsync(method.IfUnused)).ConfigureAwait(false), MethodId.ExchangeDelete);
+        var name = Names.Clean(method.Exchange);
+        RefuseDefaultExchange(name, MethodId.ExchangeDelete);
+        Check(await Grains.ExchangeAsync(name, exchange => exchange.DeleteAsync(method.IfUnused)).ConfigureAwait(false), MethodId.ExchangeDelete);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeDeleteOk());
@@ -198,12 +208,13 @@ internal sealed partial class AmqpChannel
     private async ValueTask OnExchangeBindAsync(ExchangeBind method)
     {
         const uint Id = MethodId.ExchangeBind;
-        RefuseDefaultExchange(method.Destination, Id);
-        RefuseDefaultExchange(method.Source, Id);
-        var destination = await Grains.ExchangeAsync(method.Destination, exchange => exchange.AddBindingSourceAsync(method.Source)).ConfigureAwait(false);
+        var (name, source) = (Names.Clean(method.Destination), Names.Clean(method.Source));
+        RefuseDefaultExchange(name, Id);
+        RefuseDefaultExchange(source, Id);
+        var destination = await Grains.ExchangeAsync(name, exchange => exchange.AddBindingSourceAsync(source)).ConfigureAwait(false);
         Check(destination.Error, Id);
-        var binding = BindingTo(method.Destination, destination.Incarnation, method.RoutingKey, method.Arguments);
-        Check(await Grains.ExchangeAsync(method.Source, exchange => exchange.BindAsync(binding, destination.Durable)).ConfigureAwait(false), Id);
+        var binding = BindingTo(name, destination.Incarnation, method.RoutingKey, method.Arguments);
+        Check(await Grains.ExchangeAsync(source, exchange => exchange.BindAsync(binding, destination.Durable)).ConfigureAwait(false), Id);
         if (!method.NoWait)
         {
             Connection.Send(Number, new ExchangeBindOk());
@@ -213,10 +224,11 @@ internal sealed partial class AmqpChannel
     private async ValueTask OnExchangeUnbindAsync(ExchangeUnbind method)
     {
         const uint Id = MethodId.ExchangeUnbind;
-        RefuseDefaultExchange(method.Destination, Id);
-        RefuseDefaultExchange(method.Source, Id);
-        var binding = BindingTo(method.Destination, default, method.RoutingKey, method.Arguments);
-        var error = await Grains.ExchangeAsync(method.Source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false);
+        var (name, source) = (Names.Clean(method.Destination), Names.Clean(method.Source));
+        RefuseDefaultExchange(name, Id);
+        RefuseDefaultExchange(source, Id);
+        var binding = BindingTo(name, default, method.RoutingKey, method.Arguments);
+        var error = await Grains.ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false);
         Check(error?.SaysMissing == true ? null : error, Id);
         if (!method.NoWait)
         {
@@ -232,7 +244,7 @@ internal sealed partial class AmqpChannel
     {
         if (name.Length > 0)
         {
-            return name;
+            return Names.Clean(name);
         }
 
         Check(_lastQueue is null ? new BrokerError(ReplyCode.NotFound, "no previously declared queue") : null, method);

@@ -141,15 +141,18 @@ internal sealed partial class AmqpChannel
             return;
         }
 
-        switch (MethodFrame.ReadId(payload, out _))
+        var id = MethodFrame.ReadId(payload, out _);
+        switch (id)
         {
             case MethodId.ChannelClose:
+                // The client's close and the broker's have crossed: its close-ok follows.
                 Connection.Send(Number, new ChannelCloseOk());
-                Connection.Forget(this);
                 break;
             case MethodId.ChannelCloseOk:
                 Connection.Forget(this);
                 break;
+            case MethodId.ChannelOpen:
+                throw SecondOpen();
         }
     }
 
@@ -238,7 +241,7 @@ internal sealed partial class AmqpChannel
                 OnTxRollback();
                 break;
             case MethodId.ChannelOpen:
-                throw new AmqpConnectionException(ReplyCode.ChannelError, "second 'channel.open' seen", id);
+                throw SecondOpen();
             case MethodId.ChannelClose:
                 _ = MethodFrame.Read<ChannelClose>(fields);
                 Begin(OnChannelCloseAsync());
@@ -308,6 +311,8 @@ internal sealed partial class AmqpChannel
     }
 
     private void Begin(ValueTask operation) => Connection.Begin(this, operation);
+
+    private static AmqpConnectionException SecondOpen() => new(ReplyCode.ChannelError, "second 'channel.open' seen", MethodId.ChannelOpen);
 
     private AmqpConnectionException Unexpected(FrameType type)
     {

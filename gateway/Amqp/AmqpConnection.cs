@@ -431,17 +431,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
 
         var id = type == FrameType.Method ? MethodFrame.ReadId(payload, out _) : 0;
-        if (id is MethodId.ChannelCloseOk or MethodId.ChannelClose)
-        {
-            // The client's close and the broker's have crossed.
-            if (id == MethodId.ChannelClose)
-            {
-                _output.Write(number, new ChannelCloseOk());
-            }
-
-            return;
-        }
-
         if (id != MethodId.ChannelOpen)
         {
             throw new AmqpConnectionException(ReplyCode.ChannelError, "expected 'channel.open'", id);

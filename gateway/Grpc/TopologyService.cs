@@ -84,7 +84,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
     public override Task<DeclareExchangeResponse> DeclareExchange(DeclareExchangeRequest request, ServerCallContext context) =>
         calls.RunAsync(context, async caller =>
         {
-            var name = Names.Clean(ExchangeName(request.Exchange));
+            var name = ExchangeName(request.Exchange);
             var declaration = new ExchangeDeclaration(
                 request.Type, request.Durable, request.AutoDelete, request.Internal, Encode(request.Passive ? null : request.Arguments));
             CallErrors.ThrowIf(
@@ -138,9 +138,9 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : Top
     private static string Key(string key) => ShortStrings.Check(key, "routing_key");
 
     private static string QueueName(string name) =>
-        ShortStrings.Check(name, "queue") is { Length: > 0 } given ? given : throw CallErrors.Invalid("queue is empty");
+        Names.Clean(ShortStrings.Check(name, "queue")) is { Length: > 0 } given ? given : throw CallErrors.Invalid("queue is empty");
 
-    private static string ExchangeName(string name) => ShortStrings.Check(name, "exchange") is { Length: > 0 } given
+    private static string ExchangeName(string name) => Names.Clean(ShortStrings.Check(name, "exchange")) is { Length: > 0 } given
         ? given
         : throw CallErrors.Of(ReplyCode.AccessRefused, "operation not permitted on the default exchange");
 

@@ -1,4 +1,5 @@
 using Granary.Amqp;
+using Granary.Core.Topology;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -23,8 +24,8 @@ internal static class CopyKeys
         return false;
     }
 
-    /// <summary>The keys of both headers.</summary>
-    /// <exception cref="AmqpChannelException">406 when one is not an array of long strings.</exception>
+    /// <summary>The keys of both headers. Elements that are no text are passed over, as by rabbit_basic:header_routes.</summary>
+    /// <exception cref="AmqpChannelException">406 when one of the headers is not an array.</exception>
     public static ReadOnlyMemory<byte>[] Read(ReadOnlySpan<byte> headers)
     {
         var keys = new List<ReadOnlyMemory<byte>>();
@@ -38,29 +39,20 @@ internal static class CopyKeys
 
             if (!value.TryGetArray(out var array))
             {
-                throw Unacceptable($"{{unacceptable_type_in_header,{{<<\"{name}\">>,{TypeName(value.Kind)}}}}}");
+                throw new AmqpChannelException(
+                    ReplyCode.PreconditionFailed,
+                    $"invalid message: {{unacceptable_type_in_header,\"{name}\",{FieldText.TypeName(value.Kind)}}}", MethodId.BasicPublish);
             }
 
             foreach (var key in array)
             {
-                if (key.Kind != FieldKind.LongString || !key.TryGetBytes(out var octets))
+                if (key.Kind == FieldKind.LongString && key.TryGetBytes(out var octets))
                 {
-                    throw Unacceptable($"{{unacceptable_type_in_header,{TypeName(key.Kind)},{key},\"{name}\"}}");
+                    keys.Add(octets);
                 }
-
-                keys.Add(octets);
             }
         }
 
         return [.. keys];
     }
-
-    private static string TypeName(FieldKind kind) => kind switch
-    {
-        FieldKind.LongString => "longstr",
-        _ => kind.ToString().ToLowerInvariant(),
-    };
-
-    private static AmqpChannelException Unacceptable(string reason) =>
-        new(ReplyCode.PreconditionFailed, $"invalid message: {reason}", MethodId.BasicPublish);
 }

@@ -1,4 +1,7 @@
 using System.Buffers.Text;
+using System.Globalization;
+using System.Numerics;
+using System.Text;
 using Granary.Amqp;
 using Granary.Core.Messages;
 
@@ -57,9 +60,9 @@ internal sealed class PublishedProperties
             Expiry = ParseExpiration(expiration);
         }
 
-        if (view.TryGetUserId(out var userId) && !userId.SequenceEqual(System.Text.Encoding.UTF8.GetBytes(user)))
+        if (view.TryGetUserId(out var userId) && !userId.SequenceEqual(Encoding.UTF8.GetBytes(user)))
         {
-            var claimed = System.Text.Encoding.UTF8.GetString(userId);
+            var claimed = Encoding.UTF8.GetString(userId);
             throw new AmqpChannelException(
                 ReplyCode.PreconditionFailed, $"user_id property set to '{claimed}' but authenticated user was '{user}'", MethodId.BasicPublish);
         }
@@ -68,22 +71,31 @@ internal sealed class PublishedProperties
         HasCopies = view.TryGetHeaders(out var headers) && CopyKeys.AreIn(headers);
     }
 
-    // rabbit_basic:parse_expiration: decimal digits only, within the largest timer there is.
+    // rabbit_basic:parse_expiration: decimal digits with or without a sign, as many as there are, within the largest timer there is.
     private static long ParseExpiration(ReadOnlySpan<byte> text)
     {
         const long TenYears = 315_360_000_000;
-        if (Utf8Parser.TryParse(text, out long milliseconds, out var consumed) && text[0] != (byte)'+')
+        var digits = text.IndexOfAny((byte)'+', (byte)'-') == 0 ? 1 : 0;
+        var end = text[digits..].IndexOfAnyExceptInRange((byte)'0', (byte)'9') is >= 0 and var length ? digits + length : text.Length;
+        if (end == digits)
         {
-            var reason = consumed < text.Length ? $"{{leftover_string,\"{System.Text.Encoding.UTF8.GetString(text[consumed..])}\"}}"
-                : milliseconds < 0 ? $"{{value_negative,{milliseconds}}}"
-                : milliseconds > TenYears ? $"{{value_too_large,{milliseconds}}}"
-                : null;
-            return reason is null ? milliseconds : throw Invalid(text, reason);
+            throw Invalid(text, "no_integer");
         }
 
-        throw Invalid(text, "no_integer");
+        if (end < text.Length)
+        {
+            throw Invalid(text, $"{{leftover_string,\"{Encoding.UTF8.GetString(text[end..])}\"}}");
+        }
+
+        if (Utf8Parser.TryParse(text[(text[0] == (byte)'+' ? 1 : 0)..], out long milliseconds, out _) && milliseconds is >= 0 and <= TenYears)
+        {
+            return milliseconds;
+        }
+
+        var number = BigInteger.Parse(Encoding.UTF8.GetString(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        throw Invalid(text, number.Sign < 0 ? $"{{value_negative,{number}}}" : $"{{value_too_large,{number}}}");
     }
 
     private static AmqpChannelException Invalid(ReadOnlySpan<byte> text, string reason) => new(
-        ReplyCode.PreconditionFailed, $"invalid expiration '{System.Text.Encoding.UTF8.GetString(text)}': {reason}", MethodId.BasicPublish);
+        ReplyCode.PreconditionFailed, $"invalid expiration '{Encoding.UTF8.GetString(text)}': {reason}", MethodId.BasicPublish);
 }

@@ -220,7 +220,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
     private async ValueTask SubscribeAsync(Subscribe subscribe, CancellationToken cancellationToken)
     {
-        var queue = ShortStrings.Check(subscribe.Queue, "queue");
+        var queue = Names.Clean(ShortStrings.Check(subscribe.Queue, "queue"));
         if (ReplyAddress.IsReplyName(queue))
         {
             throw CallErrors.Precondition("the direct reply-to queue is for AMQP channels; use Rpc.Call");

@@ -1,5 +1,6 @@
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
@@ -23,7 +24,7 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience)
 
     public async Task<GetResponse> GetAsync(GetRequest request, CancellationToken cancellationToken)
     {
-        var queue = ShortStrings.Check(request.Queue, "queue");
+        var queue = Names.Clean(ShortStrings.Check(request.Queue, "queue"));
         if (!request.AutoAck)
         {
             throw CallErrors.Invalid("auto_ack has to be true: no call is left to acknowledge in");

@@ -134,12 +134,34 @@ public sealed class BasicRefusalTests(SharedBroker shared) : RefusalCase(shared)
     }
 
     [Theory]
+    [InlineData("99999999999999999999999", "value_too_large")]
+    [InlineData("0315360000001", "value_too_large")]
+    [InlineData("-99999999999999999999999", "value_negative")]
+    public async Task BasicPublish_ExpirationOutOfRange_Is406WithTheNumber(string expiration, string reason)
+    {
+        var close = await PublishRefusedAsync(ExpirationFlag, new WireWriter().ShortString(expiration));
+        Assert.Equal($"PRECONDITION_FAILED - invalid expiration '{expiration}': {{{reason},{expiration.TrimStart('0')}}}", close.Text);
+    }
+
+    [Theory]
     [InlineData("CC")]
     [InlineData("BCC")]
     public async Task BasicPublish_CarbonCopyNotAnArray_Is406(string header)
     {
         var close = await PublishRefusedAsync(HeadersFlag, new WireWriter().Table(Arguments(header, "key")));
-        Assert.StartsWith("PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,", close.Text, StringComparison.Ordinal);
+        Assert.Equal($"PRECONDITION_FAILED - invalid message: {{unacceptable_type_in_header,\"{header}\",longstr}}", close.Text);
+    }
+
+    [Theory]
+    [InlineData("CC")]
+    [InlineData("BCC")]
+    public async Task BasicPublish_CarbonCopyThatIsNoText_IsPassedOver(string header)
+    {
+        await using var connection = await WireConnection.OpenAsync(Port);
+        await connection.CallAsync(1, QueueDeclare(Name, exclusive: true), 50, 11);
+        var keys = new WireWriter().Table(Arguments(header, new List<object?> { 7, null, Name, true }));
+        await connection.PublishAsync(1, BasicPublish("", Name + ".none"), [1], HeadersFlag, keys.ToArray());
+        await connection.CallAsync(1, BasicGet(Name, noAck: true), 60, 71);
     }
 
     [Fact]

@@ -60,6 +60,9 @@ public sealed class ExchangeRefusalTests(SharedBroker shared) : RefusalCase(shar
     public Task ExchangeDeclare_Default_Is403() => RefusedOnChannelAsync(403, OnDefault, Declare, ExchangeDeclare("", durable: true));
 
     [Fact]
+    public Task ExchangeDeclare_DefaultPassively_Is403() => RefusedOnChannelAsync(403, OnDefault, Declare, ExchangeDeclare("", passive: true));
+
+    [Fact]
     public Task ExchangeDelete_Default_Is403() => RefusedOnChannelAsync(403, OnDefault, Delete, ExchangeDelete(""));
 
     [Fact]

@@ -94,6 +94,20 @@ public sealed class FrameRefusalTests(SharedBroker shared) : IClassFixture<Share
         504, "CHANNEL_ERROR - second 'channel.open' seen", connection => connection.SendMethodAsync(1, ChannelOpen()));
 
     [Fact]
+    public Task ChannelOpen_BeforeCloseOk_Is504() => RefusedAsync(
+        504, "CHANNEL_ERROR - second 'channel.open' seen",
+        async connection =>
+        {
+            await connection.SendMethodAsync(1, BasicAck(5));
+            await connection.ExpectAsync(20, 40);
+            await connection.SendMethodAsync(1, ChannelOpen());
+        });
+
+    [Fact]
+    public Task ChannelClose_OfUnopenedChannel_Is504() => RefusedAsync(
+        504, "CHANNEL_ERROR - expected 'channel.open'", connection => connection.SendMethodAsync(9, ChannelClose()));
+
+    [Fact]
     public async Task Method_WithUnknownIds_EndsTheConnection()
     {
         await using var connection = await WireConnection.OpenAsync(shared.Broker.AmqpPort);

@@ -164,6 +164,23 @@ public sealed class QueueRefusalTests(SharedBroker shared) : RefusalCase(shared)
     }
 
     [Fact]
+    public async Task QueueUnbind_OfAnothersExclusiveQueue_Is405OnlyWhereThereIsSuchABinding()
+    {
+        await using var owner = await WireConnection.OpenAsync(Port);
+        await owner.CallAsync(1, QueueDeclare(Name, exclusive: true), 50, 11);
+        await owner.CallAsync(1, QueueBind(Name, "amq.direct", "bound", Arguments("a", 1)), 50, 21);
+        await using var other = await WireConnection.OpenAsync(Port);
+
+        await other.CallAsync(1, QueueUnbind(Name, "amq.direct", "not bound"), 50, 51);
+        await other.CallAsync(1, QueueUnbind(Name, "amq.direct", "bound"), 50, 51);
+        await other.CallAsync(1, QueueUnbind(Name, Name + ".none", "bound"), 50, 51);
+
+        await RefusedOnChannelAsync(
+            other, 405, $"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{Name}' in vhost '/'" + Locked,
+            Unbind, QueueUnbind(Name, "amq.direct", "bound", Arguments("a", 1)));
+    }
+
+    [Fact]
     public async Task LockedQueue_EveryMethodOfAnotherConnection_Is405()
     {
         await using var owner = await WireConnection.OpenAsync(Port);

@@ -24,6 +24,14 @@ public sealed class AmqpConnectionTests
         { "unknown method", Frames.Of(FrameType.Method, 1, 0, 60, 0, 99), ReplyCode.CommandInvalid, "COMMAND_INVALID - unimplemented method", (60 << 16) | 99 },
         { "method on a channel not open", Frames.Method(2, Qos), ReplyCode.ChannelError, "CHANNEL_ERROR - expected 'channel.open'", MethodId.BasicQos },
         { "body on a channel not open", Frames.Of(FrameType.Body, 2, 1), ReplyCode.ChannelError, "CHANNEL_ERROR - expected 'channel.open'", 0 },
+        {
+            "channel.close on a channel not open", Frames.Method(2, new ChannelClose(ReplyCode.Success, "", 0, 0)), ReplyCode.ChannelError,
+            "CHANNEL_ERROR - expected 'channel.open'", MethodId.ChannelClose
+        },
+        {
+            "channel.close-ok on a channel not open", Frames.Method(2, new ChannelCloseOk()), ReplyCode.ChannelError,
+            "CHANNEL_ERROR - expected 'channel.open'", MethodId.ChannelCloseOk
+        },
         { "second channel.open", Frames.Method(1, new ChannelOpen()), ReplyCode.ChannelError, "CHANNEL_ERROR - second 'channel.open' seen", MethodId.ChannelOpen },
         { "header before publish", Frames.Header(1, 3), ReplyCode.UnexpectedFrame, "UNEXPECTED_FRAME - expected method frame, got non method frame instead", 0 },
         { "body before publish", Frames.Of(FrameType.Body, 1, 1), ReplyCode.UnexpectedFrame, "UNEXPECTED_FRAME - expected method frame, got non method frame instead", 0 },
@@ -116,6 +124,19 @@ public sealed class AmqpConnectionTests
         await client.SendAsync(1, new ChannelCloseOk());
         await client.OpenAsync(1);
         client.ExpectNothing();
+    }
+
+    [Fact]
+    public async Task ChannelOpen_BeforeCloseOk_ClosesTheConnection()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        await client.SendAsync(1, new BasicAck(5, Multiple: false));
+        await client.ExpectAsync(1, new ChannelClose(ReplyCode.PreconditionFailed, "PRECONDITION_FAILED - unknown delivery tag 5", 60, 80));
+
+        await client.SendAsync(1, new ChannelOpen());
+
+        await client.ExpectCloseAsync(ReplyCode.ChannelError, "CHANNEL_ERROR - second 'channel.open' seen", MethodId.ChannelOpen);
     }
 
     [Fact]

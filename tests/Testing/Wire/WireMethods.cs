@@ -59,6 +59,10 @@ public static class WireMethods
     public static byte[] ExchangeBind(string destination, string source, string key = "") =>
         WireWriter.Method(40, 30).Short(0).ShortString(destination).ShortString(source).ShortString(key).Bits(false).Table(null).ToArray();
 
+    /// <summary>exchange.unbind.</summary>
+    public static byte[] ExchangeUnbind(string destination, string source, string key = "") =>
+        WireWriter.Method(40, 40).Short(0).ShortString(destination).ShortString(source).ShortString(key).Bits(false).Table(null).ToArray();
+
     /// <summary>queue.declare.</summary>
     public static byte[] QueueDeclare(
         string name,
@@ -74,8 +78,8 @@ public static class WireMethods
         WireWriter.Method(50, 20).Short(0).ShortString(queue).ShortString(exchange).ShortString(key).Bits(false).Table(arguments).ToArray();
 
     /// <summary>queue.unbind.</summary>
-    public static byte[] QueueUnbind(string queue, string exchange, string key = "") =>
-        WireWriter.Method(50, 50).Short(0).ShortString(queue).ShortString(exchange).ShortString(key).Table(null).ToArray();
+    public static byte[] QueueUnbind(string queue, string exchange, string key = "", Arguments? arguments = null) =>
+        WireWriter.Method(50, 50).Short(0).ShortString(queue).ShortString(exchange).ShortString(key).Table(arguments).ToArray();
 
     /// <summary>queue.purge.</summary>
     public static byte[] QueuePurge(string name) => WireWriter.Method(50, 30).Short(0).ShortString(name).Bits(false).ToArray();
