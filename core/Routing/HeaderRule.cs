@@ -8,9 +8,6 @@ namespace Granary.Core.Routing;
 /// </summary>
 internal sealed class HeaderRule
 {
-    // The longest canonical copies are of an L: length, key, letter, eight octets.
-    public const int ScratchSize = 1 + byte.MaxValue + 1 + sizeof(long);
-
     private HeaderRule(bool any, byte[][] conditions, byte[] identity)
     {
         Any = any;
@@ -44,7 +41,7 @@ internal sealed class HeaderRule
         }
 
         var conditions = new List<byte[]>();
-        Span<byte> scratch = stackalloc byte[ScratchSize];
+        var scratch = new HeaderScratch();
         var reader = new FieldTableReader(arguments);
         while (reader.MoveNext())
         {

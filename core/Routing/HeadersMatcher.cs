@@ -10,6 +10,7 @@ internal sealed class HeadersMatcher : IBindingMatcher
     private readonly Dictionary<byte[], List<HeaderRulePlace>> _buckets = new(ByteKeyComparer.Instance);
     private readonly Dictionary<byte[], List<HeaderRulePlace>>.AlternateLookup<ReadOnlySpan<byte>> _bucketsBySpan;
     private readonly MessageHeaders _message = new();
+    private readonly HeaderScratch _scratch = new();
 
     // Filed under nothing: all of no conditions, which always holds.
     private HeaderRule? _unconditional;
@@ -78,7 +79,6 @@ internal sealed class HeadersMatcher : IBindingMatcher
             return;
         }
 
-        Span<byte> scratch = stackalloc byte[HeaderRule.ScratchSize];
         _message.Read(headers);
         for (var i = 0; i < _message.Count; i++)
         {
@@ -88,7 +88,7 @@ internal sealed class HeadersMatcher : IBindingMatcher
                 MatchBucket(present, headers, into);
             }
 
-            if (_bucketsBySpan.TryGetValue(HeaderEntry.Canonical(entry, kind, scratch), out var equal))
+            if (_bucketsBySpan.TryGetValue(HeaderEntry.Canonical(entry, kind, _scratch), out var equal))
             {
                 MatchBucket(equal, headers, into);
             }
@@ -97,21 +97,20 @@ internal sealed class HeadersMatcher : IBindingMatcher
 
     private void MatchBucket(List<HeaderRulePlace> bucket, ReadOnlySpan<byte> headers, TargetCollector into)
     {
-        Span<byte> scratch = stackalloc byte[HeaderRule.ScratchSize];
         foreach (var place in bucket)
         {
-            if (place.Rule.Any || HoldsBut(place, headers, scratch))
+            if (place.Rule.Any || HoldsBut(place, headers))
             {
                 place.Rule.Targets.CollectInto(into);
             }
         }
     }
 
-    private bool HoldsBut(HeaderRulePlace place, ReadOnlySpan<byte> headers, Span<byte> scratch)
+    private bool HoldsBut(HeaderRulePlace place, ReadOnlySpan<byte> headers)
     {
         foreach (var condition in place.Rule.Conditions)
         {
-            if (!ReferenceEquals(condition, place.Condition) && !_message.Satisfies(headers, condition, scratch))
+            if (!ReferenceEquals(condition, place.Condition) && !_message.Satisfies(headers, condition, _scratch))
             {
                 return false;
             }

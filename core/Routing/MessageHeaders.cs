@@ -60,7 +60,7 @@ internal sealed class MessageHeaders
     }
 
     /// <summary>The message has the entry, or, for presence, the key.</summary>
-    public bool Satisfies(ReadOnlySpan<byte> headers, ReadOnlySpan<byte> condition, Span<byte> scratch)
+    public bool Satisfies(ReadOnlySpan<byte> headers, ReadOnlySpan<byte> condition, HeaderScratch scratch)
     {
         var key = condition.Slice(1, condition[0]);
         var at = IndexOf(headers, key, ByteKeyComparer.Hash(key));

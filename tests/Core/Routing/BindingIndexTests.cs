@@ -117,15 +117,83 @@ public sealed class BindingIndexTests
         Assert.Empty(index.Names("", FieldTable.Of(("b", 1))));
     }
 
-    [Fact]
-    public void Headers_NumberOfAnotherType_DoesNotMatch()
+    [Theory]
+    [InlineData(FieldKind.SignedByte)]
+    [InlineData(FieldKind.UnsignedByte)]
+    [InlineData(FieldKind.Short)]
+    [InlineData(FieldKind.UnsignedShort)]
+    [InlineData(FieldKind.Int)]
+    [InlineData(FieldKind.UnsignedInt)]
+    [InlineData(FieldKind.Long)]
+    [InlineData(FieldKind.OtherLong)]
+    public void Headers_IntegerOfAnyWidth_MatchesByValue(FieldKind kind)
     {
         var index = new BindingIndex(ExchangeTypes.Headers);
-        index.Add(ToQueue("q", "", ("n", 1)));
+        index.Add(ToQueue("int", "", ("n", 5)));
+        index.Add(ToQueue("same", "", ("n", FieldValue.Integer(kind, 5))));
+        index.Add(ToQueue("real", "", ("n", 5.0)));
+        index.Add(ToQueue("text", "", ("n", "5")));
 
-        Assert.Single(index.Names("", FieldTable.Of(("n", 1))));
-        Assert.Empty(index.Names("", FieldTable.Of(("n", 1L))));
-        Assert.Empty(index.Names("", FieldTable.Of(("n", "1"))));
+        Assert.Equal(["Queue int", "Queue same"], index.Names("", FieldTable.Of(("n", FieldValue.Integer(kind, 5)))));
+        Assert.Equal(["Queue int", "Queue same"], index.Names("", FieldTable.Of(("n", 5L))));
+        Assert.Empty(index.Names("", FieldTable.Of(("n", FieldValue.Integer(kind, 6)))));
+    }
+
+    [Fact]
+    public void Headers_NegativeInteger_MatchesByValue()
+    {
+        var index = new BindingIndex(ExchangeTypes.Headers);
+        index.Add(ToQueue("q", "", ("n", FieldValue.Integer(FieldKind.SignedByte, -1))));
+
+        Assert.Single(index.Names("", FieldTable.Of(("n", -1L))));
+        Assert.Empty(index.Names("", FieldTable.Of(("n", FieldValue.Integer(FieldKind.UnsignedByte, 255)))));
+    }
+
+    [Fact]
+    public void Headers_FloatAndDouble_MatchByValueAndNoInteger()
+    {
+        var index = new BindingIndex(ExchangeTypes.Headers);
+        index.Add(ToQueue("q", "", ("n", FieldValue.Float(0.5f))));
+        index.Add(ToQueue("one", "", ("n", FieldValue.Float(1))));
+
+        Assert.Equal(["Queue q"], index.Names("", FieldTable.Of(("n", 0.5))));
+        Assert.Equal(["Queue one"], index.Names("", FieldTable.Of(("n", 1.0))));
+        Assert.Empty(index.Names("", FieldTable.Of(("n", 1))));
+    }
+
+    [Fact]
+    public void Headers_TextAndBytes_MatchByValue()
+    {
+        var index = new BindingIndex(ExchangeTypes.Headers);
+        index.Add(ToQueue("q", "", ("n", "abc")));
+
+        Assert.Single(index.Names("", FieldTable.Of(("n", FieldValue.Bytes("abc"u8)))));
+        Assert.Empty(index.Names("", FieldTable.Of(("n", FieldValue.Bytes("abd"u8)))));
+    }
+
+    [Fact]
+    public void Headers_TablesAndArrays_MatchByWhatIsInThem()
+    {
+        var index = new BindingIndex(ExchangeTypes.Headers);
+        index.Add(ToQueue("table", "", ("n", FieldTable.Of(("a", 1L), ("b", new FieldArray(2L, true))))));
+        index.Add(ToQueue("empty", "", ("n", new FieldArray())));
+        var other = FieldTable.Of(("a", FieldValue.Integer(FieldKind.OtherLong, 1)), ("b", new FieldArray(FieldValue.Integer(FieldKind.OtherLong, 2), true)));
+
+        Assert.Equal(["Queue table"], index.Names("", FieldTable.Of(("n", other))));
+        Assert.Equal(["Queue empty"], index.Names("", FieldTable.Of(("n", FieldTable.Empty))));
+
+        // To RabbitMQ the elements of a list are pairs of type and value.
+        Assert.Empty(index.Names("", FieldTable.Of(("n", FieldTable.Of(("a", 1), ("b", new FieldArray(2L, true)))))));
+    }
+
+    [Fact]
+    public void Headers_LongText_IsComparedWhole()
+    {
+        var index = new BindingIndex(ExchangeTypes.Headers);
+        index.Add(ToQueue("q", "", ("n", new string('x', 10_000))));
+
+        Assert.Single(index.Names("", FieldTable.Of(("n", FieldValue.Bytes(System.Text.Encoding.UTF8.GetBytes(new string('x', 10_000)))))));
+        Assert.Empty(index.Names("", FieldTable.Of(("n", new string('x', 9_999) + "y"))));
     }
 
     [Fact]

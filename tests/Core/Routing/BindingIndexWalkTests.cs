@@ -17,7 +17,9 @@ public sealed class BindingIndexWalkTests
     private static readonly FieldValue[] Values =
     [
         "v", "w", "", 1, 2, 1L, FieldValue.Integer(FieldKind.OtherLong, 1), FieldValue.Integer(FieldKind.SignedByte, 1), true, false, 1.0,
-        FieldValue.Float(1), FieldValue.Timestamp(1), FieldValue.Bytes("v"u8), FieldTable.Of(("n", 1)), FieldValue.Void,
+        FieldValue.Float(1), FieldValue.Timestamp(1), FieldValue.Bytes("v"u8), FieldTable.Of(("n", 1)), FieldTable.Of(("n", 1L)),
+        FieldTable.Of(("n", FieldValue.Integer(FieldKind.OtherLong, 1))), FieldTable.Empty, new FieldArray(1L, "v"),
+        new FieldArray(FieldValue.Integer(FieldKind.OtherLong, 1), "v"), new FieldArray(), FieldValue.Void,
     ];
 
     public static TheoryData<string, int> TypesAndSeeds()

@@ -47,10 +47,38 @@ internal static class NaiveMatching
         return mode.StartsWith("any", StringComparison.Ordinal) ? conditions.Any(holds => holds) : conditions.All(holds => holds);
     }
 
-    private static bool IsSame(FieldValue left, FieldValue right) =>
-        IsLong(left) && IsLong(right) ? left.TryGetInteger(out var a) && right.TryGetInteger(out var b) && a == b : left == right;
+    private static bool IsSame(FieldValue left, FieldValue right) => Term(left) == Term(right);
 
-    private static bool IsLong(FieldValue value) => value.Kind is FieldKind.Long or FieldKind.OtherLong;
+    // A value as the Erlang term that RabbitMQ decodes it to: without its type, but what is in a list has one.
+    private static string Term(FieldValue value)
+    {
+        if (value.TryGetInteger(out var number))
+        {
+            return $"{number}";
+        }
+
+        if (value.TryGetDouble(out var real))
+        {
+            return $"float {BitConverter.DoubleToInt64Bits(real)}";
+        }
+
+        if (value.TryGetBytes(out var octets))
+        {
+            return $"<<{Convert.ToHexString(octets.Span)}>>";
+        }
+
+        if (value.TryGetTable(out var table))
+        {
+            return $"[{string.Join(',', table.Select(entry => $"{{{entry.Key},{FieldText.TypeName(entry.Value.Kind)},{Term(entry.Value)}}}"))}]";
+        }
+
+        if (value.TryGetArray(out var array))
+        {
+            return $"[{string.Join(',', array.Select(element => $"{{{FieldText.TypeName(element.Kind)},{Term(element)}}}"))}]";
+        }
+
+        return $"{FieldText.TypeName(value.Kind)} {value}";
+    }
 }
 
 internal static class BindingIndexExtensions
