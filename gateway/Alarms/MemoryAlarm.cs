@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Granary.Core.Alarms;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,25 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Compares memory in use with the limit; called five times a second.</summary>
+    private readonly CollectionPace _pace = new(clock);
+
+    /// <summary>Measures, five times a second. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
+    public void Look()
+    {
+        var limit = (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.HighWatermark);
+        var used = GC.GetTotalMemory(forceFullCollection: false);
+        if (used > limit && _pace.IsDue)
+        {
+            var since = Stopwatch.GetTimestamp();
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+            _pace.Collected(Stopwatch.GetElapsedTime(since));
+            used = GC.GetTotalMemory(forceFullCollection: false);
+        }
+
+        Check(used, limit);
+    }
+
+    /// <summary>Compares memory in use with the limit.</summary>
     public void Check(long used, long limit)
     {
         if (!alarms.Set(PublisherAlarm.Memory, used > limit))
@@ -36,16 +55,7 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
         {
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                var limit = (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.HighWatermark);
-                var used = GC.GetTotalMemory(forceFullCollection: false);
-                if (used > limit)
-                {
-                    // Garbage counts as used, and with publishers held nothing else would make the collector look.
-                    GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
-                    used = GC.GetTotalMemory(forceFullCollection: false);
-                }
-
-                Check(used, limit);
+                Look();
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -1,0 +1,50 @@
+using Granary.Core.Alarms;
+using Granary.Gateway.Alarms;
+using Granary.Gateway.Tests.Fakes;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Gateway.Tests.Alarms;
+
+public sealed class MemoryAlarmTests
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    private readonly FakeClock _clock = new();
+
+    [Fact]
+    public void Look_OverTheLimitForAMinute_CollectsNowAndThenOnly()
+    {
+        var alarms = new PublisherAlarms();
+        using var alarm = new MemoryAlarm(new MemoryAlarmOptions(HighWatermark: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
+        var before = GC.CollectionCount(GC.MaxGeneration);
+
+        for (var passed = TimeSpan.Zero; passed < TimeSpan.FromMinutes(1); passed += Interval)
+        {
+            alarm.Look();
+            _clock.Advance(Interval);
+        }
+
+        // Thirty at the most, and a few that others in this process cause.
+        Assert.InRange(GC.CollectionCount(GC.MaxGeneration) - before, 1, 60);
+        Assert.True(alarms.IsRaised);
+    }
+
+    [Fact]
+    public void CollectionPace_LongCollection_IsFollowedByALongRest()
+    {
+        var pace = new CollectionPace(_clock);
+        Assert.True(pace.IsDue);
+
+        pace.Collected(TimeSpan.FromSeconds(1));
+        _clock.Advance(TimeSpan.FromSeconds(18.9));
+        Assert.False(pace.IsDue);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.True(pace.IsDue);
+
+        pace.Collected(TimeSpan.FromMilliseconds(1));
+        _clock.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.False(pace.IsDue);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.True(pace.IsDue);
+    }
+}
