@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Granary.Core.Grains;
 
@@ -56,7 +57,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
     {
         lock (_lock)
         {
-            if (_index is null)
+            if (!IsHeldNow())
             {
                 return ViewMatch.NotHeld;
             }
@@ -130,9 +131,8 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                 Drop();
                 _retired = true;
             }
-            else if (source.Elapsed(_heardAt) >= SnapshotLease.HolderLimit)
+            else if (!IsHeldNow())
             {
-                Drop();
                 return false;
             }
             else if (source.Elapsed(_renewalSentAt) < SnapshotLease.RenewEvery)
@@ -153,6 +153,15 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
 
         source.Renew(this, session, epoch, sentAt);
         return false;
+    }
+
+    /// <summary>Gives the snapshot up if its lease has run out. When it will otherwise; never where none is held.</summary>
+    public long EndLostLease()
+    {
+        lock (_lock)
+        {
+            return IsHeldNow() ? source.EndOfLease(_heardAt) : long.MaxValue;
+        }
     }
 
     /// <summary>Takes the answer to a renewal that was sent at <paramref name="sentAt"/>.</summary>
@@ -234,6 +243,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
             _alternate = Bytes(snapshot.AlternateExchange);
             _isInternal = snapshot.Declaration.Internal;
             _heardAt = _renewalSentAt = sentAt;
+            source.Leases.Add(source.EndOfLease(sentAt));
             _usedAt = source.Now;
             _early.Sort(static (left, right) => left.Number.CompareTo(right.Number));
             foreach (var delta in _early)
@@ -287,6 +297,18 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
         _generation.End();
         _generation = new RouteGeneration();
         return true;
+    }
+
+    // A process that was stopped, or kept from running, finds out here: no timer of its own has fired meanwhile.
+    [MemberNotNullWhen(true, nameof(_index))]
+    private bool IsHeldNow()
+    {
+        if (_index is not null && source.Now >= source.EndOfLease(_heardAt))
+        {
+            Drop();
+        }
+
+        return _index is not null;
     }
 
     private void Drop()

@@ -84,6 +84,18 @@ public sealed class Router : IExchangeObserver, IDisposable
         }
     }
 
+    /// <summary>
+    /// Ends the paths that lead over a snapshot whose lease has run out. To be called before paths that were remembered are used, once for all messages
+    /// that came together: it reads the clock, which a path does not.
+    /// </summary>
+    public void EndLostLeases()
+    {
+        if (_source.Leases.AnyMayBeOver(_source.Now))
+        {
+            LookAtLeases();
+        }
+    }
+
     /// <inheritdoc/>
     public Task<long> ApplyAsync(ExchangeDelta delta)
     {
@@ -193,6 +205,21 @@ public sealed class Router : IExchangeObserver, IDisposable
         _vhosts.GetOrAdd(vhost, static _ => new ConcurrentDictionary<byte[], ExchangeView>(ByteKeyComparer.Instance))
             .GetOrAdd(exchange, static (name, state) => new ExchangeView(state.vhost, Encoding.UTF8.GetString(name), state._source), (vhost, _source));
 
+    private void LookAtLeases()
+    {
+        var look = _source.Leases.BeginLook();
+        var first = long.MaxValue;
+        foreach (var (_, views) in _vhosts)
+        {
+            foreach (var (_, view) in views)
+            {
+                first = Math.Min(first, view.EndLostLease());
+            }
+        }
+
+        _source.Leases.EndLook(look, first);
+    }
+
     private void Sweep()
     {
         if (Interlocked.Exchange(ref _sweeping, 1) != 0)
@@ -211,6 +238,7 @@ public sealed class Router : IExchangeObserver, IDisposable
             }
         }
 
+        LookAtLeases();
         Volatile.Write(ref _sweeping, 0);
     }
 }

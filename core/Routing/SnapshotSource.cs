@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Core.Routing;
 
-/// <summary>How a router's views reach the exchanges: watching with retries, renewals and give-ups that nobody waits for, and the clock.</summary>
+/// <summary>How a router's views reach the exchanges: watching with retries, renewals and give-ups that nobody waits for, the clock, and their leases.</summary>
 /// <param name="exchange">Gives an exchange by its key.</param>
 /// <param name="createObserver">Gives the reference that exchanges send their changes to. Called at the first watch: no reference can be had before the silo runs.</param>
 internal sealed partial class SnapshotSource(
@@ -17,9 +17,16 @@ internal sealed partial class SnapshotSource(
     private IExchangeObserver? _observer;
     private object? _observerGate;
 
+    private static readonly double HolderLimitSeconds = SnapshotLease.HolderLimit.TotalSeconds;
+
     public long Now => time.GetTimestamp();
 
+    public LeaseEnds Leases { get; } = new();
+
     public TimeSpan Elapsed(long since) => time.GetElapsedTime(since);
+
+    /// <summary>When a snapshot may not be routed by any more that was last heard of at <paramref name="heardAt"/>.</summary>
+    public long EndOfLease(long heardAt) => heardAt + (long)(HolderLimitSeconds * time.TimestampFrequency);
 
     private IExchangeObserver Observer => LazyInitializer.EnsureInitialized(ref _observer, ref _observerGate, createObserver);
 

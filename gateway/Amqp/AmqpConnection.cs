@@ -328,6 +328,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     // Handles whole frames; true when an operation must be awaited before the rest.
     private bool Process(ref ReadOnlySequence<byte> buffer, int targeted)
     {
+        Router.EndLostLeases();
         lock (Links.Gate)
         {
             _hasReceived = true;

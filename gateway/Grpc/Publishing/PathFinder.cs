@@ -12,6 +12,9 @@ internal sealed class PathFinder(LinkSet links, Router router)
 {
     private readonly PathCache<PublishPath> _paths = new();
 
+    /// <summary>Before messages that came together are published.</summary>
+    public void BeginMessages() => router.EndLostLeases();
+
     /// <summary>Under the gate. Null: <see cref="FetchAsync"/> first, and come again with what it found.</summary>
     public PublishPath? Find(MessageEncoder message, RoutePath? fetched = null)
     {

@@ -40,6 +40,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
             await Server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
         }
 
+        _paths.BeginMessages();
         RoutePath? fetched = null;
         for (var next = 0; next < request.Messages.Count;)
         {

@@ -47,6 +47,7 @@ internal sealed class UnaryLinks
             return Reply(message, batch);
         }
 
+        _paths.BeginMessages();
         var publish = new SinglePublish();
         if (!TrySend(message, batch, publish, fetched: null))
         {

@@ -143,6 +143,31 @@ public sealed class ExchangeViewTests
     }
 
     [Fact]
+    public async Task Match_LeaseHasRunOutAndNothingSweptSince_IsNotRoutedByTheSnapshot()
+    {
+        await HoldAsync(Snapshot(0, "a"));
+        var path = Route();
+
+        _time.Advance(SnapshotLease.HolderLimit - TimeSpan.FromMilliseconds(1));
+        Assert.Equal(["a"], Route().Queues);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal(ViewMatch.NotHeld, _view.Match("k"u8, [], default, fromOutside: true, NewSearch()));
+        Assert.False(path.IsCurrent);
+    }
+
+    [Fact]
+    public async Task Match_LeaseRenewedMeanwhile_IsRoutedByTheSnapshot()
+    {
+        await HoldAsync(Snapshot(0, "a"));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _view.Sweep(Idle);
+        _time.Advance(SnapshotLease.HolderLimit - TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal(["a"], Route().Queues);
+    }
+
+    [Fact]
     public async Task Sweep_RenewalsAnswered_KeepTheSnapshot()
     {
         await HoldAsync(Snapshot(0, "a"));

@@ -22,6 +22,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     private readonly Pipe _toBroker = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
     private readonly Pipe _toClient;
     private readonly Dictionary<string, ScriptedQueue> _queues = [];
+    private readonly Dictionary<string, FakeExchange> _exchanges = [];
     private readonly CancellationTokenSource _aborted = new();
     private readonly AmqpServer _server;
     private readonly Router _router;
@@ -30,13 +31,15 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     public ConnectionUnderTest(TimeSpan heartbeat = default, bool canListen = true, ushort channelMax = 2047, int outputLimit = 64 * 1024)
     {
         _toClient = new Pipe(new PipeOptions(pauseWriterThreshold: outputLimit, resumeWriterThreshold: outputLimit / 2, useSynchronizationContext: false));
-        var grains = new FakeGrains(name =>
-        {
-            lock (_queues)
+        var grains = new FakeGrains(
+            name =>
             {
-                return _queues.TryGetValue(name, out var queue) ? queue : _queues[name] = new ScriptedQueue();
-            }
-        });
+                lock (_queues)
+                {
+                    return _queues.TryGetValue(name, out var queue) ? queue : _queues[name] = new ScriptedQueue();
+                }
+            },
+            Exchange);
         _router = new Router(grains.Factory, Clock, NullLogger<Router>.Instance);
         _server = new AmqpServer(
             grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
@@ -70,6 +73,19 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         lock (_queues)
         {
             return _queues[name] = new ScriptedQueue();
+        }
+    }
+
+    public FakeExchange Exchange(string name)
+    {
+        lock (_exchanges)
+        {
+            if (!_exchanges.TryGetValue(name, out var exchange))
+            {
+                _exchanges[name] = exchange = new FakeExchange();
+            }
+
+            return exchange;
         }
     }
 

@@ -44,6 +44,9 @@ internal sealed class FakeClock : TimeProvider
         }
     }
 
+    /// <summary>Time passes for a process that does not run: no timer fires.</summary>
+    public void Skip(TimeSpan by) => Interlocked.Add(ref _now, by.Ticks);
+
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new Timer(this, callback, state);

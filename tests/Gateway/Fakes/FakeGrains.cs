@@ -3,15 +3,16 @@ using Granary.Core.Grains;
 
 namespace Granary.Gateway.Tests.Fakes;
 
-/// <summary>Gives out queues made by the test, by name in the vhost <c>/</c>. Observers are themselves.</summary>
+/// <summary>Gives out queues and exchanges made by the test, by name in the vhost <c>/</c>. Observers are themselves.</summary>
 internal sealed class FakeGrains
 {
     private readonly Dictionary<string, IQueueGrain> _queues = [];
     private readonly Func<string, IQueueGrain> _queue;
+    private readonly Func<string, IExchangeGrain>? _exchange;
 
-    public FakeGrains(Func<string, IQueueGrain> queue)
+    public FakeGrains(Func<string, IQueueGrain> queue, Func<string, IExchangeGrain>? exchange = null)
     {
-        _queue = queue;
+        (_queue, _exchange) = (queue, exchange);
         Factory = DispatchProxy.Create<IGrainFactory, FakeGrainFactory>();
         ((FakeGrainFactory)Factory).Grains = this;
     }
@@ -22,10 +23,12 @@ internal sealed class FakeGrains
     /// <summary>Observers made and not deleted.</summary>
     public int Observers { get; private set; }
 
-    internal object? Answer(string method, object? argument)
+    internal object? Answer(MethodInfo method, object? argument)
     {
-        switch (method, argument)
+        switch (method.Name, argument)
         {
+            case (nameof(IGrainFactory.GetGrain), string key) when method.GetGenericArguments()[0] == typeof(IExchangeGrain):
+                return (_exchange ?? throw new NotSupportedException("no exchanges"))(GrainKeys.Parse(key).Name);
             case (nameof(IGrainFactory.GetGrain), string key):
                 return QueueOf(key);
             case (nameof(IGrainFactory.CreateObjectReference), not null):
@@ -35,7 +38,7 @@ internal sealed class FakeGrains
                 Observers--;
                 return null;
             default:
-                throw new NotSupportedException(method);
+                throw new NotSupportedException(method.Name);
         }
     }
 
@@ -58,5 +61,5 @@ public class FakeGrainFactory : DispatchProxy
     internal FakeGrains? Grains { get; set; }
 
     /// <inheritdoc/>
-    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => Grains!.Answer(targetMethod!.Name, args![0]);
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => Grains!.Answer(targetMethod!, args![0]);
 }

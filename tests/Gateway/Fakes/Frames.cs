@@ -32,11 +32,11 @@ internal static class Frames
         return Of(FrameType.Header, channel, payload);
     }
 
-    /// <summary>All frames of a publish to the default exchange.</summary>
-    public static byte[] Publish(ushort channel, string queue, byte[] body, int frameMax = 131072, bool mandatory = false)
+    /// <summary>All frames of a publish to the default exchange, or another.</summary>
+    public static byte[] Publish(ushort channel, string key, byte[] body, int frameMax = 131072, bool mandatory = false, string exchange = "")
     {
         var frames = new List<byte>();
-        frames.AddRange(Method(channel, new BasicPublish("", queue, mandatory, Immediate: false)));
+        frames.AddRange(Method(channel, new BasicPublish(exchange, key, mandatory, Immediate: false)));
         frames.AddRange(Header(channel, (ulong)body.Length));
         foreach (var part in body.Chunk(frameMax - Frame.Overhead))
         {
