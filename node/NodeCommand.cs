@@ -16,6 +16,8 @@ internal static class NodeCommand
         var httpPort = Port("--http-port", 15672, "management and health");
         var metricsPort = Port("--metrics-port", 15692, "metrics");
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
+        var sendTimeout = Of(
+            "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds an AMQP client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
         var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
         var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
         var store = Of("--store", StoreKind.Files, "Where messages and definitions are kept: files, postgres or memory, which forgets with the process.", Enum<StoreKind>);
@@ -26,7 +28,7 @@ internal static class NodeCommand
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, data, role, store, connection, repair, localLinks,
+            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, data, role, store, connection, repair, localLinks,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             new NodeOptions(
@@ -40,6 +42,7 @@ internal static class NodeCommand
                     GrpcPort = result.GetValue(grpcPort),
                     HttpPort = result.GetValue(httpPort),
                     MetricsPort = result.GetValue(metricsPort),
+                    SendTimeout = result.GetValue(sendTimeout),
                 }),
             cancellation));
         return command;
@@ -50,6 +53,9 @@ internal static class NodeCommand
 
     private static IPAddress ParseAddress(string text) =>
         IPAddress.TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an IP address");
+
+    private static TimeSpan ParseSeconds(string text) =>
+        uint.TryParse(text, out var seconds) ? TimeSpan.FromSeconds(seconds) : throw new FormatException($"'{text}' is not a number of seconds");
 
     private static bool ParseFlag(string text) => bool.TryParse(text, out var value) ? value : throw new FormatException($"'{text}' is not true or false");
 

@@ -13,6 +13,9 @@ internal sealed partial class AmqpConnection
     [LoggerMessage(1203, LogLevel.Warning, "No data from the client for twice its heartbeat of {Heartbeat}: closing the connection")]
     private static partial void LogPeerIsDead(ILogger logger, TimeSpan heartbeat);
 
+    [LoggerMessage(1209, LogLevel.Warning, "The client has not read anything of what it is sent for {Timeout}: closing the connection")]
+    private static partial void LogReadsNothing(ILogger logger, TimeSpan timeout);
+
     [LoggerMessage(1204, LogLevel.Error, "A method failed in the broker")]
     private static partial void LogOperationFailed(ILogger logger, Exception exception);
 

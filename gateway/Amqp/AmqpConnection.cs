@@ -84,7 +84,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
-        _output = new AmqpOutput(transport.Output, terms.FrameMax, Links, OnClientLost);
+        _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnClientLost);
         _targeted = transport.Input as ITargetedReader;
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
@@ -95,6 +95,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public ConnectionTerms Terms { get; }
 
     public LinkSet Links { get; }
+
+    public AmqpOutput Output => _output;
 
     public DeliveryWriter Deliveries => _output.Deliveries;
 
@@ -169,6 +171,13 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 return;
             }
 
+            if (_output.IsStuck())
+            {
+                LogReadsNothing(Log, Options.SendTimeout);
+                _abort();
+                return;
+            }
+
             if (action == HeartbeatAction.Send && _state != State.Closed)
             {
                 _output.WriteHeartbeat();
@@ -235,8 +244,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
         (_operationChannel, _operation) = (channel, operation);
     }
-
-    public void ConfirmsDue(PublishOutcomes outcomes) => _output.ConfirmsDue(outcomes);
 
     /// <summary>Keeps a reply until the gate is left: another connection's gate must not be taken under this one.</summary>
     public void Reply(IReplyConsumer consumer, in MessageBatch reply) => _replies.Add((consumer, reply));

@@ -31,6 +31,9 @@ internal sealed record AmqpOptions
     /// <summary>How long a refused login waits before its socket is closed, so that guessing is slow.</summary>
     public TimeSpan RefusedLoginDelay { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How long a closing connection waits for the client's close-ok.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -5,6 +5,7 @@ using Granary.Amqp.Methods;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;
+using Granary.Gateway.Sockets;
 
 namespace Granary.Gateway.Amqp;
 
@@ -12,7 +13,7 @@ namespace Granary.Gateway.Amqp;
 /// The outgoing half of a connection. Used under the connection's gate; only one flush is under way at a time, and while one is, what is written
 /// gathers for the next.
 /// </summary>
-internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, Action lost)
+internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch, LinkSet links, Action lost)
 {
     // Encoded at a time: large enough to pay for a flush, small enough to be sent before it leaves the cache.
     private const int DeliveryBudget = 64 * 1024;
@@ -20,8 +21,16 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
     // Answers that the client has asked for and does not read: beyond this its requests are not read either. Deliveries stop long before.
     private const long UnsentLimit = 16 * 1024 * 1024;
 
+    // Outcomes of publishes that wait to be written: beyond this no more publishes are read. About as many as may be without one yet.
+    private const int MostOutcomes = 32 * 1024;
+
     private readonly List<PublishOutcomes> _confirmsDue = [];
+
+    // Kestrel's own transport does not say how far it has got with a flush.
+    private readonly SocketOutput? _socket = pipe as SocketOutput;
     private TaskCompletionSource? _room;
+    private long _flushes;
+    private int _outcomes;
     private bool _flushing;
     private bool _isLost;
 
@@ -31,7 +40,12 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
     public bool HasSent { get; set; }
 
     /// <summary>The client does not read what it is answered. May be asked without the gate: a late answer is put right after the next read.</summary>
-    public bool IsBackedUp => _flushing && !_isLost && pipe.UnflushedBytes > UnsentLimit;
+    public bool IsBackedUp => _flushing && !_isLost && (pipe.UnflushedBytes > UnsentLimit || Volatile.Read(ref _outcomes) > MostOutcomes);
+
+    /// <summary>The client has taken nothing for too long. To be asked regularly.</summary>
+    public bool IsStuck() => _socket is { } socket
+        ? watch.IsStuck(socket.UnsentBytes > 0, socket.SentBytes)
+        : watch.IsStuck(_flushing && !_isLost, _flushes);
 
     public void Write<T>(ushort channel, in T method)
         where T : struct, IMethod => MethodFrame.Write(pipe, channel, method);
@@ -40,6 +54,15 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
 
     /// <summary>A channel has confirms to be written with the next flush.</summary>
     public void ConfirmsDue(PublishOutcomes outcomes) => _confirmsDue.Add(outcomes);
+
+    /// <summary>The channel has gone, and with it those who waited for its confirms.</summary>
+    public void ConfirmsNotDue(PublishOutcomes outcomes) => _confirmsDue.Remove(outcomes);
+
+    /// <summary>One more outcome of a publish is known and not written.</summary>
+    public void OutcomeWaits() => _outcomes++;
+
+    /// <summary>So many outcomes need not be kept any more.</summary>
+    public void OutcomesTaken(int count) => _outcomes -= count;
 
     /// <summary>Writes what is due and sends it, unless a flush is under way: then its end comes here again.</summary>
     public void Flush()
@@ -59,6 +82,7 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, LinkSet links, A
             }
 
             HasSent = true;
+            _flushes++;
             var flush = pipe.FlushAsync();
             if (!flush.IsCompleted)
             {

@@ -30,7 +30,7 @@ public static class GatewayHosting
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
-        var amqp = new AmqpOptions();
+        var amqp = new AmqpOptions { SendTimeout = options.SendTimeout };
         services.AddSingleton(amqp);
         services.TryAddSingleton<PublisherAlarms>();
         services.AddSingleton(new MemoryAlarmOptions());

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Granary.Gateway.Hosting;
 
-/// <summary>Where the gateway listens.</summary>
+/// <summary>Where the gateway listens, and what it allows its clients.</summary>
 public sealed record GatewayOptions
 {
     public IPAddress Bind { get; init; } = IPAddress.Loopback;
@@ -14,4 +14,7 @@ public sealed record GatewayOptions
     public int HttpPort { get; init; } = 15672;
 
     public int MetricsPort { get; init; } = 15692;
+
+    /// <summary>How long an AMQP client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 }

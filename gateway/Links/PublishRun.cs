@@ -21,16 +21,20 @@ internal interface IPublishOwner
 /// </summary>
 internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBatch batch, bool mandatory, int targets) : IPublishOutcome
 {
+    private readonly int _count = batch.Count;
+    private MessageBatch _batch = batch;
     private int _pending = targets;
     private bool[]? _refused;
 
     /// <summary>The publisher's number for the first message, when it counts them.</summary>
     public ulong FirstTag => firstTag;
 
-    public ulong LastTag => firstTag + (ulong)batch.Count - 1;
+    public ulong LastTag => firstTag + (ulong)_count - 1;
 
-    /// <summary>Kept so that the messages can be returned.</summary>
-    public MessageBatch Batch => batch;
+    public int Count => _count;
+
+    /// <summary>Kept until the outcome is known, so that the messages can be returned.</summary>
+    public MessageBatch Batch => _batch;
 
     public bool IsMandatory => mandatory;
 
@@ -57,13 +61,20 @@ internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBat
     /// <summary>One queue was not there.</summary>
     public void Unrouted() => Settle();
 
+    /// <summary>There is no queue at all.</summary>
+    public void Unroutable()
+    {
+        owner.OnUnroutable(this);
+        _batch = default;
+    }
+
     /// <summary>One queue may have the messages or not.</summary>
     public void Lost() => owner.OnLost(this);
 
     /// <summary>One queue refused some of the messages; <see cref="Passed"/> follows for the others.</summary>
     public void Refuse(int[] indexes)
     {
-        _refused ??= new bool[batch.Count];
+        _refused ??= new bool[_count];
         foreach (var index in indexes)
         {
             _refused[index] = true;
@@ -75,6 +86,9 @@ internal sealed class PublishRun(IPublishOwner owner, ulong firstTag, MessageBat
         if (--_pending == 0)
         {
             owner.OnPublished(this);
+
+            // The publisher may be slow to take the answer, and must not keep the messages in memory by it.
+            _batch = default;
         }
     }
 }

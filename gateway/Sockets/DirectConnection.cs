@@ -95,8 +95,8 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe, IPeerSi
         }
     }
 
-    /// <summary>Cuts the socket; whoever reads or writes it learns of it.</summary>
-    public override void Abort(ConnectionAbortedException abortReason) => End();
+    /// <summary>Cuts the socket; whoever reads or writes it learns of it. The client gets a reset: what it has not taken is not kept for it.</summary>
+    public override void Abort(ConnectionAbortedException abortReason) => End(reset: true);
 
     /// <summary>Sends what was flushed, and closes.</summary>
     public override async ValueTask DisposeAsync()
@@ -107,12 +107,12 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe, IPeerSi
             await sent.WaitAsync(LongestFarewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        End();
+        End(reset: false);
         _input.Complete();
         _output.Complete();
     }
 
-    private void End()
+    private void End(bool reset)
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
         {
@@ -121,7 +121,14 @@ internal sealed class DirectConnection : ConnectionContext, IDuplexPipe, IPeerSi
 
         try
         {
-            Socket.Shutdown(SocketShutdown.Both);
+            if (reset)
+            {
+                Socket.LingerState = new LingerOption(enable: true, seconds: 0);
+            }
+            else
+            {
+                Socket.Shutdown(SocketShutdown.Both);
+            }
         }
         catch (SocketException)
         {

@@ -47,6 +47,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     // Of what comes first: sent so far. Under the lock.
     private int _sent;
     private long _unsentBytes;
+    private long _sentBytes;
     private bool _isSending;
     private bool _isFlushWaiting;
 
@@ -58,6 +59,12 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     public override bool CanGetUnflushedBytes => true;
 
     public override long UnflushedBytes => _unflushed;
+
+    /// <summary>Octets that were flushed and that the kernel has not taken yet.</summary>
+    public long UnsentBytes => Volatile.Read(ref _unsentBytes);
+
+    /// <summary>Octets that the kernel has taken so far.</summary>
+    public long SentBytes => Volatile.Read(ref _sentBytes);
 
     /// <summary>Whether memory of the pool is held, be it for what is unsent or for what comes next.</summary>
     internal bool HoldsBlock
@@ -306,6 +313,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     // Under the lock.
     private void Consume(int count)
     {
+        _sentBytes += count;
         _unsentBytes -= count;
         _sent += count;
         while (_complete.TryPeek(out var piece) && _sent >= piece.Octets.Length)

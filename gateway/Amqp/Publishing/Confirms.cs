@@ -10,29 +10,37 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// </summary>
 internal sealed class Confirms
 {
-    private readonly Queue<PublishRun> _open = new();
+    private readonly OpenRuns _open = new();
     private readonly List<PublishRun> _early = [];
     private ulong _lastTag;
+
+    /// <summary>Runs that are kept.</summary>
+    public int Open => _open.Count;
+
+    /// <summary>Runs whose outcome is known and not written yet.</summary>
+    public int Waiting => _early.Count;
 
     /// <summary>Numbers a batch and follows it.</summary>
     public PublishRun Track(IPublishOwner owner, in MessageBatch batch, bool mandatory, int targets)
     {
         var run = new PublishRun(owner, _lastTag + 1, batch, mandatory, targets);
         _lastTag += (ulong)batch.Count;
-        _open.Enqueue(run);
+        _open.Add(run);
         return run;
     }
 
     public void Settled(PublishRun run) => _early.Add(run);
+
+    /// <summary>Nobody is told any more.</summary>
+    public void Forget() => _early.Clear();
 
     /// <summary>Writes all that can be said now.</summary>
     public void Write(AmqpOutput output, ushort channel)
     {
         ulong through = 0;
         var single = true;
-        while (_open.TryPeek(out var run) && run.IsSettled)
+        while (_open.TryTakeSettled(out var run))
         {
-            _open.Dequeue();
             if (run.IsAnnounced)
             {
                 continue;
@@ -58,6 +66,7 @@ internal sealed class Confirms
                 if (run.FirstTag > head.FirstTag)
                 {
                     WriteEach(output, channel, run);
+                    _open.Announce(run);
                 }
             }
         }
@@ -77,8 +86,7 @@ internal sealed class Confirms
 
     private static void WriteEach(AmqpOutput output, ushort channel, PublishRun run)
     {
-        run.IsAnnounced = true;
-        for (var i = 0; i < run.Batch.Count; i++)
+        for (var i = 0; i < run.Count; i++)
         {
             var tag = run.FirstTag + (ulong)i;
             if (run.IsRefused(i))

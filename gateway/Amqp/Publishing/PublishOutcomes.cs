@@ -48,9 +48,9 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         var run = _confirms is not null ? _confirms.Track(this, batch, mandatory, targets)
             : mandatory ? new PublishRun(this, 0, batch, mandatory, targets)
             : null;
-        if (run is not null && targets == 0)
+        if (targets == 0)
         {
-            OnUnroutable(run);
+            run?.Unroutable();
         }
 
         return run;
@@ -87,10 +87,8 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
     public void WriteConfirms(AmqpOutput output)
     {
         _confirmsQueued = false;
-        if (!channel.IsClosing)
-        {
-            _confirms!.Write(output, channel.Number);
-        }
+        output.OutcomesTaken(_confirms!.Waiting);
+        _confirms.Write(output, channel.Number);
     }
 
     /// <summary>Hands the transaction to the links. Completes when every queue has answered; false when one refused a part of it.</summary>
@@ -112,18 +110,29 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         return !commit.AnyRefused;
     }
 
-    /// <summary>The channel is gone: nobody waits for a commit any more.</summary>
-    public void Abandon() => _commit?.Abandon();
+    /// <summary>The channel is gone: nobody waits for a confirm or a commit any more.</summary>
+    public void Abandon()
+    {
+        _commit?.Abandon();
+        if (_confirmsQueued)
+        {
+            _confirmsQueued = false;
+            Connection.Output.OutcomesTaken(_confirms!.Waiting);
+            Connection.Output.ConfirmsNotDue(this);
+            _confirms.Forget();
+        }
+    }
 
     private void Confirm(PublishRun run)
     {
-        if (_confirms is { } confirms && run.FirstTag > 0)
+        if (_confirms is { } confirms && run.FirstTag > 0 && !channel.IsReleased)
         {
             confirms.Settled(run);
+            Connection.Output.OutcomeWaits();
             if (!_confirmsQueued)
             {
                 _confirmsQueued = true;
-                Connection.ConfirmsDue(this);
+                Connection.Output.ConfirmsDue(this);
             }
         }
     }

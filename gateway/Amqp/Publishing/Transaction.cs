@@ -31,7 +31,7 @@ internal sealed class Transaction
             }
             else
             {
-                commit.OnUnroutable(run);
+                run.Unroutable();
             }
         }
 

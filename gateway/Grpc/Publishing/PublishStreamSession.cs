@@ -67,6 +67,15 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
         {
             await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+
+        // Neither while the client does not take its answers.
+        Task room;
+        lock (Links.Gate)
+        {
+            room = _confirms.WaitForRoomAsync();
+        }
+
+        await room.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     protected override ValueTask OnRequestsEndedAsync(CancellationToken cancellationToken)

@@ -10,11 +10,15 @@ namespace Granary.Gateway.Grpc.Publishing;
 /// <summary>The confirms of one publish stream, coalesced: each answer says all that has become known since the last one. Used under the gate.</summary>
 internal sealed class StreamConfirms(Action wake) : IPublishOwner
 {
-    private readonly Queue<PublishRun> _open = new();
+    // Outcomes that the client has not taken: beyond this no more of its messages are read.
+    private const int MostWaiting = 32 * 1024;
+
+    private readonly OpenRuns _open = new();
     private readonly List<PublishRun> _settled = [];
     private readonly List<Returned> _returned = [];
     private ulong _lastNumber;
     private ulong _answeredThrough;
+    private TaskCompletionSource? _room;
     private bool _isLost;
 
     /// <summary>Every message is answered, and the answers were taken.</summary>
@@ -25,10 +29,10 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
     {
         var run = new PublishRun(this, _lastNumber + 1, batch, mandatory, targets);
         _lastNumber += (ulong)batch.Count;
-        _open.Enqueue(run);
+        _open.Add(run);
         if (targets == 0)
         {
-            OnUnroutable(run);
+            run.Unroutable();
         }
 
         return run;
@@ -53,6 +57,18 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
         wake();
     }
 
+    /// <summary>Completes when few enough answers wait for the client, or at once.</summary>
+    public Task WaitForRoomAsync()
+    {
+        if (_settled.Count + _returned.Count <= MostWaiting)
+        {
+            return Task.CompletedTask;
+        }
+
+        _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return _room.Task;
+    }
+
     /// <summary>What there is to say, or null.</summary>
     /// <exception cref="RpcException">Of some messages nobody will ever know.</exception>
     public PublishStreamResponse? Take()
@@ -68,22 +84,21 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
         }
 
         var response = new PublishStreamResponse();
-        while (_open.TryPeek(out var run) && run.IsSettled)
+        while (_open.TryTakeSettled(out var run))
         {
-            _open.Dequeue();
-            _answeredThrough = run.LastTag;
             if (!run.IsAnnounced)
             {
                 AddNacked(response, run);
             }
         }
 
+        _answeredThrough = _open.TryPeek(out var first) ? first.FirstTag - 1 : _lastNumber;
         _settled.Sort(static (a, b) => a.FirstTag.CompareTo(b.FirstTag));
         foreach (var run in _settled)
         {
             if (run.FirstTag > _answeredThrough)
             {
-                run.IsAnnounced = true;
+                _open.Announce(run);
                 AddAcked(response, run);
                 AddNacked(response, run);
             }
@@ -93,6 +108,8 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
         response.AnsweredThrough = _answeredThrough;
         response.Returned.AddRange(_returned);
         _returned.Clear();
+        _room?.TrySetResult();
+        _room = null;
         return response;
     }
 
@@ -112,7 +129,7 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
             return;
         }
 
-        for (var i = 0; i < run.Batch.Count; i++)
+        for (var i = 0; i < run.Count; i++)
         {
             if (!run.IsRefused(i))
             {
@@ -123,7 +140,7 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
 
     private static void AddNacked(PublishStreamResponse response, PublishRun run)
     {
-        for (var i = 0; run.AnyRefused && i < run.Batch.Count; i++)
+        for (var i = 0; run.AnyRefused && i < run.Count; i++)
         {
             if (run.IsRefused(i))
             {

@@ -20,6 +20,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly Pipe _toBroker = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
+    private readonly CountingInput _input;
     private readonly Pipe _toClient;
     private readonly Dictionary<string, ScriptedQueue> _queues = [];
     private readonly Dictionary<string, FakeExchange> _exchanges = [];
@@ -27,9 +28,11 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     private readonly AmqpServer _server;
     private readonly Router _router;
     private readonly Task _run;
+    private long _sent;
 
     public ConnectionUnderTest(TimeSpan heartbeat = default, bool canListen = true, ushort channelMax = 2047, int outputLimit = 64 * 1024)
     {
+        _input = new CountingInput(_toBroker.Reader);
         _toClient = new Pipe(new PipeOptions(pauseWriterThreshold: outputLimit, resumeWriterThreshold: outputLimit / 2, useSynchronizationContext: false));
         var grains = new FakeGrains(
             name =>
@@ -44,7 +47,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         _server = new AmqpServer(
             grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
-        Connection = new AmqpConnection(new Transport(_toBroker.Reader, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token, Peer);
+        Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
     }
 
@@ -55,6 +58,9 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     public PublisherAlarms Alarms { get; } = new();
 
     public FakePeer Peer { get; } = new();
+
+    /// <summary>Nothing that the client sent is left for the broker to read.</summary>
+    public bool HasReadAll => _input.Consumed == _sent;
 
     /// <summary>The broker has given the socket up.</summary>
     public bool IsAborted => _aborted.IsCancellationRequested;
@@ -95,7 +101,11 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         await ExpectAsync(channel, new ChannelOpenOk());
     }
 
-    public async Task SendAsync(params byte[] octets) => await _toBroker.Writer.WriteAsync(octets);
+    public async Task SendAsync(params byte[] octets)
+    {
+        _sent += octets.Length;
+        await _toBroker.Writer.WriteAsync(octets);
+    }
 
     public Task SendAsync<T>(ushort channel, T method)
         where T : struct, IMethod => SendAsync(Frames.Method(channel, method));

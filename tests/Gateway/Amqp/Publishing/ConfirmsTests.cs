@@ -19,7 +19,7 @@ public sealed class ConfirmsTests : IPublishOwner
     public ConfirmsTests()
     {
         var links = new LinkSet(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
-        _output = new AmqpOutput(_pipe.Writer, 4096, links, () => { });
+        _output = new AmqpOutput(_pipe.Writer, 4096, new SendWatch(TimeSpan.Zero, new FakeClock()), links, () => { });
     }
 
     [Fact]
@@ -86,6 +86,32 @@ public sealed class ConfirmsTests : IPublishOwner
     }
 
     [Fact]
+    public void Write_OneQueueNeverAnswers_KeepsNothingOfWhatWentToOthers()
+    {
+        var stuck = Track(1);
+        for (var i = 0; i < 10_000; i++)
+        {
+            Track(1).Passed();
+            Assert.Single(Written());
+        }
+
+        Assert.InRange(_confirms.Open, 1, 3);
+        stuck.Passed();
+        Assert.Equal([new BasicAck(1, Multiple: false)], Written());
+    }
+
+    [Fact]
+    public void PublishRun_OutcomeKnownAndNotWritten_DoesNotKeepTheMessages()
+    {
+        var run = Track(5);
+
+        run.Passed();
+
+        Assert.Equal(0, run.Batch.Records.Length);
+        Assert.Equal([new BasicAck(5, Multiple: true)], Written());
+    }
+
+    [Fact]
     public void Walk_AnyOrder_EveryTagIsConfirmedOnceAndOnlyWhenSettled()
     {
         var random = new Random(Seeds.First);
@@ -128,7 +154,7 @@ public sealed class ConfirmsTests : IPublishOwner
         }
 
         waiting.ForEach(run => run.Passed());
-        waiting.ForEach(run => Enumerable.Range(0, run.Batch.Count).ToList().ForEach(i => outcome[run.FirstTag + (ulong)i] = true));
+        waiting.ForEach(run => Enumerable.Range(0, run.Count).ToList().ForEach(i => outcome[run.FirstTag + (ulong)i] = true));
         Receive();
         Assert.Empty(open);
 

@@ -1,0 +1,60 @@
+using System.Net;
+using Granary.Core.Alarms;
+using Granary.Core.Routing;
+using Granary.Gateway.Access;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Sockets;
+using Granary.Gateway.Tests.Fakes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Tests.Amqp;
+
+/// <summary>An AMQP listener on a port of loopback, without a silo behind it: for what is between a client and its socket.</summary>
+internal sealed class ListeningGateway : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly ListenOptions _listener;
+
+    private ListeningGateway(WebApplication app, ListenOptions listener) => (_app, _listener) = (app, listener);
+
+    public int Port => _listener.IPEndPoint!.Port;
+
+    public AmqpServer Server => _app.Services.GetRequiredService<AmqpServer>();
+
+    /// <param name="isDirect">On the transport of its own; otherwise on Kestrel's.</param>
+    public static async Task<ListeningGateway> StartAsync(bool isDirect, AmqpOptions options)
+    {
+        ListenOptions? listener = null;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(new FakeGrains(_ => new ScriptedQueue()).Factory);
+        builder.Services.AddSingleton(provider => new Router(
+            provider.GetRequiredService<IGrainFactory>(), TimeProvider.System, provider.GetRequiredService<ILogger<Router>>()));
+        builder.Services.AddSingleton<PublisherAlarms>();
+        builder.Services.AddSingleton<LoopbackGuest>();
+        builder.Services.AddSingleton<ReplyRegistry>();
+        builder.Services.AddSingleton<AmqpServer>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+            isDirect ? new DirectEndPoint(IPAddress.Loopback, 0) : new IPEndPoint(IPAddress.Loopback, 0),
+            listen => (listener = listen).UseConnectionHandler<AmqpConnectionHandler>()));
+        var app = builder.Build();
+        await app.StartAsync();
+        return new ListeningGateway(app, listener!);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+}
