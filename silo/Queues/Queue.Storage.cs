@@ -37,9 +37,6 @@ internal sealed partial class Queue
     /// <returns>How many messages the store has lost: none, if all is well.</returns>
     public long Load(PageRequest request, MessageRun[]? runs, long now) => _ready.Load(request, runs, _redeliveredBelow, now);
 
-    /// <summary>The bodies of messages recovered from the store count against a limit in bytes.</summary>
-    public void AddRecoveredBodies(long bytes) => _ready.AddBodies(bytes);
-
     /// <summary>Dead messages have arrived where they had to go: only now does the store forget them.</summary>
     public void Forget(long first, long end) => _storage?.Journal.Settle(first, end);
 
@@ -78,7 +75,7 @@ internal sealed partial class Queue
     {
         _nextOffset = backlog.NextOffset;
         Watermark = _nextOffset;
-        _ready.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.NextDue != MessageRun.Never);
+        _ready.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
         foreach (var (link, number) in backlog.Links)
         {
             _storedLinks[link] = number;

@@ -24,13 +24,14 @@ internal abstract class StoredQueue(QueueIdentity identity, long epoch)
 /// <param name="DeliveredBound">Messages below it may have been delivered.</param>
 /// <param name="Count">Messages that are not settled. Transient ones that were only paged out do not survive their activation and do not count.</param>
 /// <param name="Bytes">Their record bytes.</param>
+/// <param name="BodyBytes">Of these, the bytes of their bodies.</param>
 /// <param name="Flags">Every flag that any of them has, and possibly more.</param>
 /// <param name="NextDue">When the first of those that expire does so, in Unix milliseconds, or <see cref="long.MaxValue"/>.</param>
 /// <param name="Links">The last packet of each link that was stored, for links that may send again.</param>
 internal sealed record StoredBacklog(
-    long First, long NextOffset, long DeliveredBound, long Count, long Bytes, MessageFlags Flags, long NextDue, IReadOnlyList<LinkProgress> Links)
+    long First, long NextOffset, long DeliveredBound, long Count, long Bytes, long BodyBytes, MessageFlags Flags, long NextDue, IReadOnlyList<LinkProgress> Links)
 {
-    public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
+    public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
 }
 
 /// <summary>All packets of a link up to this one are in the store, or needed no write.</summary>

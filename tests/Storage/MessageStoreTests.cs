@@ -93,7 +93,7 @@ public abstract partial class MessageStoreTests : IAsyncLifetime
         await Session.ReopenAsync();
         queue = await Session.TakeOverAsync(queue);
         Assert.Equal(Messages.Of(runs), await Session.ReadAsync(queue));
-        Assert.Equal((1500, Messages.BytesOf(runs)), (queue.Backlog.Count, queue.Backlog.Bytes));
+        Assert.Equal((1500, Messages.BytesOf(runs), runs.Sum(run => run.BodyLength())), (queue.Backlog.Count, queue.Backlog.Bytes, queue.Backlog.BodyBytes));
     }
 
     [Fact]
@@ -113,7 +113,8 @@ public abstract partial class MessageStoreTests : IAsyncLifetime
                 await Session.ReopenAsync();
                 queues = await Task.WhenAll(queues.Select(Session.TakeOverAsync));
                 Assert.Equal(35, queues[0].Backlog.Count);
-                Assert.Equal(shared.Length, queues[2].Backlog.Bytes);
+                Assert.Equal((shared.Length, 40 * 1000), (queues[2].Backlog.Bytes, queues[2].Backlog.BodyBytes));
+                Assert.Equal(35 * 1000, queues[0].Backlog.BodyBytes);
             }
 
             Assert.Equal(Offsets(0, 10, 15, 40), await Session.ReadOffsetsAsync(queues[0]));
@@ -141,7 +142,7 @@ public abstract partial class MessageStoreTests : IAsyncLifetime
             await Session.RestartAsync(crash);
             queue = await Session.TakeOverAsync(queue);
             Assert.Equal(left, await Session.ReadOffsetsAsync(queue));
-            Assert.Equal((left[0], left.Length), (queue.Backlog.First, queue.Backlog.Count));
+            Assert.Equal((left[0], left.Length, left.Length * 16), (queue.Backlog.First, queue.Backlog.Count, queue.Backlog.BodyBytes));
         }
     }
 
@@ -240,7 +241,7 @@ public abstract partial class MessageStoreTests : IAsyncLifetime
         long[] left = [21, 24, 27, 30, 33, 36, 39, 40, 41, 42, 43, 44];
         Assert.Equal(left, await Session.ReadOffsetsAsync(queue));
         Assert.Equal((21, left.Length), (queue.Backlog.First, queue.Backlog.Count));
-        Assert.Equal(Messages.BytesOf(Messages.Run(0, 1)) * left.Length, queue.Backlog.Bytes);
+        Assert.Equal((Messages.BytesOf(Messages.Run(0, 1)) * left.Length, left.Length * 16), (queue.Backlog.Bytes, queue.Backlog.BodyBytes));
         Assert.Equal(long.MaxValue, queue.Backlog.NextDue);
 
         await Session.SettleAsync(queue, new OffsetRange(21, 10));

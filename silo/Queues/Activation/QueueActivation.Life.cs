@@ -11,8 +11,6 @@ namespace Granary.Silo.Queues.Activation;
 /// <summary>How an activation begins, what it stores, what it reads back, and how it ends.</summary>
 internal sealed partial class QueueActivation
 {
-    private const int BytesPerLook = 4 * 1024 * 1024;
-
     private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
 
     /// <summary>Another process took the queue a moment ago: this activation does nothing but say so.</summary>
@@ -77,10 +75,6 @@ internal sealed partial class QueueActivation
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
         _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt);
-        if (storage is not null && definition.Settings.MaxBytes is not null)
-        {
-            _slot.Queue!.AddRecoveredBodies(await CountBodiesAsync(storage, cancellation).ConfigureAwait(false));
-        }
     }
 
     private QueueSlot NewSlot(long epoch) => new(
@@ -257,21 +251,5 @@ internal sealed partial class QueueActivation
 
             _slot.Advance(Now);
         }
-    }
-
-    /// <summary>A limit in bytes counts bodies, which the store does not.</summary>
-    private static async Task<long> CountBodiesAsync(QueueStorage storage, CancellationToken cancellation)
-    {
-        var (from, end, bytes) = (storage.Backlog.First, storage.Backlog.NextOffset, 0L);
-        while (from < end && await storage.Journal.ReadAsync(from, end, BytesPerLook, cancellation).ConfigureAwait(false) is { Length: > 0 } runs)
-        {
-            foreach (var run in runs)
-            {
-                bytes += run.BodyLength();
-                from = run.End;
-            }
-        }
-
-        return bytes;
     }
 }

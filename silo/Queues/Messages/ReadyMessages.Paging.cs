@@ -23,14 +23,13 @@ internal sealed partial class ReadyMessages
 
     public long PagedCount => _paged.Count;
 
-    /// <summary>Puts in place what the store has from an earlier activation. The body bytes, if they are counted, come by <see cref="AddBodies"/>.</summary>
-    public void Recover(long first, long end, long count, long bytes, bool mayExpire)
+    /// <summary>Puts in place what the store has from an earlier activation.</summary>
+    public void Recover(long first, long end, long count, long bytes, long bodyBytes, bool mayExpire)
     {
         _paged = PagedMessages.From(first, end, count, bytes);
+        BodyBytes = countsBodies ? bodyBytes : 0;
         _mayExpire |= mayExpire;
     }
-
-    public void AddBodies(long bytes) => BodyBytes += bytes;
 
     /// <summary>
     /// Gives up the memory of what need not be in it, while more than <paramref name="budget"/> bytes are used. What is to be stored first is added to

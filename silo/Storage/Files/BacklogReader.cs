@@ -37,7 +37,7 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
     public StoredBacklog Read(QueueLog queue)
     {
         List<(long First, long End)> partial;
-        var (count, bytes, flags, due) = (0L, 0L, MessageFlags.None, MessageRun.Never);
+        var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
         var next = queue.OffsetBound;
         var first = next;
         StoredBacklog backlog;
@@ -53,16 +53,27 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                 }
 
                 count += batch.Live;
-                bytes += batch.IsPart || batch.Live < batch.Count ? 0 : batch.RecordsLength;
+                if (!batch.IsPart && batch.Live == batch.Count)
+                {
+                    bytes += batch.RecordsLength;
+                    bodies += batch.BodiesLength;
+                }
+
                 flags |= batch.Flags;
                 due = Math.Min(due, batch.Due);
             }
 
             backlog = new StoredBacklog(
-                first, next, queue.DeliveredBound, count, bytes, flags, due, [.. queue.Links.Select(link => new LinkProgress(link.Key, link.Value))]);
+                first, next, queue.DeliveredBound, count, bytes, bodies, flags, due, [.. queue.Links.Select(link => new LinkProgress(link.Key, link.Value))]);
         }
 
-        return partial.Count == 0 ? backlog : backlog with { Bytes = bytes + ReadAll(queue, partial).Sum(run => (long)run.Length) };
+        foreach (var run in ReadAll(queue, partial))
+        {
+            bytes += run.Length;
+            bodies += run.BodyLength();
+        }
+
+        return backlog with { Bytes = bytes, BodyBytes = bodies };
     }
 
     private static List<(long First, long End)> FindBatches(QueueLog queue, Func<StoredBatch, bool> isWanted)

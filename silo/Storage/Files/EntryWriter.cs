@@ -20,9 +20,10 @@ internal static class EntryWriter
         BinaryPrimitives.WriteInt64LittleEndian(entry[32..], head.Due);
         BinaryPrimitives.WriteInt32LittleEndian(entry[40..], head.Count);
         BinaryPrimitives.WriteInt32LittleEndian(entry[44..], head.RecordsLength);
+        BinaryPrimitives.WriteInt32LittleEndian(entry[48..], head.BodiesLength);
         if (type == EntryType.Reference)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(entry[48..], (uint)((buffer.Length - LogEntry.ReferenceSize - head.SharedAt) / 8));
+            BinaryPrimitives.WriteUInt32LittleEndian(entry[52..], (uint)((buffer.Length - LogEntry.ReferenceSize - head.SharedAt) / 8));
         }
     }
 
@@ -127,8 +128,8 @@ internal static class EntryWriter
 /// <summary>What the head of a batch says.</summary>
 /// <param name="SharedAt">Where the records are from the start of the flush, for a reference.</param>
 internal readonly record struct BatchHead(
-    ulong Queue, long First, long Due, int Count, int RecordsLength, MessageFlags Flags, EntryMarks Marks, byte Uses = 0, long SharedAt = 0)
+    ulong Queue, long First, long Due, int Count, int RecordsLength, int BodiesLength, MessageFlags Flags, EntryMarks Marks, byte Uses = 0, long SharedAt = 0)
 {
     public static BatchHead Of(LogEntry entry) =>
-        new(entry.QueueNumber, entry.First, entry.Due, entry.Count, entry.RecordsLength, entry.Flags, entry.Marks, entry.Uses);
+        new(entry.QueueNumber, entry.First, entry.Due, entry.Count, entry.RecordsLength, entry.BodiesLength, entry.Flags, entry.Marks, entry.Uses);
 }

@@ -126,8 +126,8 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
                 (count, length, flags) = (count + next.Count, length + next.Length, flags | next.Flags);
             }
 
-            var marks = MarksOf(CollectionsMarshal.AsSpan(runs)[i..end]);
-            buffer.BeginBatch(EntryType.Batch, new BatchHead(queue, first.First, first.Due, count, length, flags, marks));
+            var (marks, bodies) = LookAt(CollectionsMarshal.AsSpan(runs)[i..end]);
+            buffer.BeginBatch(EntryType.Batch, new BatchHead(queue, first.First, first.Due, count, length, bodies, flags, marks));
             for (; i < end; i++)
             {
                 buffer.AddRecords(runs[i].Records);
@@ -143,15 +143,15 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
         if (!use.IsWritten)
         {
             use.IsWritten = true;
-            use.Marks = MarksOf(new ReadOnlySpan<MessageRun>(in run));
-            buffer.BeginBatch(EntryType.Shared, new BatchHead(0, 0, 0, run.Count, run.Length, run.Flags, use.Marks));
+            (use.Marks, use.BodiesLength) = LookAt(new ReadOnlySpan<MessageRun>(in run));
+            buffer.BeginBatch(EntryType.Shared, new BatchHead(0, 0, 0, run.Count, run.Length, use.BodiesLength, run.Flags, use.Marks));
             buffer.AddRecords(run.Records);
             use.Position = buffer.End();
         }
 
         var uses = (byte)BitOperations.Log2((uint)use.Count);
         buffer.BeginBatch(
-            EntryType.Reference, new BatchHead(queue, run.First, run.Due, run.Count, run.Length, run.Flags, use.Marks, uses, use.Position));
+            EntryType.Reference, new BatchHead(queue, run.First, run.Due, run.Count, run.Length, use.BodiesLength, run.Flags, use.Marks, uses, use.Position));
         buffer.End();
     }
 
@@ -214,26 +214,27 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
     private static bool Continues(in MessageRun left, in MessageRun right) =>
         left.End == right.First && left.Due == right.Due && ((left.Flags ^ right.Flags) & MessageFlags.Persistent) == 0;
 
-    /// <summary>Whether messages without the persistent flag are among those with it. Their memory is read for the checksum anyway.</summary>
-    private static EntryMarks MarksOf(ReadOnlySpan<MessageRun> runs)
+    /// <summary>Whether messages without the persistent flag are among those with it, and the length of all bodies. Their memory is read for the checksum anyway.</summary>
+    private static (EntryMarks Marks, int BodiesLength) LookAt(ReadOnlySpan<MessageRun> runs)
     {
         if ((runs[0].Flags & MessageFlags.Persistent) == 0)
         {
-            return EntryMarks.None;
+            return (EntryMarks.None, 0);
         }
 
+        var (marks, bodies) = (EntryMarks.None, 0);
         foreach (ref readonly var run in runs)
         {
-            for (var records = run.Records.Span; !records.IsEmpty; records = records[MessageRecord.LengthOf(records)..])
+            for (var records = run.Records.Span; !records.IsEmpty;)
             {
-                if (!new MessageRecord(records).IsPersistent)
-                {
-                    return EntryMarks.Mixed;
-                }
+                var record = new MessageRecord(records);
+                marks = record.IsPersistent ? marks : EntryMarks.Mixed;
+                bodies += record.Body.Length;
+                records = records[record.Length..];
             }
         }
 
-        return EntryMarks.None;
+        return (marks, bodies);
     }
 
     private struct Use
@@ -242,5 +243,6 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
         public bool IsWritten;
         public long Position;
         public EntryMarks Marks;
+        public int BodiesLength;
     }
 }

@@ -198,7 +198,7 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
 
             var count = (int)(range.End - range.First);
             var length = run.LengthOf(count);
-            buffer.BeginBatch(EntryType.Batch, new BatchHead(queue.Number, range.First, batch.Due, count, length, batch.Flags, batch.Marks));
+            buffer.BeginBatch(EntryType.Batch, new BatchHead(queue.Number, range.First, batch.Due, count, length, (int)run.Head(count, length).BodyLength(), batch.Flags, batch.Marks));
             buffer.AddRecords(run.Records[..length]);
             buffer.End();
             if (count == run.Count)
@@ -216,7 +216,7 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
         if (!_shared.TryGetValue(sharedAt, out var moved))
         {
             var records = BatchReader.ReadShared(_segment!, sharedAt, batch.RecordsLength);
-            buffer.BeginBatch(EntryType.Shared, new BatchHead(0, 0, 0, batch.Count, batch.RecordsLength, batch.Flags, batch.Marks));
+            buffer.BeginBatch(EntryType.Shared, new BatchHead(0, 0, 0, batch.Count, batch.RecordsLength, batch.BodiesLength, batch.Flags, batch.Marks));
             buffer.AddRecords(records);
             moved = buffer.End();
             _shared.Add(sharedAt, moved);
@@ -224,7 +224,7 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
 
         buffer.BeginBatch(
             EntryType.Reference,
-            new BatchHead(queue.Number, batch.First, batch.Due, batch.Count, batch.RecordsLength, batch.Flags, batch.Marks, batch.Uses, moved));
+            new BatchHead(queue.Number, batch.First, batch.Due, batch.Count, batch.RecordsLength, batch.BodiesLength, batch.Flags, batch.Marks, batch.Uses, moved));
         buffer.End();
 
         var settled = new List<(long, long)>();

@@ -13,9 +13,9 @@ namespace Granary.Silo.Storage.Files;
 /// | magic | length | crc | type | flags | marks | uses | the rest |
 /// +-------+--------+-----+------+-------+-------+------+----------+
 ///
-/// Batch         queue u64, first i64, due i64, count u32, records length u32, records
+/// Batch         queue u64, first i64, due i64, count u32, records length u32, bodies length u32, records
 /// Shared        as a batch, of no queue
-/// Reference     as a batch, but for the records: distance back to the shared entry u32, zero u32
+/// Reference     as a batch, but for the records: distance back to the shared entry u32
 /// Settled       queue u64, per range: first i64, end i64
 /// Queue         queue u64, epoch i64, offset bound i64, delivered bound i64, incarnation 16, key length u32, links u32, links, key
 /// Progress      queue u64, offset bound i64, delivered bound i64, per link: id 16, number i64
@@ -32,7 +32,7 @@ internal readonly ref struct LogEntry(ReadOnlySpan<byte> bytes)
 {
     public const uint Magic = 0x6E724721;
     public const int HeadSize = 16;
-    public const int BatchHeadSize = 48;
+    public const int BatchHeadSize = 52;
     public const int ReferenceSize = 56;
     public const int CommitSize = 40;
     public const int QueueHeadSize = 72;
@@ -66,8 +66,11 @@ internal readonly ref struct LogEntry(ReadOnlySpan<byte> bytes)
 
     public int RecordsLength => (int)Half(44);
 
+    /// <summary>How many of <see cref="RecordsLength"/> are bodies; 0 where no message is persistent, so that nobody will ask.</summary>
+    public int BodiesLength => (int)Half(48);
+
     /// <summary>How far before a reference the shared entry begins.</summary>
-    public long Distance => Half(48) * 8L;
+    public long Distance => Half(52) * 8L;
 
     public ReadOnlySpan<byte> Records => _bytes.Slice(BatchHeadSize, RecordsLength);
 

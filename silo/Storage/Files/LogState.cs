@@ -85,6 +85,7 @@ internal sealed class LogState
             Segment = segment,
             Place = (uint)(position / 8),
             RecordsLength = entry.RecordsLength,
+            BodiesLength = entry.BodiesLength,
             Flags = entry.Flags,
             Marks = entry.Marks,
             Uses = entry.Uses,

@@ -21,6 +21,9 @@ internal struct StoredBatch
 
     /// <summary>Of all of the entry's records.</summary>
     public int RecordsLength;
+
+    /// <summary>Of all of the entry's bodies; 0 where no message is persistent.</summary>
+    public int BodiesLength;
     public MessageFlags Flags;
     public EntryMarks Marks;
     public byte Uses;

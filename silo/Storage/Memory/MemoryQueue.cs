@@ -57,17 +57,18 @@ internal sealed class MemoryQueue
             RemoveTransient(run);
         }
 
-        var (count, bytes, flags, due) = (0L, 0L, MessageFlags.None, MessageRun.Never);
+        var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
         foreach (var run in _runs)
         {
             count += run.Count;
             bytes += run.Length;
+            bodies += run.BodyLength();
             flags |= run.Flags;
             due = Math.Min(due, run.Due);
         }
 
         return new StoredBacklog(
-            _runs.Count == 0 ? _offsetBound : _runs.Min.First, _offsetBound, _deliveredBound, count, bytes, flags, due,
+            _runs.Count == 0 ? _offsetBound : _runs.Min.First, _offsetBound, _deliveredBound, count, bytes, bodies, flags, due,
             [.. _links.Select(link => new LinkProgress(link.Key, link.Value))]);
     }
 

@@ -12,6 +12,7 @@ internal sealed class BacklogScan(long low)
     private readonly long _low = low;
     private long _count;
     private long _bytes;
+    private long _bodies;
     private long _nextOffset;
     private MessageFlags _flags;
     private long _nextDue = MessageRun.Never;
@@ -26,7 +27,7 @@ internal sealed class BacklogScan(long low)
     public long StoredEnd { get; private set; }
 
     /// <summary>The next batch, by ascending offsets.</summary>
-    public void Add(long first, int count, int size, short flags, long due)
+    public void Add(long first, int count, int size, int bodies, short flags, long due)
     {
         var end = first + count;
         Settled.Add(StoredEnd, first, storedEnd: 0);
@@ -49,6 +50,7 @@ internal sealed class BacklogScan(long low)
         {
             _count += count;
             _bytes += size;
+            _bodies += bodies;
             _isUnclear = false;
         }
         else if (_isUnclear)
@@ -80,6 +82,7 @@ internal sealed class BacklogScan(long low)
             {
                 _count++;
                 _bytes += record.Length;
+                _bodies += record.Body.Length;
             }
             else
             {
@@ -91,5 +94,5 @@ internal sealed class BacklogScan(long low)
     }
 
     public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<LinkProgress> links) =>
-        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _flags, _nextDue, links);
+        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links);
 }

@@ -17,6 +17,8 @@ internal sealed class BatchColumns
 
     public List<int> Sizes { get; } = [];
 
+    public List<int> Bodies { get; } = [];
+
     public List<short> Flags { get; } = [];
 
     public List<long> Dues { get; } = [];
@@ -38,6 +40,7 @@ internal sealed class BatchColumns
         Pieces.Add((short)piece);
         Counts.Add(head.Count);
         Sizes.Add(head.Size);
+        Bodies.Add(head.Bodies);
         Flags.Add(head.Flags);
         Dues.Add(head.Due);
         Shared.Add(head.Shared);
@@ -47,5 +50,6 @@ internal sealed class BatchColumns
 }
 
 /// <param name="Owner">The queue, or the id of bytes that several share.</param>
+/// <param name="Bodies">How many of its bytes are bodies; 0 where no message is persistent, so that nobody will ask.</param>
 /// <param name="Shared">The owner of its bytes, or 0 when they are its own.</param>
-internal readonly record struct BatchHead(long Owner, long First, int Count, int Size, short Flags, long Due, long Shared);
+internal readonly record struct BatchHead(long Owner, long First, int Count, int Size, int Bodies, short Flags, long Due, long Shared);

@@ -24,7 +24,7 @@ internal sealed class BatchEncoder
     public void AddShared(long owner, ArraySegment<byte> bytes)
     {
         _shared.Add(bytes, owner);
-        AddPieces(queue: 0, new BatchHead(owner, First: 0, Count: 0, bytes.Count, Flags: 0, MessageRun.Never, Shared: 0), bytes);
+        AddPieces(queue: 0, new BatchHead(owner, First: 0, Count: 0, bytes.Count, Bodies: 0, Flags: 0, MessageRun.Never, Shared: 0), bytes);
     }
 
     /// <summary>Adds runs of one queue, by ascending offsets.</summary>
@@ -35,7 +35,8 @@ internal sealed class BatchEncoder
             if (TryGetShared(run, out var owner))
             {
                 AddGathered(queue);
-                var head = new BatchHead(queue, run.First, run.Count, run.Length, FlagsOf(run), run.Due, owner);
+                var (shared, length) = LookAt(run);
+                var head = new BatchHead(queue, run.First, run.Count, run.Length, length, shared, run.Due, owner);
                 RoomFor(bytes: 0).Add(queue, head, piece: 0, ReadOnlyMemory<byte>.Empty);
                 continue;
             }
@@ -94,14 +95,16 @@ internal sealed class BatchEncoder
             return;
         }
 
-        var flags = (short)0;
+        var (flags, bodies) = ((short)0, 0);
         foreach (var run in _gathered)
         {
-            flags |= FlagsOf(run);
+            var (some, length) = LookAt(run);
+            flags |= some;
+            bodies += length;
         }
 
         var first = _gathered[0];
-        var head = new BatchHead(queue, first.First, _gatheredCount, _gatheredBytes, flags, first.Due, Shared: 0);
+        var head = new BatchHead(queue, first.First, _gatheredCount, _gatheredBytes, bodies, flags, first.Due, Shared: 0);
         AddPieces(queue, head, _gathered.Count == 1 ? first.Records : Join());
         _gathered.Clear();
         (_gatheredBytes, _gatheredCount) = (0, 0);
@@ -142,20 +145,22 @@ internal sealed class BatchEncoder
 
     private static bool IsPersistent(in MessageRun run) => (run.Flags & MessageFlags.Persistent) != 0;
 
-    private static short FlagsOf(in MessageRun run)
+    private static (short Flags, int BodiesLength) LookAt(in MessageRun run)
     {
-        var flags = (short)run.Flags;
-        if (IsPersistent(run))
+        var (flags, bodies) = ((short)run.Flags, 0);
+        if (!IsPersistent(run))
         {
-            for (var records = run.Records.Span; !records.IsEmpty; records = records[MessageRecord.LengthOf(records)..])
-            {
-                if ((records[4] & (byte)MessageFlags.Persistent) == 0)
-                {
-                    return (short)(flags | StoredBatch.Mixed);
-                }
-            }
+            return (flags, bodies);
         }
 
-        return flags;
+        for (var records = run.Records.Span; !records.IsEmpty;)
+        {
+            var record = new MessageRecord(records);
+            flags |= record.IsPersistent ? (short)0 : StoredBatch.Mixed;
+            bodies += record.Body.Length;
+            records = records[record.Length..];
+        }
+
+        return (flags, bodies);
     }
 }

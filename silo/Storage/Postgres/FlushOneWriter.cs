@@ -29,7 +29,7 @@ internal static class FlushOneWriter
                 NpgsqlDbType.Uuid, NpgsqlDbType.Bigint, NpgsqlDbType.Boolean,
                 NpgsqlDbType.Bigint, NpgsqlDbType.Bigint, NpgsqlDbType.Bigint, NpgsqlDbType.Bigint, NpgsqlDbType.Bigint,
                 NpgsqlDbType.Uuid, NpgsqlDbType.Bigint,
-                NpgsqlDbType.Bigint, NpgsqlDbType.Integer, NpgsqlDbType.Integer, NpgsqlDbType.Smallint, NpgsqlDbType.Bigint, Byteas,
+                NpgsqlDbType.Bigint, NpgsqlDbType.Integer, NpgsqlDbType.Integer, NpgsqlDbType.Integer, NpgsqlDbType.Smallint, NpgsqlDbType.Bigint, Byteas,
             ])
         {
             command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = type });
@@ -58,9 +58,10 @@ internal static class FlushOneWriter
         parameters[10].Value = hasBatch ? batches.Firsts[0] : 0L;
         parameters[11].Value = hasBatch ? batches.Counts[0] : 0;
         parameters[12].Value = hasBatch ? batches.Sizes[0] : 0;
-        parameters[13].Value = hasBatch ? batches.Flags[0] : (short)0;
-        parameters[14].Value = hasBatch ? batches.Dues[0] : 0L;
-        parameters[15].Value = batches.Bytes;
+        parameters[13].Value = hasBatch ? batches.Bodies[0] : 0;
+        parameters[14].Value = hasBatch ? batches.Flags[0] : (short)0;
+        parameters[15].Value = hasBatch ? batches.Dues[0] : 0L;
+        parameters[16].Value = batches.Bytes;
     }
 
     private static bool IsOneBatch(BatchColumns batches) =>

@@ -182,6 +182,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         Set(parameters, index++, batches.Pieces, Smallints);
         Set(parameters, index++, batches.Counts, Integers);
         Set(parameters, index++, batches.Sizes, Integers);
+        Set(parameters, index++, batches.Bodies, Integers);
         Set(parameters, index++, batches.Flags, Smallints);
         Set(parameters, index++, batches.Dues, Bigints);
         Set(parameters, index++, batches.Shared, Bigints);

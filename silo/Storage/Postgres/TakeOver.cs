@@ -104,7 +104,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         await rows.NextResultAsync(cancellation).ConfigureAwait(false);
         while (await rows.ReadAsync(cancellation).ConfigureAwait(false))
         {
-            scan.Add(rows.GetInt64(0), rows.GetInt32(1), rows.GetInt32(2), rows.GetInt16(3), rows.GetInt64(4));
+            scan.Add(rows.GetInt64(0), rows.GetInt32(1), rows.GetInt32(2), rows.GetInt32(3), rows.GetInt16(4), rows.GetInt64(5));
         }
 
         return links;

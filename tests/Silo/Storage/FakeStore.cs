@@ -19,6 +19,8 @@ internal sealed class FakeStore : IMessageStore
 
     public int Synced { get; private set; }
 
+    public int Reads { get; private set; }
+
     /// <summary>How many of the next flushes fail.</summary>
     public int Failures { get; set; }
 
@@ -63,7 +65,7 @@ internal sealed class FakeStore : IMessageStore
             {
                 Backlog = new StoredBacklog(
                     content.Messages.Count > 0 ? content.Messages.Keys.First() : content.OffsetBound, content.OffsetBound, content.DeliveredBound,
-                    content.Messages.Count, messages.Sum(message => (long)message.Length),
+                    content.Messages.Count, messages.Sum(message => (long)message.Length), messages.Sum(message => message.BodyLength()),
                     messages.Aggregate(MessageFlags.None, (flags, message) => flags | message.Flags),
                     messages.Select(message => message.Due).DefaultIfEmpty(MessageRun.Never).Min(),
                     [.. content.Links.Select(link => new LinkProgress(link.Key, link.Value))]),
@@ -94,6 +96,7 @@ internal sealed class FakeStore : IMessageStore
     {
         lock (_gate)
         {
+            Reads++;
             var runs = new List<MessageRun>();
             foreach (var (offset, message) in _queues[queue.Identity].Messages)
             {

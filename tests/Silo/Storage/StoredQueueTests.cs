@@ -182,6 +182,25 @@ public sealed class StoredQueueTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Recovery_OfALimitInBytes_KnowsTheBodiesWithoutReadingThem()
+    {
+        var gateway = new TestGateway(_stores).Declare(
+            durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-max-length-bytes", 100), ("x-overflow", "reject-publish"))));
+        var link = gateway.Open();
+        link.Send(new PublishItem(Batches.Of(0, 3, persistent: true, bodyLength: _ => 25), Resent: false));
+        Assert.Null(Assert.IsType<PublishedItem>(link.Items[^1]).Refused);
+        var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
+        var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
+        var again = new TestGateway(_stores) { IsImpatient = true };
+        again.Slot.Restore(QueueDefinition.Stored("/", "q", gateway.Queue.Definition.ToDeclaration()), identity.Incarnation, [], storage, again.Now);
+
+        var next = again.Open();
+        next.Send(new PublishItem(Batches.Of(3, 2, persistent: true, bodyLength: _ => 25), Resent: false));
+        Assert.Equal([1], Assert.Single(next.Items.OfType<PublishedItem>()).Refused!);
+        Assert.Equal(0, _store.Reads);
+    }
+
+    [Fact]
     public async Task Recovery_NeverGivesAnOffsetTwice()
     {
         var link = _gateway.Open();

@@ -63,6 +63,7 @@ create table granary.batches
     due    bigint not null,  -- Unix milliseconds
     shared bigint not null,  -- 0: its bytes are its own
     size   int not null,     -- of the whole batch
+    bodies int not null,     -- how many of these bytes are bodies
     count  int not null,     -- at most 8,192
     ring   smallint not null,
     piece  smallint not null,
@@ -135,7 +136,7 @@ create function granary.flush(
     link_queues bigint[], link_ids uuid[], link_numbers bigint[],
     replaced_queues bigint[], replaced_firsts bigint[],
     row_kinds text[], row_keys text[], row_values bytea[], row_versions bigint[],
-    batch_queues bigint[], batch_owners bigint[], batch_firsts bigint[], batch_pieces smallint[], batch_counts int[], batch_sizes int[],
+    batch_queues bigint[], batch_owners bigint[], batch_firsts bigint[], batch_pieces smallint[], batch_counts int[], batch_sizes int[], batch_bodies int[],
     batch_flags smallint[], batch_dues bigint[], batch_shared bigint[], batch_bytes bytea[])
     returns table (fenced_queues bigint[], conflicting_rows int[])
     language plpgsql as
@@ -202,12 +203,12 @@ begin
         end if;
 
         -- Functions in the select list advance together and pass each value on at once: in FROM they would be collected first.
-        insert into granary.batches (ring, queue, first, piece, count, size, flags, due, shared, bytes)
-        select target, p.owner, p.first, p.piece, p.count, p.size, p.flags, p.due, p.shared, p.bytes
+        insert into granary.batches (ring, queue, first, piece, count, size, bodies, flags, due, shared, bytes)
+        select target, p.owner, p.first, p.piece, p.count, p.size, p.bodies, p.flags, p.due, p.shared, p.bytes
         from
         (
             select unnest(batch_queues) as queue, unnest(batch_owners) as owner, unnest(batch_firsts) as first, unnest(batch_pieces) as piece,
-                unnest(batch_counts) as count, unnest(batch_sizes) as size, unnest(batch_flags) as flags, unnest(batch_dues) as due,
+                unnest(batch_counts) as count, unnest(batch_sizes) as size, unnest(batch_bodies) as bodies, unnest(batch_flags) as flags, unnest(batch_dues) as due,
                 unnest(batch_shared) as shared, unnest(batch_bytes) as bytes
         ) p
         where p.queue <> all (left_out);
@@ -262,7 +263,7 @@ create function granary.flush_one(
     writer_id uuid, flush_number bigint, must_sync boolean,
     queue_id bigint, queue_epoch bigint, new_offset_bound bigint, new_delivered_bound bigint, new_low bigint,
     link_id uuid, link_number bigint,
-    batch_first bigint, batch_count int, batch_size int, batch_flags smallint, batch_due bigint, batch_pieces bytea[])
+    batch_first bigint, batch_count int, batch_size int, batch_bodies int, batch_flags smallint, batch_due bigint, batch_pieces bytea[])
     returns boolean
     language plpgsql as
 $$
@@ -297,8 +298,8 @@ begin
     end if;
 
     for piece in 1..cardinality(batch_pieces) loop
-        insert into granary.batches (ring, queue, first, piece, count, size, flags, due, shared, bytes)
-        values ((select current from granary.ring), queue_id, batch_first, piece - 1, batch_count, batch_size, batch_flags, batch_due, 0, batch_pieces[piece]);
+        insert into granary.batches (ring, queue, first, piece, count, size, bodies, flags, due, shared, bytes)
+        values ((select current from granary.ring), queue_id, batch_first, piece - 1, batch_count, batch_size, batch_bodies, batch_flags, batch_due, 0, batch_pieces[piece]);
     end loop;
 
     if link_id is not null then
@@ -483,8 +484,8 @@ begin
     perform from granary.queues q where q.id = any (queues) order by q.id for no key update;
 
     -- Batches that stay may need the shared bytes, too.
-    insert into granary.batches (ring, queue, first, piece, count, size, flags, due, shared, bytes)
-    select target, b.queue, b.first, b.piece, b.count, b.size, b.flags, b.due, b.shared, b.bytes
+    insert into granary.batches (ring, queue, first, piece, count, size, bodies, flags, due, shared, bytes)
+    select target, b.queue, b.first, b.piece, b.count, b.size, b.bodies, b.flags, b.due, b.shared, b.bytes
     from granary.batches b
     where b.ring = source and b.queue = any (sharing)
         and not exists (select from granary.batches t where t.ring = target and t.queue = b.queue);
