@@ -17,9 +17,10 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     private const long MostUnaccepted = 1024 * 1024;
 
     private static readonly TimeSpan RouteAgainAfter = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly Queue<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
+    private readonly RingBuffer<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
     private readonly Dictionary<string, DeadLetterSender> _senders = new(StringComparer.Ordinal);
     private TaskCompletionSource? _room;
     private bool _isRunning;
@@ -42,7 +43,7 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         {
             foreach (var run in dead)
             {
-                _waiting.Enqueue((run, at));
+                Enqueue(run, at);
             }
 
             if (_isRunning)
@@ -94,6 +95,24 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         }
     }
 
+    /// <summary>Those that wait in the store, and follow each other, are one: so any number of them costs no memory.</summary>
+    private void Enqueue(in DeadRun dead, DateTimeOffset at)
+    {
+        if (_waiting.Count > 0 && !dead.Run.IsLoaded)
+        {
+            ref var last = ref _waiting[_waiting.Count - 1];
+            var (run, next) = (last.Dead.Run, dead.Run);
+            if (!run.IsLoaded && run.End == next.First && run.Count <= int.MaxValue - next.Count && last.Dead.Reason == dead.Reason
+                && last.Dead.Rule == dead.Rule && last.Dead.Waiting == dead.Waiting && last.At.ToUnixTimeSeconds() == at.ToUnixTimeSeconds())
+            {
+                last.Dead = last.Dead with { Run = run with { Count = run.Count + next.Count } };
+                return;
+            }
+        }
+
+        _waiting.AddLast((dead, at));
+    }
+
     private async Task SendAllAsync()
     {
         var batch = new LetterBatch();
@@ -102,23 +121,73 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             (DeadRun Dead, DateTimeOffset At) next;
             lock (_gate)
             {
-                if (!_waiting.TryDequeue(out next))
+                if (_waiting.Count == 0)
                 {
                     Publish(batch);
                     _isRunning = false;
                     return;
                 }
+
+                next = _waiting.RemoveFirst();
             }
 
-            var records = next.Dead.Run.Records;
-            var offset = next.Dead.Run.First;
-            while (!records.IsEmpty)
+            if (next.Dead.Run.IsLoaded)
             {
-                var length = MessageRecord.LengthOf(records.Span);
-                await AddAsync(batch, records[..length], offset, next.Dead, next.At).ConfigureAwait(false);
-                records = records[length..];
-                offset += offset == DeadRun.NeverEnqueued ? 0 : 1;
+                await AddAsync(batch, next.Dead, next.At).ConfigureAwait(false);
+                next.Dead.Waiting?.Remove(next.Dead.Run.Length);
             }
+            else
+            {
+                await AddStoredAsync(batch, next.Dead, next.At).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task AddStoredAsync(LetterBatch batch, DeadRun dead, DateTimeOffset at)
+    {
+        for (var (first, end) = (dead.Run.First, dead.Run.End); first < end;)
+        {
+            var runs = await ReadAsync(dead.Waiting!, first, end).ConfigureAwait(false);
+            if (runs.Length == 0)
+            {
+                return;
+            }
+
+            foreach (var run in runs)
+            {
+                await AddAsync(batch, dead with { Run = run }, at).ConfigureAwait(false);
+            }
+
+            first = runs[^1].End;
+        }
+    }
+
+    private async Task<MessageRun[]> ReadAsync(WaitingDead waiting, long first, long end)
+    {
+        while (true)
+        {
+            try
+            {
+                return await waiting.ReadAsync(first, end, office.Stopping).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
+            {
+                LogNotRead(office.Log, exception, queue, vhost);
+                await Task.Delay(ReadAgainAfter, office.Time, office.Stopping).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task AddAsync(LetterBatch batch, DeadRun dead, DateTimeOffset at)
+    {
+        var records = dead.Run.Records;
+        var offset = dead.Run.First;
+        while (!records.IsEmpty)
+        {
+            var length = MessageRecord.LengthOf(records.Span);
+            await AddAsync(batch, records[..length], offset, dead, at).ConfigureAwait(false);
+            records = records[length..];
+            offset += offset == DeadRun.NeverEnqueued ? 0 : 1;
         }
     }
 
@@ -230,6 +299,9 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
     [LoggerMessage(3222, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} was dropped: no dead letter can be made of it")]
     private static partial void LogDropped(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3225, LogLevel.Error, "Dead messages of queue {Queue} in vhost {Vhost} could not be read from the store; trying again")]
+    private static partial void LogNotRead(ILogger logger, Exception exception, string queue, string vhost);
 
     [LoggerMessage(3223, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} could not be routed yet; trying again")]
     private static partial void LogNotRouted(ILogger logger, Exception exception, string queue, string vhost);

@@ -16,7 +16,8 @@ internal enum DeathReason
 }
 
 /// <summary>Messages that left a queue dead and are to be sent on.</summary>
-internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule)
+/// <param name="Waiting">What counts their memory, and reads them if the run has no records; null where nothing is stored.</param>
+internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule, WaitingDead? Waiting = null)
 {
     /// <summary>Instead of an offset: the message was refused, so the queue never had it.</summary>
     public const long NeverEnqueued = -1;

@@ -20,6 +20,7 @@ internal sealed partial class Queue
 {
     private readonly List<MessageRun> _copies = [];
     private readonly Dictionary<LinkId, long> _storedLinks = [];
+    private readonly UnackedMemory _unacked = new();
     private long _reported;
 
     /// <summary>Every offset below is stored, or needs no store.</summary>
@@ -29,6 +30,9 @@ internal sealed partial class Queue
 
     /// <summary>Ready messages that are in the store only.</summary>
     public long PagedCount => _ready.PagedCount;
+
+    /// <summary>Record bytes in memory of what was delivered and nobody has settled, where they are counted.</summary>
+    public long UnackedMemory => _unacked.Bytes;
 
     /// <summary>What should be read back from the store now; <see cref="Load"/> has to follow.</summary>
     public PageRequest? NextLoad() => _storage is null ? null : _ready.NextLoad();
@@ -94,11 +98,16 @@ internal sealed partial class Queue
             _ready.PageOut(limit, store.Journal.StoredEnd, store.IsDurable, _redeliveredBelow, _copies);
         }
 
+        if (_unacked.Bytes > limit)
+        {
+            _unacked.LetGo(limit, store.Journal, store.IsDurable, _copies);
+        }
+
         var held = HeldEnd();
         _bound.EndTurn(held, now);
         store.Journal.EndTurn(_nextOffset, _bound.Wanted, held is not null, CollectionsMarshal.AsSpan(_copies));
         _copies.Clear();
-        ReportMemory(_ready.MemoryBytes);
+        ReportMemory(_ready.MemoryBytes + _unacked.Bytes);
     }
 
     /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>

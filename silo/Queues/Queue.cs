@@ -49,6 +49,7 @@ internal sealed partial class Queue
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
         _journal = storage?.Durable;
         _bound = new DeliveryBound(_journal, storage?.Journal);
+        _waitingDead = storage is null ? null : new WaitingDead(storage.Journal);
         if (storage is not null)
         {
             _redeliveredBelow = storage.Backlog.DeliveredBound;
@@ -102,7 +103,11 @@ internal sealed partial class Queue
     /// <summary>Everything up to <paramref name="offset"/> is stored, or need not be.</summary>
     public void AdvanceWatermark(long offset) => Watermark = Math.Max(Watermark, offset);
 
-    public void Open(QueueLink link) => link.Send(new OpenedItem(Incarnation));
+    public void Open(QueueLink link)
+    {
+        link.Unacked.Memory = _storage is null ? null : _unacked;
+        link.Send(new OpenedItem(Incarnation));
+    }
 
     public void Apply(QueueLink link, LinkUpItem item, long now)
     {
@@ -461,36 +466,6 @@ internal sealed partial class Queue
         _untidy.Remove(link);
         link.Send(new ClosedItem());
         link.End(now);
-    }
-
-    private void Bury(ReadOnlySpan<MessageRun> runs, DeathReason reason)
-    {
-        foreach (var run in runs)
-        {
-            Bury(run, reason);
-        }
-    }
-
-    private void Bury(in MessageRun run, DeathReason reason)
-    {
-        if (reason == DeathReason.Expired)
-        {
-            Figures.Add(QueueCount.Expire, run.Count);
-        }
-        else if (reason == DeathReason.MaxLength && run.First != DeadRun.NeverEnqueued)
-        {
-            Figures.Add(QueueCount.Drop, run.Count);
-        }
-
-        if (_settings.DeadLetters is { } rule)
-        {
-            Figures.Add(QueueCount.DeadLetter, run.Count);
-            _dead.Add(new DeadRun(run, reason, rule));
-        }
-        else
-        {
-            _storage?.Journal.Settle(run.First, run.End);
-        }
     }
 
     private void NoteUntidy(QueueLink link)

@@ -71,6 +71,20 @@ internal sealed class OffsetSet
         }
     }
 
+    /// <summary>All of a range is in the set.</summary>
+    public bool Covers(long first, long end)
+    {
+        while (first < end && _ranges.TryFind(first, out var position) && _ranges[position].First <= first)
+        {
+            first = _ranges[position].End;
+        }
+
+        return first >= end;
+    }
+
+    /// <summary>Any of a range is in the set.</summary>
+    public bool Touches(long first, long end) => _ranges.TryFind(first, out var position) && _ranges[position].First < end;
+
     public void Clear() => _ranges.Clear();
 
     private struct Range : IOffsetRun

@@ -227,6 +227,20 @@ internal sealed class QueueJournal
         }
     }
 
+    /// <summary>
+    /// How much of these messages was handed over and is not settled: what all is in the store, or will be when <see cref="StoredEnd"/> has passed it. What is
+    /// on its way for the first time is a part.
+    /// </summary>
+    public Holding Has(long first, long end)
+    {
+        lock (_commit.Gate)
+        {
+            return _stored.Covers(first, end) ? Holding.All
+                : _stored.Touches(first, end) || _pending.Touches(first, end) || _pendingCopies.Touches(first, end) ? Holding.Part
+                : Holding.None;
+        }
+    }
+
     /// <summary>Completes when all that was handed over is in the store.</summary>
     public Task FlushAsync()
     {
@@ -413,4 +427,12 @@ internal sealed class QueueJournal
         _pending.Clear();
         _pendingCopies.Clear();
     }
+}
+
+/// <summary>How much of some messages a journal has.</summary>
+internal enum Holding
+{
+    None,
+    Part,
+    All,
 }

@@ -68,6 +68,9 @@ internal sealed class UnwrittenRuns
         }
     }
 
+    /// <summary>Any of the messages from <paramref name="first"/> to below <paramref name="end"/> is here.</summary>
+    public bool Touches(long first, long end) => !IsEmpty && Find(first) is var at && at < _runs.Count && _runs[at].First < end;
+
     /// <summary>Copies all of them to <paramref name="runs"/>.</summary>
     public void CopyTo(List<MessageRun> runs)
     {

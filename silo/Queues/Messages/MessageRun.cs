@@ -5,7 +5,7 @@ using Granary.Core.Messages;
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>Messages with successive offsets, back to back in memory: the unit in which a queue keeps and moves messages.</summary>
-/// <param name="Records">The records of all messages of the run and of nothing else.</param>
+/// <param name="Records">The records of all messages of the run and of nothing else; empty if only the store has them.</param>
 /// <param name="First">Offset of the first message.</param>
 /// <param name="Count">At least 1.</param>
 /// <param name="Redelivered">All of them may have been seen before.</param>
@@ -25,7 +25,11 @@ internal readonly record struct MessageRun(
     /// <summary>The first offset after the run.</summary>
     public long End => First + Count;
 
+    /// <summary>Bytes in memory.</summary>
     public int Length => Records.Length;
+
+    /// <summary>The records are in memory, not only in the store.</summary>
+    public bool IsLoaded => !Records.IsEmpty;
 
     /// <summary>Some of the messages are to survive, and possibly not all.</summary>
     public bool IsPersistent => (Flags & MessageFlags.Persistent) != 0;
@@ -38,7 +42,10 @@ internal readonly record struct MessageRun(
     /// <summary>What is left without the first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
     public MessageRun After(int count, int length) => this with { Records = Records[length..], First = First + count, Count = Count - count };
 
-    /// <summary>The bytes of all bodies; walks the records.</summary>
+    /// <summary>The same messages, which only the store has from now on.</summary>
+    public MessageRun LetGo() => this with { Records = default };
+
+    /// <summary>The bytes of all bodies in memory; walks the records.</summary>
     public long BodyLength()
     {
         var records = Records.Span;
@@ -53,7 +60,8 @@ internal readonly record struct MessageRun(
         return bytes;
     }
 
-    public int LengthOf(int count) => new MessageBatch(Records, Count, Flags).ByteLengthOf(count);
+    /// <summary>Bytes in memory of the first <paramref name="count"/> messages.</summary>
+    public int LengthOf(int count) => IsLoaded ? new MessageBatch(Records, Count, Flags).ByteLengthOf(count) : 0;
 
     /// <summary>Joins two runs that follow each other in offsets and in memory and differ in nothing that matters.</summary>
     public static bool TryJoin(in MessageRun left, in MessageRun right, out MessageRun joined)

@@ -81,6 +81,12 @@ internal sealed partial class ReadyMessages
     /// <summary>What should be read back now, if anything; <see cref="Load"/> has to follow.</summary>
     public PageRequest? NextLoad()
     {
+        if (!_isLoading && !_returned.IsEmpty && !_returned.First.IsLoaded)
+        {
+            _isLoading = true;
+            return new PageRequest(_returned.First.First, _returned.First.End, _headBytes, _generation, IsReturned: true);
+        }
+
         if (_isLoading || _paged.IsEmpty || _backlog.Bytes > _headBytes / 2)
         {
             return null;
@@ -102,6 +108,11 @@ internal sealed partial class ReadyMessages
             return 0;
         }
 
+        if (request.IsReturned)
+        {
+            return LoadReturned(request, runs, now);
+        }
+
         foreach (var run in runs)
         {
             _paged.Shrink(run);
@@ -121,6 +132,22 @@ internal sealed partial class ReadyMessages
         }
 
         return missing;
+    }
+
+    /// <summary>Messages that came back when only the store had them. Against a limit in bytes they count from now on.</summary>
+    private long LoadReturned(PageRequest request, MessageRun[] runs, long now)
+    {
+        foreach (var run in runs)
+        {
+            var before = _returned.Bytes;
+            _returned.Load(run, now);
+            if (countsBodies && _returned.Bytes > before)
+            {
+                BodyBytes += run.BodyLength();
+            }
+        }
+
+        return _returned.RemoveUnloaded(request.First, runs.Length == 0 ? request.End : runs[^1].End);
     }
 
     private bool IsStored(in MessageRun run, bool isDurable) => run.End <= _handedEnd || (isDurable && run.IsPersistent && !run.InPieces);
@@ -160,4 +187,5 @@ internal sealed partial class ReadyMessages
 
 /// <summary>Paged messages to be read back.</summary>
 /// <param name="Bytes">About how many.</param>
-internal readonly record struct PageRequest(long First, long End, int Bytes, int Generation);
+/// <param name="IsReturned">They had been delivered, and came back.</param>
+internal readonly record struct PageRequest(long First, long End, int Bytes, int Generation, bool IsReturned = false);

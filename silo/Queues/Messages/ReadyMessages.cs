@@ -28,13 +28,13 @@ internal sealed partial class ReadyMessages(bool countsBodies)
     public bool IsEmpty => Count == 0;
 
     /// <summary>There is a first message, and it is in memory.</summary>
-    public bool IsLoaded => !_returned.IsEmpty || _backlog.Count > 0;
+    public bool IsLoaded => _returned.IsEmpty ? _backlog.Count > 0 : _returned.First.IsLoaded;
 
-    /// <summary>The next messages to be taken that follow each other. Only if <see cref="IsLoaded"/>.</summary>
+    /// <summary>The next messages to be taken that follow each other. Only if <see cref="IsLoaded"/>, or to look when they expire.</summary>
     public MessageRun First => _returned.IsEmpty ? _backlog.First : _returned.First;
 
     /// <summary>When the first message expires. Those behind it do not expire before it is gone.</summary>
-    public long NextDue => _mayExpire && IsLoaded ? First.Due : MessageRun.Never;
+    public long NextDue => _mayExpire && (!_returned.IsEmpty || _backlog.Count > 0) ? First.Due : MessageRun.Never;
 
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy { get; private set; }

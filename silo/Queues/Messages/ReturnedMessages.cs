@@ -62,6 +62,47 @@ internal sealed class ReturnedMessages
         return taken;
     }
 
+    /// <summary>Puts records in place that were read back for messages that only the store had.</summary>
+    public void Load(in MessageRun read, long now)
+    {
+        for (var at = read.First; at < read.End && _runs.TryFind(at, out var position) && _runs[position].First < read.End;)
+        {
+            var run = _runs[position].Run;
+            at = run.End;
+            if (run.IsLoaded)
+            {
+                continue;
+            }
+
+            var (from, to) = (Math.Max(run.First, read.First), Math.Min(run.End, read.End));
+            var loaded = PartOf(read, from, to) with { Redelivered = run.Redelivered, Due = run.Due, Since = now };
+            Replace(position, run, from, to);
+            _runs.Insert(new Entry(loaded));
+            Bytes += loaded.Length;
+            at = to;
+        }
+    }
+
+    /// <summary>Removes what of a range was not read back, because the store does not have it, and says how many messages that are.</summary>
+    public long RemoveUnloaded(long first, long end)
+    {
+        var removed = 0L;
+        while (first < end && _runs.TryFind(first, out var position) && _runs[position].First < end)
+        {
+            var run = _runs[position].Run;
+            var (from, to) = (Math.Max(run.First, first), Math.Min(run.End, end));
+            first = to;
+            if (!run.IsLoaded)
+            {
+                Replace(position, run, from, to);
+                removed += to - from;
+            }
+        }
+
+        Count -= removed;
+        return removed;
+    }
+
     public bool Tidy(long now, ref TidyScan scan)
     {
         while (scan.Continue && _runs.TryFind(scan.Next, out var position))
@@ -101,6 +142,29 @@ internal sealed class ReturnedMessages
         _runs.Clear();
         Count = 0;
         Bytes = 0;
+    }
+
+    private static MessageRun PartOf(in MessageRun run, long from, long to)
+    {
+        var skipped = (int)(from - run.First);
+        var rest = skipped == 0 ? run : run.After(skipped, run.LengthOf(skipped));
+        var count = (int)(to - from);
+        return count == rest.Count ? rest : rest.Head(count, rest.LengthOf(count));
+    }
+
+    /// <summary>Leaves of a run without records what is before and after two offsets.</summary>
+    private void Replace(RunPosition position, MessageRun run, long from, long to)
+    {
+        _runs.Remove(position);
+        if (from > run.First)
+        {
+            _runs.Insert(new Entry(run.Head((int)(from - run.First), 0)));
+        }
+
+        if (to < run.End)
+        {
+            _runs.Insert(new Entry(run.After((int)(to - run.First), 0)));
+        }
     }
 
     private static bool TryJoin(ref MessageRun left, in MessageRun right)

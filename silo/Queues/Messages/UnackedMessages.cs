@@ -7,17 +7,34 @@ namespace Granary.Silo.Queues.Messages;
 internal sealed class UnackedMessages
 {
     private readonly SortedRuns<UnackedRun> _runs = new();
+    private readonly List<MessageRun> _stretches = [];
     private TidyScan _scan;
+    private long _bytes;
+    private long _reported;
+
+    /// <summary>Whatever is below it was looked at, and its memory given up.</summary>
+    private long _letGoEnd;
 
     public long Count { get; private set; }
 
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy { get; private set; }
 
+    /// <summary>Where the memory of all links of the queue is counted; null: nowhere, as nothing is stored.</summary>
+    public UnackedMemory? Memory { get; set; }
+
     public void Add(in MessageRun run, Consumer? consumer)
     {
         Count += run.Count;
         NeedsTidy = true;
+        _bytes += run.Length;
+        _letGoEnd = Math.Min(_letGoEnd, run.First);
+        Insert(run, consumer);
+        Report();
+    }
+
+    private void Insert(in MessageRun run, Consumer? consumer)
+    {
         if (_runs.IsEmpty || _runs.Last.End <= run.First)
         {
             if (_runs.IsEmpty || !_runs.Last.TryExtend(run, consumer))
@@ -31,7 +48,9 @@ internal sealed class UnackedMessages
         // Redelivered: it may belong into a hole of a run whose other messages are still out.
         if (_runs.TryFind(run.First, out var around) && _runs[around].First < run.First)
         {
+            _bytes -= _runs[around].Run.Length;
             var upper = _runs[around].SplitAround(run.First, run.End);
+            _bytes += _runs[around].Run.Length + (upper.Live > 0 ? upper.Run.Length : 0);
             if (upper.Live > 0)
             {
                 _runs.Insert(upper);
@@ -74,6 +93,7 @@ internal sealed class UnackedMessages
                     break;
                 }
 
+                _bytes -= run.Run.Length;
                 whole++;
             }
 
@@ -84,6 +104,7 @@ internal sealed class UnackedMessages
         }
 
         NeedsTidy = Count > 0;
+        Report();
         return before - Count;
     }
 
@@ -92,6 +113,48 @@ internal sealed class UnackedMessages
         _runs.Clear();
         Count = 0;
         NeedsTidy = false;
+        _bytes = 0;
+        Report();
+    }
+
+    /// <summary>Gives up the memory of the oldest, about so many bytes of it; see <see cref="UnackedMemory.LetGo"/>.</summary>
+    public void LetGo(long bytes, long storedEnd, QueueJournal journal, bool isDurable, List<MessageRun> copies)
+    {
+        const int MostSteps = 4096;
+        var goal = _bytes - bytes;
+        var handed = 0;
+        var isWhole = true;
+        var at = _letGoEnd;
+        for (var steps = 0; steps < MostSteps && _bytes > goal && handed < ReadyMessages.LargestHead && _runs.TryFind(at, out var position); steps++)
+        {
+            ref var run = ref _runs[position];
+            at = run.End;
+            if (run.Run.IsLoaded)
+            {
+                if (!run.IsHanded && !(isDurable && run.Run.IsPersistent))
+                {
+                    handed += HandOver(ref run, journal, copies);
+                }
+
+                if (!(run.IsHanded || (isDurable && run.Run.IsPersistent)) || run.End > storedEnd)
+                {
+                    isWhole = false;
+                    continue;
+                }
+
+                _bytes -= run.Run.Length;
+                run.LetGo();
+            }
+
+            if (_runs.TryPrevious(position, out var previous) && _runs[previous].TryTakeIn(run))
+            {
+                _runs.Remove(position);
+            }
+
+            _letGoEnd = isWhole ? at : _letGoEnd;
+        }
+
+        Report();
     }
 
     /// <summary>Gives up arrays of which little is left unsettled.</summary>
@@ -121,14 +184,49 @@ internal sealed class UnackedMessages
             var rewritten = run.Rewrite();
             if (rewritten.Length > 0)
             {
+                _bytes -= run.Run.Length;
                 _runs.Remove(position);
                 foreach (var stretch in rewritten)
                 {
+                    _bytes += stretch.Run.Length;
                     _runs.Insert(stretch);
                 }
             }
         }
 
         NeedsTidy = _scan.EndPass() && Count > 0;
+        Report();
+    }
+
+    /// <summary>Has what is live of a run stored, unless it is. Says how many bytes that are.</summary>
+    private int HandOver(ref UnackedRun run, QueueJournal journal, List<MessageRun> copies)
+    {
+        run.AddLive(_stretches);
+        var bytes = 0;
+        if (_stretches.TrueForAll(stretch => journal.Has(stretch.First, stretch.End) != Holding.Part))
+        {
+            foreach (var stretch in _stretches)
+            {
+                if (journal.Has(stretch.First, stretch.End) == Holding.None)
+                {
+                    copies.Add(stretch);
+                    bytes += stretch.Length;
+                }
+            }
+
+            run.IsHanded = true;
+        }
+
+        _stretches.Clear();
+        return bytes;
+    }
+
+    private void Report()
+    {
+        if (Memory is not null && _bytes != _reported)
+        {
+            Memory.Change(this, _reported, _bytes);
+            _reported = _bytes;
+        }
     }
 }

@@ -22,6 +22,9 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
 
     public readonly long End => _run.End;
 
+    /// <summary>It was handed to the store for that its memory can be given up.</summary>
+    public bool IsHanded { get; set; }
+
     /// <summary>How many are not settled yet.</summary>
     public int Live { get; private set; } = run.Count;
 
@@ -111,6 +114,34 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
         return part;
     }
 
+    /// <summary>Gives up the memory: only the store has the messages from now on.</summary>
+    public void LetGo() => _run = _run.LetGo();
+
+    /// <summary>Takes in a run of which the memory was given up, too, and that follows; so many of them cost no more than one.</summary>
+    public bool TryTakeIn(in UnackedRun next)
+    {
+        if (next.Consumer != Consumer || _holes is not null || next._holes is not null || next._settled > 0 || _run.IsLoaded || next._run.IsLoaded
+            || !MessageRun.TryJoin(_run, next._run, out var joined))
+        {
+            return false;
+        }
+
+        _run = joined;
+        Live += next.Live;
+        return true;
+    }
+
+    /// <summary>Adds each stretch of live messages to <paramref name="stretches"/>.</summary>
+    public readonly void AddLive(List<MessageRun> stretches)
+    {
+        for (var at = NextLive(_settled, _run.Count); at < _run.Count; at = NextLive(at, _run.Count))
+        {
+            var stop = _holes?.NextSettled(at, _run.Count) ?? _run.Count;
+            stretches.Add(Slice(at, stop));
+            at = stop;
+        }
+    }
+
     /// <summary>Whether the live messages are better copied out of their array, by the average size of a message.</summary>
     public readonly bool IsWasteful => SparseMemory.IsWasted(_run.Records, (int)((long)_run.Length * Live / _run.Count));
 
@@ -145,6 +176,11 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
         if (start == 0 && end == _run.Count)
         {
             return _run;
+        }
+
+        if (!_run.IsLoaded)
+        {
+            return _run with { First = _run.First + start, Count = end - start };
         }
 
         var from = PositionOf(start);

@@ -1,0 +1,75 @@
+using Granary.Silo.DeadLetters;
+using Granary.Silo.Queues.Figures;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Queues;
+
+internal sealed partial class Queue
+{
+    private readonly WaitingDead? _waitingDead;
+
+    private void Bury(ReadOnlySpan<MessageRun> runs, DeathReason reason)
+    {
+        foreach (var run in runs)
+        {
+            Bury(run, reason);
+        }
+    }
+
+    private void Bury(in MessageRun run, DeathReason reason)
+    {
+        if (reason == DeathReason.Expired)
+        {
+            Figures.Add(QueueCount.Expire, run.Count);
+        }
+        else if (reason == DeathReason.MaxLength && run.First != DeadRun.NeverEnqueued)
+        {
+            Figures.Add(QueueCount.Drop, run.Count);
+        }
+
+        if (_settings.DeadLetters is { } rule)
+        {
+            Figures.Add(QueueCount.DeadLetter, run.Count);
+            var kept = _waitingDead is { } waiting && run.First != DeadRun.NeverEnqueued ? KeepWhatMay(run, waiting) : run;
+            _dead.Add(new DeadRun(kept, reason, rule, _waitingDead));
+        }
+        else
+        {
+            _storage?.Journal.Settle(run.First, run.End);
+        }
+    }
+
+    /// <summary>Dead messages wait in memory to be sent on up to a limit; of what is beyond it, the store has the records.</summary>
+    private MessageRun KeepWhatMay(in MessageRun run, WaitingDead waiting)
+    {
+        if (!run.IsLoaded)
+        {
+            return run;
+        }
+
+        if (waiting.HasRoom || !IsOrWillBeStored(run))
+        {
+            waiting.Add(run.Length);
+            return run;
+        }
+
+        return run.LetGo();
+    }
+
+    private bool IsOrWillBeStored(in MessageRun run)
+    {
+        if (_storage!.IsDurable && run.IsPersistent)
+        {
+            return true;
+        }
+
+        var has = _storage.Journal.Has(run.First, run.End);
+        if (has == Holding.None)
+        {
+            _copies.Add(run);
+        }
+
+        return has != Holding.Part;
+    }
+}
