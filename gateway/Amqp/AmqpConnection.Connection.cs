@@ -1,5 +1,7 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Gateway.Amqp.Ends;
+using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
 
@@ -15,7 +17,9 @@ internal sealed partial class AmqpConnection
         {
             if (_state == State.Open)
             {
-                SendClose(new AmqpConnectionException(ReplyCode.ConnectionForced, reason));
+                var error = new AmqpConnectionException(ReplyCode.ConnectionForced, reason);
+                End(ConnectionEnd.ClosedByBroker, error.Text);
+                SendClose(error);
                 _output.Flush();
             }
         }
@@ -43,6 +47,7 @@ internal sealed partial class AmqpConnection
         {
             case MethodId.ConnectionClose:
                 _ = MethodFrame.Read<ConnectionClose>(fields);
+                End(ConnectionEnd.ClosedByClient);
                 Begin(null, CloseByClientAsync());
                 break;
             case MethodId.ConnectionCloseOk when _state == State.Closing:
@@ -77,29 +82,152 @@ internal sealed partial class AmqpConnection
         }
     }
 
-    // An error that ends the connection: what it owns goes first, as in RabbitMQ, then the client is told and waited for.
-    private void Fail(AmqpException exception)
+    // Once, whoever comes first.
+    private Task ReleaseAsync()
     {
-        if (_state != State.Open)
+        lock (Links.Gate)
         {
-            return;
-        }
+            if (_released is null)
+            {
+                _channels.ReleaseAll();
+                Publisher.Seal();
+                Settlements.Emit();
+                _released = LetGoAsync();
+            }
 
-        LogFailed(Log, exception.Text);
-        SendClose(exception);
+            return _released;
+        }
+    }
+
+    private async Task LetGoAsync()
+    {
+        try
+        {
+            await Links.CloseAsync().WaitAsync(_server.Impatient).ConfigureAwait(false);
+            var grains = new GrainCalls(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient);
+            await Exclusive.DeleteAllAsync(name => grains.QueueAsync(name, queue => queue.DeleteAsync(Id, ifUnused: false, ifEmpty: false)))
+                .WaitAsync(_server.Impatient).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            LogNotLetGo(Log);
+        }
+        catch (Exception exception)
+        {
+            LogNotReleased(Log, exception, _peer);
+        }
+    }
+
+    // The one ladder for whatever fails: an error of a channel closes that, one of the connection closes it, and all else is an end with its reason.
+    // True when the socket is to be read on.
+    private async ValueTask<bool> ReadUntilFailureAsync()
+    {
+        try
+        {
+            await ReadLoopAsync().ConfigureAwait(false);
+            return OnEndOfInput();
+        }
+        catch (AmqpChannelException error) when (_current is { } channel)
+        {
+            return OnChannelError(channel, error);
+        }
+        catch (AmqpException error)
+        {
+            return OnConnectionError(error, error.ReplyCode == ReplyCode.InternalError ? ConnectionEnd.InternalError : ConnectionEnd.ClientError);
+        }
+        catch (OperationCanceledException) when (_gone.IsCancellationRequested)
+        {
+            return OnLost(ConnectionEnd.Aborted, null);
+        }
+        catch (OperationCanceledException)
+        {
+            // A commit of a channel that was closed meanwhile.
+            LogOperationAbandoned(Log);
+            return true;
+        }
+        catch (IOException exception) when (_operation is null)
+        {
+            return OnLost(ConnectionEnd.SocketFailed, exception);
+        }
+        catch (Exception exception)
+        {
+            return OnConnectionError(new AmqpConnectionException(ReplyCode.InternalError, exception.Message, 0, exception), ConnectionEnd.InternalError);
+        }
+        finally
+        {
+            _operation = null;
+        }
+    }
+
+    private void End(ConnectionEnd reason, string detail = "", Exception? exception = null)
+    {
+        if (_end is null)
+        {
+            _end = reason;
+            _server.Ends.Add(reason, _peer, detail, exception);
+        }
+    }
+
+    private bool OnChannelError(AmqpChannel channel, AmqpChannelException error)
+    {
+        lock (Links.Gate)
+        {
+            FailChannel(channel, error);
+            Flush();
+            return true;
+        }
+    }
+
+    // What the connection owns goes first, as in RabbitMQ, then the client is told and waited for.
+    private bool OnConnectionError(AmqpException error, ConnectionEnd reason)
+    {
+        lock (Links.Gate)
+        {
+            if (_state != State.Open)
+            {
+                // Of a stream that is out of step not even a close-ok is to be expected. What fails even then is the end.
+                var goesOn = !_isDeaf;
+                _isDeaf |= _operation is null;
+                return goesOn;
+            }
+
+            End(reason, error.Text, error.InnerException);
+            SendClose(error);
+            Flush();
+            return true;
+        }
+    }
+
+    private bool OnEndOfInput()
+    {
+        lock (Links.Gate)
+        {
+            End(ConnectionEnd.ClientGone);
+            return false;
+        }
+    }
+
+    private bool OnLost(ConnectionEnd reason, Exception? exception)
+    {
+        lock (Links.Gate)
+        {
+            End(reason, exception: exception);
+            return false;
+        }
+    }
+
+    private void OnOutputLost()
+    {
+        End(ConnectionEnd.ClientGone);
+        _state = State.Closed;
+        _transport.Input.CancelPendingRead();
     }
 
     private void SendClose(AmqpException exception)
     {
         _output.Write(0, new ConnectionClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
         _state = State.Closing;
-        foreach (var channel in _channels.Values)
-        {
-            channel.Release();
-        }
-
-        _channels.Clear();
-        _lastChannel = null;
+        _channels.ReleaseAll();
         _ = AbortLaterAsync();
     }
 
@@ -131,7 +259,7 @@ internal sealed partial class AmqpConnection
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
-            LogAborted(Log);
+            LogNotWaitedFor(Log, _peer);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
@@ -8,6 +9,7 @@ using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
@@ -23,48 +25,33 @@ namespace Granary.Gateway.Amqp;
 /// </summary>
 internal sealed partial class AmqpConnection : ILinkOwner
 {
-    // A method that a client left behind may still be done with: what follows it was sent before the client went.
-    private static readonly TimeSpan PatienceWithoutClient = TimeSpan.FromSeconds(1);
-
     private readonly IDuplexPipe _transport;
     private readonly AmqpServer _server;
     private readonly AmqpOutput _output;
     private readonly FrameSlicer _frames;
-    private readonly BodyInParts _body = new();
-    private readonly ITargetedReader? _targeted;
+    private readonly BodyInParts _body;
     private readonly Heartbeat _heartbeat;
     private readonly CancellationToken _aborted;
     private readonly CancellationTokenSource _gone;
-    private readonly IPeerSigns? _peer;
+    private readonly EndPoint? _peer;
     private readonly Action _abort;
-    private readonly Dictionary<ushort, AmqpChannel> _channels = [];
-    private readonly List<(IReplyConsumer Consumer, MessageBatch Reply)> _replies = [];
+    private readonly ChannelTable _channels;
+    private readonly SocketHold _hold;
+    private readonly ReplyPost _replies = new();
     private readonly List<(AmqpChannel Channel, AmqpChannelException Error)> _lost = [];
-    private AmqpChannel? _lastChannel;
-
-    // Where the next read puts a part of a large body.
-    private Memory<byte> _target;
     private ValueTask? _operation;
     private AmqpChannel? _operationChannel;
+
+    // The channel that a frame or an operation is at work for: an error of it closes that channel alone.
+    private AmqpChannel? _current;
+    private ConnectionEnd? _end;
+    private Task? _released;
     private bool _hasReceived;
     private bool _hasPublished;
-
-    private volatile Hold _hold;
-    private long? _leftAt;
-    private Task? _released;
     private State _state;
 
-    /// <summary>Why the socket is not read.</summary>
-    private enum Hold
-    {
-        None,
-
-        /// <summary>A method is waited for.</summary>
-        Operation,
-
-        /// <summary>There is too much on its way, or too little room.</summary>
-        Limits,
-    }
+    // What the client sends makes no sense any more: it is taken and not looked at, until the client is gone.
+    private bool _isDeaf;
 
     private enum State
     {
@@ -76,16 +63,19 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Closed,
     }
 
-    /// <param name="peer">What is known of the client while its socket is not read; null if nothing is.</param>
+    /// <param name="peer">The client's address, if it has one.</param>
+    /// <param name="signs">What is known of the client while its socket is not read; null if nothing is.</param>
     public AmqpConnection(
-        IDuplexPipe transport, AmqpServer server, ConnectionTerms terms, Action abort, CancellationToken aborted, IPeerSigns? peer = null)
+        IDuplexPipe transport, EndPoint? peer, AmqpServer server, ConnectionTerms terms, Action abort, CancellationToken aborted, IPeerSigns? signs = null)
     {
-        (_transport, _server, Terms, _abort, _aborted, _peer) = (transport, server, terms, abort, aborted, peer);
+        (_transport, _peer, _server, Terms, _abort, _aborted) = (transport, peer, server, terms, abort, aborted);
+        _channels = new ChannelTable(terms.ChannelMax);
+        _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
-        _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnClientLost);
-        _targeted = transport.Input as ITargetedReader;
+        _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost);
+        _body = new BodyInParts(transport.Input as ITargetedReader);
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
     }
@@ -134,15 +124,10 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         try
         {
-            await ReadLoopAsync().ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (_gone.IsCancellationRequested)
-        {
-            LogAborted(Log);
-        }
-        catch (IOException exception)
-        {
-            LogLost(Log, exception);
+            while (await ReadUntilFailureAsync().ConfigureAwait(false))
+            {
+                // A channel was closed, or the handshake has begun that closes the connection: what else the client sent is still to be read.
+            }
         }
         finally
         {
@@ -161,19 +146,25 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         lock (Links.Gate)
         {
-            NoteWhetherLeft();
-            var action = _heartbeat.Tick(_hasReceived || IsSilenceExcused, _output.HasSent);
+            if (_hold.HasClientLeft())
+            {
+                // Elsewhere: what it ends may go on at once, and this holds the gate.
+                End(ConnectionEnd.ClientGone);
+                _ = _gone.CancelAsync();
+            }
+
+            var action = _heartbeat.Tick(_hasReceived || _hold.ExcusesSilence, _output.HasSent);
             _hasReceived = _output.HasSent = false;
             if (action == HeartbeatAction.PeerIsDead)
             {
-                LogPeerIsDead(Log, Terms.Heartbeat);
+                End(ConnectionEnd.HeartbeatMissed, $"{Terms.Heartbeat}");
                 _abort();
                 return;
             }
 
             if (_output.IsStuck())
             {
-                LogReadsNothing(Log, Options.SendTimeout);
+                End(ConnectionEnd.NothingRead, $"{Options.SendTimeout}");
                 _abort();
                 return;
             }
@@ -193,32 +184,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
 
         Links.Tick();
-    }
-
-    // The client's silence says nothing while it may be the broker's doing.
-    private bool IsSilenceExcused => _hold switch
-    {
-        Hold.Operation => _peer is null || _peer.TakeHeard() || _peer.MayBeStuck,
-        Hold.Limits => true,
-        _ => false,
-    };
-
-    // Whoever is not read is not heard to leave either. What it had sent before is taken, if that does not last.
-    private void NoteWhetherLeft()
-    {
-        if (_hold == Hold.None || _peer is not { HasLeft: true })
-        {
-            _leftAt = null;
-            return;
-        }
-
-        var now = Clock.GetTimestamp();
-        _leftAt ??= now;
-        if (Clock.GetElapsedTime(_leftAt.Value, now) >= (_hold == Hold.Operation ? PatienceWithoutClient : Options.OperationTimeout))
-        {
-            // Elsewhere: what it ends may go on at once, and this holds the gate.
-            _ = _gone.CancelAsync();
-        }
     }
 
     /// <summary>Writes a method from wherever an operation has got to.</summary>
@@ -245,8 +210,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
         (_operationChannel, _operation) = (channel, operation);
     }
 
-    /// <summary>Keeps a reply until the gate is left: another connection's gate must not be taken under this one.</summary>
-    public void Reply(IReplyConsumer consumer, in MessageBatch reply) => _replies.Add((consumer, reply));
+    /// <summary>Sends a reply once the gate is left.</summary>
+    public void Reply(IReplyConsumer consumer, in MessageBatch reply) => _replies.Add(consumer, reply);
 
     /// <summary>Takes deliveries that come from no queue.</summary>
     public void Push(AmqpConsumer consumer, in MessageBatch batch)
@@ -283,6 +248,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         while (_state != State.Closed)
         {
+            _hold.Reason = HoldReason.None;
             var read = await _transport.Input.ReadAsync(_aborted).ConfigureAwait(false);
             if (read.IsCanceled)
             {
@@ -290,23 +256,24 @@ internal sealed partial class AmqpConnection : ILinkOwner
             }
 
             var buffer = read.Buffer;
+            var isTaken = false;
             try
             {
-                while (Process(ref buffer, _targeted?.TakeTargeted() ?? 0))
+                while (Process(ref buffer))
                 {
-                    _hold = Hold.Operation;
+                    _hold.Reason = HoldReason.Operation;
                     await FinishOperationAsync().ConfigureAwait(false);
                     await WaitForReaderAsync().ConfigureAwait(false);
                 }
+
+                isTaken = true;
             }
             finally
             {
-                _transport.Input.AdvanceTo(buffer.Start, buffer.End);
-            }
-
-            if (_targeted is not null)
-            {
-                _targeted.Target = _target;
+                // Behind a frame that failed are others, which are not to wait for the client to send more.
+                var isEmpty = buffer.IsEmpty;
+                _transport.Input.AdvanceTo(buffer.Start, isTaken ? buffer.End : buffer.Start);
+                _body.Aim(nothingElseWaits: isEmpty);
             }
 
             if (read.IsCompleted || _state == State.Closed)
@@ -318,53 +285,54 @@ internal sealed partial class AmqpConnection : ILinkOwner
             // While so much is on its way the socket is not read: TCP holds the publisher.
             if (!Links.IsWithin(PublishLimits.Connection))
             {
-                _hold = Hold.Limits;
+                _hold.Reason = HoldReason.Limits;
                 await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(Gone).ConfigureAwait(false);
             }
 
             if (_server.Alarms.IsRaised && _hasPublished)
             {
-                _hold = Hold.Limits;
+                _hold.Reason = HoldReason.Limits;
                 await HoldAsync().ConfigureAwait(false);
             }
-
-            _hold = Hold.None;
         }
     }
 
     // Handles whole frames; true when an operation must be awaited before the rest.
-    private bool Process(ref ReadOnlySequence<byte> buffer, int targeted)
+    private bool Process(ref ReadOnlySequence<byte> buffer)
     {
-        Router.EndLostLeases();
-        lock (Links.Gate)
+        if (_isDeaf)
         {
-            _hasReceived = true;
-            try
-            {
-                _body.Received(_target[..targeted].Span);
-                do
-                {
-                    HandleWhole(ref buffer);
-                }
-                while (_operation is null && _state != State.Closed && TakeBody(ref buffer));
-            }
-            catch (AmqpConnectionException exception)
-            {
-                Fail(exception);
-            }
-            finally
-            {
-                _frames.Release(ref buffer);
-            }
-
-            Publisher.Seal();
-            Settlements.Emit();
-            Links.Flush();
-            _output.Flush();
-            _target = _targeted is not null && buffer.IsEmpty ? _body.Target : default;
+            buffer = buffer.Slice(buffer.End);
+            return false;
         }
 
-        PostReplies();
+        Router.EndLostLeases();
+        try
+        {
+            lock (Links.Gate)
+            {
+                _hasReceived = true;
+                try
+                {
+                    _body.TakeAimed();
+                    do
+                    {
+                        HandleWhole(ref buffer);
+                    }
+                    while (_operation is null && _state != State.Closed && TakeBody(ref buffer));
+                }
+                finally
+                {
+                    _frames.Release(ref buffer);
+                    Flush();
+                }
+            }
+        }
+        finally
+        {
+            _replies.Send();
+        }
+
         return _operation is not null;
     }
 
@@ -387,11 +355,12 @@ internal sealed partial class AmqpConnection : ILinkOwner
         if (!_body.IsUnderWay)
         {
             if (_state != State.Open || !_frames.IsBody(buffer, out var number, out var length)
-                || !_channels.TryGetValue(number, out var channel) || channel.BodyIntake is not { } intake)
+                || !_channels.TryFind(number, out var channel) || channel.BodyIntake is not { } intake)
             {
                 return false;
             }
 
+            _current = channel;
             _body.Begin(intake, length);
             _frames.BeginBody();
         }
@@ -401,6 +370,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     private bool Dispatch(FrameType type, ushort number, ReadOnlySpan<byte> payload)
     {
+        _current = null;
         if (number == 0)
         {
             OnConnectionFrame(type, payload);
@@ -412,23 +382,14 @@ internal sealed partial class AmqpConnection : ILinkOwner
             return true;
         }
 
-        var channel = _lastChannel;
-        if (channel?.Number != number && !_channels.TryGetValue(number, out channel))
+        if (!_channels.TryFind(number, out var channel))
         {
             OpenChannel(type, number, payload);
             return true;
         }
 
-        _lastChannel = channel;
-        try
-        {
-            return channel!.OnFrame(type, payload);
-        }
-        catch (AmqpChannelException exception)
-        {
-            FailChannel(channel!, exception);
-            return true;
-        }
+        _current = channel;
+        return channel.OnFrame(type, payload);
     }
 
     private void OpenChannel(FrameType type, ushort number, ReadOnlySpan<byte> payload)
@@ -444,13 +405,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             throw new AmqpConnectionException(ReplyCode.ChannelError, "expected 'channel.open'", id);
         }
 
-        if (number > Terms.ChannelMax || _channels.Count >= Terms.ChannelMax)
-        {
-            throw new AmqpConnectionException(
-                ReplyCode.NotAllowed, $"number of channels opened ({_channels.Count}) has reached the negotiated channel_max ({Terms.ChannelMax})", id);
-        }
-
-        _channels.Add(number, new AmqpChannel(this, number));
+        _channels.Add(new AmqpChannel(this, number));
         _output.Write(number, new ChannelOpenOk());
     }
 
@@ -459,49 +414,24 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         while (IsBackedUp)
         {
-            _hold = Hold.None;
+            _hold.Reason = HoldReason.None;
             await _output.WaitForRoomAsync().WaitAsync(Gone).ConfigureAwait(false);
         }
     }
 
     private async ValueTask FinishOperationAsync()
     {
-        var (operation, channel) = (_operation!.Value, _operationChannel);
-        try
-        {
-            await operation.ConfigureAwait(false);
-        }
-        catch (AmqpChannelException exception) when (channel is not null)
-        {
-            lock (Links.Gate)
-            {
-                FailChannel(channel, exception);
-            }
-        }
-        catch (AmqpException exception)
-        {
-            lock (Links.Gate)
-            {
-                Fail(exception);
-            }
-        }
-        catch (OperationCanceledException) when (_state != State.Open && !_gone.IsCancellationRequested)
-        {
-            // A commit of a channel that went with the connection. The client's close-ok is still to be read.
-            LogOperationAbandoned(Log);
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            LogOperationFailed(Log, exception);
-            lock (Links.Gate)
-            {
-                Fail(new AmqpConnectionException(ReplyCode.InternalError, exception.Message, 0, exception));
-            }
-        }
-        finally
-        {
-            _operation = null;
-        }
+        _current = _operationChannel;
+        await _operation!.Value.ConfigureAwait(false);
+        _operation = null;
+    }
+
+    private void Flush()
+    {
+        Publisher.Seal();
+        Settlements.Emit();
+        Links.Flush();
+        _output.Flush();
     }
 
     private void FailChannel(AmqpChannel channel, AmqpChannelException exception)
@@ -518,70 +448,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     }
 
     /// <summary>The channel's number is free again.</summary>
-    public void Forget(AmqpChannel channel)
-    {
-        _channels.Remove(channel.Number);
-        _lastChannel = null;
-    }
-
-    // Once, whoever comes first.
-    private Task ReleaseAsync()
-    {
-        lock (Links.Gate)
-        {
-            if (_released is null)
-            {
-                foreach (var channel in _channels.Values)
-                {
-                    channel.Release();
-                }
-
-                _channels.Clear();
-                _lastChannel = null;
-                Publisher.Seal();
-                Settlements.Emit();
-                _released = LetGoAsync();
-            }
-
-            return _released;
-        }
-    }
-
-    private async Task LetGoAsync()
-    {
-        try
-        {
-            await Links.CloseAsync().WaitAsync(_server.Impatient).ConfigureAwait(false);
-            var grains = new GrainCalls(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient);
-            await Exclusive.DeleteAllAsync(name => grains.QueueAsync(name, queue => queue.DeleteAsync(Id, ifUnused: false, ifEmpty: false)))
-                .WaitAsync(_server.Impatient).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            LogNotLetGo(Log);
-        }
-    }
+    public void Forget(AmqpChannel channel) => _channels.Remove(channel);
 
     public void NotePublished() => _hasPublished = true;
-
-    private void OnClientLost()
-    {
-        _state = State.Closed;
-        _transport.Input.CancelPendingRead();
-    }
-
-    private void PostReplies()
-    {
-        if (_replies.Count == 0)
-        {
-            return;
-        }
-
-        foreach (var (consumer, reply) in _replies)
-        {
-            consumer.Receive(reply);
-        }
-
-        _replies.Clear();
-    }
 }

@@ -10,12 +10,12 @@ internal sealed class AmqpConnectionHandler(AmqpServer server) : ConnectionHandl
 {
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
-        var from = (connection.RemoteEndPoint as IPEndPoint)?.Address;
-        var handshake = new Handshake(connection.Transport, from, server.Options, server.Users, server.Clock, server.Log);
+        var peer = connection.RemoteEndPoint as IPEndPoint;
+        var handshake = new Handshake(connection.Transport, peer, server.Options, server.Users, server.Clock, server.Ends);
         if (await handshake.RunAsync(connection.ConnectionClosed).ConfigureAwait(false) is { } terms)
         {
-            var peer = connection.Features.Get<IPeerSigns>();
-            await server.RunAsync(new AmqpConnection(connection.Transport, server, terms, connection.Abort, connection.ConnectionClosed, peer))
+            var signs = connection.Features.Get<IPeerSigns>();
+            await server.RunAsync(new AmqpConnection(connection.Transport, peer, server, terms, connection.Abort, connection.ConnectionClosed, signs))
                 .ConfigureAwait(false);
         }
     }

@@ -4,6 +4,7 @@ using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Ends;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -39,6 +40,8 @@ internal sealed partial class AmqpServer(
     public TimeProvider Clock => clock;
 
     public ILogger Log => log;
+
+    public ConnectionEnds Ends { get; } = new(log);
 
     /// <summary>The node stops, and has waited long enough for queues that do not answer.</summary>
     public CancellationToken Impatient => _impatient.Token;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Granary.Amqp;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Sockets;
 
 namespace Granary.Gateway.Amqp;
 
@@ -8,7 +9,8 @@ namespace Granary.Gateway.Amqp;
 /// A large body frame on its way in, whose octets are put where they stay as they come: it is not waited for as a whole. The message is complete
 /// only when the frame's end is there and is what it has to be.
 /// </summary>
-internal sealed class BodyInParts
+/// <param name="reader">Where a part can be received to where it stays; null where it cannot.</param>
+internal sealed class BodyInParts(ITargetedReader? reader)
 {
     // As many as a refusal shows.
     private readonly byte[] _first = new byte[16];
@@ -17,13 +19,11 @@ internal sealed class BodyInParts
     private const int LeastTarget = 32 * 1024;
 
     private MessageIntake? _intake;
+    private Memory<byte> _target;
     private int _length;
     private int _missing;
 
     public bool IsUnderWay => _intake is not null;
-
-    /// <summary>Where what comes next may be received to, or empty.</summary>
-    public Memory<byte> Target => _missing >= LeastTarget && IsWanted ? _intake!.Content.Room(_missing) : default;
 
     // The channel may have failed in the middle of the frame: the rest is for nobody.
     private bool IsWanted => _intake is { Content.ExpectsBody: true };
@@ -35,15 +35,18 @@ internal sealed class BodyInParts
         (_intake, _length, _missing) = (intake, length, length);
     }
 
-    /// <summary>So much has been received to <see cref="Target"/>.</summary>
-    public void Received(ReadOnlySpan<byte> part)
+    /// <summary>Has the next read put what it gets where it stays, if it is of this body.</summary>
+    public void Aim(bool nothingElseWaits)
     {
-        Note(part);
-        if (IsWanted)
+        if (reader is not null)
         {
-            _intake!.Content.Advance(part.Length);
+            _target = nothingElseWaits && _missing >= LeastTarget && IsWanted ? _intake!.Content.Room(_missing) : default;
+            reader.Target = _target;
         }
     }
+
+    /// <summary>Takes what was received to where it stays.</summary>
+    public void TakeAimed() => Received(_target[..(reader?.TakeTargeted() ?? 0)].Span);
 
     /// <summary>Takes what is there; true when the frame has ended.</summary>
     /// <exception cref="AmqpConnectionException">501: wrong end octet.</exception>
@@ -75,6 +78,15 @@ internal sealed class BodyInParts
         FrameReader.CheckEnd(FrameType.Body, _first.AsSpan(0, Math.Min(_first.Length, _length)), _length, end[0]);
         intake?.OnBodyEnd();
         return true;
+    }
+
+    private void Received(ReadOnlySpan<byte> part)
+    {
+        Note(part);
+        if (IsWanted)
+        {
+            _intake!.Content.Advance(part.Length);
+        }
     }
 
     private void Note(ReadOnlySpan<byte> part)

@@ -5,7 +5,7 @@ using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Gateway.Access;
-using Microsoft.Extensions.Logging;
+using Granary.Gateway.Amqp.Ends;
 
 namespace Granary.Gateway.Amqp.Connections;
 
@@ -13,9 +13,13 @@ namespace Granary.Gateway.Amqp.Connections;
 /// From the protocol header to connection.open-ok (section 2.2.4). A connection exists only once this has succeeded; until then nothing but
 /// this object reads or writes.
 /// </summary>
-internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, AmqpOptions options, LoopbackGuest users, TimeProvider clock, ILogger log)
+internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, LoopbackGuest users, TimeProvider clock, ConnectionEnds ends)
 {
     private const string Mechanisms = "PLAIN AMQPLAIN";
+
+    // Why it ends if it does not succeed, unless something fails.
+    private ConnectionEnd _end = ConnectionEnd.GoneBeforeOpen;
+    private string _detail = "";
 
     /// <summary>Null when the client did not get in; it has been told, or its socket is to be closed without a word.</summary>
     public async ValueTask<ConnectionTerms?> RunAsync(CancellationToken aborted)
@@ -24,20 +28,29 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
         using var either = CancellationTokenSource.CreateLinkedTokenSource(aborted, timeout.Token);
         try
         {
-            return await NegotiateAsync(either.Token).ConfigureAwait(false);
+            if (await NegotiateAsync(either.Token).ConfigureAwait(false) is { } terms)
+            {
+                return terms;
+            }
+
+            ends.Add(_end, peer, _detail);
         }
-        catch (AmqpException exception)
+        catch (AmqpException error)
         {
-            LogRefused(log, exception.Text);
-            await CloseAsync(exception).ConfigureAwait(false);
+            ends.Add(ConnectionEnd.HandshakeRefused, peer, error.Text);
+            await CloseAsync(error).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
-            LogTimeout(log, options.HandshakeTimeout);
+            ends.Add(ConnectionEnd.HandshakeTimeout, peer, $"{options.HandshakeTimeout}");
         }
         catch (Exception exception) when (exception is IOException || (exception is OperationCanceledException && aborted.IsCancellationRequested))
         {
-            LogGone(log);
+            ends.Add(_end, peer, _detail);
+        }
+        catch (Exception exception)
+        {
+            ends.Add(ConnectionEnd.InternalError, peer, exception: exception);
         }
 
         return null;
@@ -104,7 +117,7 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
 
             if (match == ProtocolHeaderMatch.Other)
             {
-                LogOtherProtocol(log, Describe(read.Buffer));
+                (_end, _detail) = (ConnectionEnd.OtherProtocol, Describe(read.Buffer));
                 transport.Input.AdvanceTo(read.Buffer.End);
                 transport.Output.Write(ProtocolHeader.Amqp091);
                 await transport.Output.FlushAsync(cancellation).ConfigureAwait(false);
@@ -195,6 +208,7 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
         if (id == MethodId.ConnectionClose)
         {
             MethodFrame.Write(transport.Output, 0, new ConnectionCloseOk());
+            _end = ConnectionEnd.ClosedByClient;
             hasClosed = true;
             return true;
         }
@@ -224,12 +238,12 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
             "AMQPLAIN" => SaslResponse.ReadAmqPlain(startOk.Response.Span),
             _ => throw new AmqpConnectionException(ReplyCode.CommandInvalid, $"unknown authentication mechanism '{startOk.Mechanism}'", MethodId.ConnectionStartOk),
         };
-        return users.Accepts(credentials.User, credentials.Password, from) ? Encoding.UTF8.GetString(credentials.User) : null;
+        return users.Accepts(credentials.User, credentials.Password, peer?.Address) ? Encoding.UTF8.GetString(credentials.User) : null;
     }
 
     private async ValueTask RefuseLoginAsync(string mechanism, ClientCapabilities capabilities, CancellationToken cancellation)
     {
-        LogLoginRefused(log, mechanism);
+        (_end, _detail) = (ConnectionEnd.LoginRefused, mechanism);
         if (capabilities.AuthenticationFailureClose)
         {
             await CloseAsync(new AmqpConnectionException(
@@ -275,19 +289,4 @@ internal sealed partial class Handshake(IDuplexPipe transport, IPAddress? from, 
 
         bool Has(string name) => table.TryGetValue(name, out var flag) && flag.TryGetBoolean(out var set) && set;
     }
-
-    [LoggerMessage(1101, LogLevel.Information, "Handshake refused: {Reason}")]
-    private static partial void LogRefused(ILogger logger, string reason);
-
-    [LoggerMessage(1102, LogLevel.Information, "Handshake not finished within {Timeout}")]
-    private static partial void LogTimeout(ILogger logger, TimeSpan timeout);
-
-    [LoggerMessage(1103, LogLevel.Debug, "Client went away during the handshake")]
-    private static partial void LogGone(ILogger logger);
-
-    [LoggerMessage(1104, LogLevel.Information, "Not AMQP 0-9-1 but {What}; answered with the supported version")]
-    private static partial void LogOtherProtocol(ILogger logger, string what);
-
-    [LoggerMessage(1105, LogLevel.Warning, "Login refused using mechanism {Mechanism}")]
-    private static partial void LogLoginRefused(ILogger logger, string mechanism);
 }

@@ -7,6 +7,7 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Hosting;
@@ -47,7 +48,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         _server = new AmqpServer(
             grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
-        Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), _server, terms, _aborted.Cancel, _aborted.Token, Peer);
+        Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), peer: null, _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
     }
 
@@ -61,6 +62,8 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
 
     /// <summary>Nothing that the client sent is left for the broker to read.</summary>
     public bool HasReadAll => _input.Consumed == _sent;
+
+    public ConnectionEnds Ends => _server.Ends;
 
     /// <summary>The broker has given the socket up.</summary>
     public bool IsAborted => _aborted.IsCancellationRequested;
@@ -173,11 +176,15 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     }
 
     /// <summary>The client's end of the socket is closed, and the broker lets go of the connection.</summary>
-    public async Task EndAsync()
+    /// <param name="failure">What the broker's end of the socket fails with; null for an orderly end.</param>
+    public async Task EndAsync(Exception? failure = null)
     {
-        await _toBroker.Writer.CompleteAsync();
+        await _toBroker.Writer.CompleteAsync(failure);
         await WaitForEndAsync();
     }
+
+    /// <summary>Kestrel cuts the socket.</summary>
+    public Task AbortAsync() => _aborted.CancelAsync();
 
     public async Task WaitForEndAsync()
     {

@@ -6,6 +6,7 @@ using Granary.Amqp.Methods;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
+using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -20,6 +21,7 @@ public sealed class HandshakeTests
     private readonly Pipe _toBroker = new(new PipeOptions(useSynchronizationContext: false));
     private readonly Pipe _toClient = new(new PipeOptions(useSynchronizationContext: false));
     private readonly FakeClock _clock = new();
+    private readonly ConnectionEnds _ends = new(NullLogger.Instance);
     private readonly CancellationTokenSource _aborted = new();
     private IPAddress _from = IPAddress.Loopback;
 
@@ -174,6 +176,7 @@ public sealed class HandshakeTests
         await SendAsync(Encoding.Latin1.GetBytes(header));
 
         Assert.Null(await run);
+        AssertOnly(ConnectionEnd.OtherProtocol);
         Assert.True(_toClient.Reader.TryRead(out var read));
         Assert.Equal(ProtocolHeader, System.Buffers.BuffersExtensions.ToArray(read.Buffer));
     }
@@ -203,6 +206,7 @@ public sealed class HandshakeTests
         _clock.Advance(TimeSpan.FromTicks(1));
 
         Assert.Null(await run);
+        AssertOnly(ConnectionEnd.LoginRefused);
         Assert.False(_toClient.Reader.TryRead(out _));
     }
 
@@ -218,6 +222,7 @@ public sealed class HandshakeTests
         _clock.Advance(TimeSpan.FromSeconds(0.1));
 
         Assert.Null(await run);
+        AssertOnly(ConnectionEnd.HandshakeTimeout);
     }
 
     [Fact]
@@ -229,6 +234,7 @@ public sealed class HandshakeTests
 
         Assert.Equal(Frames.Method(0, new ConnectionCloseOk()), await ReadAsync());
         Assert.Null(await run);
+        AssertOnly(ConnectionEnd.ClosedByClient);
     }
 
     [Fact]
@@ -243,8 +249,12 @@ public sealed class HandshakeTests
             await test._toBroker.Writer.CompleteAsync(length % 2 == 0 ? null : new IOException("reset"));
 
             Assert.Null(await run);
+            test.AssertOnly(ConnectionEnd.GoneBeforeOpen);
         }
     }
+
+    private void AssertOnly(ConnectionEnd end) =>
+        Assert.All(Enum.GetValues<ConnectionEnd>(), each => Assert.Equal((each, each == end ? 1 : 0), (each, _ends[each])));
 
     private static byte[] StartOk(string mechanism, string response, bool canListen = true) => Frames.Method(0, new ConnectionStartOk(
         FieldTable.Of(("capabilities", FieldTable.Of(("authentication_failure_close", canListen)))), mechanism, response, "en_US"));
@@ -255,7 +265,7 @@ public sealed class HandshakeTests
     private async Task<ConnectionTerms?> Run()
     {
         var handshake = new Handshake(
-            new Transport(_toBroker.Reader, _toClient.Writer), _from, new AmqpOptions(), new LoopbackGuest(), _clock, NullLogger.Instance);
+            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new LoopbackGuest(), _clock, _ends);
         return await handshake.RunAsync(_aborted.Token).AsTask().WaitAsync(Limit);
     }
 
@@ -286,6 +296,7 @@ public sealed class HandshakeTests
         Assert.Equal(MethodId.ConnectionClose, MethodFrame.ReadId(frame.AsSpan(Frame.HeaderSize..^1), out var fields));
         Assert.Equal((what, new ConnectionClose(code, text, (ushort)(method >> 16), (ushort)method)), (what, MethodFrame.Read<ConnectionClose>(fields)));
         Assert.Null(await run);
+        AssertOnly(code == ReplyCode.AccessRefused ? ConnectionEnd.LoginRefused : ConnectionEnd.HandshakeRefused);
     }
 
     private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;

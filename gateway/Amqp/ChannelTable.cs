@@ -1,0 +1,61 @@
+using System.Diagnostics.CodeAnalysis;
+using Granary.Amqp;
+
+namespace Granary.Gateway.Amqp;
+
+/// <summary>The open channels of a connection by number. Used under its gate.</summary>
+internal sealed class ChannelTable(ushort most)
+{
+    private readonly Dictionary<ushort, AmqpChannel> _channels = [];
+
+    // Most frames are of the channel that the frame before was of.
+    private AmqpChannel? _last;
+
+    public bool TryFind(ushort number, [MaybeNullWhen(false)] out AmqpChannel channel)
+    {
+        channel = _last;
+        if (channel?.Number == number)
+        {
+            return true;
+        }
+
+        if (!_channels.TryGetValue(number, out channel))
+        {
+            return false;
+        }
+
+        _last = channel;
+        return true;
+    }
+
+    /// <exception cref="AmqpConnectionException">530: there are as many as were agreed on.</exception>
+    public void Add(AmqpChannel channel)
+    {
+        if (channel.Number > most || _channels.Count >= most)
+        {
+            throw new AmqpConnectionException(
+                ReplyCode.NotAllowed, $"number of channels opened ({_channels.Count}) has reached the negotiated channel_max ({most})", MethodId.ChannelOpen);
+        }
+
+        _channels.Add(channel.Number, channel);
+    }
+
+    /// <summary>The channel's number is free again.</summary>
+    public void Remove(AmqpChannel channel)
+    {
+        _channels.Remove(channel.Number);
+        _last = null;
+    }
+
+    /// <summary>Lets go of all of them.</summary>
+    public void ReleaseAll()
+    {
+        foreach (var channel in _channels.Values)
+        {
+            channel.Release();
+        }
+
+        _channels.Clear();
+        _last = null;
+    }
+}
