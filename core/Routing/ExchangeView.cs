@@ -50,6 +50,22 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
 
     public string Key { get; } = GrainKeys.For(vhost, name);
 
+    public string Name => name;
+
+    public ExchangeCounts Counts { get; } = new();
+
+    /// <summary>There is such an exchange, as far as is known here.</summary>
+    public bool IsHeld
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _index is not null;
+            }
+        }
+    }
+
     /// <summary>Finds where this exchange alone leads.</summary>
     /// <param name="fromOutside">The message was published to this exchange, and not by the broker itself.</param>
     public ViewMatch Match(
@@ -67,7 +83,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                 return ViewMatch.Internal;
             }
 
-            search.Add(_index.Match(routingKey, moreKeys, headers), _alternate, _generation, _index.ReadsHeaders);
+            search.Add(_index.Match(routingKey, moreKeys, headers), _alternate, _generation, _index.ReadsHeaders, Counts);
             return ViewMatch.Done;
         }
     }

@@ -7,8 +7,10 @@ public sealed class RoutePath
     private readonly RouteGeneration[] _moreGenerations;
     private readonly bool _memoizable;
 
-    private RoutePath(string[] queues, BrokerError? error, bool memoizable, bool dependsOnHeaders, ReadOnlySpan<RouteGeneration> generations)
+    private RoutePath(
+        string[] queues, BrokerError? error, bool memoizable, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations)
     {
+        Counts = counts;
         Queues = queues;
         Error = error;
         DependsOnHeaders = dependsOnHeaders;
@@ -22,6 +24,9 @@ public sealed class RoutePath
     /// routing key itself: whether there is such a queue is found out by the link to it.
     /// </summary>
     public string[] Queues { get; }
+
+    /// <summary>Of the exchange that the message is published to; null where there is none.</summary>
+    public ExchangeCounts? Counts { get; }
 
     /// <summary>404 no such exchange, or 403 an internal one.</summary>
     public BrokerError? Error { get; }
@@ -55,11 +60,13 @@ public sealed class RoutePath
     }
 
     /// <summary>A path by the default exchange, which no snapshot stands behind.</summary>
-    internal static RoutePath ToQueues(params string[] queues) => new(queues, null, memoizable: true, dependsOnHeaders: false, []);
+    internal static RoutePath ToQueues(ExchangeCounts counts, params string[] queues) =>
+        new(queues, null, memoizable: true, dependsOnHeaders: false, counts, []);
 
     /// <param name="complete">False when an exchange on the way did not exist: absence is never cached.</param>
-    internal static RoutePath Through(string[] queues, bool complete, bool dependsOnHeaders, ReadOnlySpan<RouteGeneration> generations) =>
-        new(queues, null, complete, dependsOnHeaders, generations);
+    internal static RoutePath Through(
+        string[] queues, bool complete, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations) =>
+        new(queues, null, complete, dependsOnHeaders, counts, generations);
 
-    public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, []);
+    public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, null, []);
 }

@@ -13,6 +13,7 @@ internal sealed class RouteSearch
     private readonly List<string> _queues = [];
     private readonly HashSet<string> _distinctQueues = new(StringComparer.Ordinal);
     private readonly List<RouteGeneration> _generations = [];
+    private ExchangeCounts? _counts;
     private bool _dependsOnHeaders;
     private bool _complete;
     private int _next;
@@ -24,14 +25,17 @@ internal sealed class RouteSearch
         _queues.Clear();
         _distinctQueues.Clear();
         _generations.Clear();
+        _counts = null;
         _dependsOnHeaders = false;
         _complete = true;
         _next = 0;
     }
 
     /// <summary>Takes what one exchange found, and its alternate exchange if that is nothing.</summary>
-    public void Add(ReadOnlySpan<RouteTarget> found, byte[]? alternate, RouteGeneration generation, bool readsHeaders)
+    public void Add(ReadOnlySpan<RouteTarget> found, byte[]? alternate, RouteGeneration generation, bool readsHeaders, ExchangeCounts counts)
     {
+        _counts ??= counts;
+
         // One exchange finds each queue once by itself.
         if (_generations.Count == 1)
         {
@@ -75,7 +79,7 @@ internal sealed class RouteSearch
     }
 
     public RoutePath ToPath() => RoutePath.Through(
-        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnHeaders, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations));
+        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnHeaders, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations));
 
     private void AddExchange(byte[] exchange)
     {

@@ -20,6 +20,7 @@ public sealed class Router : IExchangeObserver, IDisposable
     private static RouteSearch? t_search;
 
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<byte[], ExchangeView>> _vhosts = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ExchangeCounts> _defaultExchanges = new(StringComparer.Ordinal);
     private readonly SnapshotSource _source;
     private readonly TimeSpan _idleLimit;
     private readonly bool _forClients;
@@ -96,6 +97,26 @@ public sealed class Router : IExchangeObserver, IDisposable
         }
     }
 
+    /// <summary>What was published to which exchange, of those that are published to. The default exchange has no name.</summary>
+    public IEnumerable<(string Vhost, string Name, ExchangeCounts Counts)> Counts()
+    {
+        foreach (var (vhost, counts) in _defaultExchanges)
+        {
+            yield return (vhost, "", counts);
+        }
+
+        foreach (var (vhost, views) in _vhosts)
+        {
+            foreach (var (_, view) in views)
+            {
+                if (view.IsHeld)
+                {
+                    yield return (vhost, view.Name, view.Counts);
+                }
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public Task<long> ApplyAsync(ExchangeDelta delta)
     {
@@ -114,7 +135,7 @@ public sealed class Router : IExchangeObserver, IDisposable
         missing = null;
         if (exchange.IsEmpty)
         {
-            return RouteByDefault(routingKey, moreKeys);
+            return RouteByDefault(_defaultExchanges.GetOrAdd(vhost, static _ => new ExchangeCounts()), routingKey, moreKeys);
         }
 
         var search = t_search ??= new RouteSearch();
@@ -165,11 +186,11 @@ public sealed class Router : IExchangeObserver, IDisposable
         return search.ToPath();
     }
 
-    private static RoutePath RouteByDefault(ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys)
+    private static RoutePath RouteByDefault(ExchangeCounts counts, ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys)
     {
         if (moreKeys.IsEmpty)
         {
-            return IsQueueName(routingKey) ? RoutePath.ToQueues(Encoding.UTF8.GetString(routingKey)) : RoutePath.ToQueues();
+            return IsQueueName(routingKey) ? RoutePath.ToQueues(counts, Encoding.UTF8.GetString(routingKey)) : RoutePath.ToQueues(counts);
         }
 
         var queues = new HashSet<string>(StringComparer.Ordinal);
@@ -186,7 +207,7 @@ public sealed class Router : IExchangeObserver, IDisposable
             }
         }
 
-        return RoutePath.ToQueues([.. queues]);
+        return RoutePath.ToQueues(counts, [.. queues]);
     }
 
     // Nothing can be declared by another name, and replacing what cannot be decoded could hit a queue that is meant otherwise.

@@ -7,6 +7,7 @@ using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Counting;
 
 namespace Granary.Gateway.Amqp;
 
@@ -183,6 +184,7 @@ internal sealed partial class AmqpChannel
         {
             if (!IsReleased)
             {
+                Counts.Add(MessageEvent.GetEmpty, 1);
                 Connection.Send(Number, new BasicGetEmpty());
             }
 
@@ -202,6 +204,8 @@ internal sealed partial class AmqpChannel
 
         var message = new MessageRecord(slice.Batch.Records.Span);
         var tag = ++_lastTag;
+        Counts.Add(noAck ? MessageEvent.GetNoAck : MessageEvent.Get, 1);
+        Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
         if (!noAck)
         {
             _unacked.Add(tag, 1, link, slice.FirstOffset, null);
@@ -249,6 +253,7 @@ internal sealed partial class AmqpChannel
     private void SettleNow(SettledDelivery delivery, Settlement settlement)
     {
         Connection.Settlements.Add(delivery.Link, settlement, delivery.Offsets);
+        Counts.Add(MessageEvent.Ack, settlement == Settlement.Ack ? delivery.Offsets.Count : 0);
         if (delivery.Consumer is not null)
         {
             Shared?.Settled(delivery.Offsets.Count);

@@ -5,6 +5,7 @@ using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
@@ -29,6 +30,7 @@ internal sealed partial class AmqpChannel
     public AmqpChannel(AmqpConnection connection, ushort number)
     {
         (Connection, Number) = (connection, number);
+        Counts = new MessageCounts(connection.Links.Counts);
         _outcomes = new PublishOutcomes(this);
         _intake = new MessageIntake(this, _outcomes);
         _content = _intake.Content;
@@ -40,6 +42,8 @@ internal sealed partial class AmqpChannel
     public AmqpConnection Connection { get; }
 
     public ushort Number { get; }
+
+    public MessageCounts Counts { get; }
 
     /// <summary>channel.close was sent: everything but close and close-ok is ignored.</summary>
     public bool IsClosing { get; set; }
@@ -88,8 +92,10 @@ internal sealed partial class AmqpChannel
     public MessageIntake? BodyIntake => !IsClosing && _content.ExpectsBody ? _intake : null;
 
     /// <summary>Numbers deliveries that were just written.</summary>
-    public void Delivered(AmqpConsumer consumer, int count, long firstOffset)
+    public void Delivered(AmqpConsumer consumer, int count, long firstOffset, bool redelivered)
     {
+        Counts.Add(consumer.NoAck ? MessageEvent.DeliverNoAck : MessageEvent.Deliver, count);
+        Counts.Add(MessageEvent.Redeliver, redelivered ? count : 0);
         if (!consumer.NoAck)
         {
             _unacked.Add(_lastTag + 1, count, consumer.Link, firstOffset, consumer);

@@ -11,6 +11,7 @@ using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
 using Granary.Gateway.Sockets;
@@ -445,6 +446,15 @@ internal sealed partial class AmqpConnection : ILinkOwner
         channel.Release();
         channel.IsClosing = true;
         _output.Write(channel.Number, new ChannelClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
+    }
+
+    /// <summary>What its channels have counted so far. Takes the gate.</summary>
+    public (ushort Number, MessageCounts Counts)[] CountsOfChannels()
+    {
+        lock (Links.Gate)
+        {
+            return _channels.Counts();
+        }
     }
 
     /// <summary>The channel's number is free again.</summary>

@@ -5,6 +5,7 @@ using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
+using Granary.Gateway.Counting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -43,6 +44,10 @@ internal sealed partial class AmqpServer(
 
     public ConnectionEnds Ends { get; } = new(log);
 
+    public CountLedger Counts { get; } = new();
+
+    public ICollection<AmqpConnection> Connections => _connections.Keys;
+
     /// <summary>The node stops, and has waited long enough for queues that do not answer.</summary>
     public CancellationToken Impatient => _impatient.Token;
 
@@ -76,6 +81,7 @@ internal sealed partial class AmqpServer(
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _connections[connection] = ended.Task;
+        Counts.Begin(connection.Links.Counts);
         try
         {
             await connection.RunAsync().ConfigureAwait(false);
@@ -91,6 +97,7 @@ internal sealed partial class AmqpServer(
     {
         await connection.Released.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _connections.TryRemove(connection, out _);
+        Counts.End(connection.Links.Counts);
         ended.SetResult();
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Granary.Amqp;
+using Granary.Gateway.Counting;
 
 namespace Granary.Gateway.Amqp;
 
@@ -46,6 +47,9 @@ internal sealed class ChannelTable(ushort most)
         _channels.Remove(channel.Number);
         _last = null;
     }
+
+    /// <summary>What each has counted.</summary>
+    public (ushort Number, MessageCounts Counts)[] Counts() => [.. _channels.Values.Select(channel => (channel.Number, channel.Counts))];
 
     /// <summary>Lets go of all of them.</summary>
     public void ReleaseAll()

@@ -5,6 +5,7 @@ using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
@@ -40,6 +41,8 @@ internal sealed partial class GrpcServer : IHostedService
 
     public Router Router { get; }
 
+    public CountLedger Counts { get; } = new();
+
     public ReplyRegistry Replies { get; }
 
     public PublisherAlarms Alarms { get; }
@@ -68,6 +71,7 @@ internal sealed partial class GrpcServer : IHostedService
     {
         var links = new LinkSet(_grains, _local, Id, vhost, _clock, _log);
         _open[links] = 0;
+        Counts.Begin(links.Counts);
         return links;
     }
 
@@ -107,6 +111,7 @@ internal sealed partial class GrpcServer : IHostedService
         finally
         {
             _open.TryRemove(links, out _);
+            Counts.End(links.Counts);
         }
     }
 

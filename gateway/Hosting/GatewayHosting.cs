@@ -6,6 +6,7 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -44,6 +45,8 @@ public static class GatewayHosting
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);
+        services.AddMetrics();
+        services.AddSingleton<GatewayMeters>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
@@ -60,6 +63,8 @@ public static class GatewayHosting
     /// <summary>Maps what the gateway answers over HTTP.</summary>
     public static WebApplication MapGateway(this WebApplication app)
     {
+        // Made once, it shows what is counted; nobody calls it.
+        app.Services.GetRequiredService<GatewayMeters>();
         app.MapGrpcGateway();
         app.MapHealthChecks("/health/live", Answering(HealthTags.Live));
         app.MapHealthChecks("/health/ready", Answering(HealthTags.Ready));

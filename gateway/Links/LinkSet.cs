@@ -2,6 +2,7 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Threads;
+using Granary.Gateway.Counting;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Links;
@@ -49,6 +50,9 @@ internal sealed partial class LinkSet : ILinkObserver
     public ILogger Log { get; }
 
     public ILinkOwner? Owner { get; set; }
+
+    /// <summary>What was done with messages over these links. Counted under the gate.</summary>
+    public MessageCounts Counts { get; } = new();
 
     /// <summary>Changes whenever a link ends: paths that were made before are looked up again.</summary>
     public int Generation => Volatile.Read(ref _generation);

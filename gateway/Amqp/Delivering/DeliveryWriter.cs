@@ -124,7 +124,7 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
 
         pipe.Advance(used);
         var count = (int)(tag - firstTag);
-        channel.Delivered(consumer, count, pending.Slice.FirstOffset);
+        channel.Delivered(consumer, count, pending.Slice.FirstOffset, redelivered);
         pending.Slice = new DeliverySlice(batch with { Records = batch.Records[at..], Count = batch.Count - count }, pending.Slice.FirstOffset + count, redelivered);
         consumer.Written(count, at);
         return written;

@@ -34,9 +34,10 @@ internal sealed class Confirms
     /// <summary>Nobody is told any more.</summary>
     public void Forget() => _early.Clear();
 
-    /// <summary>Writes all that can be said now.</summary>
-    public void Write(AmqpOutput output, ushort channel)
+    /// <summary>Writes all that can be said now; how many messages were confirmed by it.</summary>
+    public int Write(AmqpOutput output, ushort channel)
     {
+        var confirmed = 0;
         ulong through = 0;
         var single = true;
         while (_open.TryTakeSettled(out var run))
@@ -49,10 +50,11 @@ internal sealed class Confirms
             if (run.AnyRefused)
             {
                 WriteThrough(output, channel, ref through, ref single);
-                WriteEach(output, channel, run);
+                confirmed += WriteEach(output, channel, run);
             }
             else
             {
+                confirmed += run.Count;
                 single = through == 0 && run.FirstTag == run.LastTag;
                 through = run.LastTag;
             }
@@ -65,13 +67,14 @@ internal sealed class Confirms
             {
                 if (run.FirstTag > head.FirstTag)
                 {
-                    WriteEach(output, channel, run);
+                    confirmed += WriteEach(output, channel, run);
                     _open.Announce(run);
                 }
             }
         }
 
         _early.Clear();
+        return confirmed;
     }
 
     private static void WriteThrough(AmqpOutput output, ushort channel, ref ulong through, ref bool single)
@@ -84,8 +87,9 @@ internal sealed class Confirms
         (through, single) = (0, true);
     }
 
-    private static void WriteEach(AmqpOutput output, ushort channel, PublishRun run)
+    private static int WriteEach(AmqpOutput output, ushort channel, PublishRun run)
     {
+        var confirmed = 0;
         for (var i = 0; i < run.Count; i++)
         {
             var tag = run.FirstTag + (ulong)i;
@@ -96,7 +100,10 @@ internal sealed class Confirms
             else
             {
                 output.Write(channel, new BasicAck(tag, Multiple: false));
+                confirmed++;
             }
         }
+
+        return confirmed;
     }
 }

@@ -100,6 +100,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
             Connection.Publisher.Seal();
             var reply = new MessageBatch(_content.Array.AsMemory(_content.Start, _content.Length), 1, _content.Flags);
             Connection.Reply(target, reply);
+            outcomes.CountPublished(1);
             outcomes.Track(reply, _content.IsMandatory, targets: 1)?.Passed();
         }
         else

@@ -3,6 +3,7 @@ using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Publishing;
@@ -56,6 +57,8 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         return run;
     }
 
+    public void CountPublished(int messages) => channel.Counts.Add(MessageEvent.Publish, messages);
+
     public void OnUnroutable(PublishRun run)
     {
         ReturnUnrouted(run);
@@ -88,7 +91,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
     {
         _confirmsQueued = false;
         output.OutcomesTaken(_confirms!.Waiting);
-        _confirms.Write(output, channel.Number);
+        channel.Counts.Add(MessageEvent.Confirm, _confirms.Write(output, channel.Number));
     }
 
     /// <summary>Hands the transaction to the links. Completes when every queue has answered; false when one refused a part of it.</summary>
@@ -139,6 +142,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
 
     private void WriteReturns(in MessageBatch batch)
     {
+        channel.Counts.Add(MessageEvent.ReturnUnroutable, batch.Count);
         var records = batch.Records.Span;
         for (var at = 0; at < records.Length;)
         {

@@ -14,6 +14,9 @@ internal sealed class PublishPath(RoutePath? route, QueueLink[] links, int gener
     /// <summary>False once an exchange on the way changed or a link ended.</summary>
     public bool IsCurrent(LinkSet set) => generation == set.Generation && route is { IsCurrent: true };
 
+    /// <summary>So many messages have gone this way.</summary>
+    public void Count(int messages) => route?.Counts?.Add(messages, links.Length);
+
     public static PublishPath Open(RoutePath route, LinkSet set)
     {
         var links = new QueueLink[route.Queues.Length];

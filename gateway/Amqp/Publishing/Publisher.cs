@@ -53,12 +53,14 @@ internal sealed class Publisher
             return;
         }
 
+        _outcomes.CountPublished(batch.Count);
         Send(path, batch, _outcomes.Track(batch, _mandatory, path.Links.Length));
     }
 
-    /// <summary>Hands a batch to every link of a path.</summary>
+    /// <summary>Hands a batch to every link of a path, if it has any.</summary>
     public static void Send(PublishPath path, in MessageBatch batch, PublishRun? run)
     {
+        path.Count(batch.Count);
         foreach (var link in path.Links)
         {
             link.Publish(batch, run);

@@ -24,10 +24,11 @@ internal sealed class Transaction
         foreach (var (path, batch, mandatory) in _publishes)
         {
             var run = new PublishRun(commit, 0, batch, mandatory, path.Links.Length);
+            commit.CountPublished(batch.Count);
+            send(path, batch, run);
             if (path.Links.Length > 0)
             {
                 runs++;
-                send(path, batch, run);
             }
             else
             {

@@ -21,6 +21,8 @@ internal sealed class TransactionCommit(PublishOutcomes outcomes) : IPublishOwne
         CompleteIfSettled();
     }
 
+    public void CountPublished(int messages) => outcomes.CountPublished(messages);
+
     public void OnPublished(PublishRun run)
     {
         outcomes.ReturnUnrouted(run);

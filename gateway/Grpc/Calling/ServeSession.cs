@@ -5,6 +5,7 @@ using Granary.Core.Messages;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Consuming;
 using Granary.Gateway.Grpc.Messages;
@@ -125,6 +126,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
 
     private void Send(in MessageBatch batch, SettledDelivery request)
     {
+        Links.Counts.Add(MessageEvent.Publish, 1);
         if (ReplyAddress.IsReplyKey(_encoder.RoutingKey))
         {
             if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
@@ -140,6 +142,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         var path = _paths.Find(_encoder)!;
         if (path.Links.Length == 0)
         {
+            path.Count(1);
             Ack(request);
             return;
         }

@@ -5,6 +5,7 @@ using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.V1;
@@ -124,7 +125,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         }
     }
 
-    protected void Ack(SettledDelivery delivery) => Settlements.Add(delivery.Link, Settlement.Ack, delivery.Offsets);
+    protected void Ack(SettledDelivery delivery) => Settle(delivery, Settlement.Ack);
 
     protected void Settle(V1.Settlement settlement)
     {
@@ -142,9 +143,15 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
         Settle(settlement.DeliveryTag, settlement.Multiple, delivery =>
         {
-            Settlements.Add(delivery.Link, outcome, delivery.Offsets);
+            Settle(delivery, outcome);
             OnSettled(delivery.FirstTag, delivery.Offsets.Count);
         });
+    }
+
+    private void Settle(SettledDelivery delivery, Settlement outcome)
+    {
+        Links.Counts.Add(MessageEvent.Ack, outcome == Settlement.Ack ? delivery.Offsets.Count : 0);
+        Settlements.Add(delivery.Link, outcome, delivery.Offsets);
     }
 
     /// <summary>Deliveries are no longer open. Under the gate.</summary>
@@ -204,6 +211,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         {
             var count = slice.Batch.Count;
             _decoder.Decode(slice, _lastTag + 1, deliveries);
+            Links.Counts.Add(consumer.NoAck ? MessageEvent.DeliverNoAck : MessageEvent.Deliver, count);
+            Links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? count : 0);
             if (!consumer.NoAck)
             {
                 OnDelivering(slice, _lastTag + 1);

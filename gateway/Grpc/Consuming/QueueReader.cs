@@ -2,6 +2,7 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Links;
@@ -78,6 +79,8 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience)
                     if (!isFull)
                     {
                         _bytes += slice.Batch.Records.Length;
+                        links.Counts.Add(MessageEvent.GetNoAck, 1);
+                        links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
                         _decoder.Decode(slice, firstTag: 0, _response.Deliveries);
                     }
                 }
@@ -86,6 +89,7 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience)
                 if (left == 0 || got.Error is not null)
                 {
                     _settlements.Emit();
+                    links.Counts.Add(MessageEvent.GetEmpty, _response.Deliveries.Count == 0 && got.Error is null ? 1 : 0);
                     _response.MessageCount = (ulong)(got.MessageCount + returned);
                     answered.TrySetResult((got.Error, got.Message is not null && !isFull));
                 }

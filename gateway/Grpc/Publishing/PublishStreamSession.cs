@@ -2,6 +2,7 @@ using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Links;
@@ -28,7 +29,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
     {
         _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
         _paths = new PathFinder(Links, server.Router);
-        _confirms = new StreamConfirms(Wake);
+        _confirms = new StreamConfirms(Wake, Links.Counts);
     }
 
     protected override bool IsComplete => _allRead && _confirms.IsEmpty;
@@ -144,6 +145,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
         if (_run.Path is { } path)
         {
             var batch = new MessageBatch(_run.Array.AsMemory(_run.Start, _run.End - _run.Start), _run.Count, _run.Flags);
+            Links.Counts.Add(MessageEvent.Publish, batch.Count);
             Publisher.Send(path, batch, _confirms.Track(batch, _run.IsMandatory, path.Links.Length));
             _run = default;
         }
@@ -155,6 +157,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
         var (array, start) = _chunks.Take(_encoder.Size);
         _encoder.Write(array.AsSpan(start));
         var batch = new MessageBatch(array.AsMemory(start, _encoder.Size), 1, _encoder.Flags);
+        Links.Counts.Add(MessageEvent.Publish, 1);
         if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
         {
             _replies.Add((requester, batch));

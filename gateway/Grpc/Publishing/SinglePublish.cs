@@ -1,3 +1,4 @@
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Links;
 
@@ -17,14 +18,17 @@ internal enum PublishOutcome
 }
 
 /// <summary>Waits for the confirm of one message.</summary>
-internal sealed class SinglePublish : IPublishOwner
+internal sealed class SinglePublish(MessageCounts counts) : IPublishOwner
 {
     private readonly TaskCompletionSource<PublishOutcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Task<PublishOutcome> Outcome => _outcome.Task;
 
-    public void OnPublished(PublishRun run) =>
+    public void OnPublished(PublishRun run)
+    {
+        counts.Add(MessageEvent.Confirm, run.AnyRefused ? 0 : 1);
         _outcome.TrySetResult(run.AnyRefused ? PublishOutcome.Refused : run.WasRouted ? PublishOutcome.Accepted : PublishOutcome.Unrouted);
+    }
 
     public void OnUnroutable(PublishRun run) => _outcome.TrySetResult(PublishOutcome.Unrouted);
 

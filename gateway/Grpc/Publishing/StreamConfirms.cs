@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Core.Messages;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Links;
 using Granary.V1;
@@ -8,7 +9,7 @@ using Grpc.Core;
 namespace Granary.Gateway.Grpc.Publishing;
 
 /// <summary>The confirms of one publish stream, coalesced: each answer says all that has become known since the last one. Used under the gate.</summary>
-internal sealed class StreamConfirms(Action wake) : IPublishOwner
+internal sealed class StreamConfirms(Action wake, MessageCounts counts) : IPublishOwner
 {
     // Outcomes that the client has not taken: beyond this no more of its messages are read.
     private const int MostWaiting = 32 * 1024;
@@ -88,6 +89,7 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
         {
             if (!run.IsAnnounced)
             {
+                CountConfirmed(run);
                 AddNacked(response, run);
             }
         }
@@ -99,6 +101,7 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
             if (run.FirstTag > _answeredThrough)
             {
                 _open.Announce(run);
+                CountConfirmed(run);
                 AddAcked(response, run);
                 AddNacked(response, run);
             }
@@ -113,8 +116,20 @@ internal sealed class StreamConfirms(Action wake) : IPublishOwner
         return response;
     }
 
+    private void CountConfirmed(PublishRun run)
+    {
+        var refused = 0;
+        for (var i = 0; run.AnyRefused && i < run.Count; i++)
+        {
+            refused += run.IsRefused(i) ? 1 : 0;
+        }
+
+        counts.Add(MessageEvent.Confirm, run.Count - refused);
+    }
+
     private void Return(PublishRun run)
     {
+        counts.Add(MessageEvent.ReturnUnroutable, run.Count);
         for (var number = run.FirstTag; number <= run.LastTag; number++)
         {
             _returned.Add(new Returned { Number = number, ReplyCode = (uint)ReplyCode.NoRoute, ReplyText = ReplyText.Name(ReplyCode.NoRoute) });

@@ -2,6 +2,7 @@ using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Links;
@@ -48,7 +49,7 @@ internal sealed class UnaryLinks
         }
 
         _paths.BeginMessages();
-        var publish = new SinglePublish();
+        var publish = new SinglePublish(Links.Counts);
         if (!TrySend(message, batch, publish, fetched: null))
         {
             TrySend(message, batch, publish, await _paths.FetchAsync(message, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false));
@@ -79,13 +80,13 @@ internal sealed class UnaryLinks
             }
 
             var run = new PublishRun(publish, 0, batch, mandatory: false, path.Links.Length);
+            Links.Counts.Add(MessageEvent.Publish, 1);
+            Publisher.Send(path, batch, run);
             if (path.Links.Length == 0)
             {
-                publish.OnUnroutable(run);
-                return true;
+                run.Unroutable();
             }
 
-            Publisher.Send(path, batch, run);
             Links.Flush();
             return true;
         }

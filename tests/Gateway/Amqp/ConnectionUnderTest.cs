@@ -63,6 +63,10 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     /// <summary>Nothing that the client sent is left for the broker to read.</summary>
     public bool HasReadAll => _input.Consumed == _sent;
 
+    public AmqpServer Server => _server;
+
+    public Router Router => _router;
+
     public ConnectionEnds Ends => _server.Ends;
 
     /// <summary>The broker has given the socket up.</summary>

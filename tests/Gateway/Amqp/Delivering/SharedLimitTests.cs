@@ -8,10 +8,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Gateway.Tests.Amqp.Delivering;
 
 /// <summary>One limit for all consumers of a channel: never exceeded, never left unused while a queue has messages.</summary>
-public sealed class SharedLimitTests
+public sealed class SharedLimitTests : IAsyncDisposable
 {
+    private readonly ConnectionUnderTest _client = new();
     private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
-    private readonly AmqpChannel _channel = new(null!, 1);
+    private readonly AmqpChannel _channel;
+
+    public SharedLimitTests() => _channel = new AmqpChannel(_client.Connection, 1);
 
     [Fact]
     public void Ready_OneQueue_IsLentAll()
@@ -155,6 +158,8 @@ public sealed class SharedLimitTests
 
         Assert.Equal(published, delivered);
     }
+
+    public ValueTask DisposeAsync() => _client.DisposeAsync();
 
     private AmqpConsumer Attached(string queue)
     {

@@ -9,8 +9,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Gateway.Tests.Amqp.Delivering;
 
 /// <summary>The table of unacknowledged deliveries does what a sorted map from tag to delivery would do.</summary>
-public sealed class UnackedDeliveriesTests
+public sealed class UnackedDeliveriesTests : IAsyncDisposable
 {
+    private readonly ConnectionUnderTest _client = new();
     private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
 
     [Fact]
@@ -58,12 +59,14 @@ public sealed class UnackedDeliveriesTests
         }
     }
 
+    public ValueTask DisposeAsync() => _client.DisposeAsync();
+
     private void Walk(int seed)
     {
         var random = new Random(seed);
         var unacked = new UnackedDeliveries();
         var model = new SortedDictionary<ulong, (QueueLink Link, long Offset, AmqpConsumer? Consumer)>();
-        var channel = new AmqpChannel(null!, 1);
+        var channel = new AmqpChannel(_client.Connection, 1);
         (QueueLink Link, AmqpConsumer? Consumer)[] sources =
         [
             (_links.Open("a"), Consumer(channel)), (_links.Open("a"), Consumer(channel)), (_links.Open("b"), Consumer(channel)), (_links.Open("b"), null),

@@ -1,3 +1,4 @@
+using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
@@ -7,7 +8,10 @@ namespace Granary.Gateway.Tests.Grpc.Publishing;
 
 public sealed class StreamConfirmsTests
 {
-    private readonly StreamConfirms _confirms = new(() => { });
+    private readonly MessageCounts _counts = new();
+    private readonly StreamConfirms _confirms;
+
+    public StreamConfirmsTests() => _confirms = new StreamConfirms(() => { }, _counts);
 
     [Fact]
     public void WaitForRoom_AnswersNotTaken_HoldsUntilTheyAre()
@@ -45,6 +49,21 @@ public sealed class StreamConfirmsTests
         runs[3].Passed();
         Assert.Equal(4ul, Assert.IsType<PublishStreamResponse>(_confirms.Take()).AnsweredThrough);
         Assert.True(_confirms.IsEmpty);
+    }
+
+    [Fact]
+    public void Take_ConfirmsRefusalsAndReturns_AreCountedOnce()
+    {
+        var (first, refused, returned) = (Track(), _confirms.Track(Messages.Batch("a", "b", "c"), mandatory: false, targets: 1), Track());
+        refused.Refuse([1]);
+        refused.Passed();
+        _confirms.Take();
+        returned.Passed();
+        first.Passed();
+        _confirms.Track(Messages.Batch("a", "b"), mandatory: true, targets: 0);
+        _confirms.Take();
+
+        Assert.Equal((6L, 2L), (_counts[MessageEvent.Confirm], _counts[MessageEvent.ReturnUnroutable]));
     }
 
     private PublishRun Track() => _confirms.Track(Messages.Batch("a"), mandatory: false, targets: 1);

@@ -1,0 +1,85 @@
+using System.Diagnostics.Metrics;
+using Granary.Core.Routing;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.Ends;
+using Granary.Gateway.Grpc;
+
+namespace Granary.Gateway.Counting;
+
+/// <summary>
+/// Shows what the gateway counts to whoever collects it: nothing is done for it in between. The first meter is of the node as a whole. The second has a
+/// series for every connection, channel and exchange, so that it is for who asks for it by name.
+/// </summary>
+internal sealed class GatewayMeters
+{
+    public const string Node = "Granary.Gateway";
+
+    public const string Objects = "Granary.Gateway.Objects";
+
+    private readonly AmqpServer _amqp;
+    private readonly GrpcServer? _grpc;
+    private readonly Router _router;
+
+    /// <param name="grpc">Null where nothing is served over gRPC.</param>
+    public GatewayMeters(IMeterFactory meters, AmqpServer amqp, Router router, GrpcServer? grpc = null)
+    {
+        (_amqp, _router, _grpc) = (amqp, router, grpc);
+        ShowNode(meters.Create(Node));
+        ShowObjects(meters.Create(Objects));
+    }
+
+    // As in RabbitMQ's message_stats: return_unroutable.
+    private static string NameOf(MessageEvent what) =>
+        string.Concat(what.ToString().Select((letter, at) => char.IsUpper(letter) && at > 0 ? $"_{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
+
+    private void ShowNode(Meter meter)
+    {
+        foreach (var what in MessageCounts.Events)
+        {
+            meter.CreateObservableCounter($"granary.messages.{NameOf(what)}", () => OfNode(what), "{message}", "Since the process started, by protocol.");
+        }
+
+        meter.CreateObservableCounter("granary.connections.opened", () => _amqp.Counts.Opened, "{connection}", "AMQP connections that got as far as open-ok.");
+        meter.CreateObservableUpDownCounter("granary.connections.open", () => _amqp.Counts.Open, "{connection}", "AMQP connections.");
+        meter.CreateObservableCounter("granary.connections.ended", Ends, "{connection}", "AMQP connections that ended or never got open, by reason.");
+    }
+
+    private IEnumerable<Measurement<long>> OfNode(MessageEvent what)
+    {
+        yield return new Measurement<long>(_amqp.Counts.Sum(what), KeyValuePair.Create<string, object?>("protocol", "amqp"));
+        if (_grpc is { } grpc)
+        {
+            yield return new Measurement<long>(grpc.Counts.Sum(what), KeyValuePair.Create<string, object?>("protocol", "grpc"));
+        }
+    }
+
+    private IEnumerable<Measurement<long>> Ends() => Enum.GetValues<ConnectionEnd>()
+        .Select(end => new Measurement<long>(_amqp.Ends[end], KeyValuePair.Create<string, object?>("reason", end.ToString())));
+
+    private void ShowObjects(Meter meter)
+    {
+        foreach (var what in MessageCounts.Events)
+        {
+            meter.CreateObservableCounter($"granary.connection.messages.{NameOf(what)}", () => OfConnections(what), "{message}");
+            meter.CreateObservableCounter($"granary.channel.messages.{NameOf(what)}", () => OfChannels(what), "{message}");
+        }
+
+        meter.CreateObservableCounter("granary.exchange.messages.publish_in", () => OfExchanges(static counts => counts.In), "{message}");
+        meter.CreateObservableCounter("granary.exchange.messages.publish_out", () => OfExchanges(static counts => counts.Out), "{message}");
+        meter.CreateObservableCounter("granary.exchange.messages.unroutable", () => OfExchanges(static counts => counts.Unroutable), "{message}");
+    }
+
+    private IEnumerable<Measurement<long>> OfConnections(MessageEvent what) => _amqp.Connections.Select(connection => new Measurement<long>(
+        connection.Links.Counts[what], KeyValuePair.Create<string, object?>("connection", connection.Id.Value)));
+
+    private IEnumerable<Measurement<long>> OfChannels(MessageEvent what) =>
+        from connection in _amqp.Connections
+        from channel in connection.CountsOfChannels()
+        select new Measurement<long>(
+            channel.Counts[what],
+            KeyValuePair.Create<string, object?>("connection", connection.Id.Value),
+            KeyValuePair.Create<string, object?>("channel", (int)channel.Number));
+
+    private IEnumerable<Measurement<long>> OfExchanges(Func<ExchangeCounts, long> which) => _router.Counts().Select(exchange => new Measurement<long>(
+        which(exchange.Counts), KeyValuePair.Create<string, object?>("vhost", exchange.Vhost), KeyValuePair.Create<string, object?>("exchange", exchange.Name)));
+}

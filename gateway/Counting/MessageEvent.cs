@@ -1,0 +1,28 @@
+namespace Granary.Gateway.Counting;
+
+/// <summary>What is counted of messages: the names of RabbitMQ's message_stats.</summary>
+internal enum MessageEvent
+{
+    Publish,
+
+    /// <summary>A publish was confirmed; refusals are not counted.</summary>
+    Confirm,
+
+    ReturnUnroutable,
+
+    /// <summary>Written to a consumer that acknowledges.</summary>
+    Deliver,
+
+    DeliverNoAck,
+
+    Get,
+
+    GetNoAck,
+
+    GetEmpty,
+
+    /// <summary>Of those delivered and got: not for the first time.</summary>
+    Redeliver,
+
+    Ack,
+}
