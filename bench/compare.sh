@@ -37,6 +37,15 @@ scenarios=(
   "persistent-1k-publish|1 KiB persistent, publish only, confirms|blast|confirmed/s|1000000|-s 1024 -d -c 1000 -C 0||"
   "persistent-1k-drain|1 KiB persistent, drain of a backlog, acks|blast|consumed/s|500000|-s 1024 -d -c 1000 -a 50 -f 500 -l||"
   "persistent-1k-single|1 KiB persistent, one confirm waited for each|blast|confirmed/s||-s 1024 -d -c 1 -C 0||"
+  "large-16k|16 KiB transient, no ack, 1:1:1|blast|consumed/s||-s 16384||"
+  "large-128k|same, 128 KiB|blast|consumed/s||-s 131072||"
+  "large-1m|same, 1 MB|blast|consumed/s||-s 1000000||"
+  "large-10m|same, 10 MB|blast|consumed/s||-s 10000000||"
+  "large-16k-persistent|16 KiB persistent, confirms (window 200), acks, consumer keeping up|blast|consumed/s||-s 16384 -d -c 200 -a 50 -f 200||"
+  "large-128k-persistent|same, 128 KiB (window 50)|blast|consumed/s||-s 131072 -d -c 50 -a 10 -f 50||"
+  "large-1m-persistent|same, 1 MB (window 10)|blast|consumed/s||-s 1000000 -d -c 10 -a 2 -f 10||"
+  "large-10m-persistent|same, 10 MB (window 4)|blast|consumed/s||-s 10000000 -d -c 4 -a 1 -f 4||"
+  "large-1m-publish|1 MB persistent, publish only, confirms (window 10)|blast|confirmed/s|1500|-s 1000000 -d -c 10 -C 0||"
   "latency|16 B transient at 1,000/s, one per packet|bench|latency_p50_us latency_p99_us||--rate 1000 --one-per-packet||"
 )
 
@@ -180,10 +189,13 @@ once() {
 length_for() {
   length=$seconds
   if [ "$tool" = bench ]; then once "$1" 2; return; fi
-  length=2000
+  local size=1024 least
+  [[ $both =~ -s\ ([0-9]+) ]] && size=${BASH_REMATCH[1]}
+  least=$((100000000 / size)); least=$((least < 10 ? 10 : least > 1000 ? 1000 : least))
+  length=$((2 * least))
   for step in 0.5 1 "$seconds"; do
     once "$1" "$length" || return 1
-    length=$(awk -v rate="${values[0]}" -v s="$step" -v most="${most:-0}" 'BEGIN { n = rate * s; if (n < 1000) n = 1000; if (most && n > most) n = most; printf "%d", n }')
+    length=$(awk -v rate="${values[0]}" -v s="$step" -v most="${most:-0}" -v least="$least" 'BEGIN { n = rate * s; if (n < least) n = least; if (most && n > most) n = most; printf "%d", n }')
   done
 }
 
@@ -209,6 +221,7 @@ echo "compare.sh: building the load generators" >&2
 dotnet build bench/Granary.Bench.csproj -c Release -o "$work/bench" -nodeReuse:false -v quiet --nologo >"$work/build.out" 2>&1 || { cat "$work/build.out" >&2; fail "the load generator does not build"; }
 bench=$work/bench/Granary.Bench
 gcc -O2 -pthread -w -o "$work/amqpblast" bench/amqpblast.c
+gcc -O2 -pthread -w -o "$work/relay" bench/relay.c
 start_rabbit
 brokers=rabbitmq
 $rabbit_only || { start_granary; brokers="rabbitmq granary"; }
@@ -253,5 +266,12 @@ for s in "${scenarios[@]}"; do
     row "$id" "$label" "$(column "$work/$name.cpu.rabbitmq")" "$(column "$work/$name.cpu.granary")"
   done
 done
+case ,$only, in
+  ,, | *,large-*)
+    # What large messages could reach at best: sockets alone, and the disk alone.
+    echo
+    echo "A relay without a broker: $("$work/relay"). The disk: $(dd if=/dev/zero of="$work/disk" bs=1M count=512 conv=fdatasync 2>&1 | sed -n 's/.*, //p') written and synced once."
+    ;;
+esac
 $failed && fail "some runs failed; the reasons are above"
 exit 0

@@ -71,8 +71,9 @@ public sealed record EndedItem([property: Id(0)] LinkEnd Reason) : LinkDownItem;
 /// <summary>Answers the next unanswered <see cref="PublishItem"/> of the link.</summary>
 /// <param name="FirstOffset">The offset of the first accepted message; the accepted ones follow each other.</param>
 /// <param name="Refused">Indexes into the batch that were refused (<c>reject-publish</c>) and took no offset, ascending; null for none.</param>
+/// <param name="Backlog">The bytes that are ready, if the messages are large and consumers take some but not all: the publisher need not hurry.</param>
 [GenerateSerializer, Immutable]
-public sealed record PublishedItem([property: Id(0)] long FirstOffset, [property: Id(1)] int[]? Refused) : LinkDownItem;
+public sealed record PublishedItem([property: Id(0)] long FirstOffset, [property: Id(1)] int[]? Refused, [property: Id(2)] long Backlog = 0) : LinkDownItem;
 
 /// <summary>Messages for a consumer.</summary>
 [GenerateSerializer, Immutable]

@@ -36,7 +36,11 @@ public sealed class PublishLedger<TOutcome>(Action<int> accepted, Action<int> se
     /// <summary>Nothing waits for anything.</summary>
     public bool IsEmpty => AllAnswered && _answered.Count == 0;
 
-    public void Add(in MessageBatch batch, TOutcome? outcome) => _unanswered.Enqueue(new Entry(batch, outcome));
+    public void Add(in MessageBatch batch, TOutcome? outcome)
+    {
+        LargeRecord.Hold(batch.Records);
+        _unanswered.Enqueue(new Entry(batch, outcome));
+    }
 
     /// <summary>Takes the answer to the first batch that has none.</summary>
     public void Answer(PublishedItem item)
@@ -60,6 +64,7 @@ public sealed class PublishLedger<TOutcome>(Action<int> accepted, Action<int> se
             _answered.Dequeue();
             settled(first.Entry.Batch.Records.Length);
             first.Entry.Outcome?.Passed();
+            LargeRecord.LetGo(first.Entry.Batch.Records);
         }
     }
 

@@ -213,7 +213,7 @@ internal sealed partial class AmqpChannel
 
         Connection.Send(Number, new BasicGetOk(
             tag, slice.Redelivered, Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey), Count(got.MessageCount)));
-        Connection.Deliveries.WriteContent(Number, [], slice.Batch.Records);
+        Connection.Deliveries.WriteContent(Number, slice.Batch.Records, LargeRecord.Of(slice.Batch.Records));
     }
 
     private void OnBasicAck(in BasicAck method) => SettleTag(method.DeliveryTag, method.Multiple, Settlement.Ack, MethodId.BasicAck);

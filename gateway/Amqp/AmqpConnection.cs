@@ -47,6 +47,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private AmqpChannel? _current;
     private ConnectionEnd? _end;
     private Task? _released;
+    private PublisherPace _pace;
     private bool _hasReceived;
     private bool _hasPublished;
     private State _state;
@@ -274,7 +275,10 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 // Behind a frame that failed are others, which are not to wait for the client to send more.
                 var isEmpty = buffer.IsEmpty;
                 _transport.Input.AdvanceTo(buffer.Start, isTaken ? buffer.End : buffer.Start);
-                _body.Aim(nothingElseWaits: isEmpty);
+                lock (Links.Gate)
+                {
+                    _body.Aim(nothingElseWaits: isEmpty);
+                }
             }
 
             if (read.IsCompleted || _state == State.Closed)
@@ -288,6 +292,11 @@ internal sealed partial class AmqpConnection : ILinkOwner
             {
                 _hold.Reason = HoldReason.Limits;
                 await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(Gone).ConfigureAwait(false);
+            }
+
+            if (_pace.IsPauseDue(Links.Published, Links.Backlog))
+            {
+                await Task.Delay(PublisherPace.Pause, _server.Clock, Gone).ConfigureAwait(false);
             }
 
             if (_server.Alarms.IsRaised && _hasPublished)

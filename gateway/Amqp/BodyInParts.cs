@@ -35,7 +35,7 @@ internal sealed class BodyInParts(ITargetedReader? reader)
         (_intake, _length, _missing) = (intake, length, length);
     }
 
-    /// <summary>Has the next read put what it gets where it stays, if it is of this body.</summary>
+    /// <summary>Has the next read put what it gets where it stays, if it is of this body. Under the gate: the channel may fail meanwhile.</summary>
     public void Aim(bool nothingElseWaits)
     {
         if (reader is not null)

@@ -1,6 +1,7 @@
 using System.Net;
 using Granary.Core.Alarms;
 using Granary.Core.Health;
+using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
@@ -42,6 +43,8 @@ public static class GatewayHosting
         services.AddHostedService<RouterStop>();
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
+        services.AddSingleton(LargeRecordPool.Shared);
+        services.AddHostedService<LargeRecordKeeper>();
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);

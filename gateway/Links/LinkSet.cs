@@ -63,6 +63,12 @@ internal sealed partial class LinkSet : ILinkObserver
     /// <summary>Bytes published that are neither known to be safe nor gone: no watermark has passed them. The reader stops while they are many.</summary>
     public long Unpassed { get; set; }
 
+    /// <summary>Bytes published in all.</summary>
+    public long Published { get; private set; }
+
+    /// <summary>What the queue that answered last has ready, if consumers are behind with large messages; else 0.</summary>
+    public long Backlog { get; set; }
+
     public ILinkObserver Observer => _observer ??= _grains.CreateObjectReference<ILinkObserver>(this);
 
     public int NextConsumerId() => ++_lastConsumer;
@@ -134,6 +140,7 @@ internal sealed partial class LinkSet : ILinkObserver
 
     public void CountPublished(int bytes)
     {
+        Published += bytes;
         Unaccepted += bytes;
         Unpassed += bytes;
     }

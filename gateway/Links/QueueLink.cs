@@ -339,6 +339,7 @@ internal sealed partial class QueueLink : ILocalLink
         switch (item)
         {
             case PublishedItem published:
+                _set.Backlog = published.Backlog;
                 _published.Answer(published);
                 break;
             case DeliveryItem delivery:

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
+using Granary.Core.Messages;
 using Granary.Core.Threads;
 
 namespace Granary.Gateway.Sockets;
@@ -92,14 +93,8 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
         }
     }
 
-    /// <summary>Writes octets that are sent from where they are: nobody may change them any more.</summary>
-    public void Lend(ReadOnlyMemory<byte> octets)
+    public void Lend(ReadOnlyMemory<byte> octets, LargeRecord? owner)
     {
-        if (octets.IsEmpty)
-        {
-            return;
-        }
-
         lock (_gate)
         {
             _isAtRest = false;
@@ -108,7 +103,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
                 CompleteBlock(isFull: false);
             }
 
-            _complete.Enqueue(new Piece(octets, null));
+            _complete.Enqueue(new Piece(octets, null, owner));
             _unsentBytes += octets.Length;
             _inComplete += octets.Length;
         }
@@ -324,6 +319,8 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
             {
                 ArrayPool<byte>.Shared.Return(block);
             }
+
+            piece.Owner?.LetGo();
         }
     }
 
@@ -343,7 +340,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
         var unflushed = _written - _flushed;
         _unsentBytes += unflushed;
         _inComplete += unflushed;
-        _complete.Enqueue(new Piece(_block.AsMemory(_start, _written - _start), isFull ? _block : null));
+        _complete.Enqueue(new Piece(_block.AsMemory(_start, _written - _start), isFull ? _block : null, null));
         _start = _flushed = _written;
     }
 
@@ -383,5 +380,6 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     }
 
     /// <param name="Block">Rented, and to be returned when the piece is sent; null if a later piece is of it, too, or it was lent.</param>
-    private readonly record struct Piece(ReadOnlyMemory<byte> Octets, byte[]? Block);
+    /// <param name="Owner">Of something lent, of which this is the last piece.</param>
+    private readonly record struct Piece(ReadOnlyMemory<byte> Octets, byte[]? Block, LargeRecord? Owner);
 }

@@ -230,7 +230,7 @@ internal sealed partial class Queue
             return;
         }
 
-        link.Send(new PublishedItem(_nextOffset, null));
+        link.Send(new PublishedItem(_nextOffset, null, _ring.Backlog(_ready, batch, now)));
         Figures.Add(QueueCount.Publish, batch.Count);
         Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;
@@ -287,8 +287,10 @@ internal sealed partial class Queue
         _lifetimes.Clear();
     }
 
+    // The queue holds it until it is delivered without acknowledgement, which hands the hold on, acknowledged, or stored and paged out.
     private void Enqueue(in MessageRun run)
     {
+        LargeRecord.Hold(run.Records);
         _ready.Append(run);
         if (run.IsPersistent)
         {
@@ -394,6 +396,7 @@ internal sealed partial class Queue
         var message = _ready.Take(1, length) with { Since = now };
         if (!get.NoAck)
         {
+            LargeRecord.Hold(message.Records);
             link.Unacked.Add(message, consumer: null);
             NoteUntidy(link);
         }

@@ -1,4 +1,5 @@
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Storage;
@@ -39,6 +40,8 @@ internal sealed class QueueJournal
     private readonly UnwrittenRuns _flushingCopies = new();
     private long _flushingDelivered;
 
+    // All that it writes: held until it is through, though some of it may be settled meanwhile.
+    private List<MessageRun> _writing = [];
     private bool _isFlushing;
 
     // What the queue knows, and whether it waits for more than the watermark. Under the gate.
@@ -286,6 +289,12 @@ internal sealed class QueueJournal
             DeliveredBound = _deliveredWanted,
         };
         TakeRuns(changes.Runs);
+        _writing = changes.Runs;
+        foreach (var run in _writing)
+        {
+            LargeRecord.Hold(run.Records);
+        }
+
         _pendingSettled.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(changes.Settled, first, end));
         foreach (var (link, number) in _pendingLinks)
         {
@@ -307,6 +316,12 @@ internal sealed class QueueJournal
         var hasNews = isFenced || _flushingIsWaitedFor || CurrentWatermarkWithoutFlush > _seenWatermark;
         _flushing.Clear();
         _flushingCopies.Clear();
+        foreach (var run in _writing)
+        {
+            LargeRecord.LetGo(run.Records);
+        }
+
+        _writing = [];
         _isFlushing = false;
         IsFenced |= isFenced;
         if (!IsFenced)

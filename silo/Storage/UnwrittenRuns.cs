@@ -1,8 +1,9 @@
+using Granary.Core.Messages;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Storage;
 
-/// <summary>Runs on their way to the store, by ascending offsets. What is settled before it was written leaves: it needs no write any more.</summary>
+/// <summary>Runs on their way to the store, by ascending offsets, held as long as they are here. What is settled before it was written leaves: it needs no write any more.</summary>
 internal sealed class UnwrittenRuns
 {
     private readonly List<MessageRun> _runs = [];
@@ -17,6 +18,7 @@ internal sealed class UnwrittenRuns
 
     public void Add(in MessageRun run)
     {
+        LargeRecord.Hold(run.Records);
         if (IsEmpty || _runs[^1].End <= run.First)
         {
             _runs.Add(run);
@@ -82,12 +84,18 @@ internal sealed class UnwrittenRuns
 
     public void Clear()
     {
+        for (var i = _start; i < _runs.Count; i++)
+        {
+            LargeRecord.LetGo(_runs[i].Records);
+        }
+
         _runs.Clear();
         _start = 0;
     }
 
     private void RemoveAt(ref int at)
     {
+        LargeRecord.LetGo(_runs[at].Records);
         if (at == _start)
         {
             _runs[at] = default;

@@ -48,8 +48,9 @@ internal static class ContentWriter
 
     /// <summary>Writes a message of any size piece by piece; large pieces are sent from where they are if the writer can do that.</summary>
     /// <param name="record">The message, where it is kept and nobody changes it any more.</param>
+    /// <param name="owner">Whose memory that is, if it is to be let go of when the message is sent.</param>
     public static void WriteLarge(
-        IBufferWriter<byte> to, ushort channel, int maxPayload, ReadOnlySpan<byte> methodFrame, ReadOnlyMemory<byte> record)
+        IBufferWriter<byte> to, ushort channel, int maxPayload, ReadOnlySpan<byte> methodFrame, ReadOnlyMemory<byte> record, LargeRecord? owner)
     {
         to.Write(methodFrame);
         var message = new MessageRecord(record.Span);
@@ -63,9 +64,10 @@ internal static class ContentWriter
             var part = body.Length <= maxPayload ? body : body[..maxPayload];
             WriteFrameHeader(to.GetSpan(Frame.HeaderSize), FrameType.Body, channel, part.Length);
             to.Advance(Frame.HeaderSize);
-            if (lender is not null && part.Length >= LentFrom)
+            body = body[part.Length..];
+            if (lender is not null && (part.Length >= LentFrom || owner is not null))
             {
-                lender.Lend(part);
+                lender.Lend(part, body.IsEmpty ? owner : null);
             }
             else
             {
@@ -74,7 +76,11 @@ internal static class ContentWriter
 
             to.GetSpan(1)[0] = Frame.End;
             to.Advance(1);
-            body = body[part.Length..];
+        }
+
+        if (lender is null)
+        {
+            owner?.LetGo();
         }
     }
 

@@ -80,8 +80,9 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
     }
 
     /// <summary>Writes one message outside the stream of deliveries: the content of basic.get-ok and basic.return.</summary>
-    public void WriteContent(ushort channel, ReadOnlySpan<byte> methodFrame, ReadOnlyMemory<byte> message) =>
-        ContentWriter.WriteLarge(pipe, channel, _maxPayload, methodFrame, message);
+    /// <param name="owner">To be let go of when it is sent.</param>
+    public void WriteContent(ushort channel, ReadOnlyMemory<byte> message, LargeRecord? owner) =>
+        ContentWriter.WriteLarge(pipe, channel, _maxPayload, [], message, owner);
 
     // Everything about a message is done here and once: two copies of names and properties, one of the body, a tag.
     private int Write(ref Pending pending, int budget)
@@ -114,7 +115,7 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
             }
             else
             {
-                ContentWriter.WriteLarge(pipe, channel.Number, _maxPayload, head, batch.Records[at..]);
+                ContentWriter.WriteLarge(pipe, channel.Number, _maxPayload, head, batch.Records[at..], LargeRecord.Of(batch.Records));
             }
 
             at += message.Length;

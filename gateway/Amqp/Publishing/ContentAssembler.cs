@@ -9,16 +9,17 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// </summary>
 internal sealed class ContentAssembler
 {
-    // A body announced larger than this, which is what a frame may hold, is not believed until it arrives: a few octets must not make the broker
-    // allocate megabytes. One that arrives in large frames is believed by the megabyte.
+    // More than this, which is what a frame may hold, is believed only while all connections together were not believed too much: a few octets must
+    // not make the broker allocate megabytes. Otherwise there is memory for twice of what has come.
     private const int TrustedSize = 128 * 1024;
-    private const int TrustedFrames = 16;
 
     private readonly byte[] _names = new byte[2 * AmqpWriter.MaxShortString];
     private int _exchangeLength;
     private int _keyLength;
     private State _state;
     private byte[] _array = [];
+    private LargeRecord? _large;
+    private int _believed;
     private int _position;
     private int _end;
     private int _size;
@@ -44,13 +45,21 @@ internal sealed class ContentAssembler
 
     public PublishPath? Path { get; private set; }
 
+    /// <summary>Where the record is, unless it is a <see cref="Large"/> one.</summary>
     public byte[] Array => _array;
 
     public int Start { get; private set; }
 
     public int Length => _size;
 
+    /// <summary>The record when it has memory of its own, held once for whoever takes it from here.</summary>
+    public LargeRecord? Large => _large;
+
+    public ReadOnlyMemory<byte> Record => Memory.Slice(Start, _size);
+
     public MessageFlags Flags { get; private set; }
+
+    private Memory<byte> Memory => _large?.Memory ?? _array;
 
     public void OnMethod(ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> key, bool mandatory)
     {
@@ -64,17 +73,18 @@ internal sealed class ContentAssembler
     {
         var hasExpiry = (acted.Flags & MessageFlags.HasExpiry) != 0;
         _size = (int)MessageRecord.SizeOf(hasExpiry, _exchangeLength, _keyLength, properties.Length, bodySize);
-        if (_size <= TrustedSize)
+        if (_size <= LargeRecord.LargerThan)
         {
             (_array, Start) = chunks.Take(_size);
         }
         else
         {
-            (_array, Start) = (GC.AllocateUninitializedArray<byte>(Math.Min(_size, (_size - bodySize) + TrustedSize)), 0);
+            Start = 0;
+            _large = LargeRecordPool.Shared.Take(IsBelieved(_size) ? _size : (_size - bodySize) + TrustedSize);
         }
 
         _position = Start + MessageRecord.WriteHead(
-            _array.AsSpan(Start), acted.Flags, acted.Priority, acted.Expiry, Exchange, RoutingKey, properties, bodySize);
+            Memory.Span[Start..], acted.Flags, acted.Priority, acted.Expiry, Exchange, RoutingKey, properties, bodySize);
         _end = Start + _size;
         Path = path;
         Flags = acted.Flags;
@@ -111,12 +121,15 @@ internal sealed class ContentAssembler
     /// <param name="missing">How much of the frame is missing, at least 1.</param>
     public Memory<byte> Room(int missing)
     {
-        if (_position == _array.Length)
+        if (_large is { } large && _position == large.Capacity)
         {
-            System.Array.Resize(ref _array, (int)Math.Min(_size, Math.Max(_array.Length * 2L, _position + ((long)TrustedFrames * missing))));
+            _large = LargeRecordPool.Shared.Take(IsBelieved(_size - _position) ? _size : (int)Math.Min(_size, large.Capacity * 2L));
+            large.Memory[.._position].CopyTo(_large.Memory);
+            large.LetGo();
         }
 
-        return _array.AsMemory(_position, Math.Min(missing, _array.Length - _position));
+        var memory = Memory;
+        return memory.Slice(_position, Math.Min(missing, memory.Length - _position));
     }
 
     /// <summary>So much has come to where it belongs.</summary>
@@ -134,17 +147,39 @@ internal sealed class ContentAssembler
         return true;
     }
 
-    /// <summary>Lets go of the record: it belongs to the batch now.</summary>
+    /// <summary>Forgets the record: it belongs to the batch now.</summary>
     public void Release()
     {
         _array = [];
+        _large = null;
         Path = null;
+        if (_believed > 0)
+        {
+            LargeRecordPool.Shared.EndBelief(_believed);
+            _believed = 0;
+        }
     }
 
-    /// <summary>The channel failed in the middle of a message.</summary>
+    /// <summary>The channel failed in the middle of a message. A large record is not let go of: the socket may just be read into it.</summary>
     public void Abandon()
     {
         _state = State.Idle;
         Release();
+    }
+
+    private bool IsBelieved(int bytes)
+    {
+        if (bytes <= TrustedSize)
+        {
+            return true;
+        }
+
+        if (!LargeRecordPool.Shared.TryBelieve(bytes))
+        {
+            return false;
+        }
+
+        _believed += bytes;
+        return true;
     }
 }

@@ -98,10 +98,14 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         {
             _replyTarget = null;
             Connection.Publisher.Seal();
-            var reply = new MessageBatch(_content.Array.AsMemory(_content.Start, _content.Length), 1, _content.Flags);
+            var reply = new MessageBatch(_content.Record, 1, _content.Flags);
             Connection.Reply(target, reply);
             outcomes.CountPublished(1);
             outcomes.Track(reply, _content.IsMandatory, targets: 1)?.Passed();
+        }
+        else if (_content.Large is { } large)
+        {
+            Connection.Publisher.Add(outcomes, _content.Path!, large, _content.Length, _content.Flags, _content.IsMandatory);
         }
         else
         {

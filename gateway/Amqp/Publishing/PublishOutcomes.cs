@@ -150,7 +150,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
             Connection.Send(
                 channel.Number,
                 new BasicReturn(ReplyCode.NoRoute, "NO_ROUTE", Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey)));
-            Connection.Deliveries.WriteContent(channel.Number, [], batch.Records[at..]);
+            Connection.Deliveries.WriteContent(channel.Number, batch.Records[at..], owner: null);
             at += message.Length;
         }
     }

@@ -35,6 +35,19 @@ internal sealed class Publisher
         (_outcomes, _path, _array, _start, _end, _count, _flags, _mandatory) = (outcomes, path, array, start, start + length, 1, flags, mandatory);
     }
 
+    /// <summary>Adds one complete record that has memory of its own, and takes over its hold.</summary>
+    public void Add(PublishOutcomes outcomes, PublishPath path, LargeRecord record, int length, MessageFlags flags, bool mandatory)
+    {
+        Seal();
+        Hand(outcomes, path, new MessageBatch(record.Memory[..length], 1, flags), mandatory);
+
+        // A commit, or a return, may want it later than those do to whom it was handed.
+        if (!mandatory && outcomes.Transaction is null)
+        {
+            record.LetGo();
+        }
+    }
+
     /// <summary>Hands the current run to the links of its path. Afterwards nothing of it is written to any more.</summary>
     public void Seal()
     {
@@ -47,14 +60,19 @@ internal sealed class Publisher
         var path = _path!;
         _count = 0;
         _path = null;
-        if (_outcomes!.Transaction is { } transaction)
+        Hand(_outcomes!, path, batch, _mandatory);
+    }
+
+    private static void Hand(PublishOutcomes outcomes, PublishPath path, in MessageBatch batch, bool mandatory)
+    {
+        if (outcomes.Transaction is { } transaction)
         {
-            transaction.Publish(path, batch, _mandatory);
+            transaction.Publish(path, batch, mandatory);
             return;
         }
 
-        _outcomes.CountPublished(batch.Count);
-        Send(path, batch, _outcomes.Track(batch, _mandatory, path.Links.Length));
+        outcomes.CountPublished(batch.Count);
+        Send(path, batch, outcomes.Track(batch, mandatory, path.Links.Length));
     }
 
     /// <summary>Hands a batch to every link of a path, if it has any.</summary>

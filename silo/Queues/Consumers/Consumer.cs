@@ -1,4 +1,5 @@
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 
@@ -94,6 +95,8 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
         if (!NoAck)
         {
             Unacked += run.Count;
+            // What is delivered is held for the gateway, too.
+            LargeRecord.Hold(run.Records);
             Link.Unacked.Add(run, this);
         }
 

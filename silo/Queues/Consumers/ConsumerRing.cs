@@ -10,6 +10,12 @@ namespace Granary.Silo.Queues.Consumers;
 /// <param name="figures">Of the queue: what is given out is counted there.</param>
 internal sealed class ConsumerRing(QueueFigures figures)
 {
+    // Smaller messages are given out faster than anybody publishes them.
+    private const int LargeMessage = 8 * 1024;
+
+    /// <summary>Who has taken nothing for so long, in milliseconds, is not waited for.</summary>
+    private const long TakesNothing = 20;
+
     /// <summary>Those that may be given messages, the next one first. Whoever left or ran out of credit is dropped when its turn comes.</summary>
     private readonly RingBuffer<Consumer> _able = new();
 
@@ -21,6 +27,9 @@ internal sealed class ConsumerRing(QueueFigures figures)
 
     /// <summary>Those under a shared limit that have not been told yet that there is something for them.</summary>
     private readonly List<Consumer> _untold = [];
+
+    // When a consumer was given something last, on the queue's clock.
+    private long _givenAt = long.MinValue / 2;
 
     public void Add(Consumer consumer)
     {
@@ -105,6 +114,11 @@ internal sealed class ConsumerRing(QueueFigures figures)
             }
         }
 
+        if (_given.Count > 0)
+        {
+            _givenAt = now;
+        }
+
         foreach (var consumer in _given)
         {
             consumer.Link.Send(consumer.TakeDeliveries());
@@ -123,6 +137,10 @@ internal sealed class ConsumerRing(QueueFigures figures)
         SettleLoans(ready);
         TellShared(ready);
     }
+
+    /// <summary>How many bytes stand before a batch of large messages that consumers, who take some, will not be given soon; 0 if nobody need care.</summary>
+    public long Backlog(ReadyMessages ready, in MessageBatch batch, long now) =>
+        batch.Records.Length >= (long)LargeMessage * batch.Count && now - _givenAt < TakesNothing ? ready.Bytes : 0;
 
     /// <summary>How many messages could be given out now, up to <paramref name="most"/>.</summary>
     public long Credit(long most)

@@ -4,6 +4,9 @@ using Granary.Core.Messages;
 
 namespace Granary.Silo.Queues.Messages;
 
+/// <summary>A piece of memory, by what owns it.</summary>
+internal readonly record struct RunPlace(object Owner, int Offset, int Length);
+
 /// <summary>Messages with successive offsets, back to back in memory: the unit in which a queue keeps and moves messages.</summary>
 /// <param name="Records">The records of all messages of the run and of nothing else; empty if only the store has them.</param>
 /// <param name="First">Offset of the first message.</param>
@@ -35,6 +38,12 @@ internal readonly record struct MessageRun(
     public bool IsPersistent => (Flags & MessageFlags.Persistent) != 0;
 
     public DeliverySlice ToSlice() => new(new MessageBatch(Records, Count, Flags), First, Redelivered);
+
+    /// <summary>Where its bytes are: the same for runs of several queues that share them. Null for memory that cannot be told from other memory.</summary>
+    public RunPlace? Place =>
+        MemoryMarshal.TryGetArray(Records, out var segment) ? new RunPlace(segment.Array!, segment.Offset, segment.Count)
+        : LargeRecord.Of(Records) is { } large ? new RunPlace(large, 0, Length)
+        : null;
 
     /// <summary>The first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
     public MessageRun Head(int count, int length) => this with { Records = Records[..length], Count = count };
@@ -86,5 +95,5 @@ internal readonly record struct MessageRun(
 
     /// <summary>The size of the array that <paramref name="records"/> keep alive.</summary>
     public static int PinnedBy(ReadOnlyMemory<byte> records) =>
-        MemoryMarshal.TryGetArray(records, out var segment) ? segment.Array!.Length : records.Length;
+        MemoryMarshal.TryGetArray(records, out var segment) ? segment.Array!.Length : LargeRecord.Of(records)?.Capacity ?? records.Length;
 }

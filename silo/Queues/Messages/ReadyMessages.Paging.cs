@@ -1,3 +1,5 @@
+using Granary.Core.Messages;
+
 namespace Granary.Silo.Queues.Messages;
 
 internal sealed partial class ReadyMessages
@@ -56,7 +58,7 @@ internal sealed partial class ReadyMessages
             && (!run.Redelivered || run.End <= redeliveredBelow))
         {
             _paged.Extend(run);
-            _tail.Take(run.Count, run.Length);
+            LargeRecord.LetGo(_tail.Take(run.Count, run.Length).Records);
         }
 
         var handed = 0;

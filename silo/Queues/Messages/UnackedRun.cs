@@ -1,3 +1,4 @@
+using Granary.Core.Messages;
 using Granary.Silo.Queues.Consumers;
 using Granary.Silo.Storage;
 
@@ -59,6 +60,11 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
             gone?.Settle(_run.First + start, _run.First + end);
             settled = end - start;
             _settled = end;
+            if (live is null)
+            {
+                // A large record is a run of its own.
+                LargeRecord.LetGo(_run.Records);
+            }
         }
         else
         {

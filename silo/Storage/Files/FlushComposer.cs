@@ -17,7 +17,7 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
     private readonly List<StoredQueue> _fenced = [];
     private readonly List<RowChange> _conflicts = [];
     private readonly Dictionary<RowKey, long> _versions = [];
-    private readonly Dictionary<(byte[] Array, int Offset, int Length), Use> _uses = [];
+    private readonly Dictionary<RunPlace, Use> _uses = [];
     private readonly List<(long First, long End)> _settled = [];
 
     /// <summary>Adds the entries for a flush, and says what it left out.</summary>
@@ -41,16 +41,11 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
         return _fenced.Count + _conflicts.Count == 0 ? FlushResult.Complete : new FlushResult([.. _fenced], [.. _conflicts]);
     }
 
-    private static bool TryGetKey(in MessageRun run, out (byte[] Array, int Offset, int Length) key)
+    private static bool TryGetKey(in MessageRun run, out RunPlace key)
     {
-        if (run.Length >= ShareFrom && MemoryMarshal.TryGetArray(run.Records, out var segment))
-        {
-            key = (segment.Array!, segment.Offset, segment.Count);
-            return true;
-        }
-
-        key = default;
-        return false;
+        var place = run.Length >= ShareFrom ? run.Place : null;
+        key = place.GetValueOrDefault();
+        return place is not null;
     }
 
     private void CountUses(Flush flush)
@@ -137,7 +132,7 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
         }
     }
 
-    private void ComposeReference(ulong queue, in MessageRun run, (byte[] Array, int Offset, int Length) key)
+    private void ComposeReference(ulong queue, in MessageRun run, RunPlace key)
     {
         ref var use = ref CollectionsMarshal.GetValueRefOrAddDefault(_uses, key, out _);
         if (!use.IsWritten)
@@ -205,7 +200,7 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
         }
     }
 
-    private bool IsShared(in MessageRun run, out (byte[] Array, int Offset, int Length) key)
+    private bool IsShared(in MessageRun run, out RunPlace key)
     {
         key = default;
         return _uses.Count > 0 && TryGetKey(run, out key) && _uses.TryGetValue(key, out var use) && use.Count > 1;

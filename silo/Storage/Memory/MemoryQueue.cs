@@ -33,6 +33,9 @@ internal sealed class MemoryQueue
         foreach (var run in changes.Runs)
         {
             Remove(run.First, run.End);
+
+            // Never let go of: copies of this queue have it, too.
+            LargeRecord.Hold(run.Records);
             _runs.Add(run with { Redelivered = false, Since = 0 });
         }
 

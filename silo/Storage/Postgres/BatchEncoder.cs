@@ -13,7 +13,7 @@ internal sealed class BatchEncoder
     // More than this is sent in several messages, each of which the server has in memory as a whole.
     private const int PartBytes = 8 << 20;
 
-    private readonly Dictionary<ArraySegment<byte>, long> _shared = [];
+    private readonly Dictionary<RunPlace, long> _shared = [];
     private readonly List<MessageRun> _gathered = [];
     private int _gatheredBytes;
     private int _gatheredCount;
@@ -21,10 +21,10 @@ internal sealed class BatchEncoder
     public List<BatchColumns> Parts { get; } = [new()];
 
     /// <summary>Adds the bytes of a run that several queues have, which is written whatever becomes of any of them.</summary>
-    public void AddShared(long owner, ArraySegment<byte> bytes)
+    public void AddShared(long owner, RunPlace place, ReadOnlyMemory<byte> bytes)
     {
-        _shared.Add(bytes, owner);
-        AddPieces(queue: 0, new BatchHead(owner, First: 0, Count: 0, bytes.Count, Bodies: 0, Flags: 0, MessageRun.Never, Shared: 0), bytes);
+        _shared.Add(place, owner);
+        AddPieces(queue: 0, new BatchHead(owner, First: 0, Count: 0, bytes.Length, Bodies: 0, Flags: 0, MessageRun.Never, Shared: 0), bytes);
     }
 
     /// <summary>Adds runs of one queue, by ascending offsets.</summary>
@@ -56,7 +56,7 @@ internal sealed class BatchEncoder
     {
         owner = 0;
         return _shared.Count > 0 && run.Count <= StoredBatch.MaxCount
-            && MemoryMarshal.TryGetArray(run.Records, out var bytes) && _shared.TryGetValue(bytes, out owner);
+            && run.Place is { } place && _shared.TryGetValue(place, out owner);
     }
 
     // A run of very many messages becomes several batches.

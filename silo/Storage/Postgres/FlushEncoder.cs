@@ -28,9 +28,9 @@ internal sealed class FlushEncoder(NpgsqlDataSource database, QueueIds ids)
         }
 
         var batches = new BatchEncoder();
-        foreach (var bytes in FindShared(runs))
+        foreach (var (place, bytes) in FindShared(runs))
         {
-            batches.AddShared(await ids.TakeAsync(cancellation).ConfigureAwait(false), bytes);
+            batches.AddShared(await ids.TakeAsync(cancellation).ConfigureAwait(false), place, bytes);
         }
 
         var columns = new QueueColumns();
@@ -86,22 +86,23 @@ internal sealed class FlushEncoder(NpgsqlDataSource database, QueueIds ids)
                 [.. flush.Queues.Select(changes => changes.Queue).Where(queue => queue.Epoch < latest[queue.Identity])]);
     }
 
-    private static IEnumerable<ArraySegment<byte>> FindShared(List<MessageRun>[] runs)
+    private static IEnumerable<(RunPlace Place, ReadOnlyMemory<byte> Bytes)> FindShared(List<MessageRun>[] runs)
     {
         if (runs.Length < 2)
         {
             return [];
         }
 
-        var counts = new Dictionary<ArraySegment<byte>, int>();
+        var uses = new Dictionary<RunPlace, (ReadOnlyMemory<byte> Bytes, int Count)>();
         foreach (var run in runs.SelectMany(some => some))
         {
-            if (run.Length >= MinShared && run.Count <= StoredBatch.MaxCount && MemoryMarshal.TryGetArray(run.Records, out var bytes))
+            if (run.Length >= MinShared && run.Count <= StoredBatch.MaxCount && run.Place is { } place)
             {
-                CollectionsMarshal.GetValueRefOrAddDefault(counts, bytes, out _)++;
+                ref var use = ref CollectionsMarshal.GetValueRefOrAddDefault(uses, place, out _);
+                use = (run.Records, use.Count + 1);
             }
         }
 
-        return counts.Where(entry => entry.Value > 1).Select(entry => entry.Key);
+        return uses.Where(entry => entry.Value.Count > 1).Select(entry => (entry.Key, entry.Value.Bytes));
     }
 }

@@ -122,7 +122,7 @@ public sealed class SocketOutputTests
         await using var pair = await LoopbackPair.OpenAsync();
         var lent = new byte[100_000];
         pair.Output.Write([LoopbackPair.OctetAt(0)]);
-        pair.Output.Lend(lent);
+        pair.Output.Lend(lent, owner: null);
         pair.Output.Write([LoopbackPair.OctetAt(lent.Length + 1)]);
         Assert.Equal(lent.Length + 2, pair.Output.UnflushedBytes);
 
@@ -162,7 +162,11 @@ public sealed class SocketOutputTests
         {
             var lent = new byte[Math.Min(most, random.Next(random.Next(2) == 0 ? 10 : 300_000))];
             LoopbackPair.Fill(lent, position);
-            output.Lend(lent);
+            if (lent.Length > 0)
+            {
+                output.Lend(lent, owner: null);
+            }
+
             return lent.Length;
         }
 

@@ -127,7 +127,7 @@ public sealed class ContentAssemblerTests
 
     private void Check(byte[] body)
     {
-        var record = new MessageRecord(_content.Array.AsSpan(_content.Start, _content.Length));
+        var record = new MessageRecord(_content.Record.Span);
         Assert.Equal(_content.Length, record.Length);
         Assert.Equal("x"u8, record.Exchange);
         Assert.Equal("key"u8, record.RoutingKey);

@@ -1,0 +1,202 @@
+using System.Buffers.Binary;
+using Granary.Core.Messages;
+
+namespace Granary.Core.Tests.Messages;
+
+public sealed class LargeRecordTests
+{
+    private readonly LargeRecordPool _pool = new();
+
+    public static TheoryData<int> Seeds => [1, 2, 3, 4, 5, 6];
+
+    [Fact]
+    public void LetGo_OfTheLastHold_GivesTheArrayToTheNextRecord()
+    {
+        var first = _pool.Take(100_000);
+        var capacity = first.Capacity;
+        first.Hold();
+        first.LetGo();
+        Assert.Equal(0, _pool.IdleBytes);
+
+        first.LetGo();
+
+        Assert.Equal(capacity, _pool.IdleBytes);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(capacity, _pool.Take(100_000).Capacity);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000);
+        Assert.Equal(0, _pool.IdleBytes);
+    }
+
+    [Fact]
+    public void Memory_AfterTheLastHold_IsNotReadable()
+    {
+        var record = _pool.Take(100_000);
+        ReadOnlyMemory<byte> kept = record.Memory;
+        record.LetGo();
+
+        Assert.Throws<ObjectDisposedException>(() => kept.Span.Length);
+        Assert.Throws<ObjectDisposedException>(() => kept[5..].Pin());
+        Assert.Throws<ObjectDisposedException>(record.Hold);
+    }
+
+    [Fact]
+    public void LetGo_MoreOftenThanHeld_Throws()
+    {
+        var record = _pool.Take(100_000);
+        record.LetGo();
+
+        Assert.Throws<InvalidOperationException>(record.LetGo);
+
+        // Its array was given to the pool once.
+        var (one, other) = (_pool.Take(100_000), _pool.Take(100_000));
+        Assert.False(one.Memory.Span.Overlaps(other.Memory.Span));
+    }
+
+    [Fact]
+    public void Of_RecordsOfAChunk_IsNull()
+    {
+        Assert.Null(LargeRecord.Of(new byte[LargeRecord.LargerThan]));
+        Assert.Null(LargeRecord.Of(new byte[100_000]));
+        LargeRecord.LetGo(new byte[100_000]);
+        var record = _pool.Take(100_000);
+        Assert.Same(record, LargeRecord.Of(record.Memory[..90_000]));
+    }
+
+    [Theory]
+    [InlineData(LargeRecord.LargerThan + 1)]
+    [InlineData(64 * 1024)]
+    [InlineData(128 * 1024 + 40)]
+    [InlineData(1024 * 1024 + 300)]
+    [InlineData(10_000_000)]
+    [InlineData(16 * 1024 * 1024 + 300)]
+    [InlineData(100_000_000)]
+    public void Take_AnySize_WastesAFifthAtMost(int length)
+    {
+        var capacity = _pool.Take(length).Capacity;
+
+        Assert.InRange(capacity, length, (long)(length * 1.25) + 1024);
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void Records_HeldAndLetGoAtRandom_NeverShareMemory(int seed)
+    {
+        var random = new Random(seed);
+        var holds = new List<(LargeRecord Record, long Stamp)>();
+        var stamp = 0L;
+        for (var step = 0; step < 20_000; step++)
+        {
+            var choice = random.Next(5);
+            if (holds.Count == 0 || (choice < 2 && holds.Count < 50))
+            {
+                var record = _pool.Take(random.Next(LargeRecord.LargerThan + 1, 300_000));
+                Stamp(record, ++stamp);
+                holds.Add((record, stamp));
+                continue;
+            }
+
+            var at = random.Next(holds.Count);
+            var held = holds[at];
+            Assert.True(IsStamped(held.Record, held.Stamp), $"Step {step}.");
+            if (choice == 2 && holds.Count < 100)
+            {
+                held.Record.Hold();
+                holds.Add(held);
+            }
+            else
+            {
+                held.Record.LetGo();
+                holds[at] = holds[^1];
+                holds.RemoveAt(holds.Count - 1);
+            }
+        }
+
+        foreach (var (record, _) in holds)
+        {
+            record.LetGo();
+        }
+
+        Assert.NotEqual(0, _pool.IdleBytes);
+    }
+
+    [Fact]
+    public async Task Record_HeldByManyThreads_IsReturnedOnce()
+    {
+        for (var round = 0; round < 200; round++)
+        {
+            var record = _pool.Take(200_000);
+            record.Hold();
+            record.Hold();
+            await Task.WhenAll(Task.Run(record.LetGo), Task.Run(record.LetGo), Task.Run(record.LetGo));
+
+            Assert.Equal(0, record.Capacity);
+            Assert.InRange(_pool.IdleBytes, 200_000, 250_000);
+        }
+    }
+
+    [Fact]
+    public void Idle_NotNeededForAWhile_IsGivenUp()
+    {
+        LargeRecord[] records = [.. Enumerable.Range(0, 10).Select(_ => _pool.Take(1_000_000))];
+        Array.ForEach(records, record => record.LetGo());
+        var all = _pool.IdleBytes;
+        _pool.Tidy();
+        Assert.Equal(all, _pool.IdleBytes);
+
+        _pool.Take(1_000_000).LetGo();
+        _pool.Tidy();
+
+        // One was needed since.
+        Assert.Equal(all / 10, _pool.IdleBytes);
+        _pool.Tidy();
+        Assert.Equal(0, _pool.IdleBytes);
+    }
+
+    [Fact]
+    public void Idle_AfterABurst_IsBounded()
+    {
+        LargeRecord[] records = [.. Enumerable.Range(0, 20).Select(_ => _pool.Take(10_000_000))];
+        Array.ForEach(records, record => record.LetGo());
+
+        Assert.InRange(_pool.IdleBytes, 0, 64 * 1024 * 1024);
+    }
+
+    [Fact]
+    public void Tidy_QuietAfterABurst_AsksForOneCollection()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            _pool.Take(10_000_000);
+        }
+
+        Assert.False(_pool.Tidy());
+        Assert.True(_pool.Tidy());
+        Assert.False(_pool.Tidy());
+    }
+
+    [Fact]
+    public void Belief_OfAllTogether_IsBounded()
+    {
+        Assert.True(_pool.TryBelieve(16 * 1024 * 1024));
+        Assert.True(_pool.TryBelieve(16 * 1024 * 1024));
+        Assert.False(_pool.TryBelieve(1));
+        Assert.False(_pool.TryBelieve(100_000_000));
+
+        _pool.EndBelief(16 * 1024 * 1024);
+
+        Assert.True(_pool.TryBelieve(16 * 1024 * 1024));
+    }
+
+    private static void Stamp(LargeRecord record, long stamp)
+    {
+        var span = record.Memory.Span;
+        BinaryPrimitives.WriteInt64LittleEndian(span, stamp);
+        BinaryPrimitives.WriteInt64LittleEndian(span[^8..], stamp);
+    }
+
+    private static bool IsStamped(LargeRecord record, long stamp)
+    {
+        var span = record.Memory.Span;
+        return BinaryPrimitives.ReadInt64LittleEndian(span) == stamp && BinaryPrimitives.ReadInt64LittleEndian(span[^8..]) == stamp;
+    }
+}
