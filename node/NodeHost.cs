@@ -3,12 +3,16 @@ using Granary.Silo.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 
 namespace Granary.Node;
 
 /// <summary>Runs a node until it is told to stop.</summary>
 internal static class NodeHost
 {
+    // Their Information is about every placement and every request.
+    private static readonly string[] Libraries = ["Microsoft", "Orleans", "Polly", "Grpc"];
+
     public static async Task<int> RunAsync(NodeOptions options, CancellationToken cancellation)
     {
         if (options.Role != NodeRole.Both)
@@ -24,7 +28,7 @@ internal static class NodeHost
             return 2;
         }
 
-        await using var app = Build(options);
+        await using var app = CreateBuilder(options).Build().MapGateway();
         if (await app.Services.TryOpenStoreAsync(cancellation).ConfigureAwait(false) is { } refused)
         {
             await Console.Error.WriteLineAsync(refused).ConfigureAwait(false);
@@ -46,7 +50,8 @@ internal static class NodeHost
         return 0;
     }
 
-    private static WebApplication Build(NodeOptions options)
+    /// <summary>The node before it is built: tests add to it what a node never has.</summary>
+    public static WebApplicationBuilder CreateBuilder(NodeOptions options)
     {
         // Nothing in the folder it was started in is read, let alone watched for changes.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
@@ -55,17 +60,13 @@ internal static class NodeHost
             ContentRootPath = AppContext.BaseDirectory,
         });
         builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
-        });
+        builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName).AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.AddFilter("Orleans", LogLevel.Warning);
+        foreach (var library in Libraries)
+        {
+            builder.Logging.AddFilter(library, LogLevel.Warning);
+        }
 
-        // It tells of every push to a connection that has just gone, as an error; a closed connection is none.
-        builder.Logging.AddFilter("Orleans.Runtime.HostedClient", LogLevel.Critical);
         builder.Host.UseOrleans(silo =>
         {
             silo.UseLoneSilo().AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
@@ -75,6 +76,6 @@ internal static class NodeHost
             }
         });
         builder.AddGateway(options.Gateway);
-        return builder.Build().MapGateway();
+        return builder;
     }
 }

@@ -9,6 +9,8 @@ namespace Granary.Crash;
 /// <summary>Kills a broker, or its database, again and again under load, and counts at the end.</summary>
 internal sealed class CrashRun(CrashOptions options, Action<string> log)
 {
+    private const int StoreOutOfReach = 3301, StoreIsBack = 3302, LastWriteCutOff = 3311;
+
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(60);
     private readonly Random _random = new(options.Seed);
     private readonly Plan _plan = new(options.Seed, options.Queues);
@@ -21,6 +23,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
         var ledger = new CrashLedger(_plan, _faults);
         var clients = new Clients(_plan, ledger, _faults, options.Backlog);
         await using var home = await Home.CreateAsync(options.Store);
+        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : [StoreOutOfReach, StoreIsBack];
         try
         {
             var node = await home.StartReadyAsync();
@@ -48,6 +51,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
             }
             finally
             {
+                CheckLog(node);
                 if (_faults.Count > 0)
                 {
                     await File.WriteAllTextAsync(Path.Combine(home.Folder, "last.log"), node.Log);
@@ -95,7 +99,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
             ledger.EndRun();
             _kills++;
             await run.EndAsync(QuietLimit * 2);
-            await CheckLogAsync(node);
+            CheckLog(node);
             await node.DisposeAsync();
 
             var since = Stopwatch.GetTimestamp();
@@ -106,6 +110,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
                 await Task.Delay(_random.Next(1_500));
                 await node.KillAsync();
                 _kills++;
+                CheckLog(node);
                 await node.DisposeAsync();
                 node = home.Start();
             }
@@ -132,7 +137,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
 
         await WaitForKillAsync();
         await FinishAsync(node, run, ledger);
-        await CheckLogAsync(node);
+        CheckLog(node);
     }
 
     /// <summary>Lets publishers finish and consumers take all there is.</summary>
@@ -180,26 +185,19 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
             _faults.Add($"the node ended with {code} when it was told to stop:\n{node.Log}");
         }
 
-        await CheckLogAsync(node);
+        CheckLog(node);
         await node.DisposeAsync();
         return await home.StartReadyAsync();
     }
 
     private Task WaitForKillAsync() => Task.Delay(TimeSpan.FromSeconds(options.Between * 2 * _random.NextDouble()));
 
-    /// <summary>What the node itself took for an error is one.</summary>
-    private Task CheckLogAsync(NodeProcess node)
+    /// <summary>What the node warns of and the run did not announce is a fault.</summary>
+    private void CheckLog(NodeProcess node)
     {
-        foreach (var line in node.Log.Split('\n').Where(IsTrouble).Take(5))
+        foreach (var line in node.Watched.TakeUnannounced().Take(5))
         {
             _faults.Add($"the node logged: {line}");
         }
-
-        return Task.CompletedTask;
     }
-
-    private bool IsTrouble(string line) =>
-        line.Contains("Unhandled exception", StringComparison.Ordinal)
-        || line.Contains(" crit: ", StringComparison.Ordinal)
-        || (line.Contains(" fail: ", StringComparison.Ordinal) && options.Victim == Victim.Broker);
 }

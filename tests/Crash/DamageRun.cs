@@ -9,6 +9,7 @@ namespace Granary.Crash;
 /// <summary>Kills a broker in the middle of its writes, damages copies of its folder in many ways, and starts a node on each.</summary>
 internal sealed class DamageRun(int seed, int damages, Action<string> log)
 {
+    private const int Cut = 3311, AfterFailedSync = 3312, Repaired = 3313, SegmentMissing = 3314, DefinitionLost = 3315;
     private const int Queues = 3;
     private const int Early = 240;
     private const int Window = 100;
@@ -143,6 +144,7 @@ internal sealed class DamageRun(int seed, int damages, Action<string> log)
     private async Task<(NodeProcess? Node, string? Refusal)> StartAsync(string folder, params string[] options)
     {
         var node = NodeProcess.Start(folder, options);
+        node.Watched.Allow(Cut, AfterFailedSync, Repaired, SegmentMissing, DefinitionLost);
         try
         {
             await node.WaitUntilReadyAsync();
@@ -150,6 +152,8 @@ internal sealed class DamageRun(int seed, int damages, Action<string> log)
         }
         catch (InvalidOperationException)
         {
+            // Why it refuses to start is said past the log.
+            node.Watched.Allow(0);
             await using (node)
             {
                 var code = node.HasExited ? await node.WaitForExitAsync() : -1;

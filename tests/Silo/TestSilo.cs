@@ -1,6 +1,7 @@
 using Granary.Silo.Hosting;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Memory;
+using Granary.Testing.Logs;
 using Granary.Testing.Unkind;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -9,12 +10,15 @@ using Orleans.Configuration;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>A silo on the generic host. With a seed, calls are treated unkindly: <see cref="UnkindCalls"/>.</summary>
+/// <summary>A silo on the generic host. With a seed, calls are treated unkindly. Its end throws when it has logged what the test did not announce.</summary>
 internal sealed class TestSilo : IAsyncDisposable
 {
     private readonly IHost _host;
 
-    private TestSilo(IHost host) => _host = host;
+    private TestSilo(IHost host, WatchedLog watched) => (_host, Watched) = (host, watched);
+
+    /// <summary>Where a test announces what the silo will log.</summary>
+    public WatchedLog Watched { get; }
 
     public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
 
@@ -22,10 +26,14 @@ internal sealed class TestSilo : IAsyncDisposable
 
     /// <param name="store">What it finds, or null for nothing.</param>
     /// <param name="log">Takes what is logged, from debug up; null for nobody.</param>
-    public static async Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null, ILoggerProvider? log = null)
+    public static Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null, ILoggerProvider? log = null) =>
+        StartAsync(seed is { } drawn ? new Fates(drawn) : null, store, log);
+
+    public static async Task<TestSilo> StartAsync(Fates? fates, IMessageStore? store = null, ILoggerProvider? log = null)
     {
         var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
+        var watched = new WatchedLog();
+        builder.Logging.ClearProviders().AddProvider(new LineProvider(watched.Add));
         if (log is not null)
         {
             builder.Logging.AddProvider(log).AddFilter(nameof(Granary), LogLevel.Debug);
@@ -35,21 +43,22 @@ internal sealed class TestSilo : IAsyncDisposable
         {
             silo.Services.AddSingleton(store ?? new MemoryStore());
             silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
-            if (seed is { } drawn)
+            if (fates is not null)
             {
-                silo.AddIncomingGrainCallFilter(new UnkindCalls(drawn));
+                silo.Services.AddUnkindness(fates);
             }
 
             silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(20));
         });
         var host = builder.Build();
         await host.StartAsync();
-        return new TestSilo(host);
+        return new TestSilo(host, watched);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _host.StopAsync();
         _host.Dispose();
+        Watched.Check();
     }
 }

@@ -1,6 +1,9 @@
+using Granary.Testing.Brokers;
+
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>npm's amqplib: confirms, acks, returns and requeues.</summary>
+[WatchedBroker]
 public sealed class AmqplibTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     [Theory]

@@ -1,6 +1,9 @@
+using Granary.Testing.Brokers;
+
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>Bunny (Debian's ruby-bunny): confirms, acks, returns and requeues.</summary>
+[WatchedBroker]
 public sealed class BunnyTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     [Theory]

@@ -1,9 +1,13 @@
 using System.Text.Json;
+using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Processes;
 
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>amqp091-go's own suite, integration tests included, from Debian's source package.</summary>
+[WatchedBroker]
+[MayLog(1205)]
 public sealed class GoClientSuiteTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     private const string Source = "/usr/share/gocode";

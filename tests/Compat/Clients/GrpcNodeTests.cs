@@ -1,6 +1,9 @@
+using Granary.Testing.Brokers;
+
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>npm's @grpc/grpc-js, with nothing but protos/granary.proto; amqplib on the other side where the two protocols meet.</summary>
+[WatchedBroker]
 public sealed class GrpcNodeTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     [Theory]

@@ -1,6 +1,9 @@
+using Granary.Testing.Brokers;
+
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>Debian's python3-grpcio, with nothing but protos/granary.proto; pika on the other side where the two protocols meet.</summary>
+[WatchedBroker]
 public sealed class GrpcPythonTests(SharedBroker shared, PythonStubs stubs) : IClassFixture<SharedBroker>, IClassFixture<PythonStubs>
 {
     [Theory]

@@ -1,8 +1,10 @@
+using Granary.Testing.Brokers;
 using Granary.Testing.Processes;
 
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>librabbitmq by its command-line tools (Debian's amqp-tools).</summary>
+[WatchedBroker]
 public sealed class LibrabbitmqToolsTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);

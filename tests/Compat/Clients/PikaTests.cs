@@ -1,6 +1,9 @@
+using Granary.Testing.Brokers;
+
 namespace Granary.Compat.Tests.Clients;
 
 /// <summary>pika 1.2 (Debian's): what RabbitMQ's six tutorials do, and the delivery guarantees.</summary>
+[WatchedBroker]
 public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     [Theory]

@@ -1,9 +1,13 @@
+using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Wire;
 using static Granary.Testing.Wire.WireMethods;
 
 namespace Granary.Compat.Tests.Protocol;
 
 /// <summary>What basic, confirm, tx and channel methods are refused with, and whether the channel or the connection dies of it.</summary>
+[WatchedBroker]
+[MayLog(1205)]
 public sealed class BasicRefusalTests(SharedBroker shared) : RefusalCase(shared)
 {
     private const ushort HeadersFlag = 1 << 13, ReplyToFlag = 1 << 9, ExpirationFlag = 1 << 8, UserIdFlag = 1 << 4;

@@ -1,9 +1,13 @@
+using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Wire;
 using static Granary.Testing.Wire.WireMethods;
 
 namespace Granary.Compat.Tests.Protocol;
 
 /// <summary>Frames that do not fit: wrong ends, wrong sizes, wrong order, wrong channel. Each ends the connection with its own code.</summary>
+[WatchedBroker]
+[MayLog(1205)]
 public sealed class FrameRefusalTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     private readonly string _name = $"frames.{Guid.NewGuid():N}";

@@ -1,9 +1,13 @@
+using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Wire;
 using static Granary.Testing.Wire.WireMethods;
 
 namespace Granary.Compat.Tests.Protocol;
 
 /// <summary>The protocol header, authentication, tuning and opening: what is refused, and how.</summary>
+[WatchedBroker]
+[MayLog(1105, 1205)]
 public sealed class HandshakeTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(20);

@@ -1,9 +1,13 @@
+using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Wire;
 using static Granary.Testing.Wire.WireMethods;
 
 namespace Granary.Compat.Tests.Protocol;
 
 /// <summary>What queue methods are refused with.</summary>
+[WatchedBroker]
+[MayLog(1205)]
 public sealed class QueueRefusalTests(SharedBroker shared) : RefusalCase(shared)
 {
     private const string Locked =

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text;
+using Granary.Testing.Brokers;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 
 namespace Granary.RabbitMqClient6.Tests;
 
 /// <summary>What RabbitMQ's six tutorials do, by RabbitMQ.Client 6.</summary>
+[WatchedBroker]
 public sealed class TutorialTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     private static readonly TimeSpan ConfirmLimit = TimeSpan.FromSeconds(20);

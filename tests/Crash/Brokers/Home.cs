@@ -36,6 +36,9 @@ internal sealed class Home : IAsyncDisposable
     /// <summary>Left where it is at the end, to be looked at.</summary>
     public bool IsKept { get; set; }
 
+    /// <summary>Events that may be in the log of each node that is started here.</summary>
+    public int[] Announced { get; set; } = [];
+
     private string[] Options => _connection.Length == 0 ? ["--store", "files"] : ["--store", "postgres", "--connection", _connection];
 
     public static async Task<Home> CreateAsync(StoreKind store)
@@ -68,10 +71,20 @@ internal sealed class Home : IAsyncDisposable
     }
 
     /// <summary>Starts the node on it and waits for nothing.</summary>
-    public NodeProcess Start() => NodeProcess.Start(Folder, Options);
+    public NodeProcess Start()
+    {
+        var node = NodeProcess.Start(Folder, Options);
+        node.Watched.Allow(Announced);
+        return node;
+    }
 
     /// <summary>Starts the node on it and waits until it is ready.</summary>
-    public Task<NodeProcess> StartReadyAsync() => NodeProcess.StartReadyAsync(Folder, Options);
+    public async Task<NodeProcess> StartReadyAsync()
+    {
+        var node = await NodeProcess.StartReadyAsync(Folder, Options);
+        node.Watched.Allow(Announced);
+        return node;
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Granary.Testing.Logs;
 using Granary.Testing.Processes;
 
 namespace Granary.Crash.Brokers;
@@ -12,9 +13,9 @@ internal sealed class NodeProcess : IAsyncDisposable
     private readonly int _httpPort;
     private bool _isDisposed;
 
-    private NodeProcess(ChildProcess process, string folder, int[] ports)
+    private NodeProcess(ChildProcess process, string folder, int[] ports, WatchedLog watched)
     {
-        _process = process;
+        (_process, Watched) = (process, watched);
         _will = new LastWill(process.Id, folder);
         AmqpPort = ports[0];
         _httpPort = ports[2];
@@ -25,6 +26,9 @@ internal sealed class NodeProcess : IAsyncDisposable
     public int Id => _process.Id;
 
     public string Log => _process.Output;
+
+    /// <summary>Where a run announces what the node will log, and finds what it did not announce.</summary>
+    public WatchedLog Watched { get; }
 
     public bool HasExited => _process.HasExited;
 
@@ -44,7 +48,8 @@ internal sealed class NodeProcess : IAsyncDisposable
             node, "--bind", "127.0.0.1", "--amqp-port", Text(ports[0]), "--grpc-port", Text(ports[1]), "--http-port", Text(ports[2]),
             "--metrics-port", Text(ports[3]), "--data", DataIn(folder), .. options,
         ];
-        return new NodeProcess(ChildProcess.Start("dotnet", arguments), folder, ports);
+        var watched = new WatchedLog();
+        return new NodeProcess(ChildProcess.Start("dotnet", arguments, onLine: line => watched.Add(LogLine.Parse(line))), folder, ports, watched);
     }
 
     /// <summary>Starts it and waits until it is ready.</summary>
@@ -60,10 +65,12 @@ internal sealed class NodeProcess : IAsyncDisposable
             }
             catch (InvalidOperationException) when (start < 5 && node.HasLostAPort)
             {
+                node.Watched.TakeUnannounced();
                 await node.DisposeAsync();
             }
             catch
             {
+                node.Watched.TakeUnannounced();
                 await node.DisposeAsync();
                 throw;
             }
@@ -117,13 +124,16 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <summary>Waits for an end of its own accord, and returns the exit code.</summary>
     public Task<int> WaitForExitAsync() => _process.WaitForExitAsync(Limit);
 
+    /// <summary>Kills it if it still runs, and throws when it has logged what was not announced.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_isDisposed)
         {
             _isDisposed = true;
+            await KillAsync();
             await _process.DisposeAsync();
             _will.Dispose();
+            Watched.Check();
         }
     }
 

@@ -8,6 +8,8 @@ namespace Granary.Gateway.Tests.Amqp;
 /// <summary>What a connection answers, frame by frame.</summary>
 public sealed class AmqpConnectionTests
 {
+    private const int PeerIsDead = 1203;
+
     private static readonly BasicQos Qos = new(0, 1, Global: false);
 
     public static TheoryData<string, byte[], ReplyCode, string, uint> Refusals => new()
@@ -254,6 +256,7 @@ public sealed class AmqpConnectionTests
     public async Task Silence_OfMoreThanTwoIntervals_EndsTheConnection()
     {
         await using var client = new ConnectionUnderTest(heartbeat: TimeSpan.FromSeconds(10));
+        client.Watched.Expect(PeerIsDead);
         client.Pass(TimeSpan.FromSeconds(20));
         Assert.False(client.IsAborted);
 
@@ -261,6 +264,7 @@ public sealed class AmqpConnectionTests
 
         Assert.True(client.IsAborted);
         await client.WaitForEndAsync();
+        Assert.Single(client.Watched.Lines);
     }
 
     [Fact]
@@ -286,6 +290,7 @@ public sealed class AmqpConnectionTests
         Assert.Equal(Frames.Method(1, new BasicQosOk()), frame);
 
         // From now on silence counts again.
+        client.Watched.Expect(PeerIsDead);
         client.Pass(TimeSpan.FromSeconds(21));
         Assert.True(client.IsAborted);
     }

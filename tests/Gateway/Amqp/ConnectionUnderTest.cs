@@ -10,14 +10,16 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Logs;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp;
 
 /// <summary>An open connection over pipes in memory, whose queues and whose time the test moves.</summary>
 internal sealed class ConnectionUnderTest : IAsyncDisposable
 {
+    private const int ClosingConnection = 1205;
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly Pipe _toBroker = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
@@ -44,15 +46,18 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
                 }
             },
             Exchange);
-        _router = new Router(grains.Factory, Clock, NullLogger<Router>.Instance);
+        _router = new Router(grains.Factory, Clock, Watched.LoggerOf<Router>());
         _server = new AmqpServer(
-            grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), NullLogger<AmqpServer>.Instance);
+            grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>());
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), peer: null, _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
     }
 
     public AmqpConnection Connection { get; }
+
+    /// <summary>Where a test announces what the connection will log.</summary>
+    public WatchedLog Watched { get; } = new();
 
     public FakeClock Clock { get; } = new();
 
@@ -135,6 +140,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     /// <summary>The next frame is connection.close; it is answered, and the connection ends.</summary>
     public async Task ExpectCloseAsync(ReplyCode code, string text, uint method = 0)
     {
+        Watched.Expect(ClosingConnection);
         await ExpectAsync(0, new ConnectionClose(code, text, (ushort)(method >> 16), (ushort)method));
         await SendAsync(0, new ConnectionCloseOk());
         await EndAsync();
@@ -213,6 +219,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     {
         await _aborted.CancelAsync();
         _router.Dispose();
+        Watched.Check();
     }
 
     public async Task<byte[]> ReadFrameAsync()

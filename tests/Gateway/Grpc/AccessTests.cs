@@ -1,9 +1,11 @@
+using Granary.Testing.Brokers;
 using Granary.V1;
 using Grpc.Core;
 using static Granary.Gateway.Tests.Grpc.GrpcBroker;
 
 namespace Granary.Gateway.Tests.Grpc;
 
+[WatchedBroker]
 public sealed class AccessTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     public static TheoryData<string?> BadCredentials => new("Basic Z3Vlc3Q6d3Jvbmc=", "Basic bm9ib2R5Omd1ZXN0", "Basic ***", "Basic Z3Vlc3Q=", "Bearer x", null);

@@ -1,10 +1,12 @@
 using Google.Protobuf;
+using Granary.Testing.Brokers;
 using Granary.V1;
 using Grpc.Core;
 using static Granary.Gateway.Tests.Grpc.GrpcBroker;
 
 namespace Granary.Gateway.Tests.Grpc;
 
+[WatchedBroker]
 public sealed class ConsumeTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     [Fact]

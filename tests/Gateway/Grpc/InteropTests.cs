@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Google.Protobuf;
 using Granary.Amqp;
+using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
 using Granary.V1;
 using static Granary.Gateway.Tests.Grpc.GrpcBroker;
@@ -14,6 +15,7 @@ using Wire = Granary.Amqp;
 namespace Granary.Gateway.Tests.Grpc;
 
 /// <summary>The same message over both protocols: with all properties, and headers of every type letter.</summary>
+[WatchedBroker]
 public sealed class InteropTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     private static readonly Wire.FieldTable WireHeaders = new(

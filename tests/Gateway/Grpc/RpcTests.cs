@@ -1,4 +1,5 @@
 using System.Text;
+using Granary.Testing.Brokers;
 using Granary.V1;
 using Grpc.Core;
 using RabbitMQ.Client;
@@ -8,6 +9,7 @@ using BasicProperties = Granary.V1.BasicProperties;
 
 namespace Granary.Gateway.Tests.Grpc;
 
+[WatchedBroker]
 public sealed class RpcTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     [Fact]

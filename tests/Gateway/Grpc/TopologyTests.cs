@@ -1,3 +1,4 @@
+using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
 using Granary.V1;
 using Grpc.Core;
@@ -5,6 +6,7 @@ using static Granary.Gateway.Tests.Grpc.GrpcBroker;
 
 namespace Granary.Gateway.Tests.Grpc;
 
+[WatchedBroker]
 public sealed class TopologyTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     private static readonly string TooLong = new('é', 128);

@@ -2,18 +2,20 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 
 namespace Granary.Gateway.Tests.Links;
 
 /// <summary>A connection's links to one queue that the test plays.</summary>
-public abstract class LinkTests
+public abstract class LinkTests : IDisposable
 {
     private protected LinkTests(ILocalQueues? local = null)
     {
         Grains = new FakeGrains(_ => Queue);
-        Set = new LinkSet(Grains.Factory, local, ConnectionId.New(), "/", Clock, NullLogger.Instance);
+        Set = new LinkSet(Grains.Factory, local, ConnectionId.New(), "/", Clock, Watched.LoggerOf<LinkSet>());
     }
+
+    private protected WatchedLog Watched { get; } = new();
 
     private protected FakeClock Clock { get; } = new();
 
@@ -24,6 +26,12 @@ public abstract class LinkTests
     private protected FakePublisher Publisher { get; } = new();
 
     private protected LinkSet Set { get; }
+
+    public void Dispose()
+    {
+        Watched.Check();
+        GC.SuppressFinalize(this);
+    }
 
     private protected QueueLink Opened(string name)
     {

@@ -3,7 +3,7 @@ using System.Globalization;
 using Granary.Core;
 using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 
 namespace Granary.Gateway.Tests.Links;
 
@@ -33,6 +33,7 @@ public sealed class LinkWalkTests
         private readonly Random _random;
         private readonly bool _deletes;
         private readonly FakeClock _clock = new();
+        private readonly WatchedLog _watched = new();
         private readonly Dictionary<string, LossyQueue> _queues = [];
         private readonly Dictionary<PublishRun, string[]> _runs = [];
         private readonly HashSet<PublishRun> _settled = [];
@@ -49,7 +50,7 @@ public sealed class LinkWalkTests
             _deletes = deletes;
             LinkSet? set = null;
             var grains = new FakeGrains(name => _queues[name] = new LossyQueue(_random, () => set!));
-            _set = set = new LinkSet(grains.Factory, local: null, ConnectionId.New(), "/", _clock, NullLogger.Instance);
+            _set = set = new LinkSet(grains.Factory, local: null, ConnectionId.New(), "/", _clock, _watched.LoggerOf<LinkSet>());
         }
 
         public void OnPublished(PublishRun run) => Check(_settled.Add(run), "a run was settled twice");
@@ -81,6 +82,8 @@ public sealed class LinkWalkTests
             {
                 CheckOutcome(run, targets);
             }
+
+            _watched.Check();
 
             foreach (var (name, consumer) in _consumers)
             {

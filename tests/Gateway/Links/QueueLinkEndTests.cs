@@ -45,6 +45,7 @@ public sealed class QueueLinkEndTests : LinkTests
     [Fact]
     public void Lost_ByAnActivationOfAHigherEpoch_EndsAllWithoutAVerdictOnWhatIsNotSafe()
     {
+        Watched.Expect(1004);
         var open = new EverythingOpen(this);
         var down = Queue.Last.Down(1, 0, 0, new EndedItem(LinkEnd.Lost));
 

@@ -16,6 +16,8 @@ namespace Granary.Silo.Tests.Exchanges;
 /// <summary>Exchanges over silos that end, in good order or not, and others that start with what they stored.</summary>
 public sealed class ExchangeRestartTests
 {
+    private const int StoreOutOfReach = 3301, StoreIsBack = 3302, AnotherHasWritten = 3103;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly ExchangeDeclaration Durable = new(ExchangeTypes.Fanout, Durable: true, AutoDelete: false, Internal: false, default);
 
@@ -155,6 +157,7 @@ public sealed class ExchangeRestartTests
     {
         var store = new RecordingStore();
         await using var silo = await TestSilo.StartAsync(store: store);
+        silo.Watched.Expect(StoreOutOfReach, StoreIsBack);
         var alarms = silo.Services.GetRequiredService<PublisherAlarms>();
         store.IsOutOfReach = true;
 
@@ -189,6 +192,7 @@ public sealed class ExchangeRestartTests
         var store = new MemoryStore();
         await using var silo = await TestSilo.StartAsync(store: store);
         Assert.Null(await Grain(silo, "x").DeclareAsync(Durable));
+        silo.Watched.Expect(AnotherHasWritten);
         var row = await store.ReadRowAsync(new RowKey("exchange", GrainKeys.For("/", "x")), default);
         var flush = new Flush();
         flush.Rows.Add(new RowChange(row!.Key, row.Value));

@@ -4,11 +4,11 @@ using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.Hosting;
+using Granary.Testing.Logs;
 using Granary.Testing.Unkind;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Exchanges;
 
@@ -18,6 +18,7 @@ public sealed class RoutingTests : IAsyncLifetime
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly List<Router> _routers = [];
+    private readonly WatchedLog _watched = new();
     private IHost? _host;
 
     private IGrainFactory Grains => _host!.Services.GetRequiredService<IGrainFactory>();
@@ -25,13 +26,13 @@ public sealed class RoutingTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
+        builder.Logging.ClearProviders().AddProvider(new LineProvider(_watched.Add));
         builder.UseOrleans(silo =>
         {
             silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
-            if (Seeds.OfThisRun is { } seed)
+            if (TestSeed.OfThisRun is { } seed)
             {
-                silo.AddIncomingGrainCallFilter(new UnkindCalls(seed));
+                silo.Services.AddUnkindness(seed);
             }
         });
         _host = builder.Build();
@@ -43,6 +44,7 @@ public sealed class RoutingTests : IAsyncLifetime
         _routers.ForEach(router => router.Dispose());
         await _host!.StopAsync();
         _host.Dispose();
+        _watched.Check();
     }
 
     [Fact]
@@ -217,7 +219,7 @@ public sealed class RoutingTests : IAsyncLifetime
             {
                 return await call();
             }
-            catch (TimeoutException) when (Seeds.OfThisRun is not null)
+            catch (TimeoutException) when (TestSeed.OfThisRun is not null)
             {
                 await Task.Yield();
             }
@@ -236,7 +238,7 @@ public sealed class RoutingTests : IAsyncLifetime
 
     private Router NewRouter(bool forClients = true)
     {
-        var router = new Router(Grains, TimeProvider.System, NullLogger<Router>.Instance, forClients);
+        var router = new Router(Grains, TimeProvider.System, _watched.LoggerOf<Router>(), forClients);
         _routers.Add(router);
         return router;
     }

@@ -111,6 +111,7 @@ public sealed class LocalLinkTests
     {
         var log = new EventLog();
         await using var silo = await TestSilo.StartAsync(log: log);
+        silo.Watched.Expect(EventLog.TurnFailed);
         await DeclareAsync(silo, "fails");
         Link before = new(silo, "fails"), failing = new(silo, "fails"), behind = new(silo, "fails");
         SameThreadContext.Run(

@@ -2,7 +2,7 @@ using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -34,7 +34,8 @@ public sealed class QueueWalkTests
         foreach (var isDurable in new[] { false, true })
         {
             var store = new FakeStore();
-            await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+            var watched = new WatchedLog();
+            await using var commit = new GroupCommit(store, watched.LoggerOf<GroupCommit>(), _ => { });
             var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable);
             var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
             var walk = new Walk(seed, gateway);
@@ -46,6 +47,7 @@ public sealed class QueueWalkTests
             walk.Finish();
             Assert.True(store.Written > 0);
             Assert.Empty(store.Offsets(identity));
+            watched.Check();
         }
     }
 

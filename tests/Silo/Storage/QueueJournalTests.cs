@@ -2,7 +2,7 @@ using Granary.Silo.Queues;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 
 namespace Granary.Silo.Tests.Storage;
 
@@ -13,12 +13,13 @@ public sealed class QueueJournalTests : IAsyncDisposable
     private static readonly QueueIdentity Identity = new("%2F/q", Guid.NewGuid());
 
     private readonly FakeStore _store = new();
+    private readonly WatchedLog _watched = new();
     private readonly GroupCommit _commit;
     private readonly QueueJournal _journal;
 
     public QueueJournalTests()
     {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
+        _commit = new GroupCommit(_store, _watched.LoggerOf<GroupCommit>(), _ => { });
         _journal = new QueueJournal(_commit, _store.Create(Identity, 1), isNew: true);
     }
 
@@ -26,6 +27,7 @@ public sealed class QueueJournalTests : IAsyncDisposable
     {
         _store.Release();
         await _commit.DisposeAsync();
+        _watched.Check();
     }
 
     [Fact]

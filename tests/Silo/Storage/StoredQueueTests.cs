@@ -5,7 +5,7 @@ using Granary.Silo.Queues;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 
 namespace Granary.Silo.Tests.Storage;
 
@@ -15,6 +15,7 @@ public sealed class StoredQueueTests : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly FakeStore _store = new();
+    private readonly WatchedLog _watched = new();
     private readonly List<string?> _trouble = [];
     private readonly GroupCommit _commit;
     private readonly QueueStores _stores;
@@ -22,7 +23,7 @@ public sealed class StoredQueueTests : IAsyncDisposable
 
     public StoredQueueTests()
     {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _trouble.Add);
+        _commit = new GroupCommit(_store, _watched.LoggerOf<GroupCommit>(), _trouble.Add);
         _stores = new QueueStores(_commit, null, new MemoryBudget(long.MaxValue, long.MaxValue));
         _gateway = new TestGateway(_stores).Declare(durable: true);
     }
@@ -35,6 +36,7 @@ public sealed class StoredQueueTests : IAsyncDisposable
     {
         _store.Release();
         await _commit.DisposeAsync();
+        _watched.Check();
     }
 
     [Fact]

@@ -313,6 +313,7 @@ public sealed class FileStoreDamageTests : IAsyncDisposable
 
         public DamagedCopy(FileStoreHome original, Action<FileStream> damage, string segment)
         {
+            Home.Log.Watched.Allow(FileStoreEvents.Cut, FileStoreEvents.AfterFailedSync, FileStoreEvents.Repaired, FileStoreEvents.SegmentMissing, FileStoreEvents.DefinitionLost);
             _session = new StoreSession(Home);
             FileStoreHome.Copy(original.Folder, Home.Folder);
             using var file = File.Open(Path.Combine(Home.Folder, "log", Path.GetFileName(segment)), FileMode.Open, FileAccess.ReadWrite);

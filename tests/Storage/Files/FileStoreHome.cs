@@ -1,5 +1,6 @@
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Files;
+using Granary.Testing.Logs;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Storage.Tests.Files;
@@ -54,6 +55,7 @@ internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, Fi
     public ValueTask DisposeAsync()
     {
         Directory.Delete(_root, recursive: true);
+        Log.Watched.Check();
         return ValueTask.CompletedTask;
     }
 }
@@ -62,6 +64,9 @@ internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, Fi
 internal sealed class LogLines : ILogger<FileStore>
 {
     private readonly List<(LogLevel Level, string Text)> _lines = [];
+
+    /// <summary>Where a test announces what the store will log.</summary>
+    public WatchedLog Watched { get; } = new();
 
     public IEnumerable<string> Warnings => Lines(LogLevel.Warning);
 
@@ -74,10 +79,13 @@ internal sealed class LogLines : ILogger<FileStore>
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
+        var text = formatter(state, exception);
         lock (_lines)
         {
-            _lines.Add((logLevel, formatter(state, exception)));
+            _lines.Add((logLevel, text));
         }
+
+        Watched.Add(new LogLine(DateTimeOffset.Now, logLevel, nameof(FileStore), eventId.Id, text));
     }
 
     private string[] Lines(LogLevel level)
@@ -87,4 +95,10 @@ internal sealed class LogLines : ILogger<FileStore>
             return [.. _lines.Where(line => line.Level == level).Select(line => line.Text)];
         }
     }
+}
+
+/// <summary>Events that tell of damage.</summary>
+internal static class FileStoreEvents
+{
+    public const int Cut = 3311, AfterFailedSync = 3312, Repaired = 3313, SegmentMissing = 3314, DefinitionLost = 3315;
 }

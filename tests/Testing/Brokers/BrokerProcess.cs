@@ -1,12 +1,15 @@
 using System.Globalization;
+using Granary.Testing.Logs;
 using Granary.Testing.Processes;
+using Granary.Testing.Unkind;
 
 namespace Granary.Testing.Brokers;
 
 /// <summary>A broker for tests with real clients: the node executable in a process of its own, or one that runs already.</summary>
 /// <remarks>
 /// GRANARY_TEST_AMQP_PORT (and GRANARY_TEST_GRPC_PORT) name a broker on 127.0.0.1 that runs already, RabbitMQ for instance;
-/// it is then neither started nor stopped here. GRANARY_TEST_BROKER=rabbitmq-3 says that it is a RabbitMQ 3.
+/// it is then neither started nor stopped here. GRANARY_TEST_BROKER=rabbitmq-3 says that it is a RabbitMQ 3. Under a GRANARY_TEST_SEED the shared broker is a
+/// node in the test's own process, whose calls are treated unkindly.
 /// </remarks>
 public sealed class BrokerProcess : IAsyncDisposable
 {
@@ -16,21 +19,29 @@ public sealed class BrokerProcess : IAsyncDisposable
     private static readonly Lazy<Task<BrokerProcess>> One = new(StartSharedAsync);
 
     private readonly ChildProcess? _process;
+    private readonly HostedNode? _hosted;
+    private readonly LogMark? _mark;
     private readonly string? _data;
     private readonly LastWill? _will;
 
-    private BrokerProcess(int amqpPort, int grpcPort, int httpPort, ChildProcess? process, string? data)
+    private BrokerProcess(int amqpPort, int grpcPort, WatchedLog watched)
     {
-        AmqpPort = amqpPort;
-        GrpcPort = grpcPort;
-        HttpPort = httpPort;
-        _process = process;
-        _data = data;
-        if (process is not null && data is not null)
-        {
-            _will = new LastWill(process.Id, data);
-        }
+        (AmqpPort, GrpcPort, Watched) = (amqpPort, grpcPort, watched);
+        SharedLog = new SharedLog(watched);
     }
+
+    private BrokerProcess(int[] ports, HostedNode hosted, string data, WatchedLog watched)
+        : this(ports[0], ports[1], watched) => (HttpPort, _hosted, _data) = (ports[2], hosted, data);
+
+    private BrokerProcess(int[] ports, ChildProcess process, string data, WatchedLog watched, LogMark mark)
+        : this(ports[0], ports[1], watched)
+    {
+        (HttpPort, _process, _data, _mark) = (ports[2], process, data, mark);
+        _will = new LastWill(process.Id, data);
+    }
+
+    /// <summary>The broker that all tests of this process share; null before the first has asked for it.</summary>
+    public static BrokerProcess? Shared => One.IsValueCreated && One.Value.IsCompletedSuccessfully ? One.Value.Result : null;
 
     /// <summary>The AMQP port on 127.0.0.1.</summary>
     public int AmqpPort { get; }
@@ -53,6 +64,12 @@ public sealed class BrokerProcess : IAsyncDisposable
     /// <summary>What the broker has logged so far.</summary>
     public string Log => _process?.Output ?? "(not started by this test run)";
 
+    /// <summary>What it logs. Only who has a broker of his own announces here; of the shared one, <see cref="SharedLog"/> knows which test ran when.</summary>
+    public WatchedLog Watched { get; }
+
+    /// <summary>What it logs, by test.</summary>
+    public SharedLog SharedLog { get; }
+
     // Ports are free when they are picked; another test's socket may get one before the broker does.
     private bool HasLostAPort => Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase);
 
@@ -60,11 +77,12 @@ public sealed class BrokerProcess : IAsyncDisposable
     public static Task<BrokerProcess> SharedAsync() => One.Value;
 
     /// <summary>A broker nobody else uses: for tests that judge the process itself. One that runs already is taken as it is.</summary>
-    public static async Task<BrokerProcess> StartAsync()
+    /// <param name="more">Options beside the ports and the folder.</param>
+    public static async Task<BrokerProcess> StartAsync(params string[] more)
     {
         if (PortFromEnvironment("GRANARY_TEST_AMQP_PORT") is { } amqpPort)
         {
-            return new BrokerProcess(amqpPort, PortFromEnvironment("GRANARY_TEST_GRPC_PORT") ?? 0, httpPort: 0, process: null, data: null);
+            return new BrokerProcess(amqpPort, PortFromEnvironment("GRANARY_TEST_GRPC_PORT") ?? 0, new WatchedLog());
         }
 
         var node = Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll");
@@ -77,8 +95,14 @@ public sealed class BrokerProcess : IAsyncDisposable
         {
             var data = Directory.CreateTempSubdirectory("granary-test-").FullName;
             var ports = FreePort.Take(4);
-            var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data)]);
-            var broker = new BrokerProcess(ports[0], ports[1], ports[2], process, data);
+            var watched = new WatchedLog();
+            var mark = new LogMark(ports[0]);
+            var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data), .. more], onLine: line =>
+            {
+                watched.Add(LogLine.Parse(line));
+                mark.Look(line);
+            });
+            var broker = new BrokerProcess(ports, process, data, watched, mark);
             try
             {
                 await broker.WaitUntilReadyAsync().ConfigureAwait(false);
@@ -86,22 +110,45 @@ public sealed class BrokerProcess : IAsyncDisposable
             }
             catch (InvalidOperationException) when (start < MostStarts && broker.HasLostAPort)
             {
-                await broker.DisposeAsync().ConfigureAwait(false);
+                await broker.RemoveAsync().ConfigureAwait(false);
             }
             catch
             {
-                await broker.DisposeAsync().ConfigureAwait(false);
+                await broker.RemoveAsync().ConfigureAwait(false);
                 throw;
             }
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Returns when all that the broker has logged so far is known here.</summary>
+    public void Settle()
+    {
+        if (_process is { HasExited: false })
+        {
+            _mark?.Make();
+        }
+    }
+
+    /// <summary>Ends it, and throws when it has logged what was not announced.</summary>
     public async ValueTask DisposeAsync()
+    {
+        Settle();
+        await RemoveAsync().ConfigureAwait(false);
+        Watched.Check();
+    }
+
+    private async ValueTask RemoveAsync()
     {
         if (_process is not null)
         {
+            _process.Kill();
+            await _process.WaitForExitAsync(StartLimit).ConfigureAwait(false);
             await _process.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_hosted is not null)
+        {
+            await _hosted.DisposeAsync().ConfigureAwait(false);
         }
 
         _will?.Dispose();
@@ -126,9 +173,19 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     private static async Task<BrokerProcess> StartSharedAsync()
     {
-        var broker = await StartAsync().ConfigureAwait(false);
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => broker.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        var broker = TestSeed.OfThisRun is { } seed && PortFromEnvironment("GRANARY_TEST_AMQP_PORT") is null
+            ? await StartUnkindAsync(seed).ConfigureAwait(false)
+            : await StartAsync().ConfigureAwait(false);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => broker.RemoveAsync().AsTask().GetAwaiter().GetResult();
         return broker;
+    }
+
+    private static async Task<BrokerProcess> StartUnkindAsync(int seed)
+    {
+        var data = Directory.CreateTempSubdirectory("granary-test-").FullName;
+        var ports = FreePort.Take(4);
+        var watched = new WatchedLog();
+        return new BrokerProcess(ports, await HostedNode.StartAsync(ports, data, seed, watched).ConfigureAwait(false), data, watched);
     }
 
     private static int? PortFromEnvironment(string name) =>

@@ -8,11 +8,13 @@ public sealed class ChildProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly Action<string>? _onLine;
     private readonly Task _pumps;
 
-    private ChildProcess(Process process)
+    private ChildProcess(Process process, Action<string>? onLine)
     {
         _process = process;
+        _onLine = onLine;
         _pumps = Task.WhenAll(PumpAsync(process.StandardOutput), PumpAsync(process.StandardError));
     }
 
@@ -35,11 +37,13 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a program with nothing on its standard input.</summary>
+    /// <param name="onLine">Called for each line of its output, before it is in <see cref="Output"/>.</param>
     public static ChildProcess Start(
         string program,
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string>? environment = null,
-        string? folder = null)
+        string? folder = null,
+        Action<string>? onLine = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -55,7 +59,7 @@ public sealed class ChildProcess : IAsyncDisposable
 
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
         process.StandardInput.Close();
-        return new ChildProcess(process);
+        return new ChildProcess(process, onLine);
     }
 
     /// <summary>Runs a program to its end and returns its output; throws with the output when it fails or takes longer than <paramref name="limit"/>.</summary>
@@ -113,6 +117,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         while (await reader.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
+            _onLine?.Invoke(line);
             lock (_output)
             {
                 _output.AppendLine(line);

@@ -1,4 +1,6 @@
-using Granary.Core.Grains;
+using System.Reflection;
+using Orleans.Concurrency;
+using Orleans.Serialization.Invocation;
 
 namespace Granary.Testing.Unkind;
 
@@ -6,30 +8,37 @@ namespace Granary.Testing.Unkind;
 /// Does to the calls of Granary's own grains and observers what a cluster does to calls: they come late and so overtake each other, happen twice, get lost, or
 /// happen although their caller is told that they timed out. The decisions come from the seed; which call meets which also depends on the order of calls.
 /// </summary>
-/// <param name="seed">The same seed makes the same decisions in the same order.</param>
-public sealed class UnkindCalls(int seed) : IIncomingGrainCallFilter
+/// <param name="fates">What happens to each call.</param>
+public sealed class UnkindCalls(Fates fates) : IIncomingGrainCallFilter
 {
-    private readonly Lock _gate = new();
-    private readonly Random _random = new(seed);
-
     /// <summary>Passes one call on, or does not.</summary>
     public async Task Invoke(IIncomingGrainCallContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        if (context.InterfaceMethod?.DeclaringType?.Assembly != typeof(IQueueGrain).Assembly)
+        if (context.InterfaceMethod?.DeclaringType?.Assembly.GetName().Name is not { } assembly || !assembly.StartsWith(nameof(Granary), StringComparison.Ordinal))
         {
+            // The runtime's own: its timers and its membership.
             await context.Invoke();
             return;
         }
 
-        var (fate, delay) = Draw();
+        var (fate, delay) = fates.Draw();
         if (delay > TimeSpan.Zero)
         {
             await Task.Delay(delay);
         }
 
+        // Nobody waits for an answer of these: they get lost without a word.
+        var isOneWay = context.InterfaceMethod.IsDefined(typeof(OneWayAttribute));
         if (fate == Fate.Lost)
         {
+            if (isOneWay)
+            {
+                // A filter that passes nothing on has to answer itself.
+                context.Response = Response.Completed;
+                return;
+            }
+
             throw new TimeoutException("The call was lost (unkind calls).");
         }
 
@@ -38,32 +47,9 @@ public sealed class UnkindCalls(int seed) : IIncomingGrainCallFilter
         {
             await context.Request.Invoke();
         }
-        else if (fate == Fate.AnswerLost)
+        else if (fate == Fate.AnswerLost && !isOneWay)
         {
             throw new TimeoutException("The answer was lost (unkind calls).");
         }
-    }
-
-    private (Fate Fate, TimeSpan Delay) Draw()
-    {
-        lock (_gate)
-        {
-            var fate = _random.Next(100) switch
-            {
-                < 4 => Fate.Lost,
-                < 8 => Fate.AnswerLost,
-                < 12 => Fate.Twice,
-                _ => Fate.Kind,
-            };
-            return (fate, _random.Next(3) == 0 ? TimeSpan.FromMilliseconds(_random.Next(1, 6)) : TimeSpan.Zero);
-        }
-    }
-
-    private enum Fate
-    {
-        Kind,
-        Lost,
-        AnswerLost,
-        Twice,
     }
 }

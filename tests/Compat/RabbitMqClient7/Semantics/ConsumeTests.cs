@@ -1,8 +1,10 @@
+using Granary.Testing.Brokers;
 using RabbitMQ.Client;
 
 namespace Granary.RabbitMqClient7.Tests.Semantics;
 
 /// <summary>Deliveries: order, requeue, prefetch, turns between consumers, and the ways a consumer ends.</summary>
+[WatchedBroker]
 public sealed class ConsumeTests(SharedBroker shared) : IClassFixture<SharedBroker>, IAsyncLifetime
 {
     private IConnection _connection = null!;

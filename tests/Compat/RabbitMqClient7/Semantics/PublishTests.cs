@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using Granary.Testing.Brokers;
 using RabbitMQ.Client;
 
 namespace Granary.RabbitMqClient7.Tests.Semantics;
 
 /// <summary>Confirms, returns and transactions: what a publisher may rely on.</summary>
+[WatchedBroker]
 public sealed class PublishTests(SharedBroker shared) : IClassFixture<SharedBroker>, IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);

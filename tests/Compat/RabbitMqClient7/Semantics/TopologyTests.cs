@@ -1,9 +1,11 @@
+using Granary.Testing.Brokers;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
 namespace Granary.RabbitMqClient7.Tests.Semantics;
 
 /// <summary>Exchanges, bindings, and how long queues and exchanges live.</summary>
+[WatchedBroker]
 public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBroker>, IAsyncLifetime
 {
     private readonly string _name = $"topology.{Guid.NewGuid():N}";

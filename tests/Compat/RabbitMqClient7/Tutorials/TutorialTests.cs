@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text;
+using Granary.Testing.Brokers;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 
 namespace Granary.RabbitMqClient7.Tests.Tutorials;
 
 /// <summary>What RabbitMQ's six tutorials do, by RabbitMQ.Client 7.</summary>
+[WatchedBroker]
 public sealed class TutorialTests(SharedBroker shared) : IClassFixture<SharedBroker>
 {
     private static readonly CreateChannelOptions Confirming = new(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);

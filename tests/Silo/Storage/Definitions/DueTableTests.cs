@@ -2,26 +2,31 @@ using System.Text;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Storage.Memory;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 
 namespace Granary.Silo.Tests.Storage.Definitions;
 
 public sealed class DueTableTests : IAsyncLifetime
 {
     private readonly MemoryStore _store = new();
+    private readonly WatchedLog _watched = new();
     private readonly ManualTime _time = new();
     private readonly GroupCommit _commit;
     private readonly DueTable _due;
 
     public DueTableTests()
     {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, static _ => { });
+        _commit = new GroupCommit(_store, _watched.LoggerOf<GroupCommit>(), static _ => { });
         _due = New(isShared: false);
     }
 
     public Task InitializeAsync() => Task.CompletedTask;
 
-    public async Task DisposeAsync() => await _commit.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        await _commit.DisposeAsync();
+        _watched.Check();
+    }
 
     [Fact]
     public async Task Set_Earlier_IsWrittenAndLaterOnlyWhenTheStoredHasComeUp()
@@ -120,7 +125,7 @@ public sealed class DueTableTests : IAsyncLifetime
         return due.TakeDue();
     }
 
-    private DueTable New(bool isShared) => new(_commit, _time, isShared, NullLogger<DueTable>.Instance);
+    private DueTable New(bool isShared) => new(_commit, _time, isShared, _watched.LoggerOf<DueTable>());
 
     /// <summary>What is stored when all that stands in line is written.</summary>
     private async Task<string[]> StoredAsync()

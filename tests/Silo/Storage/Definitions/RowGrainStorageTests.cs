@@ -5,7 +5,7 @@ using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
-using Microsoft.Extensions.Logging.Abstractions;
+using Granary.Testing.Logs;
 using Orleans.Storage;
 
 namespace Granary.Silo.Tests.Storage.Definitions;
@@ -15,18 +15,23 @@ public sealed class RowGrainStorageTests : IAsyncLifetime
     private static readonly GrainId Grain = GrainId.Create("exchange", "%2F/x");
 
     private readonly RecordingStore _store = new();
+    private readonly WatchedLog _watched = new();
     private readonly GroupCommit _commit;
     private readonly RowGrainStorage _storage;
 
     public RowGrainStorageTests()
     {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, static _ => { });
+        _commit = new GroupCommit(_store, _watched.LoggerOf<GroupCommit>(), static _ => { });
         _storage = new RowGrainStorage(_commit, TimeProvider.System);
     }
 
     public Task InitializeAsync() => Task.CompletedTask;
 
-    public async Task DisposeAsync() => await _commit.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        await _commit.DisposeAsync();
+        _watched.Check();
+    }
 
     [Fact]
     public async Task Write_AllThatAnExchangeIs_IsReadBackTheSame()

@@ -1,0 +1,41 @@
+using System.Net;
+using Granary.Gateway.Hosting;
+using Granary.Node;
+using Granary.Silo.Hosting;
+using Granary.Testing.Logs;
+using Granary.Testing.Unkind;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Testing.Brokers;
+
+/// <summary>The node as the executable has it, in the test's own process, with calls that are treated unkindly.</summary>
+internal sealed class HostedNode : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private HostedNode(WebApplication app) => _app = app;
+
+    /// <param name="ports">For AMQP, gRPC, HTTP and metrics.</param>
+    /// <param name="data">Its folder.</param>
+    /// <param name="seed">Of the unkindness. Every other one also has connections reach queues without calls.</param>
+    /// <param name="log">Takes what it logs.</param>
+    public static async Task<HostedNode> StartAsync(int[] ports, string data, int seed, WatchedLog log)
+    {
+        var options = new NodeOptions(
+            NodeRole.Both, LocalLinks: seed % 2 == 1, new StoreOptions(StoreKind.Files, new DirectoryInfo(data)),
+            new GatewayOptions { Bind = IPAddress.Loopback, AmqpPort = ports[0], GrpcPort = ports[1], HttpPort = ports[2], MetricsPort = ports[3] });
+        var builder = NodeHost.CreateBuilder(options);
+        builder.Logging.ClearProviders().AddProvider(new LineProvider(log.Add));
+        builder.Services.AddUnkindness(seed);
+        var app = builder.Build().MapGateway();
+        await app.StartAsync().ConfigureAwait(false);
+        return new HostedNode(app);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync().ConfigureAwait(false);
+        await _app.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Testing.Logs;
+
+/// <summary>What the runtime logs as a warning or worse although nothing is wrong, line by line. All else above Information has to be announced by the test that causes it.</summary>
+internal static class RuntimeLines
+{
+    private static readonly HashSet<(string Category, int Event)> Known =
+    [
+        // The silo would have the collector of servers: it brought nothing on two cores and costs memory.
+        ("Orleans.Runtime.Silo", 100405),
+
+        // The watchdog's first look may come before its clock was set, and then counts from the machine's start; later ones tell of a machine that is busy with other tests.
+        ("Orleans.Runtime.Watchdog", 100150),
+
+        // Work waited for a thread, which makes the silo think less of its health: on a machine that is busy, or in a process that was stopped, it does.
+        ("Orleans.Runtime.MembershipService.LocalSiloHealthMonitor", 86528487),
+        ("Orleans.Runtime.MembershipService.LocalSiloHealthMonitor", 1961930485),
+
+        // A turn of more than a second: on a machine that runs several suites at once any may be.
+        ("Orleans.Runtime.Scheduler.WorkItemGroup", 101215),
+    ];
+
+    public static bool HaveToBeAnnounced(LogLine line) => line.Level >= LogLevel.Warning && !Known.Contains((line.Category, line.Event));
+}
