@@ -1,4 +1,5 @@
 using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 
 namespace Granary.Compat.Tests.Garbage;
 

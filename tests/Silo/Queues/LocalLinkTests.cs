@@ -136,6 +136,7 @@ public sealed class LocalLinkTests
     {
         var log = new EventLog();
         await using var silo = await TestSilo.StartAsync(log: log);
+        silo.Watched.Expect(EventLog.TurnFailed);
         await DeclareAsync(silo, "fails");
 
         // The first packet of a link has to open it.
