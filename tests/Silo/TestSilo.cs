@@ -45,6 +45,7 @@ internal sealed class TestSilo : IAsyncDisposable
             silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
             if (fates is not null)
             {
+                watched.Allow(Unkindness.Events);
                 silo.Services.AddUnkindness(fates);
             }
 

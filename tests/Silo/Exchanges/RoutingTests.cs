@@ -32,6 +32,7 @@ public sealed class RoutingTests : IAsyncLifetime
             silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
             if (TestSeed.OfThisRun is { } seed)
             {
+                _watched.Allow(Unkindness.Events);
                 silo.Services.AddUnkindness(seed);
             }
         });

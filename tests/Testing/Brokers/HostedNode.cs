@@ -27,6 +27,7 @@ internal sealed class HostedNode : IAsyncDisposable
             new GatewayOptions { Bind = IPAddress.Loopback, AmqpPort = ports[0], GrpcPort = ports[1], HttpPort = ports[2], MetricsPort = ports[3] });
         var builder = NodeHost.CreateBuilder(options);
         builder.Logging.ClearProviders().AddProvider(new LineProvider(log.Add));
+        log.Allow(Unkindness.Events);
         builder.Services.AddUnkindness(seed);
         var app = builder.Build().MapGateway();
         await app.StartAsync().ConfigureAwait(false);

@@ -6,6 +6,11 @@ namespace Granary.Testing.Unkind;
 /// <summary>Makes a host treat calls and packets unkindly.</summary>
 public static class Unkindness
 {
+    private const int BindingsNotRemoved = 3102, NotWoken = 3322;
+
+    /// <summary>What a lost call comes to in the log: it is told, and tried again.</summary>
+    public static int[] Events { get; } = [BindingsNotRemoved, NotWoken];
+
     /// <summary>To be called when everything else has been added.</summary>
     public static IServiceCollection AddUnkindness(this IServiceCollection services, int seed) => services.AddUnkindness(new Fates(seed));
 
