@@ -16,6 +16,7 @@ public sealed class OutOfReachTests
     public async Task Declare_OfAQueueThatCannotAnswer_ClosesTheChannelInTime()
     {
         await using var client = new ConnectionUnderTest();
+        client.Watched.Expect(1006);
         var asked = 0;
         client.AddQueue("q").OnDeclare = () =>
         {
@@ -100,6 +101,7 @@ public sealed class OutOfReachTests
     public async Task Client_ThatIsSilentDuringAMethod_IsTakenForDead()
     {
         await using var client = new ConnectionUnderTest(heartbeat: TimeSpan.FromSeconds(2));
+        client.Watched.Expect(1203);
         await client.OpenAsync();
         await client.SendAsync(1, new BasicGet("q", NoAck: true));
         await AmqpConnectionTests.WaitForPacketAsync(client, "q");

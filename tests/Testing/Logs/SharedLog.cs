@@ -32,7 +32,7 @@ public sealed class SharedLog(WatchedLog log)
         {
             window.End = DateTimeOffset.Now;
             var lines = log.Lines.Where(window.Includes).ToArray();
-            var unannounced = lines.Where(line => !IsAnnounced(line)).ToArray();
+            var unannounced = log.Unannounced.Where(line => window.Includes(line) && !IsAnnounced(line)).ToArray();
             var missing = window.Expected.Where(expected => lines.All(line => line.Event != expected)).ToArray();
             Throw(unannounced, missing, $" while {window.Test} ran");
         }
@@ -43,7 +43,7 @@ public sealed class SharedLog(WatchedLog log)
     {
         lock (_gate)
         {
-            var rest = log.Lines.Where(line => !_told.Contains(line) && !IsAnnounced(line) && !_windows.Any(window => window.End is null && window.Includes(line))).ToArray();
+            var rest = log.Unannounced.Where(line => !_told.Contains(line) && !IsAnnounced(line) && !_windows.Any(window => window.End is null && window.Includes(line))).ToArray();
             var tests = rest.SelectMany(line => _windows.Where(window => window.Includes(line))).Select(window => window.Test).Distinct().ToArray();
             Throw(rest, [], tests.Length > 0 ? $" while {string.Join(" and ", tests)} ran" : " between tests");
         }
