@@ -72,6 +72,7 @@ public sealed class LargeBodyTests
     public async Task Channel_FailedInTheMiddleOfABody_TheRestIsPassedOver()
     {
         await using var client = new ConnectionUnderTest();
+        client.Watched.Expect(1004);
         await client.OpenAsync();
         await client.SendAsync(1, new ConfirmSelect(NoWait: false));
         await client.ExpectAsync(1, new ConfirmSelectOk());
