@@ -159,16 +159,15 @@ internal sealed partial class AmqpConnection : ILinkOwner
             _hasReceived = _output.HasSent = false;
             if (action == HeartbeatAction.PeerIsDead)
             {
+                // Its links need the ticker on, until their queues have let go of them.
                 End(ConnectionEnd.HeartbeatMissed, $"{Terms.Heartbeat}");
                 _abort();
-                return;
             }
 
             if (_output.IsStuck())
             {
                 End(ConnectionEnd.NothingRead, $"{Options.SendTimeout}");
                 _abort();
-                return;
             }
 
             if (action == HeartbeatAction.Send && _state != State.Closed)

@@ -103,6 +103,7 @@ public sealed class UnreadClientTests
     public async Task Client_ThatReadsNothingForTheSendTimeout_IsCutOff()
     {
         await using var client = new ConnectionUnderTest(heartbeat: TimeSpan.FromSeconds(10));
+        client.Watched.Expect(1209);
         await client.OpenAsync();
         client.Pass(TimeSpan.FromSeconds(5));
         await client.SendAsync(
