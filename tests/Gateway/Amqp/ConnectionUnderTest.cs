@@ -18,7 +18,7 @@ namespace Granary.Gateway.Tests.Amqp;
 /// <summary>An open connection over pipes in memory, whose queues and whose time the test moves.</summary>
 internal sealed class ConnectionUnderTest : IAsyncDisposable
 {
-    private const int ClosingConnection = 1205;
+    private const int BrokersError = 1204, ClientsError = 1205;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
@@ -140,7 +140,12 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     /// <summary>The next frame is connection.close; it is answered, and the connection ends.</summary>
     public async Task ExpectCloseAsync(ReplyCode code, string text, uint method = 0)
     {
-        Watched.Expect(ClosingConnection);
+        Watched.Expect(code switch
+        {
+            ReplyCode.ConnectionForced => [],
+            ReplyCode.InternalError => [BrokersError],
+            _ => [ClientsError],
+        });
         await ExpectAsync(0, new ConnectionClose(code, text, (ushort)(method >> 16), (ushort)method));
         await SendAsync(0, new ConnectionCloseOk());
         await EndAsync();

@@ -31,12 +31,12 @@ public sealed class BrokerProcess : IAsyncDisposable
     }
 
     private BrokerProcess(int[] ports, HostedNode hosted, string data, WatchedLog watched)
-        : this(ports[0], ports[1], watched) => (HttpPort, _hosted, _data) = (ports[2], hosted, data);
+        : this(ports[0], ports[1], watched) => (HttpPort, MetricsPort, _hosted, _data) = (ports[2], ports[3], hosted, data);
 
     private BrokerProcess(int[] ports, ChildProcess process, string data, WatchedLog watched, LogMark mark)
         : this(ports[0], ports[1], watched)
     {
-        (HttpPort, _process, _data, _mark) = (ports[2], process, data, mark);
+        (HttpPort, MetricsPort, _process, _data, _mark) = (ports[2], ports[3], process, data, mark);
         _will = new LastWill(process.Id, data);
     }
 
@@ -51,6 +51,9 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     /// <summary>The port of the HTTP API on 127.0.0.1; 0 when it is not known.</summary>
     public int HttpPort { get; }
+
+    /// <summary>The port for metrics on 127.0.0.1; 0 when it is not known.</summary>
+    public int MetricsPort { get; }
 
     /// <summary>The id of the process that was started here; null for a broker that ran already.</summary>
     public int? ProcessId => _process?.Id;

@@ -1,8 +1,8 @@
 namespace Granary.Testing.Logs;
 
 /// <summary>A log held what no test had announced, or lacked what one had.</summary>
-public sealed class UnannouncedLogException(IReadOnlyCollection<LogLine> unannounced, IReadOnlyCollection<int> missing, string where = "")
-    : Exception(Describe(unannounced, missing, where))
+public sealed class UnannouncedLogException(IReadOnlyCollection<LogLine> unannounced, IReadOnlyCollection<int> missing, string where = "", string before = "")
+    : Exception(Describe(unannounced, missing, where) + before)
 {
     private const int MostTold = 20;
 

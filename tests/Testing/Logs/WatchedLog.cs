@@ -9,6 +9,7 @@ namespace Granary.Testing.Logs;
 public sealed class WatchedLog
 {
     private readonly Lock _gate = new();
+    private readonly long _since = FailedAssertion.Now;
     private readonly List<LogLine> _lines = [];
     private readonly HashSet<int> _expected = [];
     private readonly HashSet<int> _allowed = [];
@@ -81,7 +82,7 @@ public sealed class WatchedLog
 
         if (unannounced.Count > 0 || missing.Length > 0)
         {
-            throw new UnannouncedLogException(unannounced, missing);
+            throw new UnannouncedLogException(unannounced, missing, before: FailedAssertion.Since(_since));
         }
     }
 

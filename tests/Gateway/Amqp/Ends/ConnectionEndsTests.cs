@@ -47,6 +47,7 @@ public sealed class ConnectionEndsTests
     public async Task Connection_OfASilentClient_HasMissedItsHeartbeats()
     {
         await using var client = new ConnectionUnderTest(heartbeat: TimeSpan.FromSeconds(10));
+        client.Watched.Expect(1203);
         client.Pass(TimeSpan.FromSeconds(21));
         await client.WaitForEndAsync();
 
@@ -57,6 +58,7 @@ public sealed class ConnectionEndsTests
     public async Task Connection_WithABadFrame_IsTheClientsErrorAndWhatFollowsIsNotLookedAt()
     {
         await using var client = new ConnectionUnderTest();
+        client.Watched.Expect(1205);
         await client.SendAsync(8, 0, 0, 0, 0, 0, 0, 0xCD);
         await client.ExpectAsync(
             0, new ConnectionClose(ReplyCode.FrameError, "FRAME_ERROR - type 8, all octets = <<>>: {invalid_frame_end_marker,205}", 0, 0));
