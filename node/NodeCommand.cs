@@ -17,7 +17,7 @@ internal static class NodeCommand
         var metricsPort = Port("--metrics-port", 15692, "metrics");
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var sendTimeout = Of(
-            "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds an AMQP client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
+            "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds a client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
         var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
         var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
         var store = Of("--store", StoreKind.Files, "Where messages and definitions are kept: files, postgres or memory, which forgets with the process.", Enum<StoreKind>);

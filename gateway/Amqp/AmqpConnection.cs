@@ -26,6 +26,9 @@ namespace Granary.Gateway.Amqp;
 /// </summary>
 internal sealed partial class AmqpConnection : ILinkOwner
 {
+    // Several of the largest messages there may be.
+    private const long MostUnreadReplies = 64 * 1024 * 1024;
+
     private readonly IDuplexPipe _transport;
     private readonly AmqpServer _server;
     private readonly AmqpOutput _output;
@@ -214,12 +217,18 @@ internal sealed partial class AmqpConnection : ILinkOwner
     /// <summary>Sends a reply once the gate is left.</summary>
     public void Reply(IReplyConsumer consumer, in MessageBatch reply) => _replies.Add(consumer, reply);
 
-    /// <summary>Takes deliveries that come from no queue.</summary>
+    /// <summary>Takes deliveries that come from no queue. Nothing holds those who reply: who does not read his replies is cut off.</summary>
     public void Push(AmqpConsumer consumer, in MessageBatch batch)
     {
         lock (Links.Gate)
         {
-            if (_state == State.Open)
+            consumer.RepliedBytes += batch.Records.Length;
+            if (consumer.RepliedBytes - consumer.WrittenBytes > MostUnreadReplies)
+            {
+                End(ConnectionEnd.RepliesUnread, $"{MostUnreadReplies}");
+                _abort();
+            }
+            else if (_state == State.Open)
             {
                 Deliveries.Add(consumer, new Core.Links.DeliverySlice(batch, 0, Redelivered: false));
                 _output.Flush();

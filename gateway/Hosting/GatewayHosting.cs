@@ -45,6 +45,9 @@ public static class GatewayHosting
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
         services.AddSingleton(LargeRecordPool.Shared);
         services.AddHostedService<LargeRecordKeeper>();
+        services.AddSingleton(provider => new UnreadSockets(
+            options.SendTimeout, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<UnreadSockets>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<UnreadSockets>());
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);
@@ -56,9 +59,14 @@ public static class GatewayHosting
             kestrel.Limits.LimitGrpc();
             var amqpEndPoint = OperatingSystem.IsLinux() ? new DirectEndPoint(options.Bind, options.AmqpPort) : new IPEndPoint(options.Bind, options.AmqpPort);
             kestrel.Listen(amqpEndPoint, listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
-            kestrel.Listen(options.Bind, options.GrpcPort, listen => listen.Protocols = HttpProtocols.Http2);
-            kestrel.Listen(options.Bind, options.HttpPort);
-            kestrel.Listen(options.Bind, options.MetricsPort);
+            var unread = kestrel.ApplicationServices.GetRequiredService<UnreadSockets>();
+            kestrel.Listen(options.Bind, options.GrpcPort, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                unread.Watch(listen);
+            });
+            kestrel.Listen(options.Bind, options.HttpPort, unread.Watch);
+            kestrel.Listen(options.Bind, options.MetricsPort, unread.Watch);
         });
         return builder;
     }

@@ -15,6 +15,6 @@ public sealed record GatewayOptions
 
     public int MetricsPort { get; init; } = 15692;
 
-    /// <summary>How long an AMQP client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
+    /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 }

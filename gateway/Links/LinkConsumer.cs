@@ -20,6 +20,9 @@ internal abstract class LinkConsumer(string tag, bool noAck)
     /// <summary>Unique in the connection; set when the consumer is attached.</summary>
     public int Id { get; private set; }
 
+    /// <summary>What went to the client so far, in octets, since it was attached.</summary>
+    public long WrittenBytes => _writtenBytes;
+
     public string Tag => tag;
 
     public bool NoAck => noAck;

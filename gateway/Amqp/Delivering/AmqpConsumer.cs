@@ -15,6 +15,9 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
 
     public AmqpChannel Channel => channel;
 
+    /// <summary>Of replies, which come from no queue and without a window: what has come so far, in octets.</summary>
+    public long RepliedBytes { get; set; }
+
     public DeliveryHead Head { get; } = new(channel.Number, tag);
 
     /// <summary>Places of the channel's shared limit lent to this consumer's queue and not used yet.</summary>

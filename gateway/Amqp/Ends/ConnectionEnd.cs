@@ -18,6 +18,9 @@ internal enum ConnectionEnd
     /// <summary>Nothing of what was sent got anywhere for the send timeout.</summary>
     NothingRead,
 
+    /// <summary>Too many direct replies waited for a client that did not read them.</summary>
+    RepliesUnread,
+
     /// <summary>The client did what ends a connection; it was told by connection.close.</summary>
     ClientError,
 

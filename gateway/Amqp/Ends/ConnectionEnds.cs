@@ -35,6 +35,9 @@ internal sealed partial class ConnectionEnds(ILogger log)
             case ConnectionEnd.NothingRead:
                 LogNothingRead(log, peer, detail);
                 break;
+            case ConnectionEnd.RepliesUnread:
+                LogRepliesUnread(log, peer, detail);
+                break;
             case ConnectionEnd.ClientError:
                 LogClientError(log, peer, detail);
                 break;
@@ -99,6 +102,9 @@ internal sealed partial class ConnectionEnds(ILogger log)
 
     [LoggerMessage(1209, LogLevel.Warning, "Connection of {Peer} cut: the client has not read anything of what it is sent for {Timeout}")]
     private static partial void LogNothingRead(ILogger logger, EndPoint? peer, string timeout);
+
+    [LoggerMessage(1215, LogLevel.Warning, "Connection of {Peer} cut: more than {Octets} octets of direct replies wait for a client that does not read them")]
+    private static partial void LogRepliesUnread(ILogger logger, EndPoint? peer, string octets);
 
     [LoggerMessage(1210, LogLevel.Debug, "Connection of {Peer} closed by its client")]
     private static partial void LogClosedByClient(ILogger logger, EndPoint? peer);

@@ -6,6 +6,7 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Logs;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -18,12 +19,21 @@ namespace Granary.Gateway.Tests.Amqp;
 /// <summary>An AMQP listener on a port of loopback, without a silo behind it: for what is between a client and its socket.</summary>
 internal sealed class ListeningGateway : IAsyncDisposable
 {
+    // Kestrel's own clock was late, which says that the machine is busy.
+    private const int HeartbeatSlow = 22;
+
     private readonly WebApplication _app;
     private readonly ListenOptions _listener;
 
-    private ListeningGateway(WebApplication app, ListenOptions listener) => (_app, _listener) = (app, listener);
+    private ListeningGateway(WebApplication app, ListenOptions listener, ScriptedQueue queue, WatchedLog watched) =>
+        (_app, _listener, Queue, Watched) = (app, listener, queue, watched);
 
     public int Port => _listener.IPEndPoint!.Port;
+
+    public WatchedLog Watched { get; }
+
+    /// <summary>What clients have sent to a queue; nobody answers there.</summary>
+    public ScriptedQueue Queue { get; }
 
     public AmqpServer Server => _app.Services.GetRequiredService<AmqpServer>();
 
@@ -31,12 +41,15 @@ internal sealed class ListeningGateway : IAsyncDisposable
     public static async Task<ListeningGateway> StartAsync(bool isDirect, AmqpOptions options)
     {
         ListenOptions? listener = null;
+        var queue = new ScriptedQueue();
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        var watched = new WatchedLog();
+        watched.Allow(HeartbeatSlow);
+        builder.Logging.ClearProviders().AddProvider(new LineProvider(watched.Add));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
         builder.Services.AddSingleton(options);
-        builder.Services.AddSingleton(new FakeGrains(_ => new ScriptedQueue()).Factory);
+        builder.Services.AddSingleton(new FakeGrains(_ => queue).Factory);
         builder.Services.AddSingleton(provider => new Router(
             provider.GetRequiredService<IGrainFactory>(), TimeProvider.System, provider.GetRequiredService<ILogger<Router>>()));
         builder.Services.AddSingleton<PublisherAlarms>();
@@ -49,12 +62,13 @@ internal sealed class ListeningGateway : IAsyncDisposable
             listen => (listener = listen).UseConnectionHandler<AmqpConnectionHandler>()));
         var app = builder.Build();
         await app.StartAsync();
-        return new ListeningGateway(app, listener!);
+        return new ListeningGateway(app, listener!, queue, watched);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync();
         await _app.DisposeAsync();
+        Watched.Check();
     }
 }

@@ -4,6 +4,7 @@ using Granary.Core;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;
+using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Logging.Abstractions;
 

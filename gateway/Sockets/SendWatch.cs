@@ -1,4 +1,4 @@
-namespace Granary.Gateway.Amqp;
+namespace Granary.Gateway.Sockets;
 
 /// <summary>
 /// Finds out that a client takes nothing any more: something waits to be sent, and for so long nothing of it got anywhere. A plain state machine over a

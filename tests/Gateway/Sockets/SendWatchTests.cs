@@ -1,7 +1,7 @@
-using Granary.Gateway.Amqp;
+using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
 
-namespace Granary.Gateway.Tests.Amqp;
+namespace Granary.Gateway.Tests.Sockets;
 
 public sealed class SendWatchTests
 {
