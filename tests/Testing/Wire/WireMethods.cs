@@ -96,6 +96,9 @@ public static class WireMethods
     public static byte[] BasicConsume(string queue, string tag = "", bool noAck = false, bool exclusive = false) =>
         WireWriter.Method(60, 20).Short(0).ShortString(queue).ShortString(tag).Bits(false, noAck, exclusive, false).Table(null).ToArray();
 
+    /// <summary>basic.cancel.</summary>
+    public static byte[] BasicCancel(string tag) => WireWriter.Method(60, 30).ShortString(tag).Bits(false).ToArray();
+
     /// <summary>basic.publish; the content header and the body are frames of their own.</summary>
     public static byte[] BasicPublish(string exchange, string key, bool mandatory = false, bool immediate = false) =>
         WireWriter.Method(60, 40).Short(0).ShortString(exchange).ShortString(key).Bits(mandatory, immediate).ToArray();

@@ -1,0 +1,76 @@
+using System.Globalization;
+using Granary.Testing.Brokers;
+using Granary.Testing.Wire;
+using static Granary.Testing.Wire.WireMethods;
+
+namespace Granary.Compat.Tests.Churn;
+
+/// <summary>Queues that go by themselves, each with bindings and an exchange: nothing of them stays.</summary>
+/// <remarks>GRANARY_TEST_CHURN says how many come and go (1,000 unless told; a full run takes 10,000).</remarks>
+public sealed class QueueChurnTests(Xunit.Abstractions.ITestOutputHelper output)
+{
+    private const int Clients = 8;
+
+    /// <summary>What the broker may keep of a queue, apart from what its memory grows by anyway.</summary>
+    private const long BytesOfEach = 2 << 10, BytesOfAll = 64L << 20;
+
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private static readonly int Queues =
+        Environment.GetEnvironmentVariable("GRANARY_TEST_CHURN") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : 1_000;
+
+    [Fact]
+    public async Task Queues_ThatGoByThemselves_TakeBindingsAndExchangesWithThem()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        await ComeAndGoAsync(broker, "warm", Queues / 4);
+        var before = Residue.Of(broker);
+
+        await ComeAndGoAsync(broker, "churn", Queues);
+
+        var after = Residue.Of(broker);
+        for (var tries = 0; after.Descriptors > before.Descriptors && tries < 200; tries++)
+        {
+            // Closed by the client a moment ago.
+            await Task.Delay(50);
+            after = Residue.Of(broker);
+        }
+
+        output.WriteLine($"{Queues} queues: {before} before, {after} after");
+        Assert.InRange(after.Descriptors, 0, before.Descriptors + 2);
+        Assert.InRange(after.ResidentBytes - before.ResidentBytes, long.MinValue, BytesOfAll + (Queues * BytesOfEach));
+        Assert.Equal([], broker.Log.Split('\n').Where(IsTrouble));
+    }
+
+    /// <summary>Has them all come and go, and returns when nothing of any is left.</summary>
+    private static async Task ComeAndGoAsync(BrokerProcess broker, string prefix, int count)
+    {
+        var queues = Enumerable.Range(0, count).Select(number => new PassingQueue(prefix, number)).ToArray();
+        await Parallel.ForEachAsync(queues, new ParallelOptions { MaxDegreeOfParallelism = Clients }, (queue, _) => new ValueTask(queue.ComeAndGoAsync(broker.AmqpPort)));
+        using var limit = new CancellationTokenSource(Limit);
+        await Parallel.ForEachAsync(queues.Chunk(100), new ParallelOptions { MaxDegreeOfParallelism = Clients }, async (chunk, _) =>
+        {
+            foreach (var queue in chunk)
+            {
+                while (!await IsGoneAsync(broker, queue))
+                {
+                    Assert.False(limit.IsCancellationRequested, $"something of {queue.Name} was left after {Limit}");
+                    await Task.Delay(500, CancellationToken.None);
+                }
+            }
+        });
+    }
+
+    private static async Task<bool> IsGoneAsync(BrokerProcess broker, PassingQueue queue)
+    {
+        await using var connection = await WireConnection.OpenAsync(broker.AmqpPort);
+        await connection.CallAsync(1, ConfirmSelect(), 85, 11);
+        return await queue.IsGoneAsync(connection);
+    }
+
+    /// <summary>Lines above Information, but for two that Orleans writes on every start.</summary>
+    private static bool IsTrouble(string line) =>
+        (line.Contains(" warn: ", StringComparison.Ordinal) || line.Contains(" fail: ", StringComparison.Ordinal) || line.Contains(" crit: ", StringComparison.Ordinal))
+        && !line.Contains("Orleans.Runtime.Silo[100405]", StringComparison.Ordinal)
+        && !line.Contains("Orleans.Runtime.Watchdog[100150]", StringComparison.Ordinal);
+}
