@@ -86,6 +86,9 @@ internal sealed class PassingQueue(string prefix, int number)
         return await IsUnknownAsync(connection, QueueDeclare(Name, passive: true)) && await IsUnknownAsync(connection, ExchangeDeclare(Name, passive: true));
     }
 
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} ({_end}{(_isDurable ? ", durable" : "")})";
+
     private static async Task<bool> IsUnknownAsync(WireConnection connection, byte[] declare)
     {
         await connection.CallAsync(2, ChannelOpen(), 20, 11);

@@ -46,7 +46,17 @@ public sealed class QueueChurnTests(Xunit.Abstractions.ITestOutputHelper output)
     private static async Task ComeAndGoAsync(BrokerProcess broker, string prefix, int count)
     {
         var queues = Enumerable.Range(0, count).Select(number => new PassingQueue(prefix, number)).ToArray();
-        await Parallel.ForEachAsync(queues, new ParallelOptions { MaxDegreeOfParallelism = Clients }, (queue, _) => new ValueTask(queue.ComeAndGoAsync(broker.AmqpPort)));
+        await Parallel.ForEachAsync(queues, new ParallelOptions { MaxDegreeOfParallelism = Clients }, async (queue, _) =>
+        {
+            try
+            {
+                await queue.ComeAndGoAsync(broker.AmqpPort);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                throw new InvalidOperationException($"{queue}: {exception.Message}\n{broker.Log}", exception);
+            }
+        });
         using var limit = new CancellationTokenSource(Limit);
         await Parallel.ForEachAsync(queues.Chunk(100), new ParallelOptions { MaxDegreeOfParallelism = Clients }, async (chunk, _) =>
         {

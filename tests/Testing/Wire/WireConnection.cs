@@ -21,9 +21,15 @@ public sealed class WireConnection : IAsyncDisposable
     }
 
     /// <summary>Connects and sends nothing.</summary>
-    public static async Task<WireConnection> ConnectAsync(int port)
+    /// <param name="receiveBuffer">What the system may keep for a client that does not read; 0 for as much as it likes.</param>
+    public static async Task<WireConnection> ConnectAsync(int port, int receiveBuffer = 0)
     {
         var client = new TcpClient { NoDelay = true };
+        if (receiveBuffer > 0)
+        {
+            client.ReceiveBufferSize = receiveBuffer;
+        }
+
         try
         {
             await client.ConnectAsync(IPAddress.Loopback, port).ConfigureAwait(false);
@@ -37,9 +43,9 @@ public sealed class WireConnection : IAsyncDisposable
     }
 
     /// <summary>Connects, opens the virtual host and channels 1 to <paramref name="channels"/>.</summary>
-    public static async Task<WireConnection> OpenAsync(int port, int channels = 1)
+    public static async Task<WireConnection> OpenAsync(int port, int channels = 1, int receiveBuffer = 0)
     {
-        var connection = await ConnectAsync(port).ConfigureAwait(false);
+        var connection = await ConnectAsync(port, receiveBuffer).ConfigureAwait(false);
         try
         {
             await connection.SendAsync(ProtocolHeader).ConfigureAwait(false);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Granary.Testing.Brokers;
 
-namespace Granary.Compat.Tests.Churn;
+namespace Granary.Compat.Tests;
 
 /// <summary>What a broker's process holds: memory and descriptors.</summary>
 internal sealed record Residue(long ResidentBytes, int Descriptors)
