@@ -360,9 +360,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
         {
             if (!Dispatch(type, channel, payload))
             {
-                // The frame waits for the operation and is handled once more after it.
+                // The frame waits for the operation and is handled once more after it: at once if it has ended already, as nothing more may come.
                 _frames.Repeat();
-                break;
             }
         }
     }

@@ -9,7 +9,14 @@ internal sealed class FakeClock : TimeProvider
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp() => Interlocked.Read(ref _now);
+    /// <summary>What another thread does just when the time is read.</summary>
+    public Action? AtRead { get; set; }
+
+    public override long GetTimestamp()
+    {
+        AtRead?.Invoke();
+        return Interlocked.Read(ref _now);
+    }
 
     public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromTicks(GetTimestamp());
 
