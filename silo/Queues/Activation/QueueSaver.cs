@@ -3,34 +3,28 @@ using Granary.Silo.Storage.Definitions;
 namespace Granary.Silo.Queues.Activation;
 
 /// <summary>
-/// Writes what outlives the activation besides messages. One write is under way at a time; of what was to be saved meanwhile the latest follows, also when
-/// the activation has ended in good order.
+/// Writes what outlives the activation besides messages. Each write stands in line for the next flush when it is asked for, also while an earlier one is under
+/// way: what a turn does to the queue's messages and to its definition, under the store's gate, is in one flush.
 /// </summary>
-/// <param name="failed">Told, beside the turns, that a write failed: another activation writes, or the node stops.</param>
+/// <param name="failed">Told once, beside the turns, that a write failed: another activation writes, or the node stops.</param>
 internal sealed class QueueSaver(StoredState<QueueState> state, Action<Exception> failed)
 {
-    private readonly Lock _gate = new();
-    private QueueState? _next;
-    private bool _isSaving;
+    private int _hasFailed;
 
-    /// <summary>Completes when all is written that was to be saved so far; fails if it could not be.</summary>
+    /// <summary>Completes when all is written that was to be saved so far, since flushes keep the order; fails if it could not be.</summary>
     public Task Saved { get; private set; } = Task.CompletedTask;
 
-    /// <summary>In a turn, or when none follows any more. It stands in line for the next flush on return, unless an earlier write is under way.</summary>
+    /// <summary>In a turn.</summary>
     public void Save(QueueState now)
     {
-        lock (_gate)
+        if (!now.IsEmpty)
         {
-            if (_isSaving)
-            {
-                _next = now;
-                return;
-            }
-
-            _isSaving = true;
+            Saved = WatchAsync(state.WriteAsync(now));
         }
-
-        Saved = GoOnAsync(Write(now));
+        else if (state.Exists)
+        {
+            Saved = WatchAsync(state.ClearAsync());
+        }
     }
 
     /// <summary>An answer that is given when all is written that was to be saved so far.</summary>
@@ -45,33 +39,20 @@ internal sealed class QueueSaver(StoredState<QueueState> state, Action<Exception
         }
     }
 
-    private Task Write(QueueState now) => !now.IsEmpty ? state.WriteAsync(now) : state.Exists ? state.ClearAsync() : Task.CompletedTask;
-
-    private async Task GoOnAsync(Task first)
+    private async Task WatchAsync(Task written)
     {
         try
         {
-            await first.ConfigureAwait(false);
-            while (TakeNext() is { } next)
-            {
-                await Write(next).ConfigureAwait(false);
-            }
+            await written.ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            failed(exception);
-            throw;
-        }
-    }
+            if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
+            {
+                failed(exception);
+            }
 
-    private QueueState? TakeNext()
-    {
-        lock (_gate)
-        {
-            var next = _next;
-            _next = null;
-            _isSaving = next is not null;
-            return next;
+            throw;
         }
     }
 }

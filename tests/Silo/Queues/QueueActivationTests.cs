@@ -1,4 +1,11 @@
+using System.Text.Json;
+using Granary.Core.Alarms;
 using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
+using Granary.Silo.Tests.Storage;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -32,5 +39,53 @@ public sealed class QueueActivationTests
         }
 
         Assert.Equal(["gone"], await log.TakeAsync(EventLog.Leaving, 1));
+    }
+
+    [Fact]
+    public async Task AutoDelete_WhileTheDefinitionIsBeingWritten_IsStoredInOneFlushWithTheMessages()
+    {
+        var store = new RecordingStore();
+        var key = GrainKeys.For("/", "q");
+        int stored;
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            var queue = silo.Grains.GetGrain<IQueueGrain>(key);
+            await queue.DeclareAsync(TestGateway.Declaration(default, durable: true, autoDelete: true));
+            await using var link = await GrainLink.OpenAsync(silo.Grains, queue, default);
+            await link.SendAsync(
+                new AttachItem(1, "t", false, false, 0, false, default, new Window(0, 0)), new PublishItem(Batches.Of(0, 1, persistent: true), Resent: false));
+            await queue.AddBindingSourceAsync(default, "before");
+            stored = store.AfterEachFlush.Count;
+
+            store.IsOutOfReach = true;
+            var added = queue.AddBindingSourceAsync(default, "while").AsTask();
+            await UntilAsync(() => Task.FromResult(silo.Services.GetRequiredService<PublisherAlarms>().IsRaised));
+            await link.SendAsync(new DetachItem(1));
+            store.IsOutOfReach = false;
+            await added;
+            await UntilAsync(async () => await store.ReadRowAsync(new RowKey("queue", key), default) is null);
+        }
+
+        var definitions = 0;
+        foreach (var crashed in store.AfterEachFlush.Skip(stored))
+        {
+            if (await crashed.ReadRowAsync(new RowKey("queue", key), default) is { } row
+                && JsonSerializer.Deserialize(row.Value.Span, DefinitionsJson.Default.QueueState) is { Declaration: not null } state)
+            {
+                definitions++;
+                Assert.Equal(1, (await crashed.TakeOverAsync(new QueueIdentity(key, state.Incarnation), 0, default)).Backlog.Count);
+            }
+        }
+
+        Assert.True(definitions > 0);
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (!await isSo())
+        {
+            await Task.Delay(10, patience.Token);
+        }
     }
 }
