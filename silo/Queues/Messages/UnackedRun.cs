@@ -121,7 +121,12 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
     }
 
     /// <summary>Gives up the memory: only the store has the messages from now on.</summary>
-    public void LetGo() => _run = _run.LetGo();
+    public void LetGo()
+    {
+        // A large record is a run of its own.
+        LargeRecord.LetGo(_run.Records);
+        _run = _run.LetGo();
+    }
 
     /// <summary>Takes in a run of which the memory was given up, too, and that follows; so many of them cost no more than one.</summary>
     public bool TryTakeIn(in UnackedRun next)
