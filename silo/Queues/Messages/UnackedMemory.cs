@@ -41,7 +41,8 @@ internal sealed class UnackedMemory
             return;
         }
 
-        var (goal, before) = (budget - (budget / 4), Bytes);
+        var goal = budget - (budget / 4);
+        var isDone = false;
         _asked.AddRange(_holders);
         foreach (var holder in _asked)
         {
@@ -50,12 +51,12 @@ internal sealed class UnackedMemory
                 break;
             }
 
-            holder.LetGo(Bytes - goal, storedEnd, journal, isDurable, copies);
+            isDone |= holder.LetGo(Bytes - goal, storedEnd, journal, isDurable, copies);
         }
 
         _asked.Clear();
 
         // Until something else is stored, looking again would find the same.
-        _lookedAt = Bytes == before ? storedEnd : -1;
+        _lookedAt = isDone ? -1 : storedEnd;
     }
 }

@@ -118,9 +118,11 @@ internal sealed class UnackedMessages
     }
 
     /// <summary>Gives up the memory of the oldest, about so many bytes of it; see <see cref="UnackedMemory.LetGo"/>.</summary>
-    public void LetGo(long bytes, long storedEnd, QueueJournal journal, bool isDurable, List<MessageRun> copies)
+    /// <returns>Whether there is, or soon will be, less of it.</returns>
+    public bool LetGo(long bytes, long storedEnd, QueueJournal journal, bool isDurable, List<MessageRun> copies)
     {
         const int MostSteps = 4096;
+        var before = _bytes;
         var goal = _bytes - bytes;
         var handed = 0;
         var isWhole = true;
@@ -131,13 +133,12 @@ internal sealed class UnackedMessages
             at = run.End;
             if (run.Run.IsLoaded)
             {
-                if (!run.IsHanded && !(isDurable && run.Run.IsPersistent))
+                var isKept = isDurable && run.Run.IsPersistent;
+                var copied = isKept || run.IsHanded ? 0 : HandOver(ref run, journal, copies);
+                handed += copied;
+                if (copied > 0 || !(isKept || run.IsHanded) || run.End > storedEnd)
                 {
-                    handed += HandOver(ref run, journal, copies);
-                }
-
-                if (!(run.IsHanded || (isDurable && run.Run.IsPersistent)) || run.End > storedEnd)
-                {
+                    // The store does not have it yet; of what is handed over in this turn not even the journal knows.
                     isWhole = false;
                     continue;
                 }
@@ -155,6 +156,7 @@ internal sealed class UnackedMessages
         }
 
         Report();
+        return _bytes < before || handed > 0;
     }
 
     /// <summary>Gives up arrays of which little is left unsettled.</summary>

@@ -32,7 +32,7 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
     /// <summary>Takes in messages that follow, if they went to the same consumer.</summary>
     public bool TryExtend(in MessageRun next, Consumer? consumer)
     {
-        if (consumer != Consumer || _holes is not null || !MessageRun.TryJoin(_run, next, out var joined))
+        if (consumer != Consumer || _holes is not null || IsHanded || !MessageRun.TryJoin(_run, next, out var joined))
         {
             return false;
         }

@@ -57,6 +57,7 @@ public sealed class QueueActivationTests
             await queue.AddBindingSourceAsync(default, "before");
             stored = store.AfterEachFlush.Count;
 
+            silo.Watched.Expect(3301, 3302);
             store.IsOutOfReach = true;
             var added = queue.AddBindingSourceAsync(default, "while").AsTask();
             await UntilAsync(() => Task.FromResult(silo.Services.GetRequiredService<PublisherAlarms>().IsRaised));

@@ -24,7 +24,11 @@ public sealed class UnackedMemoryTests : IAsyncDisposable
         _gateway = new TestGateway(new QueueStores(_commit, _commit, new MemoryBudget(Budget, long.MaxValue)));
     }
 
-    public ValueTask DisposeAsync() => _commit.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _store.Release();
+        return _commit.DisposeAsync();
+    }
 
     /// <summary>Durable or not, persistent or not, and published one at a time or many at once.</summary>
     public static TheoryData<bool, bool, int> Kinds => new MatrixTheoryData();
@@ -46,6 +50,26 @@ public sealed class UnackedMemoryTests : IAsyncDisposable
             Enumerable.Range(0, Count).Where(id => id is (< 3 or >= 13) and not 500).Select(id => ((long)id, id is < 900 or >= 950)), TestLink.Given(other.Items, 1));
         Assert.Equal((0, 0, 0), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes, _gateway.Queue.UnackedMemory));
         Assert.Empty(_store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Deliveries_ThatTheStoreDoesNotHaveYet_StayInMemory(bool durable, bool persistent)
+    {
+        _gateway.Declare(durable: durable);
+        _store.Hold();
+        _gateway.IsImpatient = true;
+        var link = Deliver(persistent, atOnce: 50);
+        link.Send();
+        link.Send();
+        Assert.True(_gateway.Queue.UnackedMemory > Count * 20);
+
+        _store.Release();
+        _gateway.IsImpatient = false;
+        _gateway.Pump();
+        Assert.InRange(_gateway.Queue.UnackedMemory, 0, Budget);
     }
 
     [Fact]
