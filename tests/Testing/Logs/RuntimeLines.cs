@@ -10,6 +10,9 @@ internal static class RuntimeLines
         // The silo would have the collector of servers: it brought nothing on two cores and costs memory.
         ("Orleans.Runtime.Silo", 100405),
 
+        // A push whose connection has just gone. The node leaves it out, too (node/LeftOut.cs).
+        ("Orleans.Runtime.HostedClient", 100924),
+
         // The watchdog's first look may come before its clock was set, and then counts from the machine's start; later ones tell of a machine that is busy with other tests.
         ("Orleans.Runtime.Watchdog", 100150),
 
