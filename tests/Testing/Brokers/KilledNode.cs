@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Granary.Testing.Logs;
 using Granary.Testing.Processes;
 
 namespace Granary.Testing.Brokers;
@@ -7,12 +8,18 @@ namespace Granary.Testing.Brokers;
 /// <summary>A node that is killed and started again on the same ports and files, under clients that come back.</summary>
 public sealed class KilledNode : IAsyncDisposable
 {
+    // The last write of the run before, if it was killed in the middle of one.
+    private const int LastWriteCutOff = 3311;
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly int[] _ports = FreePort.Take(4);
     private readonly string _folder = Directory.CreateTempSubdirectory("granary-killed-").FullName;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private ChildProcess? _process;
     private LastWill? _will;
+
+    /// <summary>What all its runs log.</summary>
+    public WatchedLog Watched { get; } = new();
 
     /// <summary>The AMQP port on 127.0.0.1, the same for every run.</summary>
     public int AmqpPort => _ports[0];
@@ -33,8 +40,9 @@ public sealed class KilledNode : IAsyncDisposable
             throw new FileNotFoundException($"{node} is missing: build node in the configuration of this test.", node);
         }
 
+        Watched.Allow(LastWriteCutOff);
         var since = Stopwatch.GetTimestamp();
-        _process = ChildProcess.Start("dotnet", [node, .. Options()]);
+        _process = ChildProcess.Start("dotnet", [node, .. Options()], onLine: line => Watched.Add(LogLine.Parse(line)));
         _will = new LastWill(_process.Id, _folder);
         var address = new Uri($"http://127.0.0.1:{_ports[2]}/health/ready");
         while (!await IsReadyAsync(address).ConfigureAwait(false))
@@ -68,12 +76,13 @@ public sealed class KilledNode : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Kills it, and throws when it has logged what was not announced.</summary>
     public async ValueTask DisposeAsync()
     {
         await KillAsync().ConfigureAwait(false);
         _http.Dispose();
         Directory.Delete(_folder, recursive: true);
+        Watched.Check();
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
