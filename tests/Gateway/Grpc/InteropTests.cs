@@ -136,6 +136,49 @@ public sealed class InteropTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
         }
     }
 
+    [Theory]
+    [InlineData(16 * 1024)]
+    [InlineData(100_000)]
+    public async Task LargeBodies_OverBothProtocols_ArriveWholeEachWay(int size)
+    {
+        var queue = await broker.DeclareQueueAsync();
+        await using var amqp = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await amqp.CallAsync(1, WireMethods.ConfirmSelect(), 85, 11);
+        for (var i = 0; i < 20; i++)
+        {
+            await amqp.PublishAsync(1, WireMethods.BasicPublish("", queue), Body(i));
+            await amqp.ExpectAsync(60, 80);
+        }
+
+        await broker.Topology.BindQueueAsync(new BindQueueRequest { Queue = queue, Exchange = "amq.topic", RoutingKey = $"{queue}.back" }, With());
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.True(Assert.Single(await broker.GetAsync(queue, limit: 1)).Body.Span.SequenceEqual(Body(i)), $"Message {i} is another one.");
+        }
+
+        for (var i = 0; i < 20; i++)
+        {
+            var message = new Message { RoutingKey = $"{queue}.back", Exchange = "amq.topic", Body = ByteString.CopyFrom(Body(i)) };
+            await broker.Messaging.PublishAsync(new PublishRequest { Message = message }, With());
+        }
+
+        await using var consumer = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await consumer.CallAsync(1, WireMethods.BasicConsume(queue, noAck: true), 60, 21);
+        for (var i = 0; i < 20; i++)
+        {
+            await consumer.ExpectAsync(60, 60);
+            await consumer.ReadAsync();
+            Assert.True((await consumer.ReadAsync())!.Payload.AsSpan().SequenceEqual(Body(i)), $"Message {i} is another one.");
+        }
+
+        byte[] Body(int seed)
+        {
+            var body = new byte[size];
+            new Random(seed).NextBytes(body);
+            return body;
+        }
+    }
+
     [Fact]
     public async Task AmqpText_ThatIsNotUtf8_ArrivesWithReplacementCharacters()
     {
