@@ -12,7 +12,9 @@ ticks() { # user and system time; the name in brackets may hold spaces
 
 threads() {
     for task in /proc/"$pid"/task/*; do
-        printf '%s %s\n' "$(sed 's/.*) //' "$task/stat" | awk '{ print $12 + $13 }')" "$(cat "$task/comm")"
+        # One that ends meanwhile is left out.
+        used=$(sed 's/.*) //' "$task/stat" 2>/dev/null | awk '{ print $12 + $13 }') && name=$(cat "$task/comm" 2>/dev/null) || continue
+        printf '%s %s\n' "$used" "$name"
     done | awk '{ n = $1; $1 = ""; sum[$0] += n } END { for (name in sum) print name "\t" sum[name] }' | sort
 }
 
