@@ -29,6 +29,14 @@ public sealed class LinkDown
 
     [Id(5)]
     public LinkDownItem[] Items { get; init; } = [];
+
+    /// <summary>What upward packets up to this number settled is stored, if it is to be.</summary>
+    [Id(6)]
+    public long StoredUp { get; init; }
+
+    /// <summary>That messages which need no acknowledgement were delivered by downward packets up to this number is stored, if it is to be.</summary>
+    [Id(7)]
+    public long StoredDown { get; init; }
 }
 
 /// <summary>Messages of a queue on their way to a consumer, offsets ascending without a gap.</summary>
@@ -55,11 +63,14 @@ public enum LinkEnd : byte
     /// <summary>The queue was deleted: consumers are cancelled, later publishes count as unrouted here, earlier ones as confirmed.</summary>
     Deleted,
 
-    /// <summary>
-    /// The activation ended, and the queue may be elsewhere: consumers are cancelled, and nobody can say of a publish whose messages are not known to be
-    /// stored whether they are.
-    /// </summary>
+    /// <summary>The activation ended, and another follows: a new link goes on where this one was.</summary>
     Lost,
+
+    /// <summary>
+    /// Another process has taken the queue, and nobody here is to take it back: consumers are cancelled, and nobody can say of a publish whose messages are
+    /// not known to be stored whether they are.
+    /// </summary>
+    Elsewhere,
 }
 
 /// <summary>

@@ -39,6 +39,19 @@ public sealed class LinkStreams(TimeProvider clock)
     /// </summary>
     public bool HasRoom => _unreceived.Count < (_epoch == 0 ? 1 : MaxInFlight);
 
+    /// <summary>An activation has answered.</summary>
+    public bool HasAnswer => _epoch != 0;
+
+    /// <summary>It comes from another activation than the one that has answered so far.</summary>
+    public bool IsFromAnother(LinkDown down)
+    {
+        ArgumentNullException.ThrowIfNull(down);
+        return _epoch != 0 && down.Epoch > _epoch;
+    }
+
+    /// <summary>The number of the last packet downward that was handed on.</summary>
+    public long ReceivedThrough => _downs.ReceivedThrough;
+
     /// <summary>How long ago the last packet was made.</summary>
     public TimeSpan Idle => clock.GetElapsedTime(_lastAdded);
 

@@ -39,8 +39,13 @@ public sealed class LinkUp
 /// <summary>Who is at the gateway's end of a link.</summary>
 /// <param name="Connection">Compared with the owner of an exclusive queue.</param>
 /// <param name="Observer">Where packets downward are pushed to.</param>
+/// <param name="Session">What the link is for; an earlier one may have been lost.</param>
+/// <param name="Incarnation">Of the queue that an earlier link was to: no other is meant. Empty for any.</param>
+/// <param name="Ordinal">1, 2, 3 … within the session: a link that opens ends those before it, whose packets may still be on their way.</param>
 [GenerateSerializer, Immutable]
-public sealed record LinkOpen([property: Id(0)] ConnectionId Connection, [property: Id(1)] ILinkObserver Observer);
+public sealed record LinkOpen(
+    [property: Id(0)] ConnectionId Connection, [property: Id(1)] ILinkObserver Observer, [property: Id(2)] SessionId Session, [property: Id(3)] Guid Incarnation,
+    [property: Id(4)] int Ordinal);
 
 /// <summary>The answer to a packet upward. What belongs to the downward stream may ride on it: numbers, not the way taken, give the order.</summary>
 /// <param name="ReceivedThrough">All upward packets up to this number have been applied.</param>
@@ -54,7 +59,20 @@ public abstract record LinkUpItem;
 /// <summary>Messages to enqueue. Answered by one <see cref="PublishedItem"/> per item.</summary>
 /// <param name="Resent">The batch was sent before, to an earlier activation: its messages may have been seen.</param>
 [GenerateSerializer, Immutable]
-public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property: Id(1)] bool Resent) : LinkUpItem;
+public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property: Id(1)] bool Resent) : LinkUpItem
+{
+    /// <summary>1, 2, 3 … within the session: what a queue has stored up to one it need not take again.</summary>
+    [Id(2)]
+    public long Number { get; init; }
+}
+
+/// <summary>
+/// Deliveries of an earlier activation that the connection still has, or has settled without hearing that this is stored. What the queue still has of them is
+/// delivered to nobody else, and is settled as if this activation had delivered it. Only in packet 1.
+/// </summary>
+/// <param name="Consumer">Attached before in the same packet, or gone, or 0 for what was got.</param>
+[GenerateSerializer, Immutable]
+public sealed record HoldItem([property: Id(0)] int Consumer, [property: Id(1)] OffsetRange[] Offsets) : LinkUpItem;
 
 /// <summary>Adds a consumer. Answered by <see cref="AttachedItem"/>.</summary>
 /// <param name="Consumer">The gateway's number for the consumer, unique in the connection.</param>

@@ -8,4 +8,13 @@ public readonly record struct OffsetRange([property: Id(0)] long First, [propert
 {
     /// <summary>The first offset after the range.</summary>
     public long End => First + Count;
+
+    /// <summary>All offsets from one to below another.</summary>
+    public static IEnumerable<OffsetRange> Between(long first, long end)
+    {
+        for (; first < end; first += int.MaxValue)
+        {
+            yield return new OffsetRange(first, (int)Math.Min(end - first, int.MaxValue));
+        }
+    }
 }

@@ -2,12 +2,12 @@ using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
-using Granary.Gateway.Counting;
 
 namespace Granary.Gateway.Amqp;
 
@@ -161,10 +161,10 @@ internal sealed partial class AmqpChannel
                 return;
             }
 
-            var link = Links.Open(queue);
-            link.Get(method.NoAck, got =>
+            var session = Links.Open(queue);
+            session.Get(method.NoAck, got =>
             {
-                OnGot(link, method.NoAck, got);
+                OnGot(session, method.NoAck, got);
                 answered.TrySetResult(got.Error);
             });
             Links.Flush();
@@ -173,7 +173,7 @@ internal sealed partial class AmqpChannel
         Check(await AnswerAsync(answered.Task, queue, MethodId.BasicGet).ConfigureAwait(false), MethodId.BasicGet);
     }
 
-    private void OnGot(Links.QueueLink link, bool noAck, GotItem got)
+    private void OnGot(QueueSession session, bool noAck, GotItem got)
     {
         if (got.Error is not null)
         {
@@ -195,7 +195,7 @@ internal sealed partial class AmqpChannel
         {
             if (!noAck)
             {
-                Connection.Settlements.Add(link, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, 1));
+                Connection.Settlements.Add(session, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, 1));
                 Connection.Settlements.Emit();
             }
 
@@ -208,7 +208,7 @@ internal sealed partial class AmqpChannel
         Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
         if (!noAck)
         {
-            _unacked.Add(tag, 1, link, slice.FirstOffset, null);
+            _unacked.Add(tag, 1, session, slice.FirstOffset, null);
         }
 
         Connection.Send(Number, new BasicGetOk(
@@ -252,7 +252,7 @@ internal sealed partial class AmqpChannel
 
     private void SettleNow(SettledDelivery delivery, Settlement settlement)
     {
-        Connection.Settlements.Add(delivery.Link, settlement, delivery.Offsets);
+        Connection.Settlements.Add(delivery.Session, settlement, delivery.Offsets);
         Counts.Add(MessageEvent.Ack, settlement == Settlement.Ack ? delivery.Offsets.Count : 0);
         if (delivery.Consumer is not null)
         {

@@ -1,11 +1,11 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
@@ -98,7 +98,7 @@ internal sealed partial class AmqpChannel
         Counts.Add(MessageEvent.Redeliver, redelivered ? count : 0);
         if (!consumer.NoAck)
         {
-            _unacked.Add(_lastTag + 1, count, consumer.Link, firstOffset, consumer);
+            _unacked.Add(_lastTag + 1, count, consumer.Session, firstOffset, consumer);
         }
 
         _lastTag += (ulong)count;
@@ -108,7 +108,7 @@ internal sealed partial class AmqpChannel
     public void GiveBack(AmqpConsumer consumer, OffsetRange offsets)
     {
         Shared?.Settled(offsets.Count);
-        Connection.Settlements.Add(consumer.Link, Settlement.Undelivered, offsets);
+        Connection.Settlements.Add(consumer.Session, Settlement.Undelivered, offsets);
     }
 
     /// <summary>Lets go of everything: consumers end, what was not written or not acknowledged goes back, an open transaction is rolled back.</summary>
@@ -135,7 +135,7 @@ internal sealed partial class AmqpChannel
             _unacked.Restore(transaction.Rollback());
         }
 
-        _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Link, Settlement.Requeue, delivery.Offsets));
+        _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Session, Settlement.Requeue, delivery.Offsets));
         Connection.Settlements.Emit();
         _outcomes.Abandon();
     }

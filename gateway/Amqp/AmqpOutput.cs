@@ -2,9 +2,9 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.Publishing;
-using Granary.Gateway.Links;
 using Granary.Gateway.Sockets;
 
 namespace Granary.Gateway.Amqp;

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Granary.Amqp;
-using Granary.Gateway.Counting;
+using Granary.Core.Counting;
 
 namespace Granary.Gateway.Amqp;
 

@@ -1,3 +1,5 @@
+using Granary.Core.Counting;
+
 namespace Granary.Gateway.Counting;
 
 /// <summary>The counts of all that is open, and the sum of what was: what has ended stays counted.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Granary.Core.Counting;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Ends;

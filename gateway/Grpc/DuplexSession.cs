@@ -1,5 +1,5 @@
+using Granary.Core.Links;
 using Granary.Gateway.Grpc.Access;
-using Granary.Gateway.Links;
 using Grpc.Core;
 
 namespace Granary.Gateway.Grpc;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Routing;
 using Microsoft.Extensions.Hosting;
@@ -7,11 +8,11 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Silo.DeadLetters;
 
 /// <summary>What all dead-lettering queues of one silo share: the router, the way back for links, and the clock.</summary>
-internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposable
+internal sealed class DeadLetterOffice : ILinkObserver, IObserverRegistry, IHostedService, IDisposable
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(0.25);
 
-    private readonly ConcurrentDictionary<LinkId, (DeadLetterSender Sender, DeadLetterOutbox Outbox)> _senders = new();
+    private readonly ConcurrentDictionary<LinkId, LinkSet> _links = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _ticks;
     private ILinkObserver? _observer;
@@ -36,19 +37,14 @@ internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposa
 
     public CancellationToken Stopping { get; }
 
-    public void Add(DeadLetterSender sender, DeadLetterOutbox outbox) => _senders[sender.Id] = (sender, outbox);
+    /// <summary>The sessions of one queue with those that its dead messages go to.</summary>
+    public LinkSet Open(string vhost) => new(Grains, local: null, ConnectionId.New(), vhost, Time, Log) { IsPatient = true, Registry = this };
 
-    public void Remove(DeadLetterSender sender) => _senders.TryRemove(sender.Id, out _);
+    void IObserverRegistry.Add(LinkId link, LinkSet set) => _links[link] = set;
 
-    public Task ReceiveAsync(LinkDown down)
-    {
-        if (_senders.TryGetValue(down.Link, out var link))
-        {
-            link.Outbox.Change(() => link.Sender.Receive(down));
-        }
+    void IObserverRegistry.Remove(LinkId link) => _links.TryRemove(link, out _);
 
-        return Task.CompletedTask;
-    }
+    public Task ReceiveAsync(LinkDown down) => _links.TryGetValue(down.Link, out var set) ? set.ReceiveAsync(down) : Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -73,9 +69,9 @@ internal sealed class DeadLetterOffice : ILinkObserver, IHostedService, IDisposa
 
     private void Tick()
     {
-        foreach (var (_, (sender, outbox)) in _senders)
+        foreach (var set in _links.Values.Distinct())
         {
-            outbox.Change(sender.Tick);
+            set.Tick();
         }
     }
 }

@@ -1,5 +1,5 @@
 using Granary.Amqp;
-using Granary.Core;
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
@@ -13,27 +13,16 @@ namespace Granary.Silo.DeadLetters;
 /// <param name="arrived">Told, possibly under a lock, so that it may do no more than note it, which messages are safe where they went, or went nowhere; null if nobody wants to know.</param>
 internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue, Action<IReadOnlyList<MessageRun>>? arrived = null)
 {
-    // While the targets have not accepted this much, the rest waits as it is.
-    private const long MostUnaccepted = 1024 * 1024;
+    // While the targets have not accepted this much, the rest waits as it is. How much no watermark has passed is bounded by what the queue holds.
+    private static readonly PublishLimits Limits = new(Unaccepted: 1024 * 1024, Unpassed: long.MaxValue);
 
     private static readonly TimeSpan RouteAgainAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private readonly RingBuffer<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
-    private readonly Dictionary<string, DeadLetterSender> _senders = new(StringComparer.Ordinal);
-    private TaskCompletionSource? _room;
+    private readonly LinkSet _links = office.Open(vhost);
     private bool _isRunning;
-
-    public string Vhost => vhost;
-
-    public string QueueName => queue;
-
-    /// <summary>What the queue is as a publisher.</summary>
-    public ConnectionId Connection { get; } = ConnectionId.New();
-
-    /// <summary>Bytes that no target has accepted yet.</summary>
-    public long Unaccepted { get; set; }
 
     /// <summary>Takes over what died in one turn.</summary>
     public void Post(IEnumerable<DeadRun> dead)
@@ -56,43 +45,6 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
         // Without the context of the grain: this is no part of its turn.
         ThreadPool.UnsafeQueueUserWorkItem(static outbox => _ = outbox.SendAllAsync(), this, preferLocal: false);
-    }
-
-    /// <summary>Has something happen under the gate, and then lets go on whoever waited for room.</summary>
-    public void Change(Action change)
-    {
-        lock (_gate)
-        {
-            change();
-            if (_room is { } room && Unaccepted <= MostUnaccepted / 2)
-            {
-                _room = null;
-                room.TrySetResult();
-            }
-        }
-    }
-
-    /// <summary>The link to a queue, whether or not there is one. Called under the gate.</summary>
-    public DeadLetterSender SenderFor(string target)
-    {
-        if (!_senders.TryGetValue(target, out var sender) || sender.IsClosing)
-        {
-            sender = new DeadLetterSender(this, target, office);
-            _senders[target] = sender;
-            office.Add(sender, this);
-        }
-
-        return sender;
-    }
-
-    /// <summary>Called under the gate.</summary>
-    public void Remove(DeadLetterSender sender)
-    {
-        office.Remove(sender);
-        if (_senders.TryGetValue(sender.TargetName, out var current) && current == sender)
-        {
-            _senders.Remove(sender.TargetName);
-        }
     }
 
     /// <summary>Those that wait in the store, and follow each other, are one: so any number of them costs no memory.</summary>
@@ -119,16 +71,23 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         while (true)
         {
             (DeadRun Dead, DateTimeOffset At) next;
+            bool isThere;
             lock (_gate)
             {
-                if (_waiting.Count == 0)
+                isThere = _waiting.Count > 0;
+                if (!isThere && batch.IsEmpty)
                 {
-                    Publish(batch);
                     _isRunning = false;
                     return;
                 }
 
-                next = _waiting.RemoveFirst();
+                next = isThere ? _waiting.RemoveFirst() : default;
+            }
+
+            if (!isThere)
+            {
+                Publish(batch);
+                continue;
             }
 
             if (next.Dead.Run.IsLoaded)
@@ -209,12 +168,12 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 return;
             }
 
-            lock (_gate)
+            Publish(batch);
+            if (!_links.IsWithin(Limits))
             {
-                Publish(batch);
+                await _links.WaitForRoomAsync(Limits.Half).WaitAsync(office.Stopping).ConfigureAwait(false);
             }
 
-            await WaitForRoomAsync().ConfigureAwait(false);
             batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets);
             batch.AddSource(dead, offset);
         }
@@ -276,24 +235,15 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         if (letters.TryTake(out var batch, out var sources))
         {
             var outcome = arrived is null ? null : new LetterOutcome(targets.Length, sources, arrived);
-            foreach (var target in targets)
+            lock (_links.Gate)
             {
-                SenderFor(target).Publish(batch, outcome);
-            }
-        }
-    }
+                foreach (var target in targets)
+                {
+                    _links.Open(target).Publish(batch, outcome);
+                }
 
-    private Task WaitForRoomAsync()
-    {
-        lock (_gate)
-        {
-            if (Unaccepted <= MostUnaccepted)
-            {
-                return Task.CompletedTask;
+                _links.Flush();
             }
-
-            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return _room.Task.WaitAsync(office.Stopping);
         }
     }
 

@@ -70,7 +70,7 @@ internal sealed partial class DeadLetterRehearsal(DeadLetterOffice office, ILogg
         {
             Link = link,
             Number = 1,
-            Open = new LinkOpen(_connection, office.Observer),
+            Open = new LinkOpen(_connection, office.Observer, SessionId.New(), default, 1),
             Items = [new PublishItem(new MessageBatch(record, 1, MessageFlags.None), Resent: false), new GetItem(1, NoAck: false)],
         }).ConfigureAwait(false);
         var got = answer.Downs!.SelectMany(down => down.Items).OfType<GotItem>().First().Message!.Value;

@@ -15,6 +15,8 @@ internal sealed class LetterBatch
 
     public string[] Targets { get; private set; } = [];
 
+    public bool IsEmpty => _count == 0;
+
     /// <summary>Adds a letter; false: what is there has to be taken first.</summary>
     public bool TryAdd(DeadLetter letter, ReadOnlySpan<byte> body, string[] targets)
     {

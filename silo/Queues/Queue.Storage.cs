@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Granary.Core.Links;
-using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
@@ -19,9 +18,15 @@ internal sealed record QueueStorage(QueueJournal Journal, bool IsDurable, Memory
 internal sealed partial class Queue
 {
     private readonly List<MessageRun> _copies = [];
-    private readonly Dictionary<LinkId, long> _storedLinks = [];
     private readonly UnackedMemory _unacked = new();
+    private Recovery? _recovery;
     private long _reported;
+
+    /// <summary>The number of the turn that is to end, and through which turn all is stored.</summary>
+    public (long Current, long Stored) Turn => _journal is { } journal ? (journal.Turn, journal.StoredTurn) : default;
+
+    /// <summary>Sessions that an earlier activation had and that have not come yet.</summary>
+    public IReadOnlyCollection<SessionId> Awaited => _recovery?.Awaited ?? [];
 
     /// <summary>Every offset below is stored, or needs no store.</summary>
     public long StoredThrough => _journal is { } journal ? journal.Watermark : _nextOffset;
@@ -80,15 +85,40 @@ internal sealed partial class Queue
         _nextOffset = backlog.NextOffset;
         Watermark = _nextOffset;
         _ready.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
-        foreach (var (link, number) in backlog.Links)
+        foreach (var (session, number) in backlog.Sessions)
         {
-            _storedLinks[link] = number;
+            _storedSessions[session] = number;
         }
     }
 
-    /// <summary>The batch came with a packet that an earlier activation had stored.</summary>
-    private bool IsKnown(QueueLink link, PublishItem publish) =>
-        publish.Resent && _storedLinks.TryGetValue(link.Id, out var through) && link.Up.ReceivedThrough <= through;
+    /// <summary>Delivers nothing until these have said what they still hold, or a while has passed.</summary>
+    public void Await(SessionId[] sessions, long now)
+    {
+        if (sessions.Length > 0)
+        {
+            _recovery = new Recovery(sessions, now + Recovery.Patience);
+        }
+    }
+
+    /// <summary>Goes on from what an earlier activation had, if that is still to be done and can be. True if the queue is deleted thereby.</summary>
+    public bool Recover(long now)
+    {
+        if (_recovery is not { } recovery || !recovery.TryFinish(_ready, now, NoteUntidy))
+        {
+            return false;
+        }
+
+        _recovery = null;
+        while (recovery.TryTakeDeferred(out var link, out var item))
+        {
+            if (!link.HasEnded)
+            {
+                Apply(link, item, now);
+            }
+        }
+
+        return IsDoomed;
+    }
 
     private void StoreTurn(QueueStorage store, long now)
     {
@@ -113,7 +143,7 @@ internal sealed partial class Queue
     /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>
     private long? HeldEnd()
     {
-        if (!_ready.IsLoaded || _bound.Allowed(_ready.First) > 0)
+        if (_recovery is not null || !_ready.IsLoaded || _bound.Allowed(_ready.First) > 0)
         {
             return null;
         }

@@ -83,13 +83,13 @@ internal sealed partial class Queue
     public IReadOnlyCollection<string> BindingSources => _bindingSources;
 
     /// <summary>When something becomes due by itself, or <see cref="MessageRun.Never"/>.</summary>
-    public long NextDue => Math.Min(_ready.NextDue, ExpiresAt);
+    public long NextDue => Math.Min(_recovery?.Due ?? _ready.NextDue, ExpiresAt);
 
     /// <summary>When the queue itself is deleted unless it is used before (x-expires), or <see cref="MessageRun.Never"/>.</summary>
     private long ExpiresAt => _settings.Expires is { } after && ConsumerCount == 0 ? _usedAt + after : MessageRun.Never;
 
     /// <summary>Memory may have to be given back some time.</summary>
-    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick;
+    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick || _storedSessions.Count > 0;
 
     /// <summary>It was declared, or something was got from it: its time begins anew. While it has consumers none runs.</summary>
     public void Use(long now) => _usedAt = now;
@@ -103,14 +103,28 @@ internal sealed partial class Queue
     /// <summary>Everything up to <paramref name="offset"/> is stored, or need not be.</summary>
     public void AdvanceWatermark(long offset) => Watermark = Math.Max(Watermark, offset);
 
-    public void Open(QueueLink link)
+    /// <summary>False when its session has gone on over another link: what comes over this one is old.</summary>
+    public bool TryOpen(QueueLink link, long now)
     {
+        if (!TryJoin(link, now))
+        {
+            return false;
+        }
+
         link.Unacked.Memory = _storage is null ? null : _unacked;
+        _recovery?.Open(link.Session);
         link.Send(new OpenedItem(Incarnation));
+        return true;
     }
 
     public void Apply(QueueLink link, LinkUpItem item, long now)
     {
+        if (_recovery is { } recovery && item is not (AttachItem or HoldItem))
+        {
+            recovery.Defer(link, item);
+            return;
+        }
+
         switch (item)
         {
             case PublishItem publish:
@@ -143,6 +157,9 @@ internal sealed partial class Queue
             case AttachItem attach:
                 Attach(link, attach);
                 break;
+            case HoldItem hold:
+                (_recovery ??= new Recovery([], now)).Add(link, hold);
+                break;
             case DetachItem detach:
                 Detach(link, detach.Consumer, now);
                 link.Send(new DetachedItem(detach.Consumer));
@@ -156,7 +173,7 @@ internal sealed partial class Queue
     /// <summary>Gives out what can be given.</summary>
     public void EndTurn(long now)
     {
-        if (!IsDoomed)
+        if (!IsDoomed && _recovery is null)
         {
             ServeWaitingGets(now);
             _ring.Deliver(_ready, _bound, _untidy, now);
@@ -188,6 +205,7 @@ internal sealed partial class Queue
     public void Tidy(long now)
     {
         _bound.Tick(now);
+        ForgetSessions(now);
         if (_ready.NeedsTidy)
         {
             _ready.Tidy(now);
@@ -206,17 +224,9 @@ internal sealed partial class Queue
     private void Publish(QueueLink link, PublishItem publish, long now)
     {
         var batch = publish.Batch;
-        if (IsKnown(link, publish))
+        if (TryRecognise(link, publish))
         {
-            // The earlier activation told nobody; it is all there.
-            link.Send(new PublishedItem(Watermark - batch.Count, null));
-            link.PublishedEnd = Watermark;
             return;
-        }
-
-        if ((batch.Flags & MessageFlags.Persistent) != 0)
-        {
-            _journal?.NoteLink(link.Id, link.Up.ReceivedThrough);
         }
 
         if (_limit is { Refuses: true })
@@ -234,6 +244,7 @@ internal sealed partial class Queue
         Figures.Add(QueueCount.Publish, batch.Count);
         Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;
+        NoteTaken(link, publish);
     }
 
     /// <summary>Each message is refused that would be one too many; what consumers can take does not count. Says which were refused.</summary>

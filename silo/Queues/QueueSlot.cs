@@ -33,6 +33,10 @@ internal sealed class QueueSlot(
 
     public Queue? Queue => _queue;
 
+    /// <summary>Sessions that have consumers here, or hold something.</summary>
+    public IReadOnlyCollection<SessionId> Sessions =>
+        [.. _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => link.Session), .. _queue?.Awaited ?? []];
+
     public long Epoch => epoch;
 
     /// <summary>Nothing would be lost if this were forgotten.</summary>
@@ -62,10 +66,13 @@ internal sealed class QueueSlot(
     }
 
     /// <summary>Puts a queue in place that an earlier activation had.</summary>
-    public void Restore(QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long now)
+    /// <param name="sessions">That had something of it: they are waited for.</param>
+    public void Restore(
+        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long usedAt, SessionId[] sessions, long now)
     {
         _queue = new Queue(definition, incarnation, Dead, storage);
-        _queue.Use(now);
+        _queue.Use(usedAt);
+        _queue.Await(sessions, now);
         foreach (var source in bindingSources)
         {
             _queue.AddBindingSource(source);
@@ -146,6 +153,7 @@ internal sealed class QueueSlot(
             if (link is { HasEnded: true })
             {
                 _links.Forget(link);
+                Advance(now);
             }
 
             return default;
@@ -185,11 +193,7 @@ internal sealed class QueueSlot(
     }
 
     /// <summary>The answer to a packet when the links of this activation, or of the earlier one that it was meant for, are lost.</summary>
-    public LinkAnswer Lost(LinkUp packet)
-    {
-        var down = new LinkDown { Link = packet.Link, Epoch = Math.Max(epoch, packet.Epoch + 1), Number = 1, Items = [new EndedItem(LinkEnd.Lost)] };
-        return new LinkAnswer(0, [down]);
-    }
+    public LinkAnswer Lost(LinkUp packet, LinkEnd reason = LinkEnd.Lost) => new(0, [Last(packet.Link, Math.Max(epoch, packet.Epoch + 1), reason)]);
 
     /// <summary>The activation ends without having done what it had begun: its links are told, by <see cref="Pushes"/>, and nothing else is.</summary>
     public void LoseLinks(long now)
@@ -199,8 +203,8 @@ internal sealed class QueueSlot(
         {
             if (link.Opener is { } opener)
             {
-                var last = link.Down.Add([new EndedItem(LinkEnd.Lost)], link.Up.ReceivedThrough, link.Down.Watermark, now);
-                Pushes.Add(new Push(opener.Observer, last, link.Local));
+                // Of a higher epoch, so that it waits for no packet of this one.
+                Pushes.Add(new Push(opener.Observer, Last(link.Id, epoch + 1, LinkEnd.Lost), link.Local));
             }
 
             link.End(now);
@@ -241,7 +245,18 @@ internal sealed class QueueSlot(
             if (packet.Open is { } opener)
             {
                 link.Open(opener);
-                queue.Open(link);
+                if (opener.Incarnation != default && opener.Incarnation != queue.Incarnation)
+                {
+                    // It goes on from a queue that is gone: what it says is not meant for the one declared since.
+                    link.Send(new EndedItem(LinkEnd.Deleted));
+                    link.End(now);
+                    break;
+                }
+
+                if (!queue.TryOpen(link, now))
+                {
+                    break;
+                }
             }
 
             foreach (var item in packet.Items)
@@ -250,22 +265,33 @@ internal sealed class QueueSlot(
             }
         }
 
-        return applied ? EndTurn(link, queue, queue.IsDoomed, now) : null;
+        if (!applied)
+        {
+            return null;
+        }
+
+        link.Touch();
+        return EndTurn(link, queue, queue.IsDoomed, now);
     }
 
     /// <summary>Ends a turn of the queue, and the queue itself if it was deleted in it.</summary>
     private LinkDown? EndTurn(QueueLink? caller, Queue queue, bool deleted, long now)
     {
-        if (!deleted)
+        foreach (var link in _links.TakeForgotten())
+        {
+            queue.Forget(link);
+        }
+
+        if (!deleted && !queue.Recover(now))
         {
             queue.EndTurn(now);
             queue.AdvanceWatermark(queue.StoredThrough);
-            return _links.EndTurn(caller, queue.Watermark, now, Pushes);
+            return _links.EndTurn(caller, queue.Watermark, queue.Turn, now, Pushes);
         }
 
         End(queue, now);
         queue.AdvanceWatermark(queue.NextOffset);
-        var last = _links.EndTurn(caller, queue.Watermark, now, Pushes);
+        var last = _links.EndTurn(caller, queue.Watermark, default, now, Pushes);
         _links.ForgetWatermark();
         return last;
     }
@@ -299,10 +325,12 @@ internal sealed class QueueSlot(
         // Its first packet is still under way. It must not open the link, even if there is a queue by then.
         var link = _links.Add(packet.Link, now);
         link.End(now);
-        return new LinkAnswer(0, [link.Down.Add([new EndedItem(LinkEnd.NoQueue)], 0, 0, now)]);
+        return new LinkAnswer(0, [link.Down.Add([new EndedItem(LinkEnd.NoQueue)], 0, 0, default, now)]);
     }
 
-    private LinkDown Ended(LinkId link) => new() { Link = link, Epoch = epoch, Number = 1, Items = [new EndedItem(LinkEnd.NoQueue)] };
+    private LinkDown Ended(LinkId link) => Last(link, epoch, LinkEnd.NoQueue);
+
+    private static LinkDown Last(LinkId link, long epoch, LinkEnd reason) => new() { Link = link, Epoch = epoch, Number = 1, Items = [new EndedItem(reason)] };
 
     private BrokerError? CheckAccess(ConnectionId by) => _queue is null ? BrokerError.NoQueue(vhost, name) : _queue.Definition.CheckAccess(by);
 }

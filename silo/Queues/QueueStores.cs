@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Granary.Core.Links;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Storage;
 
@@ -17,6 +18,7 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
     private const long LeftAlone = 30_000;
 
     private readonly ConcurrentDictionary<string, long> _fenced = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<QueueIdentity, SessionId[]> _left = new();
 
     public long OpenedAt => openedAt;
 
@@ -40,6 +42,18 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
         var queue = await durable.Store.TakeOverAsync(identity, atLeast, cancellation);
         return new QueueStorage(new QueueJournal(durable, queue, isNew: false), IsDurable: true, budget);
     }
+
+    /// <summary>An activation ends that sessions have something of: the next one waits for them.</summary>
+    public void LeaveSessions(QueueIdentity queue, IReadOnlyCollection<SessionId> sessions)
+    {
+        if (sessions.Count > 0)
+        {
+            _left[queue] = [.. sessions];
+        }
+    }
+
+    /// <summary>Sessions that the activation before had, in this process.</summary>
+    public SessionId[] TakeSessions(QueueIdentity queue) => _left.TryRemove(queue, out var sessions) ? sessions : [];
 
     /// <summary>Another process took the queue over a moment ago.</summary>
     public bool IsLeftAlone(string key) => _fenced.TryGetValue(key, out var since) && Environment.TickCount64 - since < LeftAlone;

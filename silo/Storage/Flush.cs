@@ -40,7 +40,7 @@ internal sealed class QueueChanges(StoredQueue queue)
     /// <summary>Messages below it may have been delivered. It may fall: what was set ahead of need is set back when it is quiet.</summary>
     public long DeliveredBound { get; set; }
 
-    public List<LinkProgress> Links { get; } = [];
+    public List<PublishProgress> Sessions { get; } = [];
 
     /// <summary>The queue is gone with all it has.</summary>
     public bool IsDeleted { get; set; }

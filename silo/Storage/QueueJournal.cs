@@ -11,6 +11,9 @@ namespace Granary.Silo.Storage;
 /// <remarks>The queue's members are for its turns; <see cref="Take"/>, <see cref="Complete"/> and <see cref="Tell"/> are for <see cref="GroupCommit"/>.</remarks>
 internal sealed class QueueJournal
 {
+    /// <summary>The progress of a session that is over.</summary>
+    public const long Over = -1;
+
     /// <summary>Offsets are reserved so far ahead that a store out of reach never matters.</summary>
     private const long OffsetsReserved = 1L << 32;
 
@@ -20,14 +23,19 @@ internal sealed class QueueJournal
     // This turn.
     private readonly List<MessageRun> _turnRuns = [];
     private readonly List<OffsetRange> _turnSettled = [];
-    private readonly List<LinkProgress> _turnLinks = [];
+    private readonly List<PublishProgress> _turnProgress = [];
     private bool _turnDeletes;
+    private bool _turnForgets;
+    private long _turn;
 
     // Handed over, under the gate.
     private readonly UnwrittenRuns _pending = new();
     private readonly UnwrittenRuns _pendingCopies = new();
     private readonly OffsetSet _pendingSettled = new();
-    private readonly Dictionary<LinkId, long> _pendingLinks = [];
+    private readonly Dictionary<SessionId, long> _pendingProgress = [];
+    private bool _pendingForgets;
+    private long _handedTurn;
+    private long _storedTurn;
     private readonly OffsetSet _stored = new();
     private bool _isCreated;
     private bool _isDeleted;
@@ -39,6 +47,7 @@ internal sealed class QueueJournal
     private readonly UnwrittenRuns _flushing = new();
     private readonly UnwrittenRuns _flushingCopies = new();
     private long _flushingDelivered;
+    private long _flushingTurn;
 
     // All that it writes: held until it is through, though some of it may be settled meanwhile.
     private List<MessageRun> _writing = [];
@@ -102,6 +111,21 @@ internal sealed class QueueJournal
         }
     }
 
+    /// <summary>How many turns have ended.</summary>
+    public long Turn => _turn;
+
+    /// <summary>All that was handed over through this turn is in the store, or need not be.</summary>
+    public long StoredTurn
+    {
+        get
+        {
+            lock (_commit.Gate)
+            {
+                return _storedTurn >= _handedTurn ? _turn : _storedTurn;
+            }
+        }
+    }
+
     /// <summary>Stored messages below it may be delivered: the store knows that they may have been seen.</summary>
     public long DeliveredBound { get; private set; }
 
@@ -134,16 +158,17 @@ internal sealed class QueueJournal
         }
     }
 
-    /// <summary>What came over a link up to this packet is in this turn or in an earlier one.</summary>
-    public void NoteLink(LinkId link, long number)
+    /// <summary>What a session published up to this number is in this turn or in an earlier one; <see cref="Over"/> when nothing will be heard of it any more.</summary>
+    public void NoteProgress(SessionId session, long number)
     {
-        if (_turnLinks.Count > 0 && _turnLinks[^1].Link == link)
+        _turnForgets |= number == Over;
+        if (_turnProgress.Count > 0 && _turnProgress[^1].Session == session)
         {
-            _turnLinks[^1] = new LinkProgress(link, number);
+            _turnProgress[^1] = new PublishProgress(session, number);
         }
         else
         {
-            _turnLinks.Add(new LinkProgress(link, number));
+            _turnProgress.Add(new PublishProgress(session, number));
         }
     }
 
@@ -158,7 +183,8 @@ internal sealed class QueueJournal
     /// <param name="isWaitedFor">Something cannot be delivered before <paramref name="delivered"/> is stored.</param>
     public void EndTurn(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies)
     {
-        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && copies.IsEmpty && delivered == _deliveredWanted && !isWaitedFor && !_turnDeletes
+        _turn++;
+        if (_turnRuns.Count == 0 && _turnSettled.Count == 0 && !_turnForgets && copies.IsEmpty && delivered == _deliveredWanted && !isWaitedFor && !_turnDeletes
             && (IsAbsent || !_isCreated) && HasOffsets(nextOffset))
         {
             if (nextOffset != _nextOffset)
@@ -169,7 +195,7 @@ internal sealed class QueueJournal
                 }
             }
 
-            _turnLinks.Clear();
+            _turnProgress.Clear();
             return;
         }
 
@@ -197,17 +223,18 @@ internal sealed class QueueJournal
                 Remove(range.First, range.End);
             }
 
-            if (_turnRuns.Count > 0)
+            foreach (var (session, number) in _turnProgress)
             {
-                foreach (var progress in _turnLinks)
+                if (_turnRuns.Count > 0 || number == Over)
                 {
-                    _pendingLinks[progress.Link] = progress.Number;
+                    _pendingProgress[session] = number;
+                    _pendingForgets |= number == Over;
                 }
             }
 
             var cannotWait = isWaitedFor || (_isCreated && !_isLazy) || _turnDeletes;
             var isUrgent = cannotWait || (_turnRuns.Count > 0 && !_pending.IsEmpty);
-            var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty;
+            var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _deliveredWanted || !_pendingCopies.IsEmpty || !_pendingSettled.IsEmpty || _turnForgets;
             _deliveredWanted = delivered;
             _isWaitedFor |= isWaitedFor || !copies.IsEmpty;
 
@@ -218,12 +245,18 @@ internal sealed class QueueJournal
             {
                 _commit.Add(this, isUrgent);
             }
+
+            _handedTurn = _turn;
+            if (!IsGathered && !_isFlushing)
+            {
+                _storedTurn = _turn;
+            }
         }
 
         _turnRuns.Clear();
         _turnSettled.Clear();
-        _turnLinks.Clear();
-        _turnDeletes = false;
+        _turnProgress.Clear();
+        _turnDeletes = _turnForgets = false;
         if (isThere)
         {
             _advanced?.Invoke();
@@ -271,7 +304,8 @@ internal sealed class QueueJournal
         {
             // Nothing in the store could be taken for undelivered: the bound is written with the next message that is.
             DeliveredBound = _deliveredWanted;
-            _pendingLinks.Clear();
+            _pendingProgress.Clear();
+            _storedTurn = _handedTurn;
             TellFlushed();
             return null;
         }
@@ -296,12 +330,14 @@ internal sealed class QueueJournal
         }
 
         _pendingSettled.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(changes.Settled, first, end));
-        foreach (var (link, number) in _pendingLinks)
+        foreach (var (session, number) in _pendingProgress)
         {
-            changes.Links.Add(new LinkProgress(link, number));
+            changes.Sessions.Add(new PublishProgress(session, number));
         }
 
-        _pendingLinks.Clear();
+        _pendingProgress.Clear();
+        _pendingForgets = false;
+        _flushingTurn = _handedTurn;
         _isCreated = false;
         (_flushingIsWaitedFor, _isWaitedFor) = (_isWaitedFor, false);
         _flushingDelivered = _deliveredWanted;
@@ -328,6 +364,7 @@ internal sealed class QueueJournal
         {
             // It may have been set back meanwhile, which the flush after this one writes.
             DeliveredBound = Math.Min(_flushingDelivered, _deliveredWanted);
+            _storedTurn = _flushingTurn;
         }
 
         // Last, as an earlier flush may be told of only now.
@@ -349,7 +386,7 @@ internal sealed class QueueJournal
 
     /// <summary>Nothing of what was handed over has to be written.</summary>
     private bool IsDone => _stored.IsEmpty && _pending.IsEmpty && _pendingCopies.IsEmpty && _pendingSettled.IsEmpty
-        && !_isWaitedFor && !_isDeleted && (!_isCreated || _isLazy) && HasOffsets(_nextOffset);
+        && !_isWaitedFor && !_isDeleted && !_pendingForgets && (!_isCreated || _isLazy) && HasOffsets(_nextOffset);
 
     /// <summary>Enough offsets are reserved beyond this one.</summary>
     private bool HasOffsets(long next) => next + (OffsetsReserved / 2) <= _offsetBound || IsAbsent;

@@ -27,13 +27,13 @@ internal abstract class StoredQueue(QueueIdentity identity, long epoch)
 /// <param name="BodyBytes">Of these, the bytes of their bodies.</param>
 /// <param name="Flags">Every flag that any of them has, and possibly more.</param>
 /// <param name="NextDue">When the first of those that expire does so, in Unix milliseconds, or <see cref="long.MaxValue"/>.</param>
-/// <param name="Links">The last packet of each link that was stored, for links that may send again.</param>
+/// <param name="Sessions">What each session that may publish again had stored.</param>
 internal sealed record StoredBacklog(
-    long First, long NextOffset, long DeliveredBound, long Count, long Bytes, long BodyBytes, MessageFlags Flags, long NextDue, IReadOnlyList<LinkProgress> Links)
+    long First, long NextOffset, long DeliveredBound, long Count, long Bytes, long BodyBytes, MessageFlags Flags, long NextDue, IReadOnlyList<PublishProgress> Sessions)
 {
     public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
 }
 
-/// <summary>All packets of a link up to this one are in the store, or needed no write.</summary>
-/// <param name="Number">Below 0: the link is over, and the store forgets it.</param>
-internal readonly record struct LinkProgress(LinkId Link, long Number);
+/// <summary>All persistent messages that a session published up to this number are in the store, or were gone before they had to be.</summary>
+/// <param name="Number">Below 0: the session is over, and the store forgets it.</param>
+internal readonly record struct PublishProgress(SessionId Session, long Number);

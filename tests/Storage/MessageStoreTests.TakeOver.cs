@@ -109,16 +109,16 @@ public abstract partial class MessageStoreTests
     public async Task Links_LastNumberOfEach_IsKeptUntilTheLinkIsOver()
     {
         var queue = await Session.CreateAsync();
-        LinkId[] links = [LinkId.New(), LinkId.New(), LinkId.New()];
-        await Session.FlushAsync(new QueueChanges(queue) { Links = { new(links[0], 1), new(links[1], 5), new(links[2], 9) } });
-        await Session.FlushAsync(new QueueChanges(queue) { Links = { new(links[0], 2), new(links[2], -1) } });
-        LinkProgress[] expected = [new(links[0], 2), new(links[1], 5)];
+        SessionId[] links = [SessionId.New(), SessionId.New(), SessionId.New()];
+        await Session.FlushAsync(new QueueChanges(queue) { Sessions = { new(links[0], 1), new(links[1], 5), new(links[2], 9) } });
+        await Session.FlushAsync(new QueueChanges(queue) { Sessions = { new(links[0], 2), new(links[2], -1) } });
+        PublishProgress[] expected = [new(links[0], 2), new(links[1], 5)];
 
-        Assert.Equivalent(expected, (await Session.TakeOverAsync(queue)).Backlog.Links, strict: true);
+        Assert.Equivalent(expected, (await Session.TakeOverAsync(queue)).Backlog.Sessions, strict: true);
         foreach (var crash in new[] { true, false })
         {
             await Session.RestartAsync(crash);
-            Assert.Equivalent(expected, (await Session.TakeOverAsync(queue)).Backlog.Links, strict: true);
+            Assert.Equivalent(expected, (await Session.TakeOverAsync(queue)).Backlog.Sessions, strict: true);
         }
     }
 
@@ -130,7 +130,7 @@ public abstract partial class MessageStoreTests
         var queue = await Session.CreateAsync();
         var other = await Session.CreateAsync("other");
         await Session.FlushAsync(
-            new QueueChanges(queue) { Runs = { Messages.Run(0, 10) }, OffsetBound = 100, DeliveredBound = 50, Links = { new(LinkId.New(), 1) } },
+            new QueueChanges(queue) { Runs = { Messages.Run(0, 10) }, OffsetBound = 100, DeliveredBound = 50, Sessions = { new(SessionId.New(), 1) } },
             new QueueChanges(other) { Runs = { Messages.Run(0, 2) } });
         await Session.FlushAsync(new QueueChanges(queue) { Runs = { Messages.Run(10, 1) }, IsDeleted = true });
 
@@ -176,7 +176,7 @@ public abstract partial class MessageStoreTests
             [
                 new QueueChanges(stale)
                 {
-                    Runs = { Messages.Run(10, 5) }, Settled = { new OffsetRange(0, 3) }, OffsetBound = 99, DeliveredBound = 5, Links = { new(LinkId.New(), 3) },
+                    Runs = { Messages.Run(10, 5) }, Settled = { new OffsetRange(0, 3) }, OffsetBound = 99, DeliveredBound = 5, Sessions = { new(SessionId.New(), 3) },
                 },
                 new QueueChanges(other) { Runs = { Messages.Run(0, 5) } },
             ],
@@ -191,7 +191,7 @@ public abstract partial class MessageStoreTests
         await Session.CrashAndOpenAsync();
         fresh = await Session.TakeOverAsync(fresh);
         Assert.Equal((10, 10, 0), (fresh.Backlog.Count, fresh.Backlog.NextOffset, fresh.Backlog.DeliveredBound));
-        Assert.Empty(fresh.Backlog.Links);
+        Assert.Empty(fresh.Backlog.Sessions);
     }
 
     [Fact]

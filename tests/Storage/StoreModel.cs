@@ -65,7 +65,7 @@ internal sealed class QueueModel(StoredQueue handle)
 
     public SortedDictionary<long, (Message Message, int Length)> Messages { get; } = [];
 
-    public Dictionary<LinkId, long> Links { get; } = [];
+    public Dictionary<SessionId, long> Sessions { get; } = [];
 
     public void Apply(QueueChanges changes)
     {
@@ -87,15 +87,15 @@ internal sealed class QueueModel(StoredQueue handle)
 
         OffsetBound = Math.Max(OffsetBound, changes.OffsetBound);
         _deliveredBound = changes.DeliveredBound;
-        foreach (var progress in changes.Links)
+        foreach (var progress in changes.Sessions)
         {
             if (progress.Number < 0)
             {
-                Links.Remove(progress.Link);
+                Sessions.Remove(progress.Session);
             }
             else
             {
-                Links[progress.Link] = progress.Number;
+                Sessions[progress.Session] = progress.Number;
             }
         }
     }
@@ -118,6 +118,6 @@ internal sealed class QueueModel(StoredQueue handle)
         Assert.Equal(Messages.Values.Sum(pair => (long)pair.Length), backlog.Bytes);
         Assert.Equal(Messages.Count == 0 ? backlog.NextOffset : Messages.Keys.First(), backlog.First);
         Assert.Equal(Messages.Count == 0 ? MessageRun.Never : Messages.Values.Min(pair => pair.Message.Due), backlog.NextDue);
-        Assert.Equal(Links.OrderBy(link => link.Key.Value), backlog.Links.Select(link => KeyValuePair.Create(link.Link, link.Number)).OrderBy(link => link.Key.Value));
+        Assert.Equal(Sessions.OrderBy(link => link.Key.Value), backlog.Sessions.Select(link => KeyValuePair.Create(link.Session, link.Number)).OrderBy(link => link.Key.Value));
     }
 }

@@ -101,8 +101,8 @@ internal sealed class StoreWalk(StoreSession session, int seed)
         changes.OffsetBound = queue.NextOffset > queue.OffsetBound || _random.Next(2) == 0 ? queue.NextOffset + _random.Next(100) : 0;
         for (var links = _random.Next(3); links > 0; links--)
         {
-            var link = queue.Links.Count > 4 ? queue.Links.Keys.ElementAt(_random.Next(queue.Links.Count)) : LinkId.New();
-            changes.Links.Add(new LinkProgress(link, _random.Next(4) == 0 ? -1 : _random.Next(1000)));
+            var link = queue.Sessions.Count > 4 ? queue.Sessions.Keys.ElementAt(_random.Next(queue.Sessions.Count)) : SessionId.New();
+            changes.Sessions.Add(new PublishProgress(link, _random.Next(4) == 0 ? -1 : _random.Next(1000)));
         }
     }
 

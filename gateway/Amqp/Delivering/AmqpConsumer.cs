@@ -1,6 +1,5 @@
 using Granary.Core;
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Delivering;
 
@@ -24,9 +23,9 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
     public int Lent { get; set; }
 
     /// <summary>Completes with the queue's refusal, or null. Consume-ok has been written then.</summary>
-    public Task<BrokerError?> AttachAsync(QueueLink link)
+    public Task<BrokerError?> AttachAsync(QueueSession session)
     {
-        Attach(link);
+        Attach(session);
         return _attached!.Task;
     }
 
@@ -38,7 +37,7 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
             _detached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             if (IsAttached)
             {
-                Link.Detach(this);
+                Session.Detach(this);
             }
             else if (!_attaching)
             {
@@ -53,10 +52,7 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
     public void Share()
     {
         Lent = 0;
-        if (IsAttached || _attaching)
-        {
-            Link.Enqueue(new ShareItem(Id, channel.Shared is not null));
-        }
+        SetShared(channel.Shared is not null);
     }
 
     public override void OnDelivery(DeliverySlice[] slices)
@@ -106,7 +102,7 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         }
         else if (_detached is not null)
         {
-            Link.Detach(this);
+            Session.Detach(this);
         }
     }
 
@@ -123,14 +119,16 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         _detached?.TrySetResult();
     }
 
+    protected override void OnActivationLost() => channel.Shared?.Gone(this);
+
     public override void OnReady() => channel.Shared?.Ready(this);
 
     public override void OnUnused(int count) => channel.Shared?.Unused(this, count);
 
-    private void Attach(QueueLink link)
+    private void Attach(QueueSession session)
     {
         _attaching = true;
-        link.Attach(this, exclusive, prefetch, channel.Shared is not null, arguments);
+        session.Attach(this, exclusive, prefetch, channel.Shared is not null, arguments);
     }
 
     public override string ToString() => $"consumer {Tag} of queue {queue}";

@@ -1,9 +1,8 @@
 using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
 
 /// <summary>Consecutive deliveries of one channel from one queue that were settled together.</summary>
 /// <param name="Consumer">Null for messages that were got.</param>
-internal readonly record struct SettledDelivery(ulong FirstTag, QueueLink Link, OffsetRange Offsets, AmqpConsumer? Consumer);
+internal readonly record struct SettledDelivery(ulong FirstTag, QueueSession Session, OffsetRange Offsets, AmqpConsumer? Consumer);

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Delivering;
 
@@ -8,15 +7,15 @@ namespace Granary.Gateway.Amqp.Delivering;
 internal sealed class SettlementBuffer
 {
     private readonly List<OffsetRange> _ranges = [];
-    private QueueLink? _link;
+    private QueueSession? _session;
     private Settlement _settlement;
 
-    public void Add(QueueLink link, Settlement settlement, OffsetRange range)
+    public void Add(QueueSession session, Settlement settlement, OffsetRange range)
     {
-        if (!ReferenceEquals(link, _link) || settlement != _settlement)
+        if (!ReferenceEquals(session, _session) || settlement != _settlement)
         {
             Emit();
-            (_link, _settlement) = (link, settlement);
+            (_session, _settlement) = (session, settlement);
         }
 
         if (_ranges.Count > 0)
@@ -32,13 +31,13 @@ internal sealed class SettlementBuffer
         _ranges.Add(range);
     }
 
-    /// <summary>Hands what has gathered to its link.</summary>
+    /// <summary>Hands what has gathered to its session.</summary>
     public void Emit()
     {
-        if (_link is { } link)
+        if (_session is { } session)
         {
-            _link = null;
-            link.Settle(_settlement, [.. _ranges]);
+            _session = null;
+            session.Settle(_settlement, [.. _ranges]);
             _ranges.Clear();
         }
     }

@@ -1,5 +1,3 @@
-using Granary.Core.Links;
-
 namespace Granary.Gateway.Amqp.Delivering;
 
 /// <summary>
@@ -74,13 +72,13 @@ internal sealed class SharedLimit(int limit)
 
             if (consumer.NoAck)
             {
-                consumer.Link.Enqueue(new LendItem(consumer.Id, AsMuchAsThereIs));
+                consumer.Lend(AsMuchAsThereIs);
                 continue;
             }
 
             _lent += share;
             consumer.Lent += share;
-            consumer.Link.Enqueue(new LendItem(consumer.Id, share));
+            consumer.Lend(share);
         }
     }
 

@@ -1,5 +1,4 @@
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Delivering;
 
@@ -20,14 +19,14 @@ internal sealed class UnackedDeliveries
     public int CountOfConsumers { get; private set; }
 
     /// <summary>Adds deliveries with tags above all earlier ones.</summary>
-    public void Add(ulong firstTag, int count, QueueLink link, long firstOffset, AmqpConsumer? consumer)
+    public void Add(ulong firstTag, int count, QueueSession session, long firstOffset, AmqpConsumer? consumer)
     {
         Count += count;
         CountOfConsumers += consumer is null ? 0 : count;
         if (_tail > _head)
         {
             ref var last = ref _runs[_tail - 1];
-            if (last.Settled is null && ReferenceEquals(last.Link, link) && ReferenceEquals(last.Consumer, consumer)
+            if (last.Settled is null && ReferenceEquals(last.Session, session) && ReferenceEquals(last.Consumer, consumer)
                 && last.FirstTag + (ulong)last.Count == firstTag && last.FirstOffset + last.Count == firstOffset)
             {
                 last.Count += count;
@@ -40,7 +39,7 @@ internal sealed class UnackedDeliveries
             MakeRoom();
         }
 
-        _runs[_tail++] = new Run { FirstTag = firstTag, Count = count, Link = link, FirstOffset = firstOffset, Consumer = consumer };
+        _runs[_tail++] = new Run { FirstTag = firstTag, Count = count, Session = session, FirstOffset = firstOffset, Consumer = consumer };
     }
 
     /// <summary>Takes back deliveries that a rolled back transaction had settled; their tags may lie anywhere.</summary>
@@ -51,7 +50,7 @@ internal sealed class UnackedDeliveries
         all.Sort((a, b) => a.FirstTag.CompareTo(b.FirstTag));
         foreach (var delivery in all)
         {
-            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Link, delivery.Offsets.First, delivery.Consumer);
+            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Session, delivery.Offsets.First, delivery.Consumer);
         }
     }
 
@@ -223,7 +222,7 @@ internal sealed class UnackedDeliveries
     {
         public ulong FirstTag;
         public int Count;
-        public QueueLink Link;
+        public QueueSession Session;
         public long FirstOffset;
         public AmqpConsumer? Consumer;
 
@@ -243,7 +242,7 @@ internal sealed class UnackedDeliveries
         }
 
         public readonly SettledDelivery Slice(int index, int count) =>
-            new(FirstTag + (ulong)index, Link, new OffsetRange(FirstOffset + index, count), Consumer);
+            new(FirstTag + (ulong)index, Session, new OffsetRange(FirstOffset + index, count), Consumer);
 
         public void MarkSettled(int index)
         {

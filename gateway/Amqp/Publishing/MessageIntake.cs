@@ -1,9 +1,9 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Publishing;
 

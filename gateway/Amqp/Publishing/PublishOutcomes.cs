@@ -1,9 +1,9 @@
 using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Publishing;

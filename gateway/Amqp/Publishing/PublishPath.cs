@@ -1,15 +1,15 @@
+using Granary.Core.Links;
 using Granary.Core.Routing;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
 /// <summary>A route as one connection uses it: with its own links.</summary>
-internal sealed class PublishPath(RoutePath? route, QueueLink[] links, int generation)
+internal sealed class PublishPath(RoutePath? route, QueueSession[] links, int generation)
 {
     /// <summary>To no queue.</summary>
     public static readonly PublishPath Nowhere = new(null, [], 0);
 
-    public QueueLink[] Links => links;
+    public QueueSession[] Links => links;
 
     /// <summary>False once an exchange on the way changed or a link ended.</summary>
     public bool IsCurrent(LinkSet set) => generation == set.Generation && route is { IsCurrent: true };
@@ -19,7 +19,7 @@ internal sealed class PublishPath(RoutePath? route, QueueLink[] links, int gener
 
     public static PublishPath Open(RoutePath route, LinkSet set)
     {
-        var links = new QueueLink[route.Queues.Length];
+        var links = new QueueSession[route.Queues.Length];
         for (var i = 0; i < links.Length; i++)
         {
             links[i] = set.Open(route.Queues[i]);

@@ -1,11 +1,11 @@
 using Google.Protobuf.Collections;
 using Granary.Amqp;
+using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Consuming;
 using Granary.Gateway.Grpc.Messages;

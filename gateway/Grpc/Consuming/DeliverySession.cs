@@ -1,11 +1,11 @@
 using Google.Protobuf.Collections;
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.V1;
@@ -151,7 +151,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     private void Settle(SettledDelivery delivery, Settlement outcome)
     {
         Links.Counts.Add(MessageEvent.Ack, outcome == Settlement.Ack ? delivery.Offsets.Count : 0);
-        Settlements.Add(delivery.Link, outcome, delivery.Offsets);
+        Settlements.Add(delivery.Session, outcome, delivery.Offsets);
     }
 
     /// <summary>Deliveries are no longer open. Under the gate.</summary>
@@ -159,7 +159,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     {
     }
 
-    protected void SetCredit(uint credit) => _consumer!.SetPrefetch(ToPrefetch(credit));
+    protected void SetCredit(uint credit) => _consumer!.SetCredit(ToPrefetch(credit));
 
     protected override TResponse? TakeResponse()
     {
@@ -216,7 +216,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             if (!consumer.NoAck)
             {
                 OnDelivering(slice, _lastTag + 1);
-                _open.Add(_lastTag + 1, count, consumer.Link, slice.FirstOffset, consumer: null);
+                _open.Add(_lastTag + 1, count, consumer.Session, slice.FirstOffset, consumer: null);
             }
 
             _lastTag += (ulong)count;

@@ -1,11 +1,10 @@
 using Granary.Core;
+using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
-using Granary.Gateway.Links;
 using Granary.V1;
 using Settlement = Granary.Core.Links.Settlement;
 
@@ -61,10 +60,10 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience)
         var returned = 0;
         lock (links.Gate)
         {
-            var link = links.Open(queue);
+            var session = links.Open(queue);
             for (var i = 0; i < count; i++)
             {
-                link.Get(noAck: false, OnGot);
+                session.Get(noAck: false, OnGot);
             }
 
             links.Flush();
@@ -75,7 +74,7 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience)
                 {
                     isFull |= _response.Deliveries.Count > 0 && _bytes + slice.Batch.Records.Length > MostBytes;
                     returned += isFull ? 1 : 0;
-                    _settlements.Add(link, isFull ? Settlement.Undelivered : Settlement.Ack, new OffsetRange(slice.FirstOffset, 1));
+                    _settlements.Add(session, isFull ? Settlement.Undelivered : Settlement.Ack, new OffsetRange(slice.FirstOffset, 1));
                     if (!isFull)
                     {
                         _bytes += slice.Batch.Records.Length;

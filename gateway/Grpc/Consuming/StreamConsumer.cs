@@ -1,7 +1,6 @@
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Grpc.Consuming;
 
@@ -18,9 +17,9 @@ internal sealed class StreamConsumer(string tag, bool noAck, Action wake) : Link
     public bool HasLostQueue { get; private set; }
 
     /// <summary>Completes with the queue's refusal, or null.</summary>
-    public Task<BrokerError?> AttachAsync(QueueLink link, bool exclusive, int prefetch, EncodedTable arguments)
+    public Task<BrokerError?> AttachAsync(QueueSession session, bool exclusive, int prefetch, EncodedTable arguments)
     {
-        link.Attach(this, exclusive, prefetch, shared: false, arguments);
+        session.Attach(this, exclusive, prefetch, shared: false, arguments);
         return _attached.Task;
     }
 
@@ -29,7 +28,7 @@ internal sealed class StreamConsumer(string tag, bool noAck, Action wake) : Link
     {
         if (IsAttached)
         {
-            Link.Detach(this);
+            Session.Detach(this);
         }
         else
         {
@@ -39,11 +38,11 @@ internal sealed class StreamConsumer(string tag, bool noAck, Action wake) : Link
         return _detached.Task;
     }
 
-    public void SetPrefetch(int prefetch)
+    public void SetCredit(int prefetch)
     {
         if (IsAttached && !NoAck)
         {
-            Link.Enqueue(new PrefetchItem(Id, prefetch));
+            SetPrefetch(prefetch);
         }
     }
 
@@ -76,7 +75,7 @@ internal sealed class StreamConsumer(string tag, bool noAck, Action wake) : Link
         {
             if (!NoAck)
             {
-                settlements.Add(Link, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, slice.Batch.Count));
+                settlements.Add(Session, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, slice.Batch.Count));
             }
         }
 

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;

@@ -1,11 +1,11 @@
+using Granary.Core.Counting;
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
-using Granary.Gateway.Links;
 using Granary.V1;
 using Grpc.Core;
 

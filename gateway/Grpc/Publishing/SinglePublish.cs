@@ -1,4 +1,4 @@
-using Granary.Gateway.Counting;
+using Granary.Core.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Links;
 

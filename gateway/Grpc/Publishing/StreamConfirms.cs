@@ -1,6 +1,6 @@
 using Granary.Amqp;
+using Granary.Core.Counting;
 using Granary.Core.Messages;
-using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Links;
 using Granary.V1;

@@ -51,6 +51,7 @@ internal sealed partial class QueueActivation
         _services.Local.Remove(_key, _inbox);
         _turns.TryEnd(() =>
         {
+            LeaveSessions();
             if (_slot.Queue is { } queue)
             {
                 queue.CloseStorage();
@@ -71,10 +72,12 @@ internal sealed partial class QueueActivation
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
     {
         var incarnation = _state.Value.Incarnation;
-        var storage = await _services.Stores.TakeOverAsync(new QueueIdentity(_key, incarnation), _startedAt, cancellation).ConfigureAwait(false);
+        var identity = new QueueIdentity(_key, incarnation);
+        var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
-        _slot.Restore(definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt);
+        _slot.Restore(
+            definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt, _services.Stores.TakeSessions(identity), Now);
     }
 
     private QueueSlot NewSlot(long epoch) => new(
@@ -173,6 +176,7 @@ internal sealed partial class QueueActivation
     /// <summary>Ends without a word about what was begun; those who wait for it are told that it is lost.</summary>
     private void LoseAll()
     {
+        LeaveSessions();
         if (_slot.Queue is { } queue)
         {
             queue.AbandonStorage();
@@ -186,6 +190,15 @@ internal sealed partial class QueueActivation
         _timer.Dispose();
         _ended.Cancel();
         EndActivation("It has nothing to say any more.");
+    }
+
+    // They are told, and come to the next activation; until then it gives nobody what they hold.
+    private void LeaveSessions()
+    {
+        if (_slot.Queue is { Storage.IsDurable: true } queue)
+        {
+            _services.Stores.LeaveSessions(new QueueIdentity(_key, queue.Incarnation), _slot.Sessions);
+        }
     }
 
     private void LeaveIfEmpty() => _turns.TryRun(this, static activation =>

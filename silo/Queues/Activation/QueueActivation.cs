@@ -131,7 +131,7 @@ internal sealed partial class QueueActivation
         }
 
         LookForAnother();
-        return _slot.Lost(up);
+        return _slot.Lost(up, _services.Stores.IsLeftAlone(_key) ? LinkEnd.Elsewhere : LinkEnd.Lost);
     }
 
     private delegate QueueAnswer Body<T>(QueueActivation activation, in T asked);

@@ -105,6 +105,9 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
 
     public void Settled(long count) => Unacked -= count;
 
+    /// <summary>An earlier activation delivered so many to it that are not settled.</summary>
+    public void Hold(int count) => Unacked += NoAck ? 0 : count;
+
     public DeliveryItem TakeDeliveries()
     {
         var item = new DeliveryItem(Number, [.. _slices]);

@@ -14,10 +14,13 @@ internal sealed class DownwardPackets(LinkId link, long epoch)
 
     public bool IsEmpty => _kept.Count == 0;
 
+    /// <summary>Of the last packet.</summary>
+    public long Number => _number;
+
     /// <summary>What the gateway was told last.</summary>
     public long Watermark { get; private set; }
 
-    public LinkDown Add(LinkDownItem[] items, long receivedThrough, long watermark, long now)
+    public LinkDown Add(LinkDownItem[] items, long receivedThrough, long watermark, StoredTurns stored, long now)
     {
         Watermark = watermark;
         var packet = new LinkDown
@@ -28,6 +31,8 @@ internal sealed class DownwardPackets(LinkId link, long epoch)
             ReceivedThrough = receivedThrough,
             Watermark = watermark,
             Items = items,
+            StoredUp = stored.Up,
+            StoredDown = stored.Down,
         };
         _kept.AddLast(new Sent(packet, now));
         return packet;

@@ -10,6 +10,7 @@ internal sealed class LinkTable(long epoch)
 
     private readonly Dictionary<LinkId, QueueLink> _links = [];
     private readonly List<QueueLink> _touched = [];
+    private readonly List<QueueLink> _forgotten = [];
 
     /// <summary>Links whose publishers wait for the watermark.</summary>
     private readonly List<QueueLink> _waiting = [];
@@ -35,7 +36,8 @@ internal sealed class LinkTable(long epoch)
     }
 
     /// <summary>Ends a turn: what is to be said goes into one packet for each link; those of <paramref name="caller"/> are returned.</summary>
-    public LinkDown? EndTurn(QueueLink? caller, long watermark, long now, List<Push> pushes)
+    /// <param name="turn">The number of the turn for the store, and through which turn all is stored.</param>
+    public LinkDown? EndTurn(QueueLink? caller, long watermark, (long Current, long Stored) turn, long now, List<Push> pushes)
     {
         LinkDown? answer = null;
         if (watermark > _watermark)
@@ -46,7 +48,7 @@ internal sealed class LinkTable(long epoch)
 
         foreach (var link in _touched)
         {
-            var said = link.EndTurn(watermark, now);
+            var said = link.EndTurn(watermark, turn.Current, turn.Stored, now);
             if (link.PublishedEnd > watermark && !link.IsWaiting && !link.HasEnded)
             {
                 link.IsWaiting = true;
@@ -80,7 +82,27 @@ internal sealed class LinkTable(long epoch)
     }
 
     /// <summary>Nothing will be heard of it any more.</summary>
-    public void Forget(QueueLink link) => _links.Remove(link.Id);
+    public void Forget(QueueLink link)
+    {
+        _links.Remove(link.Id);
+        if (link.Opener is not null)
+        {
+            _forgotten.Add(link);
+        }
+    }
+
+    /// <summary>Links that were forgotten since this was asked last: nothing will be heard of them any more.</summary>
+    public QueueLink[] TakeForgotten()
+    {
+        if (_forgotten.Count == 0)
+        {
+            return [];
+        }
+
+        QueueLink[] forgotten = [.. _forgotten];
+        _forgotten.Clear();
+        return forgotten;
+    }
 
     private void TouchWaiting()
     {
@@ -103,7 +125,7 @@ internal sealed class LinkTable(long epoch)
         {
             if (!link.IsOpen && now - link.Since >= Memory)
             {
-                _links.Remove(link.Id);
+                Forget(link);
                 continue;
             }
 

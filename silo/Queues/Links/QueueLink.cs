@@ -9,6 +9,7 @@ namespace Granary.Silo.Queues.Links;
 internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
 {
     private readonly List<LinkDownItem> _items = [];
+    private StoredTurns _stored;
     private bool _isTouched;
 
     public LinkId Id { get; } = id;
@@ -22,6 +23,12 @@ internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
 
     /// <summary>The gateway's end, when it is in this process.</summary>
     public ILocalLink? Local { get; set; }
+
+    /// <summary>What the link is for; asked for only once the link is open.</summary>
+    public SessionId Session => Opener!.Session;
+
+    /// <summary>What is known of its session; set when the link is opened.</summary>
+    public SessionState? State { get; set; }
 
     /// <summary>The connection at the other end; asked for only once the link is open.</summary>
     public ConnectionId Connection => Opener!.Connection;
@@ -74,16 +81,20 @@ internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
     }
 
     /// <summary>The packet of this turn, or null if there is nothing to say.</summary>
-    public LinkDown? EndTurn(long watermark, long now)
+    /// <param name="turn">Its number for the store.</param>
+    /// <param name="storedTurn">Turns through this one are stored.</param>
+    public LinkDown? EndTurn(long watermark, long turn, long storedTurn, long now)
     {
         _isTouched = false;
-        if (_items.Count == 0 && (PublishedEnd <= Down.Watermark || watermark <= Down.Watermark))
+        var isSaid = _items.Count > 0 || (PublishedEnd > Down.Watermark && watermark > Down.Watermark);
+        _stored.Note(turn, storedTurn, Up.ReceivedThrough, Down.Number + (isSaid ? 1 : 0));
+        if (!isSaid)
         {
             return null;
         }
 
         LinkDownItem[] items = [.. _items];
         _items.Clear();
-        return Down.Add(items, Up.ReceivedThrough, Math.Max(watermark, Down.Watermark), now);
+        return Down.Add(items, Up.ReceivedThrough, Math.Max(watermark, Down.Watermark), _stored, now);
     }
 }

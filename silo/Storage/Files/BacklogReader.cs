@@ -64,7 +64,7 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
             }
 
             backlog = new StoredBacklog(
-                first, next, queue.DeliveredBound, count, bytes, bodies, flags, due, [.. queue.Links.Select(link => new LinkProgress(link.Key, link.Value))]);
+                first, next, queue.DeliveredBound, count, bytes, bodies, flags, due, [.. queue.Sessions.Select(link => new PublishProgress(link.Key, link.Value))]);
         }
 
         foreach (var run in ReadAll(queue, partial))

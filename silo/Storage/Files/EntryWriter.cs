@@ -44,7 +44,7 @@ internal static class EntryWriter
     public static void AddQueue(this FlushBuffer buffer, ulong number, QueueIdentity identity, long epoch, QueueLog? queue)
     {
         var keyLength = Encoding.UTF8.GetByteCount(identity.Key);
-        var links = queue?.Links;
+        var links = queue?.Sessions;
         var keyAt = LogEntry.QueueHeadSize + (links?.Count ?? 0) * LogEntry.LinkSize;
         var entry = buffer.Begin(EntryType.Queue, keyAt + keyLength, keyAt + keyLength);
         BinaryPrimitives.WriteUInt64LittleEndian(entry[16..], number);
@@ -59,7 +59,7 @@ internal static class EntryWriter
             var at = LogEntry.QueueHeadSize;
             foreach (var (link, progress) in links)
             {
-                WriteLink(entry[at..], new LinkProgress(link, progress));
+                WriteLink(entry[at..], new PublishProgress(link, progress));
                 at += LogEntry.LinkSize;
             }
         }
@@ -68,7 +68,7 @@ internal static class EntryWriter
         buffer.End();
     }
 
-    public static void AddProgress(this FlushBuffer buffer, ulong queue, long offsetBound, long deliveredBound, List<LinkProgress> links)
+    public static void AddProgress(this FlushBuffer buffer, ulong queue, long offsetBound, long deliveredBound, List<PublishProgress> links)
     {
         var length = LogEntry.ProgressHeadSize + links.Count * LogEntry.LinkSize;
         var entry = buffer.Begin(EntryType.Progress, length, length);
@@ -118,9 +118,9 @@ internal static class EntryWriter
         buffer.End();
     }
 
-    private static void WriteLink(Span<byte> at, LinkProgress progress)
+    private static void WriteLink(Span<byte> at, PublishProgress progress)
     {
-        progress.Link.Value.TryWriteBytes(at);
+        progress.Session.Value.TryWriteBytes(at);
         BinaryPrimitives.WriteInt64LittleEndian(at[16..], progress.Number);
     }
 }

@@ -95,9 +95,9 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
 
         ComposeRuns(number, changes.Runs);
         ComposeSettled(number, queue, changes);
-        if (changes.Links.Count > 0 || changes.OffsetBound > (queue?.OffsetBound ?? 0) || changes.DeliveredBound != (queue?.DeliveredBound ?? 0))
+        if (changes.Sessions.Count > 0 || changes.OffsetBound > (queue?.OffsetBound ?? 0) || changes.DeliveredBound != (queue?.DeliveredBound ?? 0))
         {
-            buffer.AddProgress(number, changes.OffsetBound, changes.DeliveredBound, changes.Links);
+            buffer.AddProgress(number, changes.OffsetBound, changes.DeliveredBound, changes.Sessions);
         }
     }
 

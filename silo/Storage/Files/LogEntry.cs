@@ -88,10 +88,10 @@ internal readonly ref struct LogEntry(ReadOnlySpan<byte> bytes)
 
     public int LinkCount => Type == EntryType.Queue ? (int)Half(68) : (Length - ProgressHeadSize) / LinkSize;
 
-    public LinkProgress Link(int index)
+    public PublishProgress Link(int index)
     {
         var at = (Type == EntryType.Queue ? QueueHeadSize : ProgressHeadSize) + index * LinkSize;
-        return new LinkProgress(new LinkId(new Guid(_bytes.Slice(at, 16))), Word(at + 16));
+        return new PublishProgress(new SessionId(new Guid(_bytes.Slice(at, 16))), Word(at + 16));
     }
 
     public long Version => Word(16);

@@ -104,11 +104,11 @@ internal sealed class LogState
             var progress = entry.Link(i);
             if (progress.Number < 0)
             {
-                queue.Links.Remove(progress.Link);
+                queue.Sessions.Remove(progress.Session);
             }
             else
             {
-                queue.Links[progress.Link] = progress.Number;
+                queue.Sessions[progress.Session] = progress.Number;
             }
         }
     }
@@ -126,7 +126,7 @@ internal sealed class LogState
         }
 
         queue.Epoch = entry.Epoch;
-        queue.Links.Clear();
+        queue.Sessions.Clear();
         SetProgress(queue, entry);
         queue.StateSegment = segment;
         queue.StateBytes = entry.Length;

@@ -17,7 +17,7 @@ internal sealed class QueueLog(ulong number, SegmentList segments)
 
     public long DeliveredBound { get; set; }
 
-    public Dictionary<LinkId, long> Links { get; } = [];
+    public Dictionary<SessionId, long> Sessions { get; } = [];
 
     public BatchIndex Batches { get; } = new(segments);
 

@@ -10,7 +10,7 @@ internal sealed class MemoryQueue
     private static readonly Comparer<MessageRun> ByFirst = Comparer<MessageRun>.Create(static (left, right) => left.First.CompareTo(right.First));
 
     private readonly SortedSet<MessageRun> _runs = new(ByFirst);
-    private readonly Dictionary<LinkId, long> _links = [];
+    private readonly Dictionary<SessionId, long> _links = [];
     private long _offsetBound;
     private long _deliveredBound;
 
@@ -46,7 +46,7 @@ internal sealed class MemoryQueue
 
         _offsetBound = Math.Max(_offsetBound, changes.OffsetBound);
         _deliveredBound = changes.DeliveredBound;
-        foreach (var (link, number) in changes.Links)
+        foreach (var (link, number) in changes.Sessions)
         {
             _links[link] = number;
         }
@@ -72,7 +72,7 @@ internal sealed class MemoryQueue
 
         return new StoredBacklog(
             _runs.Count == 0 ? _offsetBound : _runs.Min.First, _offsetBound, _deliveredBound, count, bytes, bodies, flags, due,
-            [.. _links.Select(link => new LinkProgress(link.Key, link.Value))]);
+            [.. _links.Select(link => new PublishProgress(link.Key, link.Value))]);
     }
 
     public MessageRun[] Read(long from, long end, int bytes)

@@ -93,6 +93,6 @@ internal sealed class BacklogScan(long low)
         }
     }
 
-    public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<LinkProgress> links) =>
+    public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<PublishProgress> links) =>
         new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links);
 }

@@ -16,7 +16,7 @@ internal static class FlushOneWriter
         var queues = flush.Queues;
         return queues.Ids.Count == 1 && flush.Parts.Count == 1 && queues.CreatedIds.Count == 0 && !queues.Deletions[0] && queues.SettledChunks.Count == 0
             && queues.ReplacedFirsts.Count == 0 && queues.RowKeys.Count == 0
-            && (queues.LinkIds.Count == 0 || (queues.LinkIds.Count == 1 && queues.LinkNumbers[0] >= 0))
+            && (queues.SessionIds.Count == 0 || (queues.SessionIds.Count == 1 && queues.LinkNumbers[0] >= 0))
             && IsOneBatch(flush.Parts[0]);
     }
 
@@ -44,7 +44,7 @@ internal static class FlushOneWriter
         var queues = flush.Queues;
         var batches = flush.Parts[0];
         var hasBatch = batches.Firsts.Count > 0;
-        var hasLink = queues.LinkIds.Count > 0;
+        var hasLink = queues.SessionIds.Count > 0;
         parameters[0].Value = writer;
         parameters[1].Value = flush.Number;
         parameters[2].Value = flush.Source.MustSync;
@@ -53,7 +53,7 @@ internal static class FlushOneWriter
         parameters[5].Value = queues.OffsetBounds[0];
         parameters[6].Value = queues.DeliveredBounds[0];
         parameters[7].Value = queues.Lows[0];
-        parameters[8].Value = hasLink ? queues.LinkIds[0] : DBNull.Value;
+        parameters[8].Value = hasLink ? queues.SessionIds[0] : DBNull.Value;
         parameters[9].Value = hasLink ? queues.LinkNumbers[0] : DBNull.Value;
         parameters[10].Value = hasBatch ? batches.Firsts[0] : 0L;
         parameters[11].Value = hasBatch ? batches.Counts[0] : 0;

@@ -168,7 +168,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         Set(parameters, index++, queues.SettledChunks, Bigints);
         Set(parameters, index++, queues.SettledBits, Byteas);
         Set(parameters, index++, queues.LinkQueues, Bigints);
-        Set(parameters, index++, queues.LinkIds, Uuids);
+        Set(parameters, index++, queues.SessionIds, Uuids);
         Set(parameters, index++, queues.LinkNumbers, Bigints);
         Set(parameters, index++, queues.ReplacedQueues, Bigints);
         Set(parameters, index++, queues.ReplacedFirsts, Bigints);

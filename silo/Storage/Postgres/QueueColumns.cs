@@ -29,7 +29,7 @@ internal sealed class QueueColumns
 
     public List<long> LinkQueues { get; } = [];
 
-    public List<Guid> LinkIds { get; } = [];
+    public List<Guid> SessionIds { get; } = [];
 
     public List<long> LinkNumbers { get; } = [];
 
@@ -74,7 +74,7 @@ internal sealed class QueueColumns
         }
 
         AddState(queue, changes.IsDeleted);
-        AddLinks(queue.Id, changes.Links);
+        AddLinks(queue.Id, changes.Sessions);
     }
 
     /// <summary>What was written of a queue already and may be lost.</summary>
@@ -105,12 +105,12 @@ internal sealed class QueueColumns
     }
 
     // Of several numbers of one link the last one counts.
-    private void AddLinks(long queue, List<LinkProgress> links)
+    private void AddLinks(long queue, List<PublishProgress> links)
     {
-        var start = LinkIds.Count;
+        var start = SessionIds.Count;
         foreach (var (link, number) in links)
         {
-            var index = LinkIds.IndexOf(link.Value, start);
+            var index = SessionIds.IndexOf(link.Value, start);
             if (index >= 0)
             {
                 LinkNumbers[index] = number;
@@ -118,7 +118,7 @@ internal sealed class QueueColumns
             }
 
             LinkQueues.Add(queue);
-            LinkIds.Add(link.Value);
+            SessionIds.Add(link.Value);
             LinkNumbers.Add(number);
         }
     }

@@ -78,7 +78,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
     }
 
     // One round trip: what is settled, the links, and all batches without their bytes.
-    private static async Task<List<LinkProgress>> ReadStateAsync(NpgsqlConnection connection, long id, BacklogScan scan, CancellationToken cancellation)
+    private static async Task<List<PublishProgress>> ReadStateAsync(NpgsqlConnection connection, long id, BacklogScan scan, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(connection);
         foreach (var sql in (ReadOnlySpan<string>)[SqlText.ReadSettled, SqlText.ReadLinks, SqlText.ReadHeads])
@@ -94,11 +94,11 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
             scan.Settled.Load(rows.GetInt64(0), rows.GetFieldValue<byte[]>(1));
         }
 
-        var links = new List<LinkProgress>();
+        var links = new List<PublishProgress>();
         await rows.NextResultAsync(cancellation).ConfigureAwait(false);
         while (await rows.ReadAsync(cancellation).ConfigureAwait(false))
         {
-            links.Add(new LinkProgress(new LinkId(rows.GetGuid(0)), rows.GetInt64(1)));
+            links.Add(new PublishProgress(new SessionId(rows.GetGuid(0)), rows.GetInt64(1)));
         }
 
         await rows.NextResultAsync(cancellation).ConfigureAwait(false);

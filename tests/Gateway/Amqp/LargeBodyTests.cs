@@ -82,7 +82,7 @@ public sealed class LargeBodyTests
         byte[] large = Frames.Publish(1, "q", new byte[100_000]);
         await client.SendAsync(large[..50_000]);
 
-        queue.Answer(sent, new OpenedItem(Guid.NewGuid()), new EndedItem(LinkEnd.Lost));
+        queue.Answer(sent, new OpenedItem(Guid.NewGuid()), new EndedItem(LinkEnd.Elsewhere));
         var close = new ChannelClose(
             ReplyCode.NotFound, "NOT_FOUND - a queue that messages were published to is served by another node now, and whether it has them is not known",
             (ushort)(MethodId.BasicPublish >> 16), (ushort)(MethodId.BasicPublish & 0xFFFF));

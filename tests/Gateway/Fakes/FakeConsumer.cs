@@ -1,6 +1,5 @@
 using Granary.Core;
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Tests.Fakes;
 

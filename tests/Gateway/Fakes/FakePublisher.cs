@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Links;
 
@@ -18,7 +19,7 @@ internal sealed class FakePublisher : IPublishOwner
         return run;
     }
 
-    public void Publish(QueueLink link, params string[] bodies)
+    public void Publish(QueueSession link, params string[] bodies)
     {
         var batch = Messages.Batch(bodies);
         link.Publish(batch, Run(batch));

@@ -17,6 +17,11 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     private readonly List<LinkDown> _pushes = [];
     private readonly Dictionary<LinkId, End> _ends = [];
     private readonly HashSet<LinkId> _forgotten = [];
+    private readonly Dictionary<SessionId, long> _progress = [];
+    private Dictionary<SessionId, long> _storedProgress = [];
+    private Guid _incarnation = Guid.NewGuid();
+    private int _stored;
+    private long _epoch = 1;
     private long _nextOffset;
     private long _watermark;
 
@@ -48,7 +53,28 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
         return new ValueTask<LinkAnswer>(call.Task);
     }
 
-    public void Declare() => Exists = true;
+    public void Declare()
+    {
+        Exists = true;
+        _incarnation = Guid.NewGuid();
+    }
+
+    /// <summary>The activation is lost, with all that is not durable. The next one knows of no link.</summary>
+    public void EndActivation()
+    {
+        _pushes.AddRange(_ends.Values.Where(end => !end.HasEnded).Select(end => end.Lost(_epoch + 1)));
+        _ends.Clear();
+        _epoch++;
+        Enqueued.RemoveRange(_stored, Enqueued.Count - _stored);
+        Delivered = 0;
+        _progress.Clear();
+        foreach (var (session, number) in _storedProgress)
+        {
+            _progress.Add(session, number);
+        }
+
+        _watermark = _nextOffset += 1_000;
+    }
 
     public void Delete()
     {
@@ -64,6 +90,8 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     public void Sync()
     {
         _watermark = _nextOffset;
+        _stored = Enqueued.Count;
+        _storedProgress = new(_progress);
         _pushes.AddRange(_ends.Values.Where(end => !end.HasEnded && end.Received > 0).Select(end => end.Down(_watermark, [])));
     }
 
@@ -138,6 +166,11 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     private LinkAnswer Receive(LinkUp up)
     {
         Assert.DoesNotContain(up.Link, _forgotten);
+        if (up.Epoch != 0 && up.Epoch != _epoch)
+        {
+            return new LinkAnswer(0, [new LinkDown { Link = up.Link, Epoch = _epoch, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] }]);
+        }
+
         if (up.IsLast)
         {
             Assert.True(_ends[up.Link].HasEnded);
@@ -154,7 +187,7 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
                 return default;
             }
 
-            _ends[up.Link] = end = new End(up.Link);
+            _ends[up.Link] = end = new End(up.Link, _epoch);
             if (!Exists)
             {
                 end.HasEnded = true;
@@ -175,6 +208,28 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
         {
             end.Received++;
             Assert.Equal(next.Number == 1, next.Open is not null);
+            if (next.Open is { } open)
+            {
+                (end.Session, end.Ordinal) = (open.Session, open.Ordinal);
+                foreach (var other in _ends.Values.Where(other => other != end && other.Session == open.Session))
+                {
+                    // One of them is old: its packets were late.
+                    (other.Ordinal < end.Ordinal ? other : end).HasEnded = true;
+                }
+
+                if (end.HasEnded)
+                {
+                    break;
+                }
+
+                // What an old link was given in vain comes again; what the session has taken it says.
+                Delivered = 0;
+
+                items.Add(open.Incarnation == default || open.Incarnation == _incarnation
+                    ? new OpenedItem(_incarnation)
+                    : throw new InvalidOperationException("Walks that lose activations delete no queues."));
+            }
+
             foreach (var item in next.Items)
             {
                 items.Add(Apply(end, item));
@@ -191,6 +246,14 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
         {
             case PublishItem publish:
                 var bodies = Messages.Bodies(publish.Batch);
+                if (publish.Number <= _progress.GetValueOrDefault(end.Session))
+                {
+                    // It refuses now and then, and does not remember which messages.
+                    Refused.UnionWith(bodies);
+                    return new PublishedItem(_nextOffset, [.. Enumerable.Range(0, bodies.Length)]);
+                }
+
+                _progress[end.Session] = publish.Number;
                 var refused = Enumerable.Range(0, bodies.Length).Where(_ => random.Next(20) == 0).ToArray();
                 var published = new PublishedItem(_nextOffset, refused.Length == 0 ? null : refused);
                 for (var i = 0; i < bodies.Length; i++)
@@ -204,7 +267,12 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
                 end.Consumer = attach.Consumer;
                 return new AttachedItem(attach.Consumer, null);
             case WindowItem:
-                return new OpenedItem(default);
+                return new OpenedItem(_incarnation);
+            case HoldItem hold:
+                Delivered = Math.Max(Delivered, (int)hold.Offsets.Max(range => range.End));
+                return new OpenedItem(_incarnation);
+            case SettleItem:
+                return new OpenedItem(_incarnation);
             case CloseItem:
                 end.HasEnded = true;
                 return new ClosedItem();
@@ -224,8 +292,12 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
         }
     }
 
-    private sealed class End(LinkId id)
+    private sealed class End(LinkId id, long epoch)
     {
+        public SessionId Session { get; set; }
+
+        public int Ordinal { get; set; }
+
         private long _number;
 
         public long Received { get; set; }
@@ -240,9 +312,11 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
         public LinkDown Down(long watermark, LinkDownItem[] items)
         {
-            var down = new LinkDown { Link = id, Epoch = 1, Number = ++_number, ReceivedThrough = Received, Watermark = watermark, Items = items };
+            var down = new LinkDown { Link = id, Epoch = epoch, Number = ++_number, ReceivedThrough = Received, Watermark = watermark, Items = items };
             Kept.Add(down);
             return down;
         }
+
+        public LinkDown Lost(long next) => new() { Link = id, Epoch = next, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] };
     }
 }

@@ -1,6 +1,5 @@
 using Granary.Core;
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
 using Granary.Testing.Logs;
 
@@ -33,7 +32,7 @@ public abstract class LinkTests : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected QueueLink Opened(string name)
+    private protected QueueSession Opened(string name)
     {
         var link = Set.Open(name);
         link.Enqueue(new SettleItem(Settlement.Ack, [new OffsetRange(0, 1)]));
@@ -42,7 +41,7 @@ public abstract class LinkTests : IDisposable
         return link;
     }
 
-    private protected FakeConsumer Attached(QueueLink link)
+    private protected FakeConsumer Attached(QueueSession link)
     {
         var consumer = new FakeConsumer();
         link.Attach(consumer, exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
@@ -51,7 +50,7 @@ public abstract class LinkTests : IDisposable
         return consumer;
     }
 
-    private protected void Publish(QueueLink link, params string[] bodies)
+    private protected void Publish(QueueSession link, params string[] bodies)
     {
         Publisher.Publish(link, bodies);
         Set.Flush();

@@ -55,7 +55,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
                 Number = number,
                 ReceivedThrough = Interlocked.Read(ref _received),
                 Items = items,
-                Open = number == 1 ? new LinkOpen(_connection, _reference) : null,
+                Open = number == 1 ? new LinkOpen(_connection, _reference, SessionId.New(), default, 1) : null,
             };
             if (await TrySendAsync(packet) >= number || _hasEnded)
             {

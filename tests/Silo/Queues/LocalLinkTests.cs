@@ -307,7 +307,7 @@ public sealed class LocalLinkTests
             return Task.CompletedTask;
         }
 
-        private LinkUp Next(LinkUpItem[] items) => _streams.Add(items, _streams.IsNew ? new LinkOpen(ConnectionId.New(), _observer) : null);
+        private LinkUp Next(LinkUpItem[] items) => _streams.Add(items, _streams.IsNew ? new LinkOpen(ConnectionId.New(), _observer, SessionId.New(), default, 1) : null);
 
         private void Accept(LinkDown first)
         {

@@ -148,7 +148,7 @@ public sealed class LossyLinkTests
                 Number = ++_sent,
                 ReceivedThrough = _received,
                 Items = items,
-                Open = _sent == 1 ? new LinkOpen(default(ConnectionId), this) : null,
+                Open = _sent == 1 ? new LinkOpen(default(ConnectionId), this, SessionId.New(), default, 1) : null,
             };
             _unanswered.Add(packet);
             network.Send(packet);

@@ -45,10 +45,10 @@ internal sealed class QueueLoad
         (_noAck, _settle) = (noAck, settle);
         _batch = Batches.Of(0, messages, _ => bodyLength);
         _slot.Declare(TestGateway.Declaration(default), Guid.NewGuid(), 0);
-        _publish = new LinkUp { Link = _publisher, Number = 1, Open = new LinkOpen(default, null!) };
+        _publish = new LinkUp { Link = _publisher, Number = 1, Open = new LinkOpen(default, null!, SessionId.New(), default, 1) };
         _slot.Send(_publish, 0);
         var attach = new AttachItem(1, "t", noAck, false, prefetch, false, default, new Window(long.MaxValue, long.MaxValue));
-        _slot.Send(new LinkUp { Link = _consumer, Number = 1, Open = new LinkOpen(default, null!), Items = [attach] }, 0);
+        _slot.Send(new LinkUp { Link = _consumer, Number = 1, Open = new LinkOpen(default, null!, SessionId.New(), default, 1), Items = [attach] }, 0);
         _deliveredPackets = 1;
     }
 

@@ -83,6 +83,17 @@ internal sealed class TestGateway
         return link;
     }
 
+    /// <summary>Opens a link of a session, with more in its first packet.</summary>
+    public TestLink Open(SessionId session, params LinkUpItem[] items) => Open(session, 1, items);
+
+    public TestLink Open(SessionId session, int ordinal, params LinkUpItem[] items)
+    {
+        var link = new TestLink(this, Connection, session, ordinal: ordinal);
+        _links.Add(link.Id, link);
+        link.Send(items);
+        return link;
+    }
+
     public QueueAnswer Delete(bool ifUnused = false, bool ifEmpty = false, ConnectionId? by = null)
     {
         var answer = Slot.Delete(by ?? Connection, ifUnused, ifEmpty, Now);
@@ -109,17 +120,25 @@ internal sealed class TestGateway
 }
 
 /// <summary>The gateway's end of one link.</summary>
-internal sealed class TestLink(TestGateway gateway, ConnectionId connection) : ILinkObserver
+internal sealed class TestLink(TestGateway gateway, ConnectionId connection, SessionId? session = null, Guid incarnation = default, int ordinal = 1) : ILinkObserver
 {
     private long _sent;
     private long _received;
 
     public LinkId Id { get; } = LinkId.New();
 
+    public SessionId Session { get; } = session ?? SessionId.New();
+
     /// <summary>All items so far.</summary>
     public List<LinkDownItem> Items { get; } = [];
 
     public long Watermark { get; private set; }
+
+    /// <summary>How many packets it sent.</summary>
+    public long Sent => _sent;
+
+    /// <summary>Which packets the queue has said to be stored.</summary>
+    public (long Up, long Down) Stored { get; private set; }
 
     public long AnsweredThrough { get; private set; }
 
@@ -139,13 +158,20 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection) : I
         return [.. Items.Skip(before)];
     }
 
+    /// <summary>Lets the queue forget the link, which has ended.</summary>
+    public void SendLast()
+    {
+        gateway.Slot.Send(new LinkUp { Link = Id, Epoch = TestGateway.Epoch, Number = 0, ReceivedThrough = _received, IsLast = true }, gateway.Now);
+        gateway.Pump();
+    }
+
     public LinkUp Packet(long number, params LinkUpItem[] items) => new()
     {
         Link = Id,
         Epoch = number == 1 ? 0 : TestGateway.Epoch,
         Number = number,
         ReceivedThrough = _received,
-        Open = number == 1 ? new LinkOpen(connection, this) : null,
+        Open = number == 1 ? new LinkOpen(connection, this, Session, incarnation, ordinal) : null,
         Items = items,
     };
 
@@ -161,6 +187,7 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection) : I
         Assert.True(packet.Watermark >= Watermark);
         _received = packet.Number;
         Watermark = packet.Watermark;
+        Stored = (packet.StoredUp, packet.StoredDown);
         Items.AddRange(packet.Items);
     }
 

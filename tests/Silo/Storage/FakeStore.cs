@@ -68,7 +68,7 @@ internal sealed class FakeStore : IMessageStore
                     content.Messages.Count, messages.Sum(message => (long)message.Length), messages.Sum(message => message.BodyLength()),
                     messages.Aggregate(MessageFlags.None, (flags, message) => flags | message.Flags),
                     messages.Select(message => message.Due).DefaultIfEmpty(MessageRun.Never).Min(),
-                    [.. content.Links.Select(link => new LinkProgress(link.Key, link.Value))]),
+                    [.. content.Sessions.Select(link => new PublishProgress(link.Key, link.Value))]),
             });
         }
     }
@@ -163,9 +163,16 @@ internal sealed class FakeStore : IMessageStore
         }
 
         (content.OffsetBound, content.DeliveredBound) = (changes.OffsetBound, changes.DeliveredBound);
-        foreach (var (link, number) in changes.Links)
+        foreach (var (link, number) in changes.Sessions)
         {
-            content.Links[link] = number;
+            if (number < 0)
+            {
+                content.Sessions.Remove(link);
+            }
+            else
+            {
+                content.Sessions[link] = number;
+            }
         }
 
         if (changes.IsDeleted)
@@ -202,7 +209,7 @@ internal sealed class FakeStore : IMessageStore
     {
         public SortedDictionary<long, MessageRun> Messages { get; } = [];
 
-        public Dictionary<Core.Links.LinkId, long> Links { get; } = [];
+        public Dictionary<Core.Links.SessionId, long> Sessions { get; } = [];
 
         public long Epoch { get; set; }
 

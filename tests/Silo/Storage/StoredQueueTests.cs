@@ -194,7 +194,7 @@ public sealed class StoredQueueTests : IAsyncDisposable
         var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
         var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
         var again = new TestGateway(_stores) { IsImpatient = true };
-        again.Slot.Restore(QueueDefinition.Stored("/", "q", gateway.Queue.Definition.ToDeclaration()), identity.Incarnation, [], storage, again.Now);
+        again.Slot.Restore(QueueDefinition.Stored("/", "q", gateway.Queue.Definition.ToDeclaration()), identity.Incarnation, [], storage, again.Now, [], again.Now);
 
         var next = again.Open();
         next.Send(new PublishItem(Batches.Of(3, 2, persistent: true, bodyLength: _ => 25), Resent: false));
@@ -216,14 +216,14 @@ public sealed class StoredQueueTests : IAsyncDisposable
     public async Task Recovery_RecognizesABatchThatIsSentAgain()
     {
         var link = _gateway.Open();
-        var packet = link.Packet(2, new PublishItem(Batches.Of(0, 4, persistent: true), Resent: false));
+        var packet = link.Packet(2, new PublishItem(Batches.Of(0, 4, persistent: true), Resent: false) { Number = 1 });
         _gateway.Slot.Send(packet, _gateway.Now);
         await Journal.FlushAsync();
 
         var again = await RestartAsync();
         var answers = new List<LinkDown>();
         answers.AddRange(again.Slot.Send(link.Packet(1), again.Now).Downs ?? []);
-        answers.AddRange(again.Slot.Send(link.Packet(2, new PublishItem(Batches.Of(0, 4, persistent: true), Resent: true)), again.Now).Downs ?? []);
+        answers.AddRange(again.Slot.Send(link.Packet(2, new PublishItem(Batches.Of(0, 4, persistent: true), Resent: true) { Number = 1 }), again.Now).Downs ?? []);
         var published = answers.SelectMany(down => down.Items).OfType<PublishedItem>().Single();
         Assert.True(published.FirstOffset + 4 <= answers[^1].Watermark);
         Assert.Equal(4, again.Queue.ReadyCount);
@@ -348,7 +348,7 @@ public sealed class StoredQueueTests : IAsyncDisposable
         var storage = await _stores.TakeOverAsync(Identity, TestGateway.Epoch, default);
         var gateway = new TestGateway(_stores);
         var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
-        gateway.Slot.Restore(definition, Identity.Incarnation, [], storage, gateway.Now);
+        gateway.Slot.Restore(definition, Identity.Incarnation, [], storage, gateway.Now, [], gateway.Now);
         gateway.Pump();
         return gateway;
     }

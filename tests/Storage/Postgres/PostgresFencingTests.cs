@@ -148,7 +148,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         }
 
         var flush = new Flush { MustSync = true };
-        flush.Queues.Add(new QueueChanges(queue) { Runs = { Messages.Run(0, 30, 1_045) }, OffsetBound = 100, Links = { new LinkProgress(LinkId.New(), 5) } });
+        flush.Queues.Add(new QueueChanges(queue) { Runs = { Messages.Run(0, 30, 1_045) }, OffsetBound = 100, Sessions = { new PublishProgress(SessionId.New(), 5) } });
         Proxy.LoseAnswers(true);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(flush, CancellationToken.None).AsTask());
         Proxy.LoseAnswers(false);
@@ -157,7 +157,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         Assert.Equal(isFenced ? [queue] : Array.Empty<StoredQueue>(), result.Fenced);
         var taken = await other.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
         Assert.Equal(isFenced ? 0 : 30, taken.Backlog.Count);
-        Assert.Equal(isFenced ? 0 : 1, taken.Backlog.Links.Count);
+        Assert.Equal(isFenced ? 0 : 1, taken.Backlog.Sessions.Count);
     }
 
     [Fact]

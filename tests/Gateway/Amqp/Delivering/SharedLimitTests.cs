@@ -1,7 +1,7 @@
 using Granary.Core;
+using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
-using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Logging.Abstractions;
 

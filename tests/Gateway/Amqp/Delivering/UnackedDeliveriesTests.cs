@@ -2,7 +2,6 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
-using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -65,9 +64,9 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
     {
         var random = new Random(seed);
         var unacked = new UnackedDeliveries();
-        var model = new SortedDictionary<ulong, (QueueLink Link, long Offset, AmqpConsumer? Consumer)>();
+        var model = new SortedDictionary<ulong, (QueueSession Link, long Offset, AmqpConsumer? Consumer)>();
         var channel = new AmqpChannel(_client.Connection, 1);
-        (QueueLink Link, AmqpConsumer? Consumer)[] sources =
+        (QueueSession Link, AmqpConsumer? Consumer)[] sources =
         [
             (_links.Open("a"), Consumer(channel)), (_links.Open("a"), Consumer(channel)), (_links.Open("b"), Consumer(channel)), (_links.Open("b"), null),
         ];
@@ -101,7 +100,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
                     {
                         for (var i = 0; i < delivery.Offsets.Count; i++)
                         {
-                            model.Add(delivery.FirstTag + (ulong)i, (delivery.Link, delivery.Offsets.First + i, delivery.Consumer));
+                            model.Add(delivery.FirstTag + (ulong)i, (delivery.Session, delivery.Offsets.First + i, delivery.Consumer));
                         }
                     }
 
@@ -147,7 +146,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
                 {
                     var tag = delivery.FirstTag + (ulong)i;
                     tags.Add(tag);
-                    Assert.Equal((delivery.Link, delivery.Offsets.First + i, delivery.Consumer), model[tag]);
+                    Assert.Equal((delivery.Session, delivery.Offsets.First + i, delivery.Consumer), model[tag]);
                     model.Remove(tag);
                 }
             }

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;

@@ -1,4 +1,4 @@
-using Granary.Gateway.Counting;
+using Granary.Core.Counting;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;

@@ -50,7 +50,7 @@ public sealed class MemoryStoreTests
     public async Task TakeOver_FencesTheEarlierAndForgetsWhatWasOnlyPagedOut()
     {
         var earlier = _store.Create(Queue, 3);
-        var link = LinkId.New();
+        var link = SessionId.New();
         await FlushAsync(earlier, changes =>
         {
             changes.IsCreated = true;
@@ -58,7 +58,7 @@ public sealed class MemoryStoreTests
             changes.Runs.Add(RunOf(2, 3, MessageFlags.None));
             changes.OffsetBound = 1000;
             changes.DeliveredBound = 1;
-            changes.Links.Add(new LinkProgress(link, 7));
+            changes.Sessions.Add(new PublishProgress(link, 7));
         });
 
         var handle = await _store.TakeOverAsync(Queue, 2, default);
@@ -66,7 +66,7 @@ public sealed class MemoryStoreTests
         Assert.Equal(4, handle.Epoch);
         Assert.Equal((0, 1000, 1, 2), (handle.Backlog.First, handle.Backlog.NextOffset, handle.Backlog.DeliveredBound, handle.Backlog.Count));
         Assert.Equal(RunOf(0, 2).Length, handle.Backlog.Bytes);
-        Assert.Equal([new LinkProgress(link, 7)], handle.Backlog.Links);
+        Assert.Equal([new PublishProgress(link, 7)], handle.Backlog.Sessions);
         Assert.Equal([earlier], (await FlushAsync(earlier, changes => changes.Runs.Add(RunOf(5, 1)))).Fenced);
         await AssertOffsetsAsync([0, 1], handle, 0, 100);
     }

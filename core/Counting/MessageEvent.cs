@@ -1,7 +1,7 @@
-namespace Granary.Gateway.Counting;
+namespace Granary.Core.Counting;
 
 /// <summary>What is counted of messages: the names of RabbitMQ's message_stats.</summary>
-internal enum MessageEvent
+public enum MessageEvent
 {
     Publish,
 

@@ -1,11 +1,11 @@
-namespace Granary.Gateway.Counting;
+namespace Granary.Core.Counting;
 
 /// <summary>
 /// How often what was done with messages: by a channel, a connection, a stream. One writes at a time, under the gate of its links, once for as many
 /// messages as are handled together; anybody may read, and sees what was a moment ago.
 /// </summary>
 /// <param name="whole">What this is a part of: counted there as well.</param>
-internal sealed class MessageCounts(MessageCounts? whole = null)
+public sealed class MessageCounts(MessageCounts? whole = null)
 {
     public static readonly MessageEvent[] Events = Enum.GetValues<MessageEvent>();
 

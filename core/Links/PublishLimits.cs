@@ -1,9 +1,9 @@
-namespace Granary.Gateway.Links;
+namespace Granary.Core.Links;
 
 /// <summary>How much of what one connection published may be on its way before no more is read from it.</summary>
 /// <param name="Unaccepted">Bytes that no queue has taken yet: queues slower than the network.</param>
 /// <param name="Unpassed">Bytes that no watermark has passed yet: a store slower than the network.</param>
-internal readonly record struct PublishLimits(long Unaccepted, long Unpassed)
+public readonly record struct PublishLimits(long Unaccepted, long Unpassed)
 {
     public static readonly PublishLimits Connection = new(1024 * 1024, 4 * 1024 * 1024);
 

@@ -1,30 +1,29 @@
-using Granary.Core;
+using Granary.Core.Counting;
 using Granary.Core.Grains;
-using Granary.Core.Links;
 using Granary.Core.Threads;
-using Granary.Gateway.Counting;
 using Microsoft.Extensions.Logging;
 
-namespace Granary.Gateway.Links;
+namespace Granary.Core.Links;
 
 /// <summary>Whose links they are. Called under the gate after links changed something: time to write and flush.</summary>
-internal interface ILinkOwner
+public interface ILinkOwner
 {
     void AfterLinks();
 }
 
 /// <summary>
-/// All links of one client connection, and the gate under which the connection's state is touched: by its read loop, by queues that push
-/// to it, and by the ticker. Nothing is awaited under the gate.
+/// All sessions of one publisher or consumer with queues, and the gate under which its state is touched: by whoever uses the sessions, by queues that push
+/// to it, and by the ticker. Nothing is awaited under the gate. A gateway has one for each client connection, a queue one for its dead letters.
 /// </summary>
-internal sealed partial class LinkSet : ILinkObserver
+public sealed partial class LinkSet : ILinkObserver
 {
     private readonly IGrainFactory _grains;
     private readonly ILocalQueues? _local;
     private readonly Inbox<LinkNews> _news;
-    private readonly Dictionary<string, QueueLink> _byName = [];
-    private readonly Dictionary<LinkId, QueueLink> _byId = [];
-    private readonly List<QueueLink> _dirty = [];
+    private readonly Dictionary<string, QueueSession> _byName = [];
+    private readonly Dictionary<LinkId, Link> _byId = [];
+    private readonly HashSet<QueueSession> _sessions = [];
+    private readonly List<QueueSession> _dirty = [];
     private ILinkObserver? _observer;
     private TaskCompletionSource? _room;
     private int _lastConsumer;
@@ -54,7 +53,10 @@ internal sealed partial class LinkSet : ILinkObserver
     /// <summary>What was done with messages over these links. Counted under the gate.</summary>
     public MessageCounts Counts { get; } = new();
 
-    /// <summary>Changes whenever a link ends: paths that were made before are looked up again.</summary>
+    /// <summary>What is published is tried until a queue has it, in whosever hands the queue is: nobody is there to be told that it is not known.</summary>
+    public bool IsPatient { get; init; }
+
+    /// <summary>Changes whenever a session ends: paths that were made before are looked up again.</summary>
     public int Generation => Volatile.Read(ref _generation);
 
     /// <summary>Bytes published and not yet accepted by a queue. The reader of the socket stops while they are many.</summary>
@@ -67,39 +69,40 @@ internal sealed partial class LinkSet : ILinkObserver
     public long Published { get; private set; }
 
     /// <summary>What the queue that answered last has ready, if consumers are behind with large messages; else 0.</summary>
-    public long Backlog { get; set; }
+    public long Backlog { get; internal set; }
 
-    public ILinkObserver Observer => _observer ??= _grains.CreateObjectReference<ILinkObserver>(this);
+    /// <summary>Somebody else who takes pushes for this set; by default the set is an observer itself.</summary>
+    public IObserverRegistry? Registry { get; init; }
 
-    public int NextConsumerId() => ++_lastConsumer;
+    internal ILinkObserver Observer => Registry?.Observer ?? (_observer ??= _grains.CreateObjectReference<ILinkObserver>(this));
 
-    public ILocalQueue? FindLocal(string queue) => _local?.Find(GrainKeys.For(Vhost, queue));
+    internal int NextConsumerId() => ++_lastConsumer;
 
-    public IQueueGrain Queue(string name) => _grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, name));
+    internal ILocalQueue? FindLocal(string queue) => _local?.Find(GrainKeys.For(Vhost, queue));
 
-    /// <summary>The link to a queue, whether or not such a queue exists: the first packet finds out.</summary>
-    public QueueLink Open(string queue)
+    /// <summary>The session with a queue, whether or not such a queue exists: the first packet finds out.</summary>
+    public QueueSession Open(string queue)
     {
-        if (!_byName.TryGetValue(queue, out var link))
+        if (!_byName.TryGetValue(queue, out var session))
         {
-            link = new QueueLink(this, queue, Queue(queue));
-            _byName.Add(queue, link);
-            _byId.Add(link.Id, link);
+            session = new QueueSession(this, queue, _grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, queue)));
+            _byName.Add(queue, session);
+            _sessions.Add(session);
         }
 
-        return link;
+        return session;
     }
 
-    public void MarkDirty(QueueLink link)
+    internal void MarkDirty(QueueSession session)
     {
-        if (!link.IsDirty)
+        if (!session.IsDirty)
         {
-            link.IsDirty = true;
-            _dirty.Add(link);
+            session.IsDirty = true;
+            _dirty.Add(session);
         }
     }
 
-    /// <summary>Sends what has gathered on all links.</summary>
+    /// <summary>Sends what has gathered in all sessions.</summary>
     public void Flush()
     {
         for (var i = 0; i < _dirty.Count; i++)
@@ -112,26 +115,26 @@ internal sealed partial class LinkSet : ILinkObserver
     }
 
     /// <summary>Completes when everything sent to one queue so far was applied; at once without a link to it. Takes the gate.</summary>
-    public ValueTask DrainAsync(string queue) => DrainAsync(() => _byName.TryGetValue(queue, out var link) && !link.IsDrained ? [link] : []);
+    public ValueTask DrainAsync(string queue) => DrainAsync(() => _byName.TryGetValue(queue, out var session) && !session.IsDrained ? [session] : []);
 
     /// <summary>Completes when everything sent to any queue so far was applied. Takes the gate.</summary>
-    public ValueTask DrainAllAsync() => DrainAsync(() => [.. _byId.Values.Where(link => !link.IsDrained)]);
+    public ValueTask DrainAllAsync() => DrainAsync(() => [.. _sessions.Where(session => !session.IsDrained)]);
 
-    // Again and again, because what was not sent when a queue vanished moves to a link of its own.
-    private async ValueTask DrainAsync(Func<QueueLink[]> undrained)
+    // Again and again, because what was not sent when a queue vanished moves to a session of its own.
+    private async ValueTask DrainAsync(Func<QueueSession[]> undrained)
     {
         while (true)
         {
             Task drained;
             lock (Gate)
             {
-                var links = undrained();
-                if (links.Length == 0)
+                var sessions = undrained();
+                if (sessions.Length == 0)
                 {
                     return;
                 }
 
-                drained = Task.WhenAll(links.Select(link => link.DrainAsync()).ToArray());
+                drained = Task.WhenAll(sessions.Select(session => session.DrainAsync()).ToArray());
             }
 
             await drained.ConfigureAwait(false);
@@ -178,17 +181,17 @@ internal sealed partial class LinkSet : ILinkObserver
         }
     }
 
-    // False when there is none left. What could not be sent to a queue that vanished has moved to a link that is to be closed as well.
+    // False when there is none left. What could not be sent to a queue that vanished has moved to a session that is to be closed as well.
     private bool CloseLinks()
     {
         lock (Gate)
         {
-            foreach (var link in _byId.Values.ToArray())
+            foreach (var session in _sessions.ToArray())
             {
-                link.Close();
+                session.Close();
             }
 
-            return _byId.Count > 0;
+            return _sessions.Count > 0;
         }
     }
 
@@ -196,9 +199,9 @@ internal sealed partial class LinkSet : ILinkObserver
     {
         lock (Gate)
         {
-            foreach (var link in _byId.Values.ToArray())
+            foreach (var session in _sessions.ToArray())
             {
-                link.Tick();
+                session.Tick();
             }
 
             Flush();
@@ -220,7 +223,7 @@ internal sealed partial class LinkSet : ILinkObserver
     }
 
     /// <summary>Takes what a queue in this process says in a turn that follows. Called on any thread, under any lock.</summary>
-    public void Note(in LinkNews news) => _news.TryPost(news);
+    internal void Note(in LinkNews news) => _news.TryPost(news);
 
     private void Take(ReadOnlySpan<LinkNews> all)
     {
@@ -250,22 +253,31 @@ internal sealed partial class LinkSet : ILinkObserver
         }
         catch (Exception exception)
         {
-            // A defect: nobody else's link is to end with it.
-            LogNewsNotTaken(Log, exception, news.Link.QueueName);
-            news.Link.Lose();
+            // A defect: nobody else's session is to end with it.
+            LogNewsNotTaken(Log, exception, news.Link.Session.QueueName);
+            news.Link.Session.Lose();
         }
     }
 
-    public void OnAnswer(QueueLink link, in LinkAnswer answer)
+    internal void OnAnswer(Link link, in LinkAnswer answer)
     {
         lock (Gate)
         {
-            link.Answered(answer);
-            AfterLinks();
+            try
+            {
+                link.Answered(answer);
+                AfterLinks();
+            }
+            catch (Exception exception)
+            {
+                // As below.
+                LogNewsNotTaken(Log, exception, link.Session.QueueName);
+                link.Session.Lose();
+            }
         }
     }
 
-    public void OnCallFailed(QueueLink link)
+    internal void OnCallFailed(Link link)
     {
         lock (Gate)
         {
@@ -273,20 +285,33 @@ internal sealed partial class LinkSet : ILinkObserver
         }
     }
 
-    /// <summary>The link takes nothing new: whoever wants its queue opens another.</summary>
-    public void Retire(QueueLink link)
+    internal void Add(Link link)
     {
-        if (ReferenceEquals(_byName.GetValueOrDefault(link.QueueName), link))
+        _byId.Add(link.Id, link);
+        Registry?.Add(link.Id, this);
+    }
+
+    internal void Forget(Link link)
+    {
+        _byId.Remove(link.Id);
+        Registry?.Remove(link.Id);
+    }
+
+    /// <summary>The session takes nothing new: whoever wants its queue opens another.</summary>
+    internal void Retire(QueueSession session)
+    {
+        if (ReferenceEquals(_byName.GetValueOrDefault(session.QueueName), session))
         {
-            _byName.Remove(link.QueueName);
+            _byName.Remove(session.QueueName);
             Volatile.Write(ref _generation, _generation + 1);
         }
     }
 
-    public void Remove(QueueLink link)
+    internal void Remove(QueueSession session, Link link)
     {
-        Retire(link);
-        _byId.Remove(link.Id);
+        Retire(session);
+        _sessions.Remove(session);
+        Forget(link);
     }
 
     private void AfterLinks()
@@ -300,9 +325,16 @@ internal sealed partial class LinkSet : ILinkObserver
         }
     }
 
-    [LoggerMessage(1221, LogLevel.Error, "What queue {Queue} said to a connection could not be taken; the link to it ends")]
+    [LoggerMessage(1221, LogLevel.Error, "What queue {Queue} said to a connection could not be taken; the session with it ends")]
     private static partial void LogNewsNotTaken(ILogger logger, Exception exception, string queue);
 }
 
-/// <summary>What a queue in this process says: the answer to a packet, a packet downward, or that a packet was not applied.</summary>
-internal readonly record struct LinkNews(QueueLink Link, LinkAnswer Answer, LinkDown? Down, bool Failed);
+/// <summary>Takes pushes for many sets: where an observer cannot be made for each.</summary>
+public interface IObserverRegistry
+{
+    ILinkObserver Observer { get; }
+
+    void Add(LinkId link, LinkSet set);
+
+    void Remove(LinkId link);
+}

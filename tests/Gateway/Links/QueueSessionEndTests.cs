@@ -1,11 +1,10 @@
 using Granary.Core;
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Links;
 
-public sealed class QueueLinkEndTests : LinkTests
+public sealed class QueueSessionEndTests : LinkTests
 {
     [Fact]
     public void Ended_NoQueue_WhatWasSentIsUnroutedAndTheRestGoesToANewLink()
@@ -43,16 +42,107 @@ public sealed class QueueLinkEndTests : LinkTests
     }
 
     [Fact]
-    public void Lost_ByAnActivationOfAHigherEpoch_EndsAllWithoutAVerdictOnWhatIsNotSafe()
+    public void Elsewhere_ByAnActivationOfAHigherEpoch_EndsAllWithoutAVerdictOnWhatIsNotSafe()
     {
         Watched.Expect(1004);
         var open = new EverythingOpen(this);
-        var down = Queue.Last.Down(1, 0, 0, new EndedItem(LinkEnd.Lost));
+        var down = Queue.Last.Down(1, 0, 0, new EndedItem(LinkEnd.Elsewhere));
 
         Push(new LinkDown { Link = down.Link, Epoch = down.Epoch + 1, Number = 1, Items = down.Items });
 
         Assert.Equal(["answered: lost", "unanswered: lost"], Publisher.Outcomes);
         open.AssertEnded("home node 'another' of durable queue 'q' in vhost '/' is down or inaccessible");
+    }
+
+    [Fact]
+    public void Lost_ByAnActivationOfAHigherEpoch_TheNextOneIsToldAllThatItMayNotKnow()
+    {
+        var link = Opened("q");
+        var incarnation = Assert.IsType<LinkOpen>(Queue.Sent[0].Up.Open).Incarnation;
+        Assert.Equal(default, incarnation);
+        var consumer = Attached(link);
+        Push(Queue.Last.Down(3, 2, 0, Delivery(consumer, 5, "x", "y", "z")));
+        link.Settle(Settlement.Ack, [new OffsetRange(6, 1)]);
+        Publish(link, "answered");
+        Queue.Last.Answer(3, Queue.Last.Down(4, 3, 0, Accepted(0)));
+        Publish(link, "unanswered");
+        GotItem? got = null;
+        link.Get(noAck: false, item => got = item);
+        var first = Queue.Sent[0].Up;
+        var generation = Set.Generation;
+
+        Push(new LinkDown { Link = first.Link, Epoch = 8, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+
+        var again = Queue.Last.Up;
+        Assert.NotEqual(first.Link, again.Link);
+        Assert.Equal((1L, 0L, first.Open!.Session), (again.Number, again.Epoch, again.Open!.Session));
+        Assert.NotEqual(default, again.Open.Incarnation);
+        Assert.Equal(generation, Set.Generation);
+        var attach = Assert.IsType<AttachItem>(again.Items[0]);
+        Assert.Equal((consumer.Id, 16 * 1024 - 3L), (attach.Consumer, attach.Window.Messages));
+        Assert.Equal([(consumer.Id, 5L, 1), (consumer.Id, 7L, 1), (0, 0L, 1), (0, 6L, 1)], Held(again));
+        Assert.Equal([(0L, Settlement.Ack), (6L, Settlement.Ack)], again.Items.OfType<SettleItem>().Select(item => (item.Offsets[0].First, item.Settlement)));
+        Assert.Equal([(1L, true), (2L, true)], again.Items.OfType<PublishItem>().Select(item => (item.Number, item.Resent)));
+        Assert.Equal(new GetItem(1, NoAck: false), again.Items[^1]);
+
+        Push(new LinkDown
+        {
+            Link = again.Link,
+            Epoch = 9,
+            Number = 1,
+            ReceivedThrough = 1,
+            Watermark = 102,
+            StoredUp = 1,
+            StoredDown = 1,
+            Items = [Opened(), new AttachedItem(consumer.Id, null), Accepted(100), Accepted(101), new GotItem(1, null, 0, null)],
+        });
+        Assert.Equal(["answered: passed", "unanswered: passed"], Publisher.Outcomes);
+        Assert.Equal(["attached", "5: x y z"], consumer.Events);
+        Assert.NotNull(got);
+        Assert.Equal((0, 0), (Set.Unaccepted, Set.Unpassed));
+    }
+
+    [Fact]
+    public void Lost_AgainAndAgainWithoutHavingBeenOpen_IsGivenUp()
+    {
+        Watched.Expect(1004);
+        var link = Opened("q");
+        var consumer = Attached(link);
+        Publish(link, "a");
+
+        for (var i = 0; !link.IsEnded; i++)
+        {
+            Assert.True(i < 20, "The activation has something against it, and is asked for ever.");
+            var id = link.LinkId;
+            Push(new LinkDown { Link = id, Epoch = 8 + i, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+            Tick(2_000);
+        }
+
+        Assert.Equal(["a: lost"], Publisher.Outcomes);
+        Assert.Equal(["attached", "ended"], consumer.Events);
+    }
+
+    [Fact]
+    public void Lost_WhatAFullQueueHadRefused_IsNotSentAgain()
+    {
+        var link = Opened("q");
+        Publish(link, "a", "b", "c");
+        Queue.Last.Answer(2, Queue.Last.Down(2, 2, 0, new PublishedItem(0, [1])));
+
+        Push(new LinkDown { Link = link.LinkId, Epoch = 8, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+        Assert.Equal(["a c"], Queue.Last.Published);
+        Push(new LinkDown
+        {
+            Link = link.LinkId,
+            Epoch = 9,
+            Number = 1,
+            ReceivedThrough = 1,
+            Watermark = 101,
+            Items = [Opened(), new PublishedItem(100, [1])],
+        });
+
+        Assert.Equal(["a b c: passed, refused 1 2"], Publisher.Outcomes);
+        Assert.Equal((0, 0), (Set.Unaccepted, Set.Unpassed));
     }
 
     [Fact]
@@ -63,7 +153,7 @@ public sealed class QueueLinkEndTests : LinkTests
         Publish(link, "a");
 
         Assert.Equal(["a"], Queue.Last.Published);
-        Assert.NotEqual(link.Id, Queue.Last.Up.Link);
+        Assert.NotEqual(link.LinkId, Queue.Last.Up.Link);
         Queue.Last.Answer(1, Queue.Last.Down(1, 1, 1, Opened(), Accepted(0)));
         Assert.Equal(["a: passed"], Publisher.Outcomes);
         Assert.Equal(0, Set.Unaccepted);
@@ -121,7 +211,7 @@ public sealed class QueueLinkEndTests : LinkTests
 
         Publish(link, "held");
         Publish(Set.Open("q"), "looked up");
-        Assert.NotEqual(link.Id, Queue.Last.Up.Link);
+        Assert.NotEqual(link.LinkId, Queue.Last.Up.Link);
         Assert.Equal(["held"], Queue.Last.Published);
         close.Answer(2, close.Down(2, 2, 0, new ClosedItem()));
         Queue.Last.Answer(1, Queue.Last.Down(1, 1, 1, Opened(), Accepted(0)));
@@ -187,7 +277,7 @@ public sealed class QueueLinkEndTests : LinkTests
         close.Answer(2);
 
         Assert.True(Queue.Last.Up.IsLast);
-        Assert.Equal((link.Id, 0, 2), (Queue.Last.Up.Link, Queue.Last.Up.Number, Queue.Last.Up.ReceivedThrough));
+        Assert.Equal((link.LinkId, 0, 2), (Queue.Last.Up.Link, Queue.Last.Up.Number, Queue.Last.Up.ReceivedThrough));
     }
 
     [Fact]
@@ -202,16 +292,19 @@ public sealed class QueueLinkEndTests : LinkTests
         Assert.DoesNotContain(Queue.Sent, sent => sent.Up.IsLast);
     }
 
+    private static IEnumerable<(int Consumer, long First, int Count)> Held(LinkUp up) =>
+        up.Items.OfType<HoldItem>().SelectMany(item => item.Offsets.Select(range => (item.Consumer, range.First, range.Count)));
+
     /// <summary>A link with a message that was answered and one that was not, a consumer that is attached and one that is not, and a get.</summary>
     private sealed class EverythingOpen
     {
-        private readonly QueueLinkEndTests _test;
-        private readonly QueueLink _link;
+        private readonly QueueSessionEndTests _test;
+        private readonly QueueSession _link;
         private readonly FakeConsumer _consumer;
         private readonly FakeConsumer _waiting = new("late");
         private GotItem? _got;
 
-        public EverythingOpen(QueueLinkEndTests test)
+        public EverythingOpen(QueueSessionEndTests test)
         {
             _test = test;
             _link = test.Opened("q");

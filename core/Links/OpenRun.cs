@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Granary.Core.Messages;
 
-namespace Granary.Gateway.Links;
+namespace Granary.Core.Links;
 
 /// <summary>Untracked messages that lie back to back in one array and go out as one batch.</summary>
 internal struct OpenRun

@@ -1,10 +1,9 @@
 using Granary.Core.Links;
-using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Links;
 
-public sealed class QueueLinkTests : LinkTests
+public sealed class QueueSessionTests : LinkTests
 {
     [Fact]
     public void Flush_BeforeTheQueueAnswered_SendsOnePacketAndGathersTheRest()

@@ -1,0 +1,117 @@
+using Granary.Core.Links;
+using Granary.Silo.Queues.Links;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>
+/// The time between the start of an activation and its first delivery: sessions that had something of the queue say what they still hold, and the rest is
+/// anybody's. Until then what else they say waits, in its order.
+/// </summary>
+/// <param name="awaited">Sessions that are known to have held something.</param>
+/// <param name="until">When those that have not come are given up, on the queue's clock.</param>
+internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
+{
+    /// <summary>How long the sessions of an activation that was lost are waited for, in milliseconds.</summary>
+    public const long Patience = 3_000;
+
+    private readonly HashSet<SessionId> _awaited = [.. awaited];
+    private readonly List<Hold> _holds = [];
+    private readonly List<MessageRun> _aside = [];
+    private readonly Queue<(QueueLink Link, LinkUpItem Item)> _deferred = new();
+    private int _next;
+    private bool _isSorted;
+
+    /// <summary>When it goes on by itself, or <see cref="MessageRun.Never"/>.</summary>
+    public long Due => _awaited.Count > 0 ? until : MessageRun.Never;
+
+    /// <summary>Those that have not come yet.</summary>
+    public IReadOnlyCollection<SessionId> Awaited => _awaited;
+
+    public void Open(SessionId session) => _awaited.Remove(session);
+
+    public void Add(QueueLink link, HoldItem item)
+    {
+        foreach (var range in item.Offsets)
+        {
+            _holds.Add(new Hold(range.First, range.End, link, item.Consumer));
+        }
+    }
+
+    public void Defer(QueueLink link, LinkUpItem item) => _deferred.Enqueue((link, item));
+
+    public bool TryTakeDeferred(out QueueLink link, out LinkUpItem item)
+    {
+        var isThere = _deferred.TryDequeue(out var next);
+        (link, item) = next;
+        return isThere;
+    }
+
+    /// <summary>
+    /// Gives those who hold something what the store has of it. False while sessions are waited for, or messages have to be read back: it is to be called again.
+    /// </summary>
+    /// <param name="held">Told the link and the consumer of each link that holds messages.</param>
+    public bool TryFinish(ReadyMessages ready, long now, Action<QueueLink> held)
+    {
+        if (_awaited.Count > 0 && now < until)
+        {
+            return false;
+        }
+
+        if (!_isSorted)
+        {
+            _holds.Sort(static (left, right) => left.First.CompareTo(right.First));
+            _isSorted = true;
+        }
+
+        while (_next < _holds.Count && ready.IsLoaded)
+        {
+            Advance(ready, _holds[_next], now, held);
+        }
+
+        if (_next < _holds.Count && !ready.IsEmpty)
+        {
+            return false;
+        }
+
+        foreach (var run in _aside)
+        {
+            ready.Return(run);
+        }
+
+        _aside.Clear();
+        return true;
+    }
+
+    // One step: the first message is held, or stands before what is held, or what is held is gone.
+    private void Advance(ReadyMessages ready, in Hold hold, long now, Action<QueueLink> held)
+    {
+        var run = ready.First;
+        if (hold.End <= run.First)
+        {
+            _next++;
+            return;
+        }
+
+        var isHeld = hold.First <= run.First;
+        var count = (int)(Math.Min(run.End, isHeld ? hold.End : hold.First) - run.First);
+        var taken = ready.Take(count, count == run.Count ? run.Length : run.LengthOf(count)) with { Redelivered = true, Since = now };
+        if (!isHeld)
+        {
+            _aside.Add(taken with { Redelivered = run.Redelivered });
+        }
+        else if (hold.Link.HasEnded)
+        {
+            _aside.Add(taken);
+        }
+        else
+        {
+            var consumer = hold.Link.Consumers.GetValueOrDefault(hold.Consumer);
+            consumer?.Hold(count);
+            hold.Link.Unacked.Add(taken, consumer);
+            held(hold.Link);
+        }
+    }
+
+    private readonly record struct Hold(long First, long End, QueueLink Link, int Consumer);
+}

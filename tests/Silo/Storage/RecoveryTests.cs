@@ -1,0 +1,221 @@
+using Granary.Core.Links;
+using Granary.Silo.Queues;
+using Granary.Silo.Queues.Definition;
+using Granary.Silo.Storage;
+using Granary.Silo.Tests.Queues;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.Storage;
+
+/// <summary>What becomes of deliveries, settlements and publishes of sessions whose activation is lost.</summary>
+public sealed class RecoveryTests : IAsyncDisposable
+{
+    private readonly FakeStore _store = new();
+    private readonly GroupCommit _commit;
+    private readonly QueueStores _stores;
+    private readonly SessionId _holder = SessionId.New();
+    private readonly SessionId _other = SessionId.New();
+    private TestGateway _gateway;
+
+    public RecoveryTests()
+    {
+        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
+        _stores = new QueueStores(_commit, null, new MemoryBudget(long.MaxValue, long.MaxValue));
+        _gateway = new TestGateway(_stores).Declare(durable: true);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _store.Release();
+        await _commit.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Held_ByAConsumer_IsGivenToNobodyElseAndCanBeAcknowledged()
+    {
+        await FillAsync(6);
+        await RestartAsync(_holder);
+        var other = _gateway.Open(_other);
+        other.Attach(1);
+        Assert.Empty(other.GivenIds(1));
+
+        var holder = _gateway.Open(_holder, Attach(7, prefetch: 4), new HoldItem(7, [new OffsetRange(0, 1), new OffsetRange(2, 2)]));
+
+        Assert.Equal([(1L, true), (4L, false), (5L, false)], Redelivered(other.Items, holder.Items));
+        holder.Settle(Settlement.Ack, (0, 1), (2, 2));
+        other.Settle(Settlement.Ack, (0, 100));
+        holder.Settle(Settlement.Ack, (4, 2));
+        _gateway.Pump();
+        Assert.Empty(_store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
+    }
+
+    [Fact]
+    public async Task Held_CountsAgainstThePrefetch()
+    {
+        await FillAsync(6);
+        await RestartAsync(_holder);
+        var holder = _gateway.Open(_holder, Attach(7, prefetch: 2), new HoldItem(7, [new OffsetRange(0, 2)]));
+        Assert.Empty(holder.GivenIds(7));
+
+        holder.Settle(Settlement.Ack, (0, 1));
+
+        Assert.Equal([2L], holder.GivenIds(7));
+    }
+
+    [Fact]
+    public async Task Settlement_SaidAgain_IsNotDeliveredOnceMore()
+    {
+        await FillAsync(4);
+        await RestartAsync(_holder);
+
+        var holder = _gateway.Open(
+            _holder, Attach(7), new HoldItem(0, [new OffsetRange(0, 3)]), new SettleItem(Settlement.Ack, [new OffsetRange(0, 2)]),
+            new SettleItem(Settlement.Requeue, [new OffsetRange(2, 1)]));
+
+        Assert.Equal([(2L, true), (3L, true)], TestLink.Given(holder.Items, 7));
+    }
+
+    [Fact]
+    public async Task Sessions_ThatDoNotCome_AreWaitedForAWhile()
+    {
+        await FillAsync(2);
+        await RestartAsync(_holder);
+        var other = _gateway.Open(_other);
+        other.Attach(1);
+        Assert.Equal(_gateway.Now + Recovery.Patience, _gateway.Slot.NextDue);
+
+        _gateway.Now += Recovery.Patience;
+        _gateway.Slot.RunDue(_gateway.Now);
+        _gateway.Pump();
+
+        Assert.Equal([0L, 1L], other.GivenIds(1));
+    }
+
+    [Fact]
+    public async Task Held_ByALinkThatClosesMeanwhile_IsAnybodys()
+    {
+        await FillAsync(2);
+        await RestartAsync(_holder, _other);
+        var holder = _gateway.Open(_holder, new HoldItem(0, [new OffsetRange(0, 1)]), new CloseItem());
+
+        var other = _gateway.Open(_other, Attach(1));
+
+        Assert.Contains(new ClosedItem(), holder.Items);
+        Assert.Equal([(0L, true), (1L, true)], TestLink.Given(other.Items, 1));
+    }
+
+    [Fact]
+    public async Task Batch_SentAgain_IsKnownToWhateverLinkOfItsSession()
+    {
+        var first = _gateway.Open(_holder);
+        first.Send(new PublishItem(Batches.Of(0, 4, persistent: true), Resent: false) { Number = 1 });
+        await RestartAsync();
+
+        var next = _gateway.Open(
+            _holder, new PublishItem(Batches.Of(0, 4, persistent: true), Resent: true) { Number = 1 },
+            new PublishItem(Batches.Of(4, 1, persistent: true), Resent: true) { Number = 2 });
+
+        Assert.Equal(5, _gateway.Queue.ReadyCount);
+        var last = next.Items.OfType<PublishedItem>().Last();
+        Assert.True(next.Watermark > last.FirstOffset);
+    }
+
+    [Fact]
+    public void Link_ThatFollowsAnotherOfItsSession_TakesItsPlace()
+    {
+        var late = _gateway.Open(_holder, 1, Attach(7), new PublishItem(Batches.Of(0, 2, persistent: true), Resent: false) { Number = 1 });
+        Assert.Equal([0L, 1L], late.GivenIds(7));
+
+        var next = _gateway.Open(
+            _holder, 2, Attach(7), new PublishItem(Batches.Of(0, 2, persistent: true), Resent: true) { Number = 1 },
+            new PublishItem(Batches.Of(2, 1, persistent: true), Resent: true) { Number = 2 });
+
+        Assert.Equal([0L, 1L, 2L], next.GivenIds(7));
+        Assert.Equal(1, _gateway.Queue.ConsumerCount);
+        Assert.True(next.Watermark > next.Items.OfType<PublishedItem>().Last().FirstOffset);
+        Assert.Empty(_gateway.Open(_holder, 1, Attach(9)).Items);
+        Assert.Equal(1, _gateway.Queue.ConsumerCount);
+    }
+
+    [Fact]
+    public async Task Progress_OfASessionThatHasEnded_IsForgotten()
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            var link = _gateway.Open();
+            link.Send(new PublishItem(Batches.Of(i, 1, persistent: true), Resent: false) { Number = 1 });
+            link.Send(new CloseItem());
+            link.SendLast();
+        }
+
+        await RestartAsync();
+
+        Assert.Empty(_gateway.Queue.Storage!.Backlog.Sessions);
+    }
+
+    [Fact]
+    public async Task Progress_OfASessionThatNeverComesAgain_IsForgottenAfterAMinute()
+    {
+        _gateway.Open().Send(new PublishItem(Batches.Of(0, 1, persistent: true), Resent: false) { Number = 1 });
+        await RestartAsync();
+        Assert.Single(_gateway.Queue.Storage!.Backlog.Sessions);
+
+        Assert.True(_gateway.Slot.NeedsTick);
+        _gateway.Tick(1_000);
+        _gateway.Tick(60_000);
+        _gateway.Pump();
+        Assert.False(_gateway.Slot.NeedsTick);
+
+        await RestartAsync();
+        Assert.Empty(_gateway.Queue.Storage!.Backlog.Sessions);
+    }
+
+    [Fact]
+    public void Stored_IsSaidOnlyWhenTheSettlementIs()
+    {
+        var link = _gateway.Open(_holder);
+        link.Send(new PublishItem(Batches.Of(0, 2, persistent: true), Resent: false) { Number = 1 });
+        link.Attach(1);
+        _gateway.Pump();
+        var settled = link.Sent + 1;
+        _store.Hold();
+        _gateway.IsImpatient = true;
+        link.Settle(Settlement.Ack, (0, 1));
+        Assert.True(link.Stored.Up < settled);
+
+        _store.Release();
+        _gateway.IsImpatient = false;
+        _gateway.Pump();
+        link.Send(new GetItem(1, NoAck: true));
+        Assert.True(link.Stored.Up >= settled);
+    }
+
+    private static AttachItem Attach(int consumer, int prefetch = 0) =>
+        new(consumer, "t", false, false, prefetch, false, default, new Window(1_000_000, 1L << 40));
+
+    private static IEnumerable<(long, bool)> Redelivered(params IEnumerable<LinkDownItem>[] items) =>
+        items.SelectMany(some => some).OfType<DeliveryItem>().SelectMany(item => item.Slices)
+            .SelectMany(slice => Batches.Ids(slice).Select(id => (id, slice.Redelivered))).Order();
+
+    /// <summary>Messages that were delivered to one session, which is gone with its activation.</summary>
+    private async Task FillAsync(int count)
+    {
+        var link = _gateway.Open(_holder);
+        link.Send(new PublishItem(Batches.Of(0, count, persistent: true), Resent: false) { Number = 1 });
+        link.Attach(7, prefetch: 4);
+        Assert.Equal(Math.Min(count, 4), link.GivenIds(7).Length);
+        _gateway.Pump();
+        await _gateway.Queue.Storage!.Journal.FlushAsync();
+    }
+
+    private async Task RestartAsync(params SessionId[] sessions)
+    {
+        await _gateway.Queue.Storage!.Journal.FlushAsync();
+        var identity = _gateway.Queue.Storage!.Journal.Queue.Identity;
+        var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
+        var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
+        _gateway = new TestGateway(_stores);
+        _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, sessions, _gateway.Now);
+        _gateway.Pump();
+    }
+}
