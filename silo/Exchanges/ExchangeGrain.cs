@@ -20,6 +20,10 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
+    // How long the name of an exchange that is gone, or never was, keeps its activation. Longer than a bind that was under way when a queue was deleted,
+    // which has to find out here that it came too late.
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(10);
+
     private readonly StoredState<ExchangeState> _state;
     private readonly GroupCommit _commit;
     private readonly DueTable _due;
@@ -30,9 +34,10 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly BindingRemoval _removal;
     private readonly SnapshotHolders _holders;
     private readonly Exchange _exchange;
-    private IGrainTimer? _silenceTimer;
-    private int _owed;
     private readonly CancellationTokenSource _ended = new();
+    private IGrainTimer? _silenceTimer;
+    private IGrainTimer? _leaveTimer;
+    private int _owed;
 
     /// <summary>Everything that was handed to the store is written: flushes keep the order, so the last of it is the last to be.</summary>
     private Task _written = Task.CompletedTask;
@@ -289,8 +294,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
             return;
         }
 
-        var isFree = _exchange.IsForgettable && _holders.IsEmpty && _owed == 0 && _written.IsCompleted;
-        DelayDeactivation(isFree ? TimeSpan.FromMilliseconds(Math.Max(0, _exchange.RemembersUntil - Now)) : Timeout.InfiniteTimeSpan);
+        DelayDeactivation(IsFree ? TimeSpan.FromMilliseconds(Math.Max(0, _exchange.RemembersUntil - Now)) : Timeout.InfiniteTimeSpan);
         if (_holders.IsEmpty)
         {
             _silenceTimer?.Dispose();
@@ -302,6 +306,32 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
                 DropSilentAsync,
                 new GrainTimerCreationOptions { DueTime = SnapshotLease.Length, Period = SnapshotLease.Length, Interleave = true });
         }
+
+        if (_exchange.Exists || !IsFree)
+        {
+            _leaveTimer?.Dispose();
+            _leaveTimer = null;
+        }
+        else
+        {
+            // The runtime's own collector comes after a quarter of an hour: too late for names that come and go by the thousand.
+            _leaveTimer ??= this.RegisterGrainTimer(
+                LeaveAsync, new GrainTimerCreationOptions { DueTime = Linger, Period = Timeout.InfiniteTimeSpan, Interleave = true });
+        }
+    }
+
+    // Nothing would be lost with this activation.
+    private bool IsFree => _exchange.IsForgettable && _holders.IsEmpty && _owed == 0 && _written.IsCompleted;
+
+    private Task LeaveAsync(CancellationToken cancellation)
+    {
+        if (IsFree && !_exchange.Exists)
+        {
+            LogLeaving(_key);
+            DeactivateOnIdle();
+        }
+
+        return Task.CompletedTask;
     }
 
     private Task DropSilentAsync(CancellationToken cancellation)
@@ -310,6 +340,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         UpdateLifetime();
         return Task.CompletedTask;
     }
+
+    [LoggerMessage(3106, LogLevel.Debug, "There is no exchange {Exchange}, and nobody needs it; the activation ends")]
+    private partial void LogLeaving(string exchange);
 
     [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to change {Number}; trying again.")]
     private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder, long number);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Tests.Queues;
 
-/// <summary>The queues that events of some number tell of.</summary>
+/// <summary>The queues and exchanges that events of some number tell of.</summary>
 internal sealed class EventLog : ILoggerProvider, ILogger
 {
     /// <summary>A turn failed, and ends the activation.</summary>
@@ -11,6 +11,9 @@ internal sealed class EventLog : ILoggerProvider, ILogger
 
     /// <summary>An activation without a queue ends.</summary>
     public const int Leaving = 3008;
+
+    /// <summary>An activation without an exchange ends.</summary>
+    public const int ExchangeLeaving = 3106;
 
     private readonly Channel<(int Event, string Queue)> _events = Channel.CreateUnbounded<(int, string)>();
 
@@ -25,7 +28,7 @@ internal sealed class EventLog : ILoggerProvider, ILogger
     {
         if (state is IReadOnlyList<KeyValuePair<string, object?>> values)
         {
-            _events.Writer.TryWrite((eventId.Id, $"{values.FirstOrDefault(value => value.Key == "Queue").Value}"));
+            _events.Writer.TryWrite((eventId.Id, $"{values.FirstOrDefault(value => value.Key is "Queue" or "Exchange").Value}"));
         }
     }
 

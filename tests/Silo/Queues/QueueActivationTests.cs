@@ -2,6 +2,8 @@ using System.Text.Json;
 using Granary.Core.Alarms;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Routing;
+using Granary.Core.Topology;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Tests.Storage;
@@ -22,6 +24,24 @@ public sealed class QueueActivationTests
         }
 
         Assert.Equal(["missing.0", "missing.1", "missing.2"], await log.TakeAsync(EventLog.Leaving, 3));
+    }
+
+    [Fact]
+    public async Task Exchange_ThatIsGoneOrNeverWas_LeavesWhenNobodyNeedsIt()
+    {
+        var log = new EventLog();
+        await using var silo = await TestSilo.StartAsync(log: log);
+        await silo.Grains.GetGrain<IExchangeGrain>(GrainKeys.For("/", "never")).CheckAsync();
+        var gone = silo.Grains.GetGrain<IExchangeGrain>(GrainKeys.For("/", "gone"));
+        var stays = silo.Grains.GetGrain<IExchangeGrain>(GrainKeys.For("/", "stays"));
+        var declaration = new ExchangeDeclaration(ExchangeTypes.Fanout, Durable: false, AutoDelete: false, Internal: false, default);
+        await gone.DeclareAsync(declaration);
+        await stays.DeclareAsync(declaration);
+        await gone.DeleteAsync(ifUnused: false);
+
+        Assert.Equal(["%2F/gone", "%2F/never"], await log.TakeAsync(EventLog.ExchangeLeaving, 2));
+        Assert.Null(await stays.CheckAsync());
+        Assert.Null(await gone.DeclareAsync(declaration));
     }
 
     [Fact]
