@@ -18,6 +18,9 @@ internal sealed partial class AmqpServer(
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
 
+    // What takes longer is lost with the process.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<AmqpConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _impatient = new();
@@ -72,6 +75,10 @@ internal sealed partial class AmqpServer(
         CloseAll();
         await Task.WhenAll(_connections.Values).WaitAsync(options.CloseTimeout / 2, clock, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // Those that are left give up at once now, and say so.
+        await _impatient.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_connections.Values).WaitAsync(LastWords, clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _ticker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
