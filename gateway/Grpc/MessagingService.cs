@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Granary.Gateway.Grpc;
 
 /// <summary>Publishing and consuming.</summary>
-internal sealed class MessagingService(GrpcServer server, CallRunner calls) : Messaging.MessagingBase
+internal sealed class MessagingService(GrpcServer server, CallRunner calls) : MessagingBase
 {
     public override Task<PublishResponse> Publish(PublishRequest request, ServerCallContext context) => calls.RunAsync(context, async caller =>
     {
@@ -20,7 +20,7 @@ internal sealed class MessagingService(GrpcServer server, CallRunner calls) : Me
     });
 
     public override Task PublishStream(
-        IAsyncStreamReader<PublishStreamRequest> requestStream, IServerStreamWriter<PublishStreamResponse> responseStream, ServerCallContext context) =>
+        IAsyncStreamReader<PublishStreamPayload> requestStream, IServerStreamWriter<PublishStreamResponse> responseStream, ServerCallContext context) =>
         calls.RunAsync(context, caller => new PublishStreamSession(server, caller, requestStream, responseStream, context).RunAsync());
 
     public override Task Consume(

@@ -3,6 +3,7 @@ using Granary.Amqp;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Publishing;
 using Granary.V1;
 
 namespace Granary.Gateway.Grpc.Messages;
@@ -12,6 +13,9 @@ namespace Granary.Gateway.Grpc.Messages;
 /// </summary>
 internal sealed class MessageEncoder(string user, int maxMessageSize)
 {
+    // Properties beyond this are hardly ever the same twice.
+    private const int Remembered = 512;
+
     private readonly byte[] _names = new byte[2 * AmqpWriter.MaxShortString];
     private readonly PropertiesEncoder _encoder = new();
     private readonly PublishedProperties _acted = new();
@@ -20,7 +24,11 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     private int _exchangeLength;
     private int _keyLength;
     private int _propertiesLength;
-    private ByteString _body = ByteString.Empty;
+    private ReadOnlyMemory<byte> _body;
+
+    // Of the last message that came as it was encoded by its client: publishers repeat themselves.
+    private byte[] _lastProperties = [];
+    private bool _isLast;
 
     public ReadOnlySpan<byte> Exchange => _names.AsSpan(0, _exchangeLength);
 
@@ -49,7 +57,34 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
 
         _exchangeLength = ShortStrings.Write(message.Exchange, "exchange", _names);
         _keyLength = ShortStrings.Write(message.RoutingKey, "routing_key", _names.AsSpan(_exchangeLength));
-        ReadContent(_encoder.Encode(message.Properties), message.Body);
+        ReadContent(_encoder.Encode(message.Properties), message.Body.Memory);
+    }
+
+    /// <summary>A message as its client encoded it.</summary>
+    /// <param name="message">Is kept until the record is written.</param>
+    /// <returns>Whether it is mandatory.</returns>
+    /// <exception cref="AmqpException">502, 406: not acceptable.</exception>
+    /// <exception cref="global::Grpc.Core.RpcException">INTERNAL: malformed.</exception>
+    public bool Read(ReadOnlyMemory<byte> message)
+    {
+        var read = PublishedMessage.Read(message.Span);
+        _exchangeLength = ShortStrings.Copy(read.Exchange, "exchange", _names);
+        _keyLength = ShortStrings.Copy(read.RoutingKey, "routing_key", _names.AsSpan(_exchangeLength));
+        var body = message[read.Body];
+        if (_isLast && Copies.Length == 0 && read.Properties.SequenceEqual(_lastProperties))
+        {
+            SetBody(body);
+            return read.IsMandatory;
+        }
+
+        _isLast = false;
+        ReadContent(_encoder.Encode(read.HasProperties ? Parse(read.Properties) : null), body);
+        if (read.Properties.Length <= Remembered)
+        {
+            (_lastProperties, _isLast) = (read.Properties.ToArray(), true);
+        }
+
+        return read.IsMandatory;
     }
 
     /// <summary>A request of <c>Call</c>: with a correlation id and a reply address of the server's.</summary>
@@ -57,7 +92,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     {
         Read(message);
         var properties = BasicPropertiesEdit.WithText(Properties, BasicProperty.CorrelationId, correlationId);
-        ReadContent(BasicPropertiesEdit.WithText(properties, BasicProperty.ReplyTo, replyTo), message!.Body);
+        ReadContent(BasicPropertiesEdit.WithText(properties, BasicProperty.ReplyTo, replyTo), message!.Body.Memory);
     }
 
     /// <summary>A reply, to the default exchange, with the request's correlation id unless it has one of its own.</summary>
@@ -71,7 +106,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
             hasCorrelationId && reply.Properties is not { HasCorrelationId: true }
                 ? BasicPropertiesEdit.WithText(properties, BasicProperty.CorrelationId, correlationId)
                 : properties,
-            reply.Body);
+            reply.Body.Memory);
     }
 
     /// <summary>Writes the record; <paramref name="to"/> has <see cref="Size"/> bytes at least.</summary>
@@ -81,13 +116,21 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
         _body.Span.CopyTo(to[bodyAt..]);
     }
 
-    private void ReadContent(ReadOnlySpan<byte> properties, ByteString body)
+    private static V1.BasicProperties Parse(ReadOnlySpan<byte> properties)
     {
-        if (body.Length > maxMessageSize)
+        try
         {
-            throw CallErrors.Precondition($"message size {body.Length} is larger than configured max size {maxMessageSize}");
+            return V1.BasicProperties.Parser.ParseFrom(properties);
         }
+        catch (InvalidProtocolBufferException exception)
+        {
+            throw CallErrors.Malformed(exception.Message);
+        }
+    }
 
+    private void ReadContent(ReadOnlySpan<byte> properties, ReadOnlyMemory<byte> body)
+    {
+        _isLast = false;
         _acted.Read(properties, user);
         if (_acted.WantsDirectReply)
         {
@@ -106,9 +149,18 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
         }
 
         Keep(properties);
+        SetBody(body);
+    }
+
+    private void SetBody(ReadOnlyMemory<byte> body)
+    {
+        if (body.Length > maxMessageSize)
+        {
+            throw CallErrors.Precondition($"message size {body.Length} is larger than configured max size {maxMessageSize}");
+        }
+
         _body = body;
-        Size = (int)MessageRecord.SizeOf(
-            (_acted.Flags & MessageFlags.HasExpiry) != 0, _exchangeLength, _keyLength, properties.Length, body.Length);
+        Size = (int)MessageRecord.SizeOf((_acted.Flags & MessageFlags.HasExpiry) != 0, _exchangeLength, _keyLength, _propertiesLength, body.Length);
     }
 
     private void Keep(ReadOnlySpan<byte> properties)

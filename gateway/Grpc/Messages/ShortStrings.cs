@@ -12,12 +12,27 @@ internal static class ShortStrings
         // Three bytes per character are the most there are.
         if (text.Length > AmqpWriter.MaxShortString / 3 && ShortText.ByteCount(text) > AmqpWriter.MaxShortString)
         {
-            throw CallErrors.Invalid($"{what} has more than {AmqpWriter.MaxShortString} bytes");
+            throw TooLong(what);
         }
 
         return text;
     }
 
+    /// <summary>Copies a text of the wire and returns its length.</summary>
+    /// <exception cref="AmqpChannelException">502: more than 255 bytes.</exception>
+    public static int Copy(ReadOnlySpan<byte> text, string what, Span<byte> to)
+    {
+        if (text.Length > AmqpWriter.MaxShortString)
+        {
+            throw TooLong(what);
+        }
+
+        text.CopyTo(to);
+        return text.Length;
+    }
+
     /// <summary>Writes a checked text and returns its bytes.</summary>
     public static int Write(string text, string what, Span<byte> to) => ShortText.Encode(Check(text, what), to);
+
+    private static AmqpChannelException TooLong(string what) => CallErrors.Invalid($"{what} has more than {AmqpWriter.MaxShortString} bytes");
 }

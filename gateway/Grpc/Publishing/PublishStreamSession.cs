@@ -12,7 +12,7 @@ using Grpc.Core;
 namespace Granary.Gateway.Grpc.Publishing;
 
 /// <summary>One <c>PublishStream</c>.</summary>
-internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest, PublishStreamResponse>
+internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload, PublishStreamResponse>
 {
     private readonly MessageEncoder _encoder;
     private readonly PathFinder _paths;
@@ -23,7 +23,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
     private bool _allRead;
 
     public PublishStreamSession(
-        GrpcServer server, Caller caller, IAsyncStreamReader<PublishStreamRequest> requests, IServerStreamWriter<PublishStreamResponse> responses,
+        GrpcServer server, Caller caller, IAsyncStreamReader<PublishStreamPayload> requests, IServerStreamWriter<PublishStreamResponse> responses,
         ServerCallContext context)
         : base(server, caller, requests, responses, context)
     {
@@ -34,8 +34,9 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
 
     protected override bool IsComplete => _allRead && _confirms.IsEmpty;
 
-    protected override async ValueTask OnRequestAsync(PublishStreamRequest request, CancellationToken cancellationToken)
+    protected override async ValueTask OnRequestAsync(PublishStreamPayload request, CancellationToken cancellationToken)
     {
+        using var payload = request;
         if (Server.Alarms.IsRaised)
         {
             await Server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
@@ -43,13 +44,13 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
 
         _paths.BeginMessages();
         RoutePath? fetched = null;
-        for (var next = 0; next < request.Messages.Count;)
+        for (var all = !payload.MoveNext(); !all;)
         {
             try
             {
                 lock (Links.Gate)
                 {
-                    next = Publish(request, next, fetched);
+                    all = Publish(payload, fetched);
                 }
             }
             finally
@@ -57,7 +58,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
                 PostReplies();
             }
 
-            if (next < request.Messages.Count)
+            if (!all)
             {
                 fetched = await _paths.FetchAsync(_encoder, Server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false);
             }
@@ -91,31 +92,32 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamRequest,
 
     protected override PublishStreamResponse? TakeResponse() => _confirms.Take();
 
-    // From one message on, to the end or to one whose way must be fetched first. What comes before a bad message counts.
-    private int Publish(PublishStreamRequest request, int from, RoutePath? fetched)
+    // From the current message on, to the end or to one whose way must be fetched first (false). What comes before a bad message counts.
+    private bool Publish(PublishStreamPayload payload, RoutePath? fetched)
     {
         try
         {
-            for (var i = from; i < request.Messages.Count; i++)
+            do
             {
-                var message = request.Messages[i];
-                _encoder.Read(message);
+                var isMandatory = _encoder.Read(payload.Current);
                 if (_encoder.Exchange.IsEmpty && ReplyAddress.IsReplyKey(_encoder.RoutingKey))
                 {
                     Seal();
-                    Reply(message.Mandatory);
+                    Reply(isMandatory);
                 }
-                else if (_paths.Find(_encoder, i == from ? fetched : null) is { } path)
+                else if (_paths.Find(_encoder, fetched) is { } path)
                 {
-                    Add(path, message.Mandatory);
+                    Add(path, isMandatory);
                 }
                 else
                 {
-                    return i;
+                    return false;
                 }
-            }
 
-            return request.Messages.Count;
+                fetched = null;
+            }
+            while (payload.MoveNext());
+            return true;
         }
         finally
         {

@@ -1,0 +1,98 @@
+using Granary.Gateway.Grpc.Access;
+
+namespace Granary.Gateway.Grpc.Publishing;
+
+/// <summary>How a field's value is written (protobuf's encoding, "Message structure").</summary>
+internal enum WireType
+{
+    Varint = 0,
+    Fixed64 = 1,
+    LengthDelimited = 2,
+    Fixed32 = 5,
+}
+
+/// <summary>
+/// Reads the fields of one protobuf message in place. Generated classes would make an object, two strings and an array of every published message, only to be
+/// written into a record and forgotten.
+/// </summary>
+internal ref struct ProtoReader(ReadOnlySpan<byte> message)
+{
+    private const int MostVarintBytes = 10;
+
+    private readonly ReadOnlySpan<byte> _message = message;
+
+    /// <summary>How far it has read.</summary>
+    public int Position { get; private set; }
+
+    /// <summary>False at the end of the message.</summary>
+    /// <exception cref="global::Grpc.Core.RpcException">INTERNAL, here and below: the message is malformed, as generated parsers have it.</exception>
+    public bool TryReadTag(out int field, out WireType type)
+    {
+        if (Position == _message.Length)
+        {
+            (field, type) = (0, default);
+            return false;
+        }
+
+        var tag = ReadVarint();
+        (field, type) = ((int)(tag >> 3), (WireType)(tag & 7));
+        return tag is > 7 and <= uint.MaxValue ? true : throw CallErrors.Malformed("a field has no number");
+    }
+
+    public ulong ReadVarint()
+    {
+        var value = 0ul;
+        for (var i = 0; i < MostVarintBytes && Position < _message.Length; i++)
+        {
+            var next = _message[Position++];
+            value |= (ulong)(next & 0x7F) << (7 * i);
+            if (next < 0x80)
+            {
+                return value;
+            }
+        }
+
+        throw CallErrors.Malformed("a number does not end");
+    }
+
+    /// <summary>The bytes of a length-delimited value; <see cref="Position"/> is their end.</summary>
+    public ReadOnlySpan<byte> ReadBytes()
+    {
+        var length = ReadVarint();
+        if (length > (ulong)(_message.Length - Position))
+        {
+            throw CallErrors.Malformed("a field is longer than the message");
+        }
+
+        var bytes = _message.Slice(Position, (int)length);
+        Position += (int)length;
+        return bytes;
+    }
+
+    /// <summary>Passes over a value, such as one of a field that a later version has.</summary>
+    public void Skip(WireType type)
+    {
+        switch (type)
+        {
+            case WireType.Varint:
+                ReadVarint();
+                break;
+            case WireType.Fixed64:
+                Pass(sizeof(ulong));
+                break;
+            case WireType.LengthDelimited:
+                ReadBytes();
+                break;
+            case WireType.Fixed32:
+                Pass(sizeof(uint));
+                break;
+            default:
+                throw CallErrors.Malformed($"a field has the wire type {(int)type}");
+        }
+    }
+
+    private void Pass(int bytes)
+    {
+        Position += bytes <= _message.Length - Position ? bytes : throw CallErrors.Malformed("a field is longer than the message");
+    }
+}
