@@ -5,8 +5,6 @@ namespace Granary.Testing.Logs;
 /// <summary>What the runtime logs as a warning or worse although nothing is wrong, line by line. All else above Information has to be announced by the test that causes it.</summary>
 internal static class RuntimeLines
 {
-    private const int LateTimer = 790741219;
-
     private static readonly HashSet<(string Category, int Event)> Known =
     [
         // The silo would have the collector of servers: it brought nothing on two cores and costs memory.
@@ -25,13 +23,8 @@ internal static class RuntimeLines
         // A turn of more than a second: on a machine that runs several suites at once any may be.
         ("Orleans.Runtime.Scheduler.WorkItemGroup", 101215),
 
-        // A timer of the silo's own came more than three seconds late: the machine stood still, or all threads of the pool were taken by the tests beside it.
-        ("Orleans.Runtime.AsyncTimer.LocalSiloHealthMonitor", LateTimer),
-        ("Orleans.Runtime.AsyncTimer.IncomingRequestMonitor", LateTimer),
-        ("Orleans.Runtime.AsyncTimer.ActivationWorkingSet.MonitorWorkingSet", LateTimer),
-        ("Orleans.Runtime.AsyncTimer.ClientDirectory.RefreshTimer", LateTimer),
-        ("Orleans.Runtime.AsyncTimer.UpdateIAmAlive", LateTimer),
-        ("Orleans.Runtime.AsyncTimer.PeriodicallyRefreshMembershipTable", LateTimer),
+        // The timer of the silo's look at its own health came more than three seconds late: the machine stood still, or all threads of the pool were taken by the tests beside it.
+        ("Orleans.Runtime.AsyncTimer.LocalSiloHealthMonitor", 790741219),
     ];
 
     public static bool HaveToBeAnnounced(LogLine line) => line.Level >= LogLevel.Warning && !Known.Contains((line.Category, line.Event));
