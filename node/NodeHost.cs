@@ -1,6 +1,8 @@
 using Granary.Gateway.Hosting;
+using Granary.Node.Memory;
 using Granary.Silo.Hosting;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -76,6 +78,7 @@ internal static class NodeHost
             }
         });
         builder.AddGateway(options.Gateway);
+        builder.Services.AddHostedService<MemoryKeeper>();
         return builder;
     }
 }

@@ -1,4 +1,5 @@
 using Granary.Core.Grains;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Core.Links;
@@ -172,6 +173,7 @@ public sealed partial class Link : ILocalLink
     {
         try
         {
+            await OwnThread.Leave();
             var answer = await _queue.SendAsync(up).ConfigureAwait(false);
             _set.OnAnswer(this, answer);
         }

@@ -14,9 +14,6 @@ public sealed class LargeRecordPool
     private const int Largest = 32 * 1024 * 1024;
     private const long MostIdle = 64 * 1024 * 1024;
 
-    // So much garbage is worth a collection when there is nothing else to do.
-    private const long WorthCollecting = 64 * 1024 * 1024;
-
     // What a record has besides the body mostly fits into it: bodies of a power of two then do not take the next size.
     private const int Margin = 1024;
 
@@ -24,8 +21,6 @@ public sealed class LargeRecordPool
     private readonly Dictionary<int, IdleArrays> _idle = [];
     private long _idleBytes;
     private long _believed;
-    private long _allocated;
-    private long _taken;
 
     /// <summary>The one of the process.</summary>
     public static LargeRecordPool Shared { get; } = new();
@@ -48,14 +43,11 @@ public sealed class LargeRecordPool
         var size = SizeFor(length);
         lock (_gate)
         {
-            _taken += size;
             if (_idle.TryGetValue(size, out var idle) && idle.TryTake(out var array))
             {
                 _idleBytes -= size;
                 return new LargeRecord(this, array);
             }
-
-            _allocated += size;
         }
 
         return new LargeRecord(this, GC.AllocateUninitializedArray<byte>(size));
@@ -85,11 +77,8 @@ public sealed class LargeRecordPool
         }
     }
 
-    /// <summary>
-    /// To be called every few seconds: gives up what was not needed since the last time. True when there is much garbage and little to do: time for a
-    /// collection, which nothing else would bring about.
-    /// </summary>
-    public bool Tidy()
+    /// <summary>Gives up what was not needed since the last time. To be called every few seconds.</summary>
+    public void Tidy()
     {
         lock (_gate)
         {
@@ -97,17 +86,6 @@ public sealed class LargeRecordPool
             {
                 _idleBytes -= (long)size * idle.DropUnused();
             }
-
-            // Collections meanwhile say nothing: what was in use then may be garbage now.
-            var isQuiet = _taken < _allocated / 4;
-            _taken = 0;
-            if (!isQuiet || _allocated < WorthCollecting)
-            {
-                return false;
-            }
-
-            _allocated = 0;
-            return true;
         }
     }
 

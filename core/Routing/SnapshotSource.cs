@@ -1,4 +1,5 @@
 using Granary.Core.Grains;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Core.Routing;
@@ -39,6 +40,7 @@ internal sealed partial class SnapshotSource(
         {
             try
             {
+                await OwnThread.Leave();
                 return await exchange(key).WatchAsync(holder, session, Observer).ConfigureAwait(false);
             }
             catch (Exception error) when (Elapsed(startedAt) < RetryFor)
@@ -58,6 +60,7 @@ internal sealed partial class SnapshotSource(
     {
         try
         {
+            await OwnThread.Leave();
             var kept = await exchange(view.Key).RenewAsync(holder, session, epoch).ConfigureAwait(false);
             view.Renewed(session, sentAt, kept);
         }
@@ -72,6 +75,7 @@ internal sealed partial class SnapshotSource(
     {
         try
         {
+            await OwnThread.Leave();
             await exchange(key).UnwatchAsync(holder, session).ConfigureAwait(false);
         }
         catch (Exception error)

@@ -44,7 +44,6 @@ public static class GatewayHosting
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
         services.AddSingleton(LargeRecordPool.Shared);
-        services.AddHostedService<LargeRecordKeeper>();
         services.AddSingleton(provider => new UnreadSockets(
             options.SendTimeout, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<UnreadSockets>>()));
         services.AddHostedService(provider => provider.GetRequiredService<UnreadSockets>());

@@ -2,6 +2,7 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
+using Granary.Core.Threads;
 using Granary.Core.Topology;
 using Microsoft.Extensions.Logging;
 
@@ -50,6 +51,7 @@ internal sealed partial class GrainCalls(
             var left = patience - clock.GetElapsedTime(began);
             try
             {
+                await OwnThread.Leave();
                 var asked = call();
                 return asked.IsCompletedSuccessfully
                     ? asked.Result

@@ -24,8 +24,7 @@ internal sealed class EventLoop : IDisposable
     public EventLoop(IStoreActivity? store)
     {
         _store = store;
-        _thread = new Thread(Run) { IsBackground = true, Name = "sockets" };
-        _thread.Start();
+        _thread = OwnThread.Start("sockets", Run);
     }
 
     /// <summary>Tells the connection of its socket's events from now on; the id to <see cref="Forget"/> it by.</summary>

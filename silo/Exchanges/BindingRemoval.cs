@@ -1,4 +1,5 @@
 using Granary.Core.Grains;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Exchanges;
@@ -22,6 +23,7 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
             ended.ThrowIfCancellationRequested();
             try
             {
+                await OwnThread.Leave();
                 await exchange.RemoveDestinationAsync(debt.Destination).AsTask().WaitAsync(ended).ConfigureAwait(false);
                 return;
             }

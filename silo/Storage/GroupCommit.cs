@@ -38,8 +38,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     public GroupCommit(IMessageStore store, ILogger<GroupCommit> log, Action<string?> trouble)
     {
         (_store, _log, _trouble) = (store, log, trouble);
-        _thread = new Thread(Run) { Name = "store", IsBackground = true };
-        _thread.Start();
+        _thread = OwnThread.Start("store", Run);
     }
 
     /// <summary>

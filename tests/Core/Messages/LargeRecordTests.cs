@@ -162,19 +162,6 @@ public sealed class LargeRecordTests
     }
 
     [Fact]
-    public void Tidy_QuietAfterABurst_AsksForOneCollection()
-    {
-        for (var i = 0; i < 20; i++)
-        {
-            _pool.Take(10_000_000);
-        }
-
-        Assert.False(_pool.Tidy());
-        Assert.True(_pool.Tidy());
-        Assert.False(_pool.Tidy());
-    }
-
-    [Fact]
     public void Belief_OfAllTogether_IsBounded()
     {
         Assert.True(_pool.TryBelieve(16 * 1024 * 1024));

@@ -19,6 +19,7 @@ public static class Unkindness
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddSingleton<IIncomingGrainCallFilter>(new UnkindCalls(fates));
+        services.AddSingleton<IOutgoingGrainCallFilter, CallsFromThreads>();
         for (var i = 0; i < services.Count; i++)
         {
             if (services[i] is { ServiceType: var type, ImplementationFactory: { } queues } && type == typeof(ILocalQueues))

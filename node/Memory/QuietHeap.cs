@@ -1,0 +1,40 @@
+namespace Granary.Node.Memory;
+
+/// <summary>
+/// Decides when the collector should give memory back. It collects when so much has been allocated, which a node that has become quiet does not do for hours:
+/// what a burst left behind would stay with the process.
+/// </summary>
+internal sealed class QuietHeap
+{
+    /// <summary>How much garbage there has to be at least.</summary>
+    public const long WorthCollecting = 16L << 20;
+
+    /// <summary>Moving what is in use takes about a millisecond for each of these megabytes at worst; with more in use than this, clients would notice.</summary>
+    public const long MostMoved = 256L << 20;
+
+    /// <summary>The share of one processor below which the process has nothing to do but its timers.</summary>
+    public const double QuietShare = 0.04;
+
+    private TimeSpan _processorTime;
+    private long _allocatedThen;
+
+    /// <param name="elapsed">Since the last look.</param>
+    /// <param name="processorTime">What the process has used since its start.</param>
+    /// <param name="allocated">Bytes allocated since its start.</param>
+    /// <returns>Whether a collection is worth its time now. If so it has to follow.</returns>
+    public bool IsDue(TimeSpan elapsed, TimeSpan processorTime, long allocated)
+    {
+        var isQuiet = processorTime - _processorTime < elapsed * QuietShare;
+        _processorTime = processorTime;
+        if (!isQuiet || allocated - _allocatedThen < WorthCollecting)
+        {
+            return false;
+        }
+
+        _allocatedThen = allocated;
+        return true;
+    }
+
+    /// <summary>Whether so much is kept from the system that moving what is in use, to give the rest back, is worth its time.</summary>
+    public static bool IsWorthMoving(long committed, long inUse) => committed - inUse >= WorthCollecting && inUse <= MostMoved;
+}
