@@ -20,7 +20,7 @@ TEXT
 }
 
 # name | load | tool | figure (several: one row each) | at most so many messages | options for both | for RabbitMQ | for Granary
-# blast is amqpblast.c (counted in messages); bench is Granary.Bench (counted in seconds).
+# blast is amqpblast.c (counted in messages); bench is Granary.Bench (counted in seconds); grpc is the same, over AMQP to RabbitMQ and over gRPC to Granary.
 scenarios=(
   "transient-16|16 B transient, no ack, 1 producer 1 consumer 1 queue|blast|consumed/s||-s 16||"
   "transient-16-4|same, 4 producers 4 consumers 4 queues|blast|consumed/s||-s 16 -P 4 -C 4 -q 4||"
@@ -46,6 +46,14 @@ scenarios=(
   "large-1m-persistent|same, 1 MB (window 10)|blast|consumed/s||-s 1000000 -d -c 10 -a 2 -f 10||"
   "large-10m-persistent|same, 10 MB (window 4)|blast|consumed/s||-s 10000000 -d -c 4 -a 1 -f 4||"
   "large-1m-publish|1 MB persistent, publish only, confirms (window 10)|blast|confirmed/s|1500|-s 1000000 -d -c 10 -C 0||"
+  "confirms-16-publish|16 B transient, confirms (window 10,000), publish only, by Granary.Bench|bench|published_per_s||--size 16 --confirm-window 10000 --consumers 0||"
+  "confirms-16|same, consumed|bench|consumed_per_s||--size 16 --confirm-window 10000||"
+  "confirms-1k-publish|1 KiB transient, confirms (window 10,000), publish only, by Granary.Bench|bench|published_per_s||--size 1024 --confirm-window 10000 --consumers 0||"
+  "confirms-1k|same, consumed|bench|consumed_per_s||--size 1024 --confirm-window 10000||"
+  "grpc-16-publish|16 B transient, confirms (window 10,000), publish only, Granary over gRPC|grpc|published_per_s||--size 16 --confirm-window 10000 --consumers 0||"
+  "grpc-16|same, consumed|grpc|consumed_per_s||--size 16 --confirm-window 10000||"
+  "grpc-1k-publish|1 KiB transient, confirms (window 10,000), publish only, Granary over gRPC|grpc|published_per_s||--size 1024 --confirm-window 10000 --consumers 0||"
+  "grpc-1k|same, consumed|grpc|consumed_per_s||--size 1024 --confirm-window 10000||"
   "latency|16 B transient at 1,000/s, one per packet|bench|latency_p50_us latency_p99_us||--rate 1000 --one-per-packet||"
 )
 
@@ -139,12 +147,12 @@ start_rabbit() {
   await RabbitMQ "$rabbit_port" "$rabbit_pid" 120 "$work/rabbitmq.out"
 }
 start_granary() {
-  local grpc http metrics
+  local http metrics
   free_port; granary_port=$port
-  free_port; grpc=$port
+  free_port; granary_grpc=$port
   free_port; http=$port
   free_port; metrics=$port
-  setsid "$command" --amqp-port "$granary_port" --grpc-port "$grpc" --http-port "$http" --metrics-port "$metrics" --data "$work/granary" \
+  setsid "$command" --amqp-port "$granary_port" --grpc-port "$granary_grpc" --http-port "$http" --metrics-port "$metrics" --data "$work/granary" \
     >"$work/granary.out" 2>&1 </dev/null &
   granary_pid=$!
   await Granary "$granary_port" "$granary_pid" 600 "$work/granary.out"
@@ -164,14 +172,16 @@ cpu_of() { "$bench" usage --pid "$1" | field cpu_seconds; }
 # once BROKER LENGTH: one run of the current scenario; leaves figures in the array values, and the broker's CPU per message in cpu.
 # LENGTH is in messages for blast, in seconds for bench.
 once() {
-  local broker=$1 length=$2 port pid options producers=1 before after out key
+  local broker=$1 length=$2 port pid options producers=1 before after out key at
   case $broker in
     rabbitmq) port=$rabbit_port pid=$rabbit_pid options="$both $for_rabbit" ;;
     granary) port=$granary_port pid=$granary_pid options="$both $for_granary" ;;
   esac
   values=() cpu=""
-  if [ "$tool" = bench ]; then
-    out=$("$bench" --port "$port" --broker-pid "$pid" --duration "$length" --prefix compare --json $options) || return 1
+  if [ "$tool" != blast ]; then
+    at="--port $port"
+    [ "$tool/$broker" != grpc/granary ] || at="--uri grpc://guest:guest@127.0.0.1:$granary_grpc/%2F"
+    out=$("$bench" $at --broker-pid "$pid" --duration "$length" --prefix compare --json $options) || return 1
     for key in $figures; do values+=("$(field "$key" <<<"$out")"); done
     cpu=$(field broker_cpu_us_per_message <<<"$out")
     return 0
@@ -188,7 +198,7 @@ once() {
 # How long a run has to be on this broker; the runs made to find out warm it up.
 length_for() {
   length=$seconds
-  if [ "$tool" = bench ]; then once "$1" 2; return; fi
+  if [ "$tool" != blast ]; then once "$1" 2; return; fi
   local size=1024 least
   [[ $both =~ -s\ ([0-9]+) ]] && size=${BASH_REMATCH[1]}
   least=$((100000000 / size)); least=$((least < 10 ? 10 : least > 1000 ? 1000 : least))
