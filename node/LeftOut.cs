@@ -15,6 +15,9 @@ internal static class LeftOut
     // The watchdog has found a thread stalled.
     private const int Stalled = 100150;
 
+    // When the process wrote its first line.
+    private static readonly long Began = Stopwatch.GetTimestamp();
+
     public static bool Includes<TState>(in LogEntry<TState> entry) => entry.EventId.Id switch
     {
         NoServerCollector => entry.Category == "Orleans.Runtime.Silo",
@@ -26,8 +29,7 @@ internal static class LeftOut
     // Its first look may come before it has set its clock, and then it counts from the machine's start.
     private static bool IsLongerThanTheProcessRuns(object? state)
     {
-        using var process = Process.GetCurrentProcess();
-        var runs = DateTime.Now - process.StartTime;
+        var runs = Stopwatch.GetElapsedTime(Began);
         return state is IEnumerable<KeyValuePair<string, object?>> values && values.Any(value => value.Value is TimeSpan stall && stall > runs);
     }
 }

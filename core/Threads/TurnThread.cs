@@ -54,7 +54,13 @@ public static class TurnThread
             turn.Run();
             while (following.TryDequeue(out var next))
             {
-                if (Stopwatch.GetTimestamp() - start > Budget)
+                if (next.IsBrief)
+                {
+                    // Nor is what it sets going put off for what was done before it.
+                    next.Run();
+                    start = Stopwatch.GetTimestamp();
+                }
+                else if (Stopwatch.GetTimestamp() - start > Budget)
                 {
                     ThreadPool.UnsafeQueueUserWorkItem(next, preferLocal: false);
                 }

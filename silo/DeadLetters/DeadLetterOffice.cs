@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Routing;
@@ -8,18 +9,25 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Silo.DeadLetters;
 
 /// <summary>What all dead-lettering queues of one silo share: the router, the way back for links, and the clock.</summary>
-internal sealed class DeadLetterOffice : ILinkObserver, IObserverRegistry, IHostedService, IDisposable
+internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistry, IHostedService, IDisposable
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(0.25);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<LinkId, LinkSet> _links = new();
+    private readonly ILocalQueues? _local;
+    private readonly DeadLetterRehearsal? _rehearsal;
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _ticks;
     private ILinkObserver? _observer;
 
-    public DeadLetterOffice(IGrainFactory grains, TimeProvider time, ILogger<DeadLetterOffice> log, ILogger<Router> routerLog)
+    /// <param name="local">Queues that are reached without a call; null if none are.</param>
+    /// <param name="rehearsal">What precedes the first letter; null: nothing does.</param>
+    public DeadLetterOffice(
+        IGrainFactory grains, TimeProvider time, ILogger<DeadLetterOffice> log, ILogger<Router> routerLog,
+        ILocalQueues? local = null, DeadLetterRehearsal? rehearsal = null)
     {
-        (Grains, Time, Log) = (grains, time, log);
+        (Grains, Time, Log, _local, _rehearsal) = (grains, time, log, local, rehearsal);
         Router = new Router(grains, time, routerLog, forClients: false);
         Stopping = _stop.Token;
         _ticks = time.CreateTimer(static office => ((DeadLetterOffice)office!).Tick(), this, TickPeriod, TickPeriod);
@@ -38,7 +46,18 @@ internal sealed class DeadLetterOffice : ILinkObserver, IObserverRegistry, IHost
     public CancellationToken Stopping { get; }
 
     /// <summary>The sessions of one queue with those that its dead messages go to.</summary>
-    public LinkSet Open(string vhost) => new(Grains, local: null, ConnectionId.New(), vhost, Time, Log) { IsPatient = true, Registry = this };
+    public LinkSet Open(string vhost) => new(Grains, _local, ConnectionId.New(), vhost, Time, Log) { IsPatient = true, Registry = this };
+
+    /// <summary>
+    /// Readies the way for the letters of a queue that is there now, so that the first is not later than those that follow: the snapshot of their exchange is
+    /// fetched, and the rehearsal held. Completes when both are done, or after a second, and never fails.
+    /// </summary>
+    public async Task PrepareAsync(string vhost, DeadLetterRule rule)
+    {
+        var rehearsed = _rehearsal?.EndedAsync(this, vhost) ?? Task.CompletedTask;
+        var fetched = rule.Exchange.Length > 0 ? FetchAsync(vhost, rule.Exchange) : Task.CompletedTask;
+        await Task.WhenAll(rehearsed, fetched).WaitAsync(Patience, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
 
     void IObserverRegistry.Add(LinkId link, LinkSet set) => _links[link] = set;
 
@@ -67,6 +86,19 @@ internal sealed class DeadLetterOffice : ILinkObserver, IObserverRegistry, IHost
         _stop.Dispose();
     }
 
+    private async Task FetchAsync(string vhost, string exchange)
+    {
+        try
+        {
+            await Router.RouteAsync(vhost, Encoding.UTF8.GetBytes(exchange), default, default, Stopping).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // The first letter asks again.
+            LogNotFetched(Log, exception, exchange, vhost);
+        }
+    }
+
     private void Tick()
     {
         foreach (var set in _links.Values.Distinct())
@@ -74,4 +106,7 @@ internal sealed class DeadLetterOffice : ILinkObserver, IObserverRegistry, IHost
             set.Tick();
         }
     }
+
+    [LoggerMessage(3226, LogLevel.Debug, "The bindings of exchange {Exchange} in vhost {Vhost}, where dead letters go, could not be had yet")]
+    private static partial void LogNotFetched(ILogger logger, Exception exception, string exchange, string vhost);
 }

@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Threads;
 using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -12,9 +13,13 @@ namespace Granary.Silo.DeadLetters;
 /// </summary>
 /// <param name="arrived">Told, possibly under a lock, so that it may do no more than note it, which messages are safe where they went, or went nowhere; null if nobody wants to know.</param>
 internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue, Action<IReadOnlyList<MessageRun>>? arrived = null)
+    : ITurn
 {
     // While the targets have not accepted this much, the rest waits as it is. How much no watermark has passed is bounded by what the queue holds.
     private static readonly PublishLimits Limits = new(Unaccepted: 1024 * 1024, Unpassed: long.MaxValue);
+
+    // So few are sent on the thread on which they died. More would keep it from its sockets, or its store.
+    private const int MostOnThisThread = 16;
 
     private static readonly TimeSpan RouteAgainAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromSeconds(1);
@@ -28,11 +33,13 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     public void Post(IEnumerable<DeadRun> dead)
     {
         var at = office.Time.GetUtcNow();
+        var count = 0L;
         lock (_gate)
         {
             foreach (var run in dead)
             {
                 Enqueue(run, at);
+                count += run.Run.Count;
             }
 
             if (_isRunning)
@@ -43,9 +50,21 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             _isRunning = true;
         }
 
-        // Without the context of the grain: this is no part of its turn.
-        ThreadPool.UnsafeQueueUserWorkItem(static outbox => _ = outbox.SendAllAsync(), this, preferLocal: false);
+        // No part of the grain's turn, and without its context.
+        if (count <= MostOnThisThread)
+        {
+            TurnThread.Schedule(this);
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
     }
+
+    /// <summary>Whoever rejected a message may look for it at once: it is not to wait for another thread.</summary>
+    bool ITurn.IsBrief => true;
+
+    void ITurn.Run() => _ = SendAllAsync();
 
     /// <summary>Those that wait in the store, and follow each other, are one: so any number of them costs no memory.</summary>
     private void Enqueue(in DeadRun dead, DateTimeOffset at)

@@ -4,44 +4,53 @@ using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Topology;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.DeadLetters;
 
 /// <summary>
-/// Sends one dead letter the whole way when the silo has started, in a vhost that no client can be in. Otherwise the first one would wait for the
-/// compiler for tens of milliseconds, in which a client that looks for it takes it for lost.
+/// Sends one dead letter the whole way, in a vhost that no client can be in, when the first queue that has dead letters is declared in this process. The
+/// declaration is answered after it. Otherwise the first letter would wait for the compiler, for 40 to 60 ms in which a client that looks for it takes it for
+/// lost; and a node without dead letters would keep 9 MB of compiled code for nothing if all nodes did this at their start.
 /// </summary>
-internal sealed partial class DeadLetterRehearsal(DeadLetterOffice office, ILogger<DeadLetterRehearsal> log) : BackgroundService
+internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> log)
 {
     private const string Vhost = "";
-    private const string Exchange = "amq.direct";
-    private const string Key = "rehearsal";
+    private const string Exchange = "amq.topic";
+    private const string Key = "rehearsal.#";
+    private const string Source = "source";
+    private const string Target = "target";
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private readonly ConnectionId _connection = ConnectionId.New();
+    private readonly Lock _gate = new();
+    private Task? _run;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Begins it, unless it has begun; completes, and never fails, when it is over, or after a second.</summary>
+    /// <param name="vhost">Where a queue with dead letters is declared. Those of the rehearsal itself wait for nothing.</param>
+    public Task EndedAsync(DeadLetterOffice office, string vhost)
     {
-        // Not on the thread that starts the host.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var (source, target) = (Queue("source"), Queue("target"));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        if (vhost == Vhost)
+        {
+            return Task.CompletedTask;
+        }
+
+        lock (_gate)
+        {
+            return _run ??= Task.Run(() => RunAsync(office));
+        }
+    }
+
+    private async Task RunAsync(DeadLetterOffice office)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(office.Stopping);
         limit.CancelAfter(Patience);
         try
         {
-            await DeclareAsync(source, target).ConfigureAwait(false);
-            await RejectOneAsync(source).ConfigureAwait(false);
-            while ((await target.DescribeAsync(_connection).ConfigureAwait(false)).Messages == 0)
-            {
-                await Task.Delay(Pause, limit.Token).ConfigureAwait(false);
-            }
-
-            await source.DeleteAsync(_connection, ifUnused: false, ifEmpty: false).ConfigureAwait(false);
-            await target.DeleteAsync(_connection, ifUnused: false, ifEmpty: false).ConfigureAwait(false);
+            var began = office.Time.GetTimestamp();
+            await RunAsync(office, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+            LogRehearsed(log, office.Time.GetElapsedTime(began).TotalMilliseconds);
         }
         catch (Exception exception)
         {
@@ -50,42 +59,60 @@ internal sealed partial class DeadLetterRehearsal(DeadLetterOffice office, ILogg
         }
     }
 
-    private async Task DeclareAsync(IQueueGrain source, IQueueGrain target)
+    private static async Task RunAsync(DeadLetterOffice office, CancellationToken cancellation)
     {
-        await source.DeclareAsync(Declaration(("x-dead-letter-exchange", Exchange), ("x-dead-letter-routing-key", Key))).ConfigureAwait(false);
-        await target.DeclareAsync(Declaration()).ConfigureAwait(false);
-        var answer = await target.AddBindingSourceAsync(_connection, Exchange).ConfigureAwait(false);
-        await office.Grains.GetGrain<IExchangeGrain>(GrainKeys.For(Vhost, Exchange))
-            .BindAsync(new Binding(new Destination(DestinationKind.Queue, "target", answer.Incarnation), Key, default), answer.Durable).ConfigureAwait(false);
+        var source = office.Grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, Source));
+        var target = office.Grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, Target));
+        var sessions = office.Open(Vhost);
+        var owner = sessions.Connection;
+        await DeclareAsync(office, source, target, owner).ConfigureAwait(false);
+        await RejectOneAsync(sessions.Open(Source), sessions).WaitAsync(cancellation).ConfigureAwait(false);
+        while ((await target.DescribeAsync(owner).ConfigureAwait(false)).Messages == 0)
+        {
+            await Task.Delay(Pause, cancellation).ConfigureAwait(false);
+        }
+
+        await sessions.CloseAsync().ConfigureAwait(false);
+        await source.DeleteAsync(owner, ifUnused: false, ifEmpty: false).ConfigureAwait(false);
+        await target.DeleteAsync(owner, ifUnused: false, ifEmpty: false).ConfigureAwait(false);
     }
 
-    // What is answered would go to a link that the office does not know, and is dropped there.
-    private async Task RejectOneAsync(IQueueGrain source)
+    private static async Task DeclareAsync(DeadLetterOffice office, IQueueGrain source, IQueueGrain target, ConnectionId owner)
+    {
+        await source.DeclareAsync(Declaration(owner, ("x-dead-letter-exchange", Exchange), ("x-dead-letter-routing-key", Key))).ConfigureAwait(false);
+        await target.DeclareAsync(Declaration(owner)).ConfigureAwait(false);
+        var answer = await target.AddBindingSourceAsync(owner, Exchange).ConfigureAwait(false);
+        await office.Grains.GetGrain<IExchangeGrain>(GrainKeys.For(Vhost, Exchange))
+            .BindAsync(new Binding(new Destination(DestinationKind.Queue, Target, answer.Incarnation), Key, default), answer.Durable).ConfigureAwait(false);
+    }
+
+    /// <summary>As a client's connection does it.</summary>
+    private static async Task RejectOneAsync(QueueSession session, LinkSet sessions)
     {
         byte[] noProperties = [0, 0];
         var record = new byte[MessageRecord.SizeOf(false, 0, 0, noProperties.Length, 0)];
         MessageRecord.WriteHead(record, MessageFlags.None, 0, 0, [], [], noProperties, 0);
-        var link = LinkId.New();
-        var answer = await source.SendAsync(new LinkUp
+        var got = new TaskCompletionSource<GotItem>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (sessions.Gate)
         {
-            Link = link,
-            Number = 1,
-            Open = new LinkOpen(_connection, office.Observer, SessionId.New(), default, 1),
-            Items = [new PublishItem(new MessageBatch(record, 1, MessageFlags.None), Resent: false), new GetItem(1, NoAck: false)],
-        }).ConfigureAwait(false);
-        var got = answer.Downs!.SelectMany(down => down.Items).OfType<GotItem>().First().Message!.Value;
-        await source.SendAsync(new LinkUp
+            session.Publish(new MessageBatch(record, 1, MessageFlags.None), outcome: null);
+            session.Get(noAck: false, got.SetResult);
+            sessions.Flush();
+        }
+
+        var message = (await got.Task.ConfigureAwait(false)).Message!.Value;
+        lock (sessions.Gate)
         {
-            Link = link,
-            Number = 2,
-            Items = [new SettleItem(Settlement.Reject, [new OffsetRange(got.FirstOffset, 1)]), new CloseItem()],
-        }).ConfigureAwait(false);
+            session.Settle(Settlement.Reject, [new OffsetRange(message.FirstOffset, 1)]);
+            sessions.Flush();
+        }
     }
 
-    private IQueueGrain Queue(string name) => office.Grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, name));
+    private static QueueDeclaration Declaration(ConnectionId owner, params (string Name, FieldValue Value)[] arguments) =>
+        new(owner, Durable: false, Exclusive: true, AutoDelete: false, EncodedTable.From(FieldTable.Of(arguments)), ReservedNameAllowed: true);
 
-    private QueueDeclaration Declaration(params (string Name, FieldValue Value)[] arguments) =>
-        new(_connection, Durable: false, Exclusive: true, AutoDelete: false, EncodedTable.From(FieldTable.Of(arguments)), ReservedNameAllowed: true);
+    [LoggerMessage(3230, LogLevel.Debug, "The first dead letter was rehearsed in {Milliseconds:F1} ms")]
+    private static partial void LogRehearsed(ILogger logger, double milliseconds);
 
     [LoggerMessage(3231, LogLevel.Debug, "The first dead letter was not rehearsed")]
     private static partial void LogFailed(ILogger logger, Exception exception);

@@ -32,11 +32,11 @@ public static class SiloHosting
         return silo;
     }
 
-    /// <summary>Has the silo go through, once it has started, what clients would otherwise notice the compiler in.</summary>
+    /// <summary>Has the silo go through what clients would otherwise notice the compiler in, when it is first needed.</summary>
     public static ISiloBuilder AddRehearsal(this ISiloBuilder silo)
     {
         ArgumentNullException.ThrowIfNull(silo);
-        silo.Services.AddHostedService<DeadLetterRehearsal>();
+        silo.Services.AddSingleton<DeadLetterRehearsal>();
         return silo;
     }
 }

@@ -9,6 +9,9 @@ internal sealed partial class Queue
 {
     private readonly WaitingDead? _waitingDead;
 
+    /// <summary>Where dead messages go; null: nowhere.</summary>
+    public DeadLetterRule? DeadLetters => _settings.DeadLetters;
+
     private void Bury(ReadOnlySpan<MessageRun> runs, DeathReason reason)
     {
         foreach (var run in runs)

@@ -26,10 +26,11 @@ internal sealed class TestSilo : IAsyncDisposable
 
     /// <param name="store">What it finds, or null for nothing.</param>
     /// <param name="log">Takes what is logged, from debug up; null for nobody.</param>
-    public static Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null, ILoggerProvider? log = null) =>
-        StartAsync(seed is { } drawn ? new Fates(drawn) : null, store, log);
+    /// <param name="more">What else the silo is to have.</param>
+    public static Task<TestSilo> StartAsync(int? seed = null, IMessageStore? store = null, ILoggerProvider? log = null, Action<ISiloBuilder>? more = null) =>
+        StartAsync(seed is { } drawn ? new Fates(drawn) : null, store, log, more);
 
-    public static async Task<TestSilo> StartAsync(Fates? fates, IMessageStore? store = null, ILoggerProvider? log = null)
+    public static async Task<TestSilo> StartAsync(Fates? fates, IMessageStore? store = null, ILoggerProvider? log = null, Action<ISiloBuilder>? more = null)
     {
         var builder = Host.CreateApplicationBuilder();
         var watched = new WatchedLog();
@@ -43,6 +44,7 @@ internal sealed class TestSilo : IAsyncDisposable
         {
             silo.Services.AddSingleton(store ?? new MemoryStore());
             silo.UseLoneSilo().AddQueuesAndExchanges().AddStore(new StoreOptions(StoreKind.Memory));
+            more?.Invoke(silo);
             if (fates is not null)
             {
                 watched.Allow(Unkindness.Events);

@@ -78,6 +78,10 @@ internal sealed partial class QueueActivation
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
         _slot.Restore(
             definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt, _services.Stores.TakeSessions(identity), Now);
+        if (_slot.Queue is { DeadLetters: { } deadLetters })
+        {
+            _ = _services.Office.PrepareAsync(_vhost, deadLetters);
+        }
     }
 
     private QueueSlot NewSlot(long epoch) => new(

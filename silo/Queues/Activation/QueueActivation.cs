@@ -78,15 +78,27 @@ internal sealed partial class QueueActivation
         activation._slot.RunDue(activation.Now);
     });
 
-    public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) => CallAsync(
-        declaration,
-        static (QueueActivation activation, in QueueDeclaration declaration) =>
-        {
-            lock (activation.Gate)
+    public async ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration)
+    {
+        DeadLetterRule? deadLetters = null;
+        var answer = await CallAsync(
+            declaration,
+            (QueueActivation activation, in QueueDeclaration declaration) =>
             {
-                return activation.Declare(declaration);
-            }
-        });
+                lock (activation.Gate)
+                {
+                    var answer = activation.Declare(declaration);
+                    deadLetters = activation._slot.Queue?.DeadLetters;
+                    return answer;
+                }
+            }).ConfigureAwait(false);
+        if (deadLetters is not null)
+        {
+            await _services.Office.PrepareAsync(_vhost, deadLetters).ConfigureAwait(false);
+        }
+
+        return answer;
+    }
 
     public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => CallAsync(
         by, static (QueueActivation activation, in ConnectionId by) => activation._slot.Describe(by, activation.Now));

@@ -79,8 +79,28 @@ public sealed class TurnThreadTests
         Assert.False(await ran.Task.WaitAsync(Patience));
     }
 
-    private sealed class Turn(Action run) : ITurn
+    [Fact]
+    public async Task Turn_BriefBehindALongOne_FollowsOnTheSameThread()
     {
+        var ran = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() => SameThreadContext.Run(
+            own => TurnThread.Schedule(new Turn(() =>
+            {
+                TurnThread.Schedule(new Turn(() => ran.SetResult(Thread.CurrentThread == own), isBrief: true));
+                var start = Stopwatch.GetTimestamp();
+                while (Stopwatch.GetElapsedTime(start) < TimeSpan.FromMilliseconds(1))
+                {
+                }
+            })),
+            Thread.CurrentThread));
+        thread.Start();
+        Assert.True(await ran.Task.WaitAsync(Patience));
+    }
+
+    private sealed class Turn(Action run, bool isBrief = false) : ITurn
+    {
+        public bool IsBrief => isBrief;
+
         public void Run() => run();
     }
 }

@@ -60,6 +60,10 @@ public sealed class HealthAndReflectionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void OwnServices_AreThoseOfTheProtos() =>
+        Assert.Equal([V1.Topology.Descriptor.FullName, V1.Messaging.Descriptor.FullName, V1.Rpc.Descriptor.FullName], HealthAndReflection.OwnServices);
+
+    [Fact]
     public async Task Check_UnknownService_IsNotFound()
     {
         var call = new Health.HealthClient(_channel).CheckAsync(new HealthCheckRequest { Service = "nobody" });
