@@ -6,7 +6,6 @@ using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
-using Granary.Gateway.Links;
 
 namespace Granary.Gateway.Amqp;
 
@@ -60,8 +59,6 @@ internal sealed partial class AmqpChannel
     public ulong NextDeliveryTag => _lastTag + 1;
 
     private LinkSet Links => Connection.Links;
-
-    private GrainCalls Grains => Connection.Grains;
 
     /// <summary>Handles one frame; false when it must be handled again after the operation that was begun.</summary>
     public bool OnFrame(FrameType type, ReadOnlySpan<byte> payload)

@@ -15,6 +15,7 @@ using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Topology;
 using Granary.Gateway.Sockets;
 using Microsoft.Extensions.Logging;
 
@@ -79,6 +80,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
+        Topology = new TopologyCalls(Grains, Id, server.Replies, Exclusive);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost);
         _body = new BodyInParts(transport.Input as ITargetedReader);
@@ -105,6 +107,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public ExclusiveQueues Exclusive { get; } = new();
 
     public GrainCalls Grains { get; }
+
+    public TopologyCalls Topology { get; }
 
     /// <summary>The client is gone: nobody waits for what a method answers.</summary>
     public CancellationToken Gone => _gone.Token;

@@ -20,6 +20,8 @@ internal sealed partial class GrainCalls(
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
+    public string Vhost => vhost;
+
     public ValueTask<QueueAnswer> QueueAsync(string name, Func<IQueueGrain, ValueTask<QueueAnswer>> call)
     {
         var queue = grains.GetGrain<IQueueGrain>(GrainKeys.For(vhost, name));

@@ -18,7 +18,7 @@ public sealed class GrpcBroker : BrokerFixture, IAsyncLifetime
 
     public GrpcChannel Channel => _channel!;
 
-    public Topology.TopologyClient Topology => new(Channel);
+    public V1.Topology.TopologyClient Topology => new(Channel);
 
     public Messaging.MessagingClient Messaging => new(Channel);
 

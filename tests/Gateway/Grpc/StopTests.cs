@@ -26,7 +26,7 @@ public sealed class StopTests
         using var reflection = new ServerReflection.ServerReflectionClient(channel).ServerReflectionInfo();
         await reflection.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "" });
         await NextAsync(reflection.ResponseStream);
-        var queue = (await new Topology.TopologyClient(channel).DeclareQueueAsync(new DeclareQueueRequest(), GrpcBroker.With())).Queue;
+        var queue = (await new V1.Topology.TopologyClient(channel).DeclareQueueAsync(new DeclareQueueRequest(), GrpcBroker.With())).Queue;
         using var consumer = messaging.Consume(GrpcBroker.With());
         await consumer.RequestStream.WriteAsync(new ConsumeRequest { Subscribe = new Subscribe { Queue = queue } });
         await NextAsync(consumer.ResponseStream);

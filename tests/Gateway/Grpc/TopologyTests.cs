@@ -65,6 +65,22 @@ public sealed class TopologyTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
     }
 
     [Fact]
+    public async Task UnbindQueue_ExclusiveToAnAmqpConnection_IsRefusedOnlyForABindingThatIsThere()
+    {
+        var queue = New("q");
+        await using var amqp = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await amqp.CallAsync(1, WireMethods.QueueDeclare(queue, exclusive: true), 50, 11);
+        await amqp.CallAsync(1, WireMethods.QueueBind(queue, "amq.topic", "a"), 50, 21);
+
+        await UnbindAsync("b");
+        await UnbindAsync("a", "amq.direct");
+        await ExpectAsync(StatusCode.FailedPrecondition, 405, () => UnbindAsync("a"));
+
+        Task UnbindAsync(string key, string exchange = "amq.topic") => broker.Topology.UnbindQueueAsync(
+            new UnbindQueueRequest { Queue = queue, Exchange = exchange, RoutingKey = key }, With()).ResponseAsync;
+    }
+
+    [Fact]
     public async Task Queue_Refusals_HaveTheirStatus()
     {
         var missing = New("none");

@@ -1,0 +1,187 @@
+using System.Text;
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Topology;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.Connections;
+using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Links;
+
+namespace Granary.Gateway.Topology;
+
+/// <summary>
+/// What clients may ask of queues, exchanges and bindings, in AMQP and over gRPC, for one client in one virtual host. Refusals are answers, with RabbitMQ's
+/// texts: nothing is thrown because of them. Line breaks are taken off all names first.
+/// </summary>
+/// <param name="exclusive">The client's exclusive queues, which go when it does; null if it cannot have any.</param>
+internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, ReplyRegistry replies, ExclusiveQueues? exclusive = null)
+{
+    private static readonly BrokerError DefaultExchange = new(ReplyCode.AccessRefused, "operation not permitted on the default exchange");
+    private static readonly BrokerError ReplyQueue = new(ReplyCode.AccessRefused, "cannot bind or unbind to a volatile (direct reply-to) queue");
+
+    /// <summary>Creates the queue, or checks that the existing one is equivalent.</summary>
+    /// <param name="name">Empty: the broker makes a name.</param>
+    /// <returns>The queue's name, and what it says.</returns>
+    public async ValueTask<(string Name, QueueAnswer Answer)> DeclareQueueAsync(
+        string name, bool durable, bool isExclusive, bool autoDelete, EncodedTable arguments)
+    {
+        name = Names.Clean(name);
+        var isGenerated = name.Length == 0;
+        if (isGenerated)
+        {
+            name = Names.Generate("amq.gen-");
+        }
+
+        var declaration = new QueueDeclaration(client, durable, isExclusive, autoDelete, arguments, isGenerated);
+        if (!isExclusive || exclusive is null)
+        {
+            return (name, await grains.QueueAsync(name, queue => queue.DeclareAsync(declaration)).ConfigureAwait(false));
+        }
+
+        // Before the call: if its answer is lost, the queue still goes with the client. Deleting one that is not the client's is refused.
+        var isNewlyOwned = exclusive.Add(name);
+        var answer = await grains.QueueAsync(name, queue => exclusive.Follow(queue.DeclareAsync(declaration))).ConfigureAwait(false);
+        if (answer.Error is { IsOutOfReach: false } && isNewlyOwned)
+        {
+            exclusive.Remove(name);
+        }
+
+        return (name, answer);
+    }
+
+    /// <summary>How many messages and consumers a queue has. A reply address has one consumer, who waits for the reply.</summary>
+    public ValueTask<QueueAnswer> DescribeQueueAsync(string name)
+    {
+        name = Names.Clean(name);
+        if (!ReplyAddress.IsReplyName(name))
+        {
+            return name.Length == 0 ? new(NoQueue(name)) : grains.QueueAsync(name, queue => queue.DescribeAsync(client));
+        }
+
+        var isThere = name == ReplyAddress.PseudoQueueName || replies.TryFind(Encoding.UTF8.GetBytes(name), out _);
+        return new(isThere ? new QueueAnswer(Error: null, Messages: 0, Consumers: 1, Incarnation: default, Durable: false) : NoQueue(name));
+    }
+
+    /// <returns>How many messages went with the queue; none if it was not there.</returns>
+    public async ValueTask<QueueAnswer> DeleteQueueAsync(string name, bool ifUnused, bool ifEmpty)
+    {
+        name = Names.Clean(name);
+        var answer = await grains.QueueAsync(name, queue => queue.DeleteAsync(client, ifUnused, ifEmpty)).ConfigureAwait(false);
+        if (answer.Error is null)
+        {
+            exclusive?.Remove(name);
+        }
+
+        return answer;
+    }
+
+    /// <returns>How many messages were removed.</returns>
+    public ValueTask<QueueAnswer> PurgeQueueAsync(string name) => grains.QueueAsync(Names.Clean(name), queue => queue.PurgeAsync(client));
+
+    /// <summary>Binds a queue to an exchange. Everything that is published after the answer takes the binding into account.</summary>
+    public async ValueTask<BrokerError?> BindQueueAsync(string name, string source, string routingKey, EncodedTable arguments)
+    {
+        (name, source) = (Names.Clean(name), Names.Clean(source));
+        if (RefuseBinding(name, source) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var queue = await grains.QueueAsync(name, queue => queue.AddBindingSourceAsync(client, source)).ConfigureAwait(false);
+        return queue.Error ?? await grains.ExchangeAsync(
+            source, exchange => exchange.BindAsync(ToQueue(name, queue.Incarnation, routingKey, arguments), queue.Durable)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Removes a binding. Nothing to remove is no error: a queue that is not there has no bindings, and of a queue that is another client's own only a
+    /// binding that is there is refused.
+    /// </summary>
+    public async ValueTask<BrokerError?> UnbindQueueAsync(string name, string source, string routingKey, EncodedTable arguments)
+    {
+        (name, source) = (Names.Clean(name), Names.Clean(source));
+        if (RefuseBinding(name, source) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var queue = await grains.QueueAsync(name, queue => queue.DescribeAsync(client)).ConfigureAwait(false);
+        var binding = ToQueue(name, queue.Incarnation, routingKey, arguments);
+        return queue.Error switch
+        {
+            null => UnlessMissing(await grains.ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false)),
+            { Code: ReplyCode.ResourceLocked } locked =>
+                await grains.ExchangeAsync(source, exchange => RefuseIfThereAsync(exchange, binding, locked)).ConfigureAwait(false),
+            var error => UnlessMissing(error),
+        };
+    }
+
+    /// <summary>Creates the exchange, or checks that the existing one is equivalent.</summary>
+    public ValueTask<BrokerError?> DeclareExchangeAsync(string name, ExchangeDeclaration declaration) =>
+        AskExchangeAsync(name, exchange => exchange.DeclareAsync(declaration));
+
+    /// <summary>404 if the exchange does not exist.</summary>
+    public ValueTask<BrokerError?> CheckExchangeAsync(string name) => AskExchangeAsync(name, static exchange => exchange.CheckAsync());
+
+    /// <summary>Deletes an exchange with its bindings. One that is not there is fine.</summary>
+    public ValueTask<BrokerError?> DeleteExchangeAsync(string name, bool ifUnused) => AskExchangeAsync(name, exchange => exchange.DeleteAsync(ifUnused));
+
+    /// <summary>Binds an exchange to another. Everything that is published after the answer takes the binding into account.</summary>
+    public async ValueTask<BrokerError?> BindExchangeAsync(string name, string source, string routingKey, EncodedTable arguments)
+    {
+        (name, source) = (Names.Clean(name), Names.Clean(source));
+        if (name.Length == 0 || source.Length == 0)
+        {
+            return DefaultExchange;
+        }
+
+        var destination = await grains.ExchangeAsync(name, exchange => exchange.AddBindingSourceAsync(source)).ConfigureAwait(false);
+        return destination.Error ?? await grains.ExchangeAsync(
+            source,
+            exchange => exchange.BindAsync(ToExchange(name, destination.Incarnation, routingKey, arguments), destination.Durable)).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes a binding. Nothing to remove is no error.</summary>
+    public async ValueTask<BrokerError?> UnbindExchangeAsync(string name, string source, string routingKey, EncodedTable arguments)
+    {
+        (name, source) = (Names.Clean(name), Names.Clean(source));
+        if (name.Length == 0 || source.Length == 0)
+        {
+            return DefaultExchange;
+        }
+
+        var binding = ToExchange(name, default, routingKey, arguments);
+        return UnlessMissing(await grains.ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false));
+    }
+
+    private ValueTask<BrokerError?> AskExchangeAsync(string name, Func<IExchangeGrain, ValueTask<BrokerError?>> call)
+    {
+        name = Names.Clean(name);
+        return name.Length == 0 ? new(DefaultExchange) : grains.ExchangeAsync(name, call);
+    }
+
+    private QueueAnswer NoQueue(string name) => QueueAnswer.Refused(BrokerError.NoQueue(grains.Vhost, name));
+
+    private static BrokerError? RefuseBinding(string queue, string source) =>
+        ReplyAddress.IsReplyName(queue) ? ReplyQueue : source.Length == 0 ? DefaultExchange : null;
+
+    // Whichever queue of that name the binding is for.
+    private static async ValueTask<BrokerError?> RefuseIfThereAsync(IExchangeGrain exchange, Binding binding, BrokerError refusal)
+    {
+        var arguments = ExchangeRules.Sorted(binding.Arguments);
+        var bindings = await exchange.ListBindingsAsync().ConfigureAwait(false);
+        return bindings.Any(there =>
+            there.Destination.Kind == DestinationKind.Queue && there.Destination.Name == binding.Destination.Name
+            && there.RoutingKey == binding.RoutingKey && there.Arguments == arguments)
+            ? refusal
+            : null;
+    }
+
+    private static Binding ToQueue(string name, Guid incarnation, string routingKey, EncodedTable arguments) =>
+        new(new Destination(DestinationKind.Queue, name, incarnation), routingKey, arguments);
+
+    private static Binding ToExchange(string name, Guid incarnation, string routingKey, EncodedTable arguments) =>
+        new(new Destination(DestinationKind.Exchange, name, incarnation), routingKey, arguments);
+
+    private static BrokerError? UnlessMissing(BrokerError? error) => error?.SaysMissing == true ? null : error;
+}
