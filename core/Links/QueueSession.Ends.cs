@@ -27,7 +27,7 @@ public sealed partial class QueueSession
     private void Resume()
     {
         LogResumed(_set.Log, QueueName);
-        CloseOpenRun();
+        CloseOpenBatch();
         _link.End(isRemembered: false);
         _set.Forget(_link);
         _link = NewLink();
@@ -75,7 +75,7 @@ public sealed partial class QueueSession
     /// <summary>There is no queue (any more). What was sent before that was known is unrouted; what was not may be meant for a queue declared since.</summary>
     private void Gone(bool isRemembered)
     {
-        CloseOpenRun();
+        CloseOpenBatch();
         var unsent = _pending.OfType<PublishItem>().Count(item => !item.Resent);
         _published.PassAnswered();
         _published.Abandon(unsent);
@@ -89,7 +89,7 @@ public sealed partial class QueueSession
     /// <summary>Nobody can say what became of what the queue was sent.</summary>
     private void GiveUp()
     {
-        CloseOpenRun();
+        CloseOpenBatch();
         var unsent = _pending.OfType<PublishItem>().Count(item => !item.Resent);
         while (_published.TryTakeUnsafe(unsent, out var lost))
         {

@@ -30,7 +30,7 @@ public sealed partial class QueueSession
     private Link _link;
     private int _links;
     private Guid _incarnation;
-    private OpenRun _open;
+    private OpenBatch _open;
     private long _nextGet;
     private bool _closing;
     private long _closingSince;
@@ -82,9 +82,9 @@ public sealed partial class QueueSession
             return;
         }
 
-        CloseOpenRun();
+        CloseOpenBatch();
         _set.CountPublished(batch.Records.Length);
-        if (outcome is null && OpenRun.TryStart(batch, out _open))
+        if (outcome is null && OpenBatch.TryStart(batch, out _open))
         {
             return;
         }
@@ -100,7 +100,7 @@ public sealed partial class QueueSession
             return;
         }
 
-        CloseOpenRun();
+        CloseOpenBatch();
         _pending.Add(item);
         _set.MarkDirty(this);
     }
@@ -147,7 +147,7 @@ public sealed partial class QueueSession
             return;
         }
 
-        CloseOpenRun();
+        CloseOpenBatch();
         if (_pending.Count == 0)
         {
             return;
@@ -385,7 +385,7 @@ public sealed partial class QueueSession
         return link;
     }
 
-    private void CloseOpenRun()
+    private void CloseOpenBatch()
     {
         if (_open.Count > 0)
         {

@@ -7,7 +7,6 @@ using Granary.Core;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
-using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
@@ -82,6 +81,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
         Topology = new TopologyCalls(Grains, Id, server.Replies, Exclusive);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
+        Paths = new PathFinder(Links, server.Router);
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost);
         _body = new BodyInParts(transport.Input as ITargetedReader);
         _frames = new FrameSlicer(terms.FrameMax);
@@ -102,7 +102,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     public Publisher Publisher { get; } = new();
 
-    public PathCache<PublishPath> Paths { get; } = new();
+    public PathFinder Paths { get; }
 
     public ExclusiveQueues Exclusive { get; } = new();
 
@@ -117,8 +117,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     /// <summary>Completes when nothing of the connection is left at any queue, as far as they can be reached. The socket does not wait for it.</summary>
     public Task Released => _released ?? Task.CompletedTask;
-
-    public Router Router => _server.Router;
 
     public ReplyRegistry Replies => _server.Replies;
 
@@ -329,7 +327,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             return false;
         }
 
-        Router.EndLostLeases();
+        Paths.BeginMessages();
         try
         {
             lock (Links.Gate)

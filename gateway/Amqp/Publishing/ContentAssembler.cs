@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Core.Messages;
+using Granary.Gateway.Routing;
 
 namespace Granary.Gateway.Amqp.Publishing;
 

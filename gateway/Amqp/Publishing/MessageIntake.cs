@@ -1,9 +1,9 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
-using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Routing;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -19,8 +19,6 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
     public ContentAssembler Content => _content;
 
     private AmqpConnection Connection => channel.Connection;
-
-    private LinkSet Links => channel.Connection.Links;
 
     public void OnMethod(in BasicPublishView method)
     {
@@ -127,33 +125,25 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
             return PublishPath.Nowhere;
         }
 
-        if (!_properties.HasCopies && Connection.Paths.TryGet(exchange, key, out var path) && path.IsCurrent(Links))
+        if (!_properties.HasCopies && Connection.Paths.TryRecall(exchange, key, out var path))
         {
             return path;
         }
 
         BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
         var copies = _properties.HasCopies ? CopyKeys.Read(headers) : [];
-        var route = Interlocked.Exchange(ref _fetchedRoute, null) ?? Connection.Router.TryRoute(Links.Vhost, exchange, key, copies, headers);
-        if (route is null)
+        path = Connection.Paths.Find(exchange, key, copies, headers, Interlocked.Exchange(ref _fetchedRoute, null), out var error);
+        AmqpChannel.Check(error, MethodId.BasicPublish);
+        if (path is null)
         {
-            Connection.Begin(channel, FetchRouteAsync(exchange.ToArray(), key.ToArray(), copies, headers.ToArray()));
-            return null;
-        }
-
-        AmqpChannel.Check(route.Error, MethodId.BasicPublish);
-        path = PublishPath.Open(route, Links);
-        if (!_properties.HasCopies && !route.DependsOnHeaders)
-        {
-            Connection.Paths.Set(exchange, key, path);
+            Connection.Begin(channel, FetchAsync(Connection.Paths.FetchAsync(exchange, key, copies, headers, Connection.Grains)));
         }
 
         return path;
     }
 
-    // The header frame is handled again after this, and takes the route from here: that an exchange is missing holds for one message only.
-    private async ValueTask FetchRouteAsync(byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) =>
-        _fetchedRoute = await Connection.Grains.RouteAsync(Connection.Router, exchange, key, copies, headers).ConfigureAwait(false);
+    // The header frame is handled again after this, and takes the route from here.
+    private async ValueTask FetchAsync(ValueTask<RoutePath> route) => _fetchedRoute = await route.ConfigureAwait(false);
 
     private byte[] WithReplyAddress(ReadOnlySpan<byte> properties)
     {

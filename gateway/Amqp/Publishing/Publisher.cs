@@ -1,5 +1,6 @@
 using Granary.Core.Messages;
 using Granary.Gateway.Links;
+using Granary.Gateway.Routing;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -11,11 +12,7 @@ internal sealed class Publisher
 {
     private PublishOutcomes? _outcomes;
     private PublishPath? _path;
-    private byte[] _array = [];
-    private int _start;
-    private int _end;
-    private int _count;
-    private MessageFlags _flags;
+    private OpenBatch _open;
     private bool _mandatory;
 
     public ChunkAllocator Chunks { get; } = new();
@@ -23,16 +20,13 @@ internal sealed class Publisher
     /// <summary>Adds one complete record.</summary>
     public void Add(PublishOutcomes outcomes, PublishPath path, byte[] array, int start, int length, MessageFlags flags, bool mandatory)
     {
-        if (ReferenceEquals(path, _path) && ReferenceEquals(array, _array) && start == _end && ReferenceEquals(outcomes, _outcomes) && mandatory == _mandatory)
+        if (ReferenceEquals(path, _path) && ReferenceEquals(outcomes, _outcomes) && mandatory == _mandatory && _open.TryExtend(array, start, length, 1, flags))
         {
-            _end += length;
-            _count++;
-            _flags |= flags;
             return;
         }
 
         Seal();
-        (_outcomes, _path, _array, _start, _end, _count, _flags, _mandatory) = (outcomes, path, array, start, start + length, 1, flags, mandatory);
+        (_outcomes, _path, _open, _mandatory) = (outcomes, path, new OpenBatch(array, start, length, 1, flags), mandatory);
     }
 
     /// <summary>Adds one complete record that has memory of its own, and takes over its hold.</summary>
@@ -51,15 +45,13 @@ internal sealed class Publisher
     /// <summary>Hands the current run to the links of its path. Afterwards nothing of it is written to any more.</summary>
     public void Seal()
     {
-        if (_count == 0)
+        if (_path is not { } path)
         {
             return;
         }
 
-        var batch = new MessageBatch(_array.AsMemory(_start, _end - _start), _count, _flags);
-        var path = _path!;
-        _count = 0;
-        _path = null;
+        var batch = _open.ToBatch();
+        (_path, _open) = (null, default);
         Hand(_outcomes!, path, batch, _mandatory);
     }
 

@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Links;
+using Granary.Gateway.Routing;
 
 namespace Granary.Gateway.Amqp.Publishing;
 

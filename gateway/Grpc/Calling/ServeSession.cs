@@ -9,8 +9,8 @@ using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Consuming;
 using Granary.Gateway.Grpc.Messages;
-using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
+using Granary.Gateway.Routing;
 using Granary.V1;
 using Grpc.Core;
 
@@ -139,7 +139,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         }
 
         // The default exchange is never fetched.
-        var path = _paths.Find(_encoder)!;
+        var path = _encoder.FindPath(_paths)!;
         if (path.Links.Length == 0)
         {
             path.Count(1);

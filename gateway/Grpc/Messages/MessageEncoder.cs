@@ -1,9 +1,12 @@
 using Google.Protobuf;
 using Granary.Amqp;
 using Granary.Core.Messages;
+using Granary.Core.Routing;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Publishing;
+using Granary.Gateway.Links;
+using Granary.Gateway.Routing;
 using Granary.V1;
 
 namespace Granary.Gateway.Grpc.Messages;
@@ -108,6 +111,23 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
                 : properties,
             reply.Body.Memory);
     }
+
+    /// <summary>Under the gate. Null: <see cref="FetchPathAsync"/> first, and come again with what it found.</summary>
+    /// <exception cref="global::Grpc.Core.RpcException">404, 403: the message cannot be published.</exception>
+    public PublishPath? FindPath(PathFinder paths, RoutePath? fetched = null)
+    {
+        if (Copies.Length == 0 && paths.TryRecall(Exchange, RoutingKey, out var path))
+        {
+            return path;
+        }
+
+        path = paths.Find(Exchange, RoutingKey, Copies, Headers, fetched, out var error);
+        CallErrors.ThrowIf(error);
+        return path;
+    }
+
+    /// <summary>Outside of the gate: asks the exchanges. The answer holds for this one message only.</summary>
+    public ValueTask<RoutePath> FetchPathAsync(PathFinder paths, GrainCalls grains) => paths.FetchAsync(Exchange, RoutingKey, Copies, Headers, grains);
 
     /// <summary>Writes the record; <paramref name="to"/> has <see cref="Size"/> bytes at least.</summary>
     public void Write(Span<byte> to)

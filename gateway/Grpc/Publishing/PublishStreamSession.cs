@@ -6,6 +6,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Routing;
 using Granary.V1;
 using Grpc.Core;
 
@@ -19,7 +20,9 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
     private readonly StreamConfirms _confirms;
     private readonly ChunkAllocator _chunks = new();
     private readonly List<(IReplyConsumer Requester, MessageBatch Reply)> _replies = [];
-    private OpenRun _run;
+    private PublishPath? _path;
+    private OpenBatch _open;
+    private bool _isMandatory;
     private bool _allRead;
 
     public PublishStreamSession(
@@ -60,7 +63,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
 
             if (!all)
             {
-                fetched = await _paths.FetchAsync(_encoder, Server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false);
+                fetched = await _encoder.FetchPathAsync(_paths, Server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false);
             }
         }
 
@@ -105,7 +108,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
                     Seal();
                     Reply(isMandatory);
                 }
-                else if (_paths.Find(_encoder, fetched) is { } path)
+                else if (_encoder.FindPath(_paths, fetched) is { } path)
                 {
                     Add(path, isMandatory);
                 }
@@ -130,26 +133,23 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
     {
         var (array, start) = _chunks.Take(_encoder.Size);
         _encoder.Write(array.AsSpan(start));
-        if (ReferenceEquals(path, _run.Path) && ReferenceEquals(array, _run.Array) && start == _run.End && mandatory == _run.IsMandatory)
+        if (ReferenceEquals(path, _path) && mandatory == _isMandatory && _open.TryExtend(array, start, _encoder.Size, 1, _encoder.Flags))
         {
-            _run.End += _encoder.Size;
-            _run.Count++;
-            _run.Flags |= _encoder.Flags;
             return;
         }
 
         Seal();
-        _run = new OpenRun { Path = path, Array = array, Start = start, End = start + _encoder.Size, Count = 1, Flags = _encoder.Flags, IsMandatory = mandatory };
+        (_path, _open, _isMandatory) = (path, new OpenBatch(array, start, _encoder.Size, 1, _encoder.Flags), mandatory);
     }
 
     private void Seal()
     {
-        if (_run.Path is { } path)
+        if (_path is { } path)
         {
-            var batch = new MessageBatch(_run.Array.AsMemory(_run.Start, _run.End - _run.Start), _run.Count, _run.Flags);
+            var batch = _open.ToBatch();
             Links.Counts.Add(MessageEvent.Publish, batch.Count);
-            Publisher.Send(path, batch, _confirms.Track(batch, _run.IsMandatory, path.Links.Length));
-            _run = default;
+            Publisher.Send(path, batch, _confirms.Track(batch, _isMandatory, path.Links.Length));
+            (_path, _open) = (null, default);
         }
     }
 
@@ -180,17 +180,5 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         }
 
         _replies.Clear();
-    }
-
-    /// <summary>Messages back to back in one array, on one path.</summary>
-    private struct OpenRun
-    {
-        public PublishPath? Path;
-        public byte[] Array;
-        public int Start;
-        public int End;
-        public int Count;
-        public MessageFlags Flags;
-        public bool IsMandatory;
     }
 }

@@ -7,6 +7,7 @@ using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Links;
+using Granary.Gateway.Routing;
 
 namespace Granary.Gateway.Grpc.Publishing;
 
@@ -53,7 +54,7 @@ internal sealed class UnaryLinks
         var publish = new SinglePublish(Links.Counts);
         if (!TrySend(message, batch, publish, fetched: null))
         {
-            TrySend(message, batch, publish, await _paths.FetchAsync(message, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false));
+            TrySend(message, batch, publish, await message.FetchPathAsync(_paths, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false));
         }
 
         return await publish.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -75,7 +76,7 @@ internal sealed class UnaryLinks
     {
         lock (Links.Gate)
         {
-            if (_paths.Find(message, fetched) is not { } path)
+            if (message.FindPath(_paths, fetched) is not { } path)
             {
                 return false;
             }

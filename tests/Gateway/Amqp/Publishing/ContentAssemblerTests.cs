@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Routing;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Amqp.Publishing;

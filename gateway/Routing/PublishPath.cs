@@ -1,7 +1,7 @@
 using Granary.Core.Links;
 using Granary.Core.Routing;
 
-namespace Granary.Gateway.Amqp.Publishing;
+namespace Granary.Gateway.Routing;
 
 /// <summary>A route as one connection uses it: with its own links.</summary>
 internal sealed class PublishPath(RoutePath? route, QueueSession[] links, int generation)
