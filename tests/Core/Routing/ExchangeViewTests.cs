@@ -2,6 +2,7 @@ using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Core.Tests.Routing;
 
@@ -10,7 +11,7 @@ public sealed class ExchangeViewTests
     private static readonly Guid Epoch = Guid.NewGuid();
     private static readonly TimeSpan Idle = TimeSpan.FromMinutes(1);
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly ScriptedExchange _exchange = new();
     private readonly ExchangeView _view;
 
@@ -240,17 +241,6 @@ public sealed class ExchangeViewTests
         var search = NewSearch();
         Assert.Equal(ViewMatch.Done, _view.Match("k"u8, [], default, fromOutside: true, search));
         return search.ToPath();
-    }
-
-    private sealed class ManualTime : TimeProvider
-    {
-        private TimeSpan _now;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public void Advance(TimeSpan by) => _now += by;
-
-        public override long GetTimestamp() => _now.Ticks;
     }
 
     private sealed class NoObserver : IExchangeObserver

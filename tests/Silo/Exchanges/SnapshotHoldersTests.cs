@@ -1,6 +1,7 @@
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Silo.Tests.Exchanges;
 
@@ -9,7 +10,7 @@ public sealed class SnapshotHoldersTests
     private static readonly Guid First = Guid.NewGuid();
     private static readonly Guid Second = Guid.NewGuid();
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly List<HolderSession> _started = [];
     private readonly SnapshotHolders _holders;
 
@@ -143,16 +144,5 @@ public sealed class SnapshotHoldersTests
     private sealed class NoObserver : IExchangeObserver
     {
         public Task<long> ApplyAsync(ExchangeDelta delta) => throw new NotSupportedException("These tests answer themselves.");
-    }
-
-    private sealed class ManualTime : TimeProvider
-    {
-        private TimeSpan _now;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public void Advance(TimeSpan by) => _now += by;
-
-        public override long GetTimestamp() => _now.Ticks;
     }
 }

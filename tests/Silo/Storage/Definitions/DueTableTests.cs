@@ -3,6 +3,7 @@ using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Storage.Memory;
 using Granary.Testing.Logs;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Silo.Tests.Storage.Definitions;
 
@@ -10,7 +11,7 @@ public sealed class DueTableTests : IAsyncLifetime
 {
     private readonly MemoryStore _store = new();
     private readonly WatchedLog _watched = new();
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch);
     private readonly GroupCommit _commit;
     private readonly DueTable _due;
 
@@ -42,7 +43,7 @@ public sealed class DueTableTests : IAsyncLifetime
         Assert.Equal(["queue %2F/q 1500"], await StoredAsync());
 
         _due.Set(DueKind.Queue, "%2F/q", 5000);
-        _time.Now = 1500;
+        _time.SetUtcNow(DateTimeOffset.FromUnixTimeMilliseconds(1500));
         Assert.Empty(_due.TakeDue());
         _due.WriteLate();
         Assert.Equal(["queue %2F/q 5000"], await StoredAsync());
@@ -73,10 +74,10 @@ public sealed class DueTableTests : IAsyncLifetime
         await next.LoadAsync(default);
         Assert.Empty(next.TakeDue());
 
-        _time.Now = 2000;
+        _time.SetUtcNow(DateTimeOffset.FromUnixTimeMilliseconds(2000));
         Assert.Equal([(DueKind.Exchange, "first"), (DueKind.Queue, "second")], next.TakeDue());
         Assert.Empty(next.TakeDue());
-        _time.Now = 12_000;
+        _time.SetUtcNow(DateTimeOffset.FromUnixTimeMilliseconds(12_000));
         Assert.Equal(3, next.TakeDue().Count);
 
         // As a grain does that found nothing due.
@@ -121,7 +122,7 @@ public sealed class DueTableTests : IAsyncLifetime
 
     private List<(DueKind Kind, string GrainKey)> Take(DueTable due, long at)
     {
-        _time.Now = at;
+        _time.SetUtcNow(DateTimeOffset.FromUnixTimeMilliseconds(at));
         return due.TakeDue();
     }
 
@@ -133,13 +134,5 @@ public sealed class DueTableTests : IAsyncLifetime
         await _commit.WriteAsync(new RowChange(new RowKey("end", "of line"), null));
         var rows = await _store.ReadRowsAsync(DueTable.Table, default);
         return [.. rows.Select(row => $"{row.Key.Key} {Encoding.ASCII.GetString(row.Value.Span)}").Order(StringComparer.Ordinal)];
-    }
-
-    private sealed class ManualTime : TimeProvider
-    {
-        /// <summary>Unix milliseconds.</summary>
-        public long Now { get; set; }
-
-        public override DateTimeOffset GetUtcNow() => DateTimeOffset.FromUnixTimeMilliseconds(Now);
     }
 }
