@@ -25,16 +25,24 @@ internal static class NodeCommand
         var repair = Of("--repair", false, "Go on without records of the store that are damaged, and say how many those are.", ParseFlag);
         repair.Arity = ArgumentArity.ZeroOrOne;
         var localLinks = Of("--local-links", true, "Whether connections reach the queues of their own process without calls of the runtime: false is slower, and for tests.", ParseFlag);
+        var clusterId = Of<string?>("--cluster-id", null, "The cluster that this process is a member of, with --store postgres. A silo or a gateway alone is in 'granary' unless told.", text => text);
+        var siloPort = Port("--silo-port", 11111, "other members of the cluster");
+        var advertise = Of<IPAddress?>("--advertise", null, "The address at which other members of the cluster reach this one; the one of --bind unless told.", ParseAddress);
+        var insecureCluster = Of("--insecure-cluster", false, "Whoever reaches the silo's port may join the cluster, and run code in it.", ParseFlag);
+        insecureCluster.Arity = ArgumentArity.ZeroOrOne;
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, data, role, store, connection, repair, localLinks,
+            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             new NodeOptions(
                 result.GetValue(role),
                 result.GetValue(localLinks),
-                new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair)),
+                new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair))
+                {
+                    IsInCluster = result.GetValue(clusterId) is not null || result.GetValue(role) != NodeRole.Both,
+                },
                 new GatewayOptions
                 {
                     Bind = result.GetValue(bind)!,
@@ -43,7 +51,8 @@ internal static class NodeCommand
                     HttpPort = result.GetValue(httpPort),
                     MetricsPort = result.GetValue(metricsPort),
                     SendTimeout = result.GetValue(sendTimeout),
-                }),
+                },
+                new ClusterSettings(result.GetValue(clusterId), result.GetValue(siloPort), result.GetValue(advertise), result.GetValue(insecureCluster))),
             cancellation));
         return command;
     }

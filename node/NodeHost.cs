@@ -1,6 +1,7 @@
 using Granary.Gateway.Hosting;
 using Granary.Node.Memory;
 using Granary.Silo.Hosting;
+using Granary.Silo.Hosting.Cluster;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -17,21 +18,18 @@ internal static class NodeHost
 
     public static async Task<int> RunAsync(NodeOptions options, CancellationToken cancellation)
     {
-        if (options.Role != NodeRole.Both)
+        if (options.Refusal() is { } reason)
         {
-            await Console.Error.WriteLineAsync("A silo or a gateway alone needs a cluster, which this version has not got yet: use --role both.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(reason).ConfigureAwait(false);
             return 2;
         }
 
-        if (options.Store is { Kind: StoreKind.Postgres, Connection: null or "" })
-        {
-            await Console.Error.WriteLineAsync("--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.")
-                .ConfigureAwait(false);
-            return 2;
-        }
-
-        await using var app = CreateBuilder(options).Build().MapGateway();
-        if (await app.Services.TryOpenStoreAsync(cancellation).ConfigureAwait(false) is { } refused)
+        await using var app = CreateBuilder(options).Build();
+        _ = options.Role == NodeRole.Silo ? app.MapHealth() : app.MapGateway();
+        var opened = options.Role == NodeRole.Gateway
+            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, cancellation)
+            : app.Services.TryOpenStoreAsync(cancellation);
+        if (await opened.ConfigureAwait(false) is { } refused)
         {
             await Console.Error.WriteLineAsync(refused).ConfigureAwait(false);
             return 1;
@@ -71,13 +69,18 @@ internal static class NodeHost
 
         builder.Host.UseOrleans(silo =>
         {
-            silo.UseLoneSilo().AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
-            if (options.LocalLinks)
+            _ = options.Member is { } member ? silo.UseCluster(member) : silo.UseLoneSilo();
+            silo.AddSiloHealth();
+            if (options.Role != NodeRole.Gateway)
             {
-                silo.AddLocalLinks();
+                silo.AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
+                if (options.LocalLinks)
+                {
+                    silo.AddLocalLinks();
+                }
             }
         });
-        builder.AddGateway(options.Gateway);
+        _ = options.Role == NodeRole.Silo ? builder.AddHealthListeners(options.Gateway) : builder.AddGateway(options.Gateway);
         builder.Services.AddHostedService<MemoryKeeper>();
         return builder;
     }

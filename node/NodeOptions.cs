@@ -1,11 +1,54 @@
+using System.Net;
 using Granary.Gateway.Hosting;
 using Granary.Silo.Hosting;
+using Granary.Silo.Hosting.Cluster;
 
 namespace Granary.Node;
 
 /// <summary>What a node is, and where its things are.</summary>
 /// <param name="LocalLinks">Connections reach the queues of this process without calls.</param>
-internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions Store, GatewayOptions Gateway);
+/// <param name="Cluster">What it is in a cluster; null: nothing.</param>
+internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions Store, GatewayOptions Gateway, ClusterSettings? Cluster = null)
+{
+    /// <summary>As others see it, if it is a member of a cluster: it is when it is told which, and when it is a silo or a gateway alone.</summary>
+    public SiloMember? Member => Cluster is { } cluster && (cluster.Id is not null || Role != NodeRole.Both)
+        ? new SiloMember(
+            Store.Connection ?? "", cluster.Id ?? ClusterSettings.StandardId, Gateway.Bind, cluster.Advertise ?? Gateway.Bind, cluster.SiloPort, Role != NodeRole.Gateway)
+        : null;
+
+    /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
+    public string? Refusal()
+    {
+        if (Store is { Kind: StoreKind.Postgres, Connection: null or "" })
+        {
+            return "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.";
+        }
+
+        if (Member is not { } member)
+        {
+            return null;
+        }
+
+        if (Store.Kind != StoreKind.Postgres)
+        {
+            return $"The store '{Store.Kind.ToString().ToLowerInvariant()}' serves one node: a cluster, and a silo or gateway alone, need --store postgres and --connection.";
+        }
+
+        return member.Refusal() ?? (IPAddress.IsLoopback(Gateway.Bind) || Cluster is { IsInsecure: true }
+            ? null
+            : $"The silo would listen on {Gateway.Bind} for whoever knows the cluster's id: its port is remote code. This version cannot ask for certificates yet; "
+              + "--insecure-cluster starts it nevertheless, for networks that nobody else reaches.");
+    }
+}
+
+/// <param name="Id">The cluster's; null: none, unless the role needs one.</param>
+/// <param name="SiloPort">The port for other members.</param>
+/// <param name="Advertise">The address at which they reach it; null: where it listens.</param>
+/// <param name="IsInsecure">Whoever reaches the silo's port may join.</param>
+internal sealed record ClusterSettings(string? Id, int SiloPort, IPAddress? Advertise, bool IsInsecure)
+{
+    public const string StandardId = "granary";
+}
 
 internal enum NodeRole
 {

@@ -38,6 +38,12 @@ public sealed partial class Link : ILocalLink
 
     internal TimeSpan Idle => _streams.Idle;
 
+    /// <summary>How long nothing has been heard of a queue that is reached by calls; zero for one in this process, which tells when it ends.</summary>
+    internal TimeSpan Silent => _local is null ? _streams.Silent : TimeSpan.Zero;
+
+    /// <summary>Has the queue asked whether it is still there.</summary>
+    internal void Suspect() => _streams.Suspect();
+
     /// <summary>Sends the next packet; its number.</summary>
     internal long Send(LinkUpItem[] items, LinkOpen? open)
     {

@@ -71,6 +71,9 @@ public sealed partial class LinkSet : ILinkObserver
     /// <summary>What the queue that answered last has ready, if consumers are behind with large messages; else 0.</summary>
     public long Backlog { get; internal set; }
 
+    /// <summary>Which silos went; null where none can.</summary>
+    public SiloLosses? Losses { get; init; }
+
     /// <summary>Somebody else who takes pushes for this set; by default the set is an observer itself.</summary>
     public IObserverRegistry? Registry { get; init; }
 

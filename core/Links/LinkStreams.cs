@@ -22,6 +22,9 @@ public sealed class LinkStreams(TimeProvider clock)
     private bool _callFailed;
     private bool _mayComeLate;
     private bool _owesLast;
+    private bool _isSuspect;
+    private long _lastAsked;
+    private long _lastHeard = clock.GetTimestamp();
     private long _lastSent = clock.GetTimestamp();
     private long _lastAdded = clock.GetTimestamp();
 
@@ -54,6 +57,12 @@ public sealed class LinkStreams(TimeProvider clock)
 
     /// <summary>How long ago the last packet was made.</summary>
     public TimeSpan Idle => clock.GetElapsedTime(_lastAdded);
+
+    /// <summary>How long nothing has been heard of the queue.</summary>
+    public TimeSpan Silent => clock.GetElapsedTime(_lastHeard);
+
+    /// <summary>The activation may be lost, though nothing is waited for: it is asked, again and again, until something is heard of it.</summary>
+    public void Suspect() => _isSuspect = !IsNew;
 
     /// <summary>The next packet.</summary>
     /// <param name="open">Given with the first packet, and only with it.</param>
@@ -91,6 +100,12 @@ public sealed class LinkStreams(TimeProvider clock)
             return [.. _unreceived];
         }
 
+        if (_isSuspect && clock.GetElapsedTime(_lastAsked) > ResendAfter)
+        {
+            _lastAsked = clock.GetTimestamp();
+            return [Ask()];
+        }
+
         return _toldThrough < _downs.ReceivedThrough ? [Ask()] : [];
     }
 
@@ -106,6 +121,7 @@ public sealed class LinkStreams(TimeProvider clock)
     public void Answered(in LinkAnswer answer)
     {
         _underWay--;
+        Heard();
         Received(answer.ReceivedThrough);
     }
 
@@ -131,6 +147,7 @@ public sealed class LinkStreams(TimeProvider clock)
             _downs = new DownStream();
         }
 
+        Heard();
         _epoch = down.Epoch;
         return Note(_downs.Accept(down));
     }
@@ -161,6 +178,8 @@ public sealed class LinkStreams(TimeProvider clock)
         _underWay++;
         return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _downs.ReceivedThrough, IsLast = true };
     }
+
+    private void Heard() => (_isSuspect, _lastHeard) = (false, clock.GetTimestamp());
 
     private LinkDown? Note(LinkDown? down)
     {

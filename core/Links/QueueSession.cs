@@ -14,6 +14,10 @@ public sealed partial class QueueSession
     private const int MostTries = 10;
 
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(60);
+
+    // A silo that goes is told of (SiloLosses). This is for an activation that ends on one that stays.
+    private static readonly TimeSpan AskAfter = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
@@ -37,6 +41,7 @@ public sealed partial class QueueSession
     private int _tries;
     private long _pausedAt;
     private TimeSpan _pause;
+    private int _losses;
 
     internal QueueSession(LinkSet set, string queueName, IQueueGrain queue)
     {
@@ -203,6 +208,11 @@ public sealed partial class QueueSession
         }
 
         SendLater();
+        if (_losses != (_losses = _set.Losses?.Count ?? 0) || (_consumers.Count > 0 && _link.Silent > AskAfter))
+        {
+            _link.Suspect();
+        }
+
         var said = _link.Tick(asks: _set.IsPatient && (_closing || !_published.IsEmpty));
         if (_closing && !_link.HasAnswer && _set.Clock.GetElapsedTime(_closingSince) > IdleAfter)
         {

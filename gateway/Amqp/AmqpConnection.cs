@@ -80,7 +80,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
         Topology = new TopologyCalls(Grains, Id, server.Replies, Exclusive);
-        Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this };
+        Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
         Paths = new PathFinder(Links, server.Router);
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost);
         _body = new BodyInParts(transport.Input as ITargetedReader);

@@ -14,7 +14,7 @@ namespace Granary.Gateway.Amqp;
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
-    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null) : IHostedService
+    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null) : IHostedService
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
 
@@ -30,6 +30,9 @@ internal sealed partial class AmqpServer(
 
     /// <summary>Queues that are reached without a call; null if none are.</summary>
     public ILocalQueues? LocalQueues => local;
+
+    /// <summary>Which silos went; null where none can.</summary>
+    public SiloLosses? Losses => losses;
 
     public Router Router => router;
 

@@ -25,6 +25,7 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly CancellationTokenSource _ended = new();
     private readonly IGrainFactory _grains;
     private readonly ILocalQueues? _local;
+    private readonly SiloLosses? _losses;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
@@ -32,9 +33,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options,
-        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null)
+        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null)
     {
-        (_grains, _local, _lifetime, _clock, _log) = (grains, local, lifetime, clock, log);
+        (_grains, _local, _losses, _lifetime, _clock, _log) = (grains, local, losses, lifetime, clock, log);
         (Router, Replies, Alarms) = (router, replies, alarms);
         (MaxMessageSize, Patience) = (options.MaxMessageSize, options.OperationTimeout);
     }
@@ -69,7 +70,7 @@ internal sealed partial class GrpcServer : IHostedService
 
     public LinkSet Open(string vhost)
     {
-        var links = new LinkSet(_grains, _local, Id, vhost, _clock, _log);
+        var links = new LinkSet(_grains, _local, Id, vhost, _clock, _log) { Losses = _losses };
         _open[links] = 0;
         Counts.Begin(links.Counts);
         return links;

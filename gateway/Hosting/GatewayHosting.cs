@@ -76,9 +76,28 @@ public static class GatewayHosting
         // Made once, it shows what is counted; nobody calls it.
         app.Services.GetRequiredService<GatewayMeters>();
         app.MapGrpcGateway();
+        return app.MapHealth();
+    }
+
+    /// <summary>Maps whether the process lives and is ready.</summary>
+    public static WebApplication MapHealth(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
         app.MapHealthChecks("/health/live", Answering(HealthTags.Live));
         app.MapHealthChecks("/health/ready", Answering(HealthTags.Ready));
         return app;
+    }
+
+    /// <summary>Has a process without clients answer for its health.</summary>
+    public static WebApplicationBuilder AddHealthListeners(this WebApplicationBuilder builder, GatewayOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(options.Bind, options.HttpPort);
+            kestrel.Listen(options.Bind, options.MetricsPort);
+        });
+        return builder;
     }
 
     private static HealthCheckOptions Answering(string tag) => new()

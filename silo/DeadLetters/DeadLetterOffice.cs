@@ -17,6 +17,7 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
     private readonly ConcurrentDictionary<LinkId, LinkSet> _links = new();
     private readonly ILocalQueues? _local;
     private readonly DeadLetterRehearsal? _rehearsal;
+    private readonly SiloLosses? _losses;
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _ticks;
     private ILinkObserver? _observer;
@@ -25,9 +26,9 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
     /// <param name="rehearsal">What precedes the first letter; null: nothing does.</param>
     public DeadLetterOffice(
         IGrainFactory grains, TimeProvider time, ILogger<DeadLetterOffice> log, ILogger<Router> routerLog,
-        ILocalQueues? local = null, DeadLetterRehearsal? rehearsal = null)
+        ILocalQueues? local = null, DeadLetterRehearsal? rehearsal = null, SiloLosses? losses = null)
     {
-        (Grains, Time, Log, _local, _rehearsal) = (grains, time, log, local, rehearsal);
+        (Grains, Time, Log, _local, _rehearsal, _losses) = (grains, time, log, local, rehearsal, losses);
         Router = new Router(grains, time, routerLog, forClients: false);
         Stopping = _stop.Token;
         _ticks = time.CreateTimer(static office => ((DeadLetterOffice)office!).Tick(), this, TickPeriod, TickPeriod);
@@ -46,7 +47,7 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
     public CancellationToken Stopping { get; }
 
     /// <summary>The sessions of one queue with those that its dead messages go to.</summary>
-    public LinkSet Open(string vhost) => new(Grains, _local, ConnectionId.New(), vhost, Time, Log) { IsPatient = true, Registry = this };
+    public LinkSet Open(string vhost) => new(Grains, _local, ConnectionId.New(), vhost, Time, Log) { IsPatient = true, Registry = this, Losses = _losses };
 
     /// <summary>
     /// Readies the way for the letters of a queue that is there now, so that the first is not later than those that follow: the snapshot of their exchange is

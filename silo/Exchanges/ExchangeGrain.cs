@@ -2,10 +2,12 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Silo.Placement;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Placement;
 using Orleans.Storage;
 
 namespace Granary.Silo.Exchanges;
@@ -15,6 +17,8 @@ namespace Granary.Silo.Exchanges;
 /// only answers wait for it. What one turn changes is written together; an activation that has what is not stored stays.
 /// </summary>
 [Reentrant]
+[SpreadPlacement]
+[Immovable]
 internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);

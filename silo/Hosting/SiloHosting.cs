@@ -1,6 +1,8 @@
+using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Placement;
 using Granary.Silo.Queues.Activation;
 using Granary.Silo.Queues.Figures;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,12 +17,21 @@ public static class SiloHosting
     {
         ArgumentNullException.ThrowIfNull(silo);
         silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.AddSpreadPlacement();
         silo.Services.TryAddSingleton<LocalQueues>();
         silo.Services.TryAddSingleton<BindingRemoval>();
         silo.Services.TryAddSingleton<SiloFigures>();
         silo.Services.TryAddSingleton<QueueServices>();
         silo.Services.TryAddSingleton<DeadLetterOffice>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());
+        return silo;
+    }
+
+    /// <summary>Has the process be ready only while its silo is one of the cluster.</summary>
+    public static ISiloBuilder AddSiloHealth(this ISiloBuilder silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services.AddHealthChecks().AddCheck<SiloHealth>("silo", tags: [HealthTags.Ready]);
         return silo;
     }
 

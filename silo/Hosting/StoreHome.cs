@@ -22,6 +22,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     private readonly ILogger<GroupCommit> _log;
     private readonly TimeProvider _time;
     private readonly bool _keepsMessages;
+    private readonly bool _isInCluster;
     private readonly IMessageStore? _scratchStore;
     private GroupCommit? _commit;
     private GroupCommit? _scratch;
@@ -32,6 +33,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     public StoreHome(StoreOptions options, PublisherAlarms alarms, TimeProvider time, ILogger<GroupCommit> log, IServiceProvider services)
     {
         (_alarms, _time, _log) = (alarms, time, log);
+        _isInCluster = options.IsInCluster;
         var given = services.GetService<IMessageStore>();
         _store = given ?? Create(options, services);
         _keepsMessages = given is not null || options.Kind != StoreKind.Memory;
@@ -72,7 +74,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
                     : new MemoryBudget(long.MaxValue, long.MaxValue);
                 Volatile.Write(
                     ref _queues,
-                    new QueueStores(_keepsMessages ? _commit : null, _scratch, budget, _time.GetUtcNow().ToUnixTimeMilliseconds()));
+                    new QueueStores(_keepsMessages ? _commit : null, _scratch, budget, _time.GetUtcNow().ToUnixTimeMilliseconds(), _isInCluster));
             }
         }
         finally

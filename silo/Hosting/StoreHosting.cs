@@ -3,9 +3,11 @@ using Granary.Core.Health;
 using Granary.Core.Storage;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
+using Granary.Silo.Storage.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Granary.Silo.Hosting;
 
@@ -31,15 +33,38 @@ public static class StoreHosting
             provider.GetRequiredService<ILogger<DueTable>>()));
         services.AddHostedService<Waker>();
         services.AddHostedService<StoreReport>();
-        services.AddHealthChecks()
-            .AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready])
-            .AddCheck<SiloHealth>("silo", tags: [HealthTags.Ready]);
+        services.AddHealthChecks().AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready]);
         if (options is { Kind: StoreKind.Files, Data: not null })
         {
             services.AddHostedService<DiskAlarm>();
         }
 
         return silo;
+    }
+
+    /// <summary>Brings the database to the format of this version, for a process that has no store there: members of the cluster are listed in it.</summary>
+    /// <returns>Null, or why it cannot be used and what to do, for the operator.</returns>
+    public static async Task<string?> TryPrepareDatabaseAsync(StoreOptions options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            var database = DatabaseConnections.CreateForFlushes(new PostgresOptions(options.Connection!));
+            await using (database.ConfigureAwait(false))
+            {
+                await Schema.MigrateAsync(database, cancellation).ConfigureAwait(false);
+            }
+
+            return null;
+        }
+        catch (StoreException exception)
+        {
+            return exception.Message;
+        }
+        catch (NpgsqlException exception)
+        {
+            return $"PostgreSQL is out of reach: {exception.InnerException?.Message ?? exception.Message}";
+        }
     }
 
     /// <summary>Opens the store ahead of the host's start.</summary>

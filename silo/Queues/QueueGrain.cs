@@ -2,8 +2,10 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Topology;
+using Granary.Silo.Placement;
 using Granary.Silo.Queues.Activation;
 using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace Granary.Silo.Queues;
 
@@ -12,6 +14,8 @@ namespace Granary.Silo.Queues;
 /// so none is in reach of <see cref="QueueActivation"/>.
 /// </summary>
 [Reentrant]
+[SpreadPlacement]
+[Immovable]
 internal sealed class QueueGrain : Grain, IQueueGrain
 {
     private readonly QueueActivation _queue;

@@ -8,8 +8,9 @@ namespace Granary.Silo.Queues;
 /// <summary>Where the queues of a silo keep their messages.</summary>
 /// <param name="durable">Takes those of durable queues; null keeps everything in memory.</param>
 /// <param name="scratch">Takes what other queues page out; null keeps that in memory.</param>
+/// <param name="isInCluster">The name of a queue that another silo has leads there: nothing has to be left alone here.</param>
 /// <param name="openedAt">When the store was opened, Unix milliseconds: for a queue that nobody has used since, that counts as its last use.</param>
-internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, MemoryBudget budget, long openedAt = 0)
+internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, MemoryBudget budget, long openedAt = 0, bool isInCluster = false)
 {
     /// <summary>
     /// For so long a queue that another process took over is left to it, in milliseconds. In a cluster its name leads there by then; without one two processes
@@ -56,7 +57,7 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
     public SessionId[] TakeSessions(QueueIdentity queue) => _left.TryRemove(queue, out var sessions) ? sessions : [];
 
     /// <summary>Another process took the queue over a moment ago.</summary>
-    public bool IsLeftAlone(string key) => _fenced.TryGetValue(key, out var since) && Environment.TickCount64 - since < LeftAlone;
+    public bool IsLeftAlone(string key) => !isInCluster && _fenced.TryGetValue(key, out var since) && Environment.TickCount64 - since < LeftAlone;
 
     /// <summary>Another process has the queue.</summary>
     public void NoteFenced(string key) => _fenced[key] = Environment.TickCount64;

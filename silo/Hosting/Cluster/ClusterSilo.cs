@@ -1,0 +1,86 @@
+using System.Net;
+using Granary.Core.Links;
+using Granary.Silo.Placement;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Orleans.Configuration;
+
+namespace Granary.Silo.Hosting.Cluster;
+
+/// <summary>
+/// A silo among others. A gateway is one, too, that has no queues and exchanges: it learns of a lost silo as fast as the others do, where an Orleans client
+/// would wait for its calls to time out. Figures and reasons are in docs/decisions/0016.
+/// </summary>
+public static class ClusterSilo
+{
+    /// <summary>Calls that nobody answered in this time fail, and are made again elsewhere.</summary>
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(10);
+
+    public static ISiloBuilder UseCluster(this ISiloBuilder silo, SiloMember member)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        ArgumentNullException.ThrowIfNull(member);
+        silo.UseAdoNetClustering(database =>
+        {
+            database.Invariant = "Npgsql";
+            database.ConnectionString = ForMembership(member.Connection);
+        });
+        silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (member.ClusterId, "granary"));
+        silo.Configure<EndpointOptions>(end =>
+        {
+            end.AdvertisedIPAddress = member.Advertise;
+            end.SiloPort = member.SiloPort;
+            end.SiloListeningEndpoint = new IPEndPoint(member.Bind, member.SiloPort);
+
+            // No port for Orleans' own clients: there are none.
+            end.GatewayPort = 0;
+        });
+        silo.Configure<ClusterMembershipOptions>(TellSoon);
+        silo.Services.AddSingleton<SiloLosses>();
+        silo.Services.AddHostedService<LossWatch>();
+        silo.Configure<SiloMessagingOptions>(messages => messages.ResponseTimeout = CallLimit);
+
+        // Orleans' default directory ends the activations that were registered with a member that goes, on whichever silo they are.
+#pragma warning disable ORLEANSEXP003 // The directory is called experimental: tests/Cluster says what is expected of it.
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+
+        // The lease would keep names of a lost silo from being taken again for half a minute; what it guards against, two activations of one queue, the epoch in
+        // the store fences.
+        silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+        if (!member.HasQueues)
+        {
+            // It places them nevertheless: whoever calls a grain that is nowhere yet does.
+            silo.AddSpreadPlacement();
+            var own = typeof(ClusterSilo).Assembly;
+            silo.Configure<GrainTypeOptions>(grains => grains.Classes.RemoveWhere(grain => grain.Assembly == own));
+        }
+
+        return silo;
+    }
+
+    /// <summary>A member that is lost is declared dead within about two seconds, one that hangs within five.</summary>
+    private static void TellSoon(ClusterMembershipOptions membership)
+    {
+        membership.ProbeTimeout = TimeSpan.FromSeconds(1);
+        membership.NumMissedProbesLimit = 2;
+        membership.NumVotesForDeathDeclaration = 1;
+        membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
+        membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+
+        // It keeps a member that hangs for four times as long.
+        membership.EnableConnectionLivenessCheck = false;
+
+        // Processes come again under other addresses.
+        membership.DefunctSiloExpiration = TimeSpan.FromHours(1);
+        membership.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(10);
+    }
+
+    private static string ForMembership(string connection) => new NpgsqlConnectionStringBuilder(connection)
+    {
+        MaxPoolSize = 2,
+        ApplicationName = "granary membership",
+        Timeout = 5,
+        CommandTimeout = 5,
+    }.ConnectionString;
+}

@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text.Json;
+using Granary.Testing.Processes;
+using Npgsql;
+
+namespace Granary.Cluster.Tests;
+
+/// <summary>What <c>cluster.sh</c> starts: PostgreSQL, silos and gateways as processes of this machine.</summary>
+internal sealed class LocalCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
+
+    private readonly ChildProcess _script;
+    private readonly Dictionary<string, Member> _members;
+
+    private readonly string _connection;
+
+    private LocalCluster(ChildProcess script, string connection, IEnumerable<Member> members) =>
+        (_script, _connection, _members) = (script, connection, members.ToDictionary(member => member.Name));
+
+    public static async Task<LocalCluster> StartAsync(int silos, int gateways)
+    {
+        var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        string[] counts = [silos.ToString(CultureInfo.InvariantCulture), gateways.ToString(CultureInfo.InvariantCulture)];
+        var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json"], onLine: line =>
+        {
+            if (line.StartsWith('{'))
+            {
+                ready.TrySetResult(line);
+            }
+        });
+        try
+        {
+            using var json = JsonDocument.Parse(await ready.Task.WaitAsync(StartLimit));
+            var connection = json.RootElement.GetProperty("connection").GetString()!;
+            return new LocalCluster(script, connection, [.. json.RootElement.GetProperty("processes").EnumerateArray().Where(process => process.TryGetProperty("name", out _)).Select(Member.From)]);
+        }
+        catch (TimeoutException)
+        {
+            var output = script.Output;
+            await script.DisposeAsync();
+            throw new InvalidOperationException($"The cluster did not start:\n{output}");
+        }
+    }
+
+    /// <summary>The AMQP port of a gateway, counted from 1.</summary>
+    public int AmqpPort(int gateway) => _members[$"gateway-{gateway}"].Amqp;
+
+    /// <summary>Sends a signal to a member, such as <c>KILL</c>.</summary>
+    public async Task SignalAsync(string member, string signal) =>
+        await ChildProcess.RunAsync("kill", [$"-{signal}", _members[member].Pid.ToString(CultureInfo.InvariantCulture)], StartLimit);
+
+    /// <summary>Completes when the others know that a member is gone.</summary>
+    public async Task WhenDeclaredDeadAsync(string member)
+    {
+        await using var database = NpgsqlDataSource.Create(_connection);
+        await using var command = database.CreateCommand("select count(*) from OrleansMembershipTable where Port = $1 and Status = $2");
+        command.Parameters.AddWithValue(_members[member].Silo);
+        command.Parameters.AddWithValue((int)SiloStatus.Dead);
+        using var limit = new CancellationTokenSource(StartLimit);
+        while ((long)(await command.ExecuteScalarAsync(limit.Token))! == 0)
+        {
+            await Task.Delay(100, limit.Token);
+        }
+    }
+
+    /// <summary>What a member has logged.</summary>
+    public string LogOf(string member) => File.ReadAllText(_members[member].Log);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var member in _members.Keys)
+        {
+            // One that was stopped hears nothing of the end.
+            await ChildProcess.RunAsync("sh", ["-c", $"kill -CONT {_members[member].Pid.ToString(CultureInfo.InvariantCulture)} 2>/dev/null || true"], StartLimit);
+        }
+
+        await ChildProcess.RunAsync("kill", ["-TERM", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
+        await _script.WaitForExitAsync(StartLimit);
+        await _script.DisposeAsync();
+    }
+
+    private sealed record Member(string Name, int Pid, int Silo, int Amqp, string Log)
+    {
+        public static Member From(JsonElement process) => new(
+            process.GetProperty("name").GetString()!,
+            process.GetProperty("pid").GetInt32(),
+            process.GetProperty("silo").GetInt32(),
+            process.TryGetProperty("amqp", out var amqp) ? amqp.GetInt32() : 0,
+            process.GetProperty("log").GetString()!);
+    }
+}

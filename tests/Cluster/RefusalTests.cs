@@ -1,0 +1,25 @@
+using Granary.Testing.Processes;
+
+namespace Granary.Cluster.Tests;
+
+/// <summary>What a member of a cluster cannot be is said in a sentence that says what to do.</summary>
+public sealed class RefusalTests
+{
+    [Theory]
+    [InlineData("--role silo", "The store 'files' serves one node: a cluster, and a silo or gateway alone, need --store postgres and --connection.")]
+    [InlineData("--role gateway --store memory", "The store 'memory' serves one node: a cluster, and a silo or gateway alone, need --store postgres and --connection.")]
+    [InlineData("--cluster-id one", "The store 'files' serves one node")]
+    [InlineData("--role silo --store postgres", "--store postgres needs --connection")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-port 0", "--silo-port has to be given a port")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0", "Other members cannot reach a silo at 0.0.0.0: --advertise names the address at which they can.")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0 --advertise 10.0.0.1", "--insecure-cluster starts it nevertheless")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1;Port=1", "PostgreSQL is out of reach")]
+    [InlineData("--role gateway --store postgres --connection Host=127.0.0.1;Port=1", "PostgreSQL is out of reach")]
+    public async Task Member_ThatCannotBe_IsRefusedWithWhatToDo(string options, string text)
+    {
+        await using var node = ChildProcess.Start("dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options.Split(' ')], folder: Path.GetTempPath());
+
+        Assert.InRange(await node.WaitForExitAsync(TimeSpan.FromSeconds(30)), 1, 2);
+        Assert.Contains(text, node.Output, StringComparison.Ordinal);
+    }
+}
