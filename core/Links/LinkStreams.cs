@@ -23,7 +23,7 @@ public sealed class LinkStreams(TimeProvider clock)
     private bool _mayComeLate;
     private bool _owesLast;
     private bool _isSuspect;
-    private long _lastAsked;
+    private long? _lastAsked;
     private long _lastHeard = clock.GetTimestamp();
     private long _lastSent = clock.GetTimestamp();
     private long _lastAdded = clock.GetTimestamp();
@@ -100,7 +100,7 @@ public sealed class LinkStreams(TimeProvider clock)
             return [.. _unreceived];
         }
 
-        if (_isSuspect && clock.GetElapsedTime(_lastAsked) > ResendAfter)
+        if (_isSuspect && (_lastAsked is not { } asked || clock.GetElapsedTime(asked) > ResendAfter))
         {
             _lastAsked = clock.GetTimestamp();
             return [Ask()];
@@ -179,7 +179,7 @@ public sealed class LinkStreams(TimeProvider clock)
         return new LinkUp { Link = Id, Epoch = _epoch, Number = 0, ReceivedThrough = _downs.ReceivedThrough, IsLast = true };
     }
 
-    private void Heard() => (_isSuspect, _lastHeard) = (false, clock.GetTimestamp());
+    private void Heard() => (_isSuspect, _lastAsked, _lastHeard) = (false, null, clock.GetTimestamp());
 
     private LinkDown? Note(LinkDown? down)
     {

@@ -11,8 +11,10 @@ public abstract class LinkTests : IDisposable
     private protected LinkTests(ILocalQueues? local = null)
     {
         Grains = new FakeGrains(_ => Queue);
-        Set = new LinkSet(Grains.Factory, local, ConnectionId.New(), "/", Clock, Watched.LoggerOf<LinkSet>());
+        Set = new LinkSet(Grains.Factory, local, ConnectionId.New(), "/", Clock, Watched.LoggerOf<LinkSet>()) { Losses = Losses };
     }
+
+    private protected SiloLosses Losses { get; } = new();
 
     private protected WatchedLog Watched { get; } = new();
 
