@@ -20,14 +20,19 @@ granary_stamp() { # root
 }
 
 granary_build_node() { # root
+    # Two that start at once, as tests do, build once. The build does not inherit the lock: its servers outlive it.
+    mkdir -p "$1/.build"
+    (flock 9 && granary_build_if_stale "$1") 9>"$1/.build/lock"
+}
+
+granary_build_if_stale() { # root
     local root=$1 stamp
     stamp=$(granary_stamp "$root")
     if [ -f "$(granary_node "$root")" ] && [ "$(cat "$root/.build/node-stamp" 2>/dev/null)" = "$stamp" ]; then
         return
     fi
     echo "Building the node" >&2
-    mkdir -p "$root/.build"
-    if ! dotnet build "$root/node/Granary.Node.csproj" -c Release -nodeReuse:false >"$root/.build/build.log" 2>&1; then
+    if ! dotnet build "$root/node/Granary.Node.csproj" -c Release -nodeReuse:false >"$root/.build/build.log" 2>&1 9>&-; then
         tail -40 "$root/.build/build.log" >&2
         return 1
     fi

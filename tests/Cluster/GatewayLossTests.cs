@@ -5,6 +5,7 @@ using RabbitMQ.Client;
 namespace Granary.Cluster.Tests;
 
 /// <summary>A gateway goes: what queues on silos have in memory stays.</summary>
+[Collection(LocalCluster.OneAtATime)]
 public sealed class GatewayLossTests
 {
     private const int Queues = 300, MessagesOfEach = 2;

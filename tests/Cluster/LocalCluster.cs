@@ -8,6 +8,9 @@ namespace Granary.Cluster.Tests;
 /// <summary>What <c>cluster.sh</c> starts: PostgreSQL, silos and gateways as processes of this machine.</summary>
 internal sealed class LocalCluster : IAsyncDisposable
 {
+    /// <summary>The collection of tests that start one: several at once are too much for a small machine.</summary>
+    public const string OneAtATime = "cluster";
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
     private readonly ChildProcess _script;

@@ -1,6 +1,7 @@
 namespace Granary.Cluster.Tests;
 
 /// <summary>A silo goes while clients publish and consume at gateways: they notice nothing but a pause.</summary>
+[Collection(LocalCluster.OneAtATime)]
 public sealed class SiloLossTests(Xunit.Abstractions.ITestOutputHelper output)
 {
     /// <param name="mostSeconds">The longest that a confirm may take, on a machine that others use, too.</param>
