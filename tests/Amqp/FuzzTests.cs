@@ -1,4 +1,5 @@
 using System.Buffers;
+using CsCheck;
 using Granary.Amqp.Methods;
 
 namespace Granary.Amqp.Tests;
@@ -7,50 +8,47 @@ namespace Granary.Amqp.Tests;
 public sealed class FuzzTests
 {
     private const int FrameMax = 1024;
-    private const int PerSeed = 40_000;
+    private const int Cases = 160_000;
 
     private static readonly Dictionary<uint, MethodSample> Readers = MethodSamples.All.ToDictionary(sample => sample.Method.Id);
 
     private static readonly byte[][] Corpus = [.. WireCases.All.Values, .. MethodSamples.All.Select(sample => sample.WriteFrame(5)), .. Headers()];
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public void Read_MutatedFrames_FailAsAmqpOrMeanTheSameAgain(int seed)
+    private static readonly Gen<byte[]> Mutated = Gen.Select(
+        Gen.Int[0, Corpus.Length - 1], Gen.Select(Gen.Int[0, 5], Gen.Double.Unit, Gen.Byte, (kind, where, value) => new Mutation(kind, where, value)).Array[0, 3], Gen.Int[0, 3],
+        (at, mutations, size) => Mutate(Corpus[at], mutations, size != 0));
+
+    [Fact]
+    public void Read_MutatedFrames_FailAsAmqpOrMeanTheSameAgain()
     {
-        var random = new Random(seed);
         var accepted = 0;
         var refused = 0;
-        for (var i = 0; i < PerSeed; i++)
-        {
-            var bytes = Mutate(random, Corpus[random.Next(Corpus.Length)]);
-            try
+        Mutated.Sample(
+            bytes =>
             {
-                foreach (var frame in Frames(bytes))
+                try
                 {
-                    if (ReadContent(frame))
+                    foreach (var frame in Frames(bytes))
                     {
-                        accepted++;
+                        if (ReadContent(frame))
+                        {
+                            Interlocked.Increment(ref accepted);
+                        }
                     }
                 }
-            }
-            catch (AmqpException error)
-            {
-                Assert.Equal(ReplyCode.FrameError, error.ReplyCode);
-                Assert.InRange(ShortText.ByteCount(error.Text), 1, ReplyText.MaxBytes);
-                refused++;
-            }
-            catch (Exception error)
-            {
-                Assert.Fail($"seed {seed}, case {i}, {Convert.ToHexString(bytes)}: {error}");
-            }
-        }
+                catch (AmqpException error)
+                {
+                    Assert.Equal(ReplyCode.FrameError, error.ReplyCode);
+                    Assert.InRange(ShortText.ByteCount(error.Text), 1, ReplyText.MaxBytes);
+                    Interlocked.Increment(ref refused);
+                }
+            },
+            iter: Cases,
+            print: Convert.ToHexString);
 
         // Neither side may be rare, or the fuzz tests nothing.
-        Assert.InRange(accepted, PerSeed / 10, int.MaxValue);
-        Assert.InRange(refused, PerSeed / 10, PerSeed);
+        Assert.InRange(accepted, Cases / 10, int.MaxValue);
+        Assert.InRange(refused, Cases / 10, Cases);
     }
 
     /// <summary>Finds the frames and compares with the oracle, what was refused included.</summary>
@@ -120,38 +118,19 @@ public sealed class FuzzTests
         Assert.Equal(properties with { ReplyTo = "r", Headers = properties.Headers?.Without("BCC") }, BasicProperties.Decode(edited));
     }
 
-    private static byte[] Mutate(Random random, byte[] original)
+    private static byte[] Mutate(byte[] original, Mutation[] mutations, bool isSizeRight)
     {
         var bytes = original.ToList();
-        for (var change = random.Next(4); change > 0 && bytes.Count > 0; change--)
+        foreach (var mutation in mutations)
         {
-            var at = random.Next(bytes.Count);
-            switch (random.Next(6))
+            if (bytes.Count > 0)
             {
-                case 0:
-                    bytes[at] ^= (byte)(1 << random.Next(8));
-                    break;
-                case 1:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 2:
-                    bytes.Insert(at, (byte)random.Next(256));
-                    break;
-                case 3:
-                    bytes.RemoveAt(at);
-                    break;
-                case 4:
-                    bytes.RemoveRange(at, random.Next(bytes.Count - at));
-                    break;
-                default:
-                    // A letter in place of another: the likeliest way to a frame that is accepted and means something else.
-                    bytes[at] = "StbBsuIilLfdDFAxVT"u8[random.Next(18)];
-                    break;
+                mutation.Apply(bytes);
             }
         }
 
         // Mostly with a size that is right again, or little but the frame reader would be tested.
-        if (bytes.Count > Frame.Overhead && random.Next(4) != 0)
+        if (bytes.Count > Frame.Overhead && isSizeRight)
         {
             var size = bytes.Count - Frame.Overhead;
             bytes[0] = original[0];
@@ -175,6 +154,40 @@ public sealed class FuzzTests
             var output = new ArrayBufferWriter<byte>();
             ContentHeader.WriteFrame(output, 5, 3, properties.Encode());
             yield return output.WrittenSpan.ToArray();
+        }
+    }
+
+    /// <summary>One change somewhere.</summary>
+    /// <param name="Kind">Which.</param>
+    /// <param name="Where">A part of the length.</param>
+    /// <param name="Value">What is put there.</param>
+    private sealed record Mutation(int Kind, double Where, byte Value)
+    {
+        public void Apply(List<byte> bytes)
+        {
+            var at = (int)(Where * bytes.Count);
+            switch (Kind)
+            {
+                case 0:
+                    bytes[at] ^= (byte)(1 << (Value & 7));
+                    break;
+                case 1:
+                    bytes[at] = Value;
+                    break;
+                case 2:
+                    bytes.Insert(at, Value);
+                    break;
+                case 3:
+                    bytes.RemoveAt(at);
+                    break;
+                case 4:
+                    bytes.RemoveRange(at, Value * (bytes.Count - at) / 256);
+                    break;
+                default:
+                    // A letter in place of another: the likeliest way to a frame that is accepted and means something else.
+                    bytes[at] = "StbBsuIilLfdDFAxVT"u8[Value % 18];
+                    break;
+            }
         }
     }
 }

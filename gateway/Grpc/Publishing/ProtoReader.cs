@@ -8,6 +8,8 @@ internal enum WireType
     Varint = 0,
     Fixed64 = 1,
     LengthDelimited = 2,
+    StartGroup = 3,
+    EndGroup = 4,
     Fixed32 = 5,
 }
 
@@ -18,6 +20,9 @@ internal enum WireType
 internal ref struct ProtoReader(ReadOnlySpan<byte> message)
 {
     private const int MostVarintBytes = 10;
+
+    // As generated parsers have it.
+    private const int DeepestGroup = 100;
 
     private readonly ReadOnlySpan<byte> _message = message;
 
@@ -34,9 +39,9 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
             return false;
         }
 
-        var tag = ReadVarint();
+        var tag = ReadVarint32();
         (field, type) = ((int)(tag >> 3), (WireType)(tag & 7));
-        return tag is > 7 and <= uint.MaxValue ? true : throw CallErrors.Malformed("a field has no number");
+        return tag > 7 ? true : throw CallErrors.Malformed("a field has no number");
     }
 
     public ulong ReadVarint()
@@ -58,8 +63,8 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
     /// <summary>The bytes of a length-delimited value; <see cref="Position"/> is their end.</summary>
     public ReadOnlySpan<byte> ReadBytes()
     {
-        var length = ReadVarint();
-        if (length > (ulong)(_message.Length - Position))
+        var length = ReadVarint32();
+        if (length > (uint)(_message.Length - Position))
         {
             throw CallErrors.Malformed("a field is longer than the message");
         }
@@ -70,7 +75,12 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
     }
 
     /// <summary>Passes over a value, such as one of a field that a later version has.</summary>
-    public void Skip(WireType type)
+    public void Skip(int field, WireType type) => Skip(field, type, depth: 0);
+
+    // Of a number that should have 32 bits generated parsers leave out the others, and so does this.
+    private uint ReadVarint32() => unchecked((uint)ReadVarint());
+
+    private void Skip(int field, WireType type, int depth)
     {
         switch (type)
         {
@@ -86,9 +96,27 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
             case WireType.Fixed32:
                 Pass(sizeof(uint));
                 break;
+            case WireType.StartGroup when depth < DeepestGroup:
+                SkipGroup(field, depth + 1);
+                break;
             default:
                 throw CallErrors.Malformed($"a field has the wire type {(int)type}");
         }
+    }
+
+    private void SkipGroup(int group, int depth)
+    {
+        while (TryReadTag(out var field, out var type))
+        {
+            if ((field, type) == (group, WireType.EndGroup))
+            {
+                return;
+            }
+
+            Skip(field, type, depth);
+        }
+
+        throw CallErrors.Malformed("a group does not end");
     }
 
     private void Pass(int bytes)

@@ -38,7 +38,7 @@ internal sealed class PublishStreamPayload : IDisposable
                 return true;
             }
 
-            reader.Skip(type);
+            reader.Skip(field, type);
         }
 
         return false;

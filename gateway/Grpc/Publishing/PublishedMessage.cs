@@ -59,7 +59,7 @@ internal readonly ref struct PublishedMessage
                     mandatory = reader.ReadVarint() != 0;
                     break;
                 default:
-                    reader.Skip(type);
+                    reader.Skip(field, type);
                     break;
             }
         }

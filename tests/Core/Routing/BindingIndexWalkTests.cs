@@ -1,15 +1,13 @@
-using System.Globalization;
+using CsCheck;
 using Granary.Amqp;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 
 namespace Granary.Core.Tests.Routing;
 
-/// <summary>Random binds, unbinds and matches, compared with <see cref="NaiveMatching"/>. A failure names the seed that repeats it.</summary>
+/// <summary>Random binds, unbinds and matches, compared with <see cref="NaiveMatching"/>.</summary>
 public sealed class BindingIndexWalkTests
 {
-    private const int Steps = 3_000;
-
     private static readonly string[] Words = ["a", "b", "c", "", "*", "#", "é", "longer-word"];
     private static readonly string[] HeaderKeys = ["k", "kind", "x-k", "é", ""];
     private static readonly string[] Modes = ["all", "any", "all-with-x", "any-with-x"];
@@ -22,90 +20,105 @@ public sealed class BindingIndexWalkTests
         new FieldArray(FieldValue.Integer(FieldKind.OtherLong, 1), "v"), new FieldArray(), FieldValue.Void,
     ];
 
-    public static TheoryData<string, int> TypesAndSeeds()
-    {
-        var data = new TheoryData<string, int>();
-        foreach (var type in new[] { ExchangeTypes.Direct, ExchangeTypes.Fanout, ExchangeTypes.Topic, ExchangeTypes.Headers })
-        {
-            var given = Environment.GetEnvironmentVariable("GRANARY_WALK_SEED");
-            var seeds = given is null ? [1, 2, 3, Random.Shared.Next()] : new[] { int.Parse(given, CultureInfo.InvariantCulture) };
-            foreach (var seed in seeds)
-            {
-                data.Add(type, seed);
-            }
-        }
+    private static readonly Gen<string> Key = Gen.OneOf(Words).Array[0, 4].Select(words => string.Join('.', words));
 
-        return data;
-    }
+    private static readonly Gen<FieldTable> Headers = Gen.Select(Gen.OneOf(HeaderKeys), Gen.OneOf(Values)).Array[0, 3]
+        .Select(entries => entries.Aggregate(FieldTable.Empty, (table, entry) => table.With(entry.Item1, entry.Item2)));
+
+    private static readonly Gen<Binding> AnyBinding = Gen.Select(
+        Gen.Frequency((4, DestinationKind.Queue), (1, DestinationKind.Exchange)), Gen.Int[0, 29], Key, Headers, Gen.Frequency((1, Gen.Const("")), (4, Gen.OneOf(Modes))),
+        (kind, number, key, headers, mode) => new Binding(
+            new Destination(kind, $"d{number}", default), key, EncodedTable.From(mode.Length == 0 ? headers : headers.With("x-match", mode))));
 
     [Theory]
-    [MemberData(nameof(TypesAndSeeds))]
-    public void BindingIndex_RandomWalk_FindsWhatNaiveMatchingFinds(string exchangeType, int seed)
-    {
-        var random = new Random(seed);
-        var index = new BindingIndex(exchangeType);
-        var bindings = new List<Binding>();
-        for (var step = 0; step < Steps; step++)
-        {
-            var choice = random.Next(10);
-            var growing = bindings.Count < 150 + (100 * (step / 1000 % 2));
-            if (choice < 3 || (choice < 5 && growing))
+    [InlineData(ExchangeTypes.Direct)]
+    [InlineData(ExchangeTypes.Fanout)]
+    [InlineData(ExchangeTypes.Topic)]
+    [InlineData(ExchangeTypes.Headers)]
+    public void BindingIndex_AnyBindsAndUnbinds_FindsWhatNaiveMatchingFinds(string exchangeType) =>
+        AnyBinding.Array[0, 250].Select(bindings => (new Indexed(exchangeType, bindings), new Listed(exchangeType, bindings))).SampleModelBased(
+            [
+                AnyBinding.Operation<Indexed, Listed>(binding => $"bind {Describe(binding)}", (indexed, binding) => indexed.Add(binding), (listed, binding) => listed.Bindings.Add(binding)),
+                Gen.Int[0, 999].Operation<Indexed, Listed>(at => $"unbind {at}", (indexed, at) => indexed.Remove(at), (listed, at) => listed.Remove(at)),
+                AnyBinding.Operation<Indexed, Listed>(binding => $"unbind {Describe(binding)}", (indexed, binding) => indexed.RemoveOther(binding), (_, _) => { }),
+                Gen.Select(Key, Headers).Operation<Indexed, Listed>(
+                    message => $"match '{message.Item1}' {message.Item2}",
+                    (indexed, message) => indexed.Match(message.Item1, message.Item2), (listed, message) => listed.Match(message.Item1, message.Item2)),
+            ],
+            equal: (indexed, listed) => indexed.Found.SetEquals(listed.Found),
+            iter: 400,
+            printActual: indexed => $"found {string.Join(", ", indexed.Found)}",
+            printModel: listed => $"{string.Join("; ", listed.Bindings.Select(Describe))}; found {string.Join(", ", listed.Found)}");
+
+    [Theory]
+    [InlineData(ExchangeTypes.Direct)]
+    [InlineData(ExchangeTypes.Fanout)]
+    [InlineData(ExchangeTypes.Topic)]
+    [InlineData(ExchangeTypes.Headers)]
+    public void BindingIndex_EveryBindingRemovedInAnyOrder_IsEmpty(string exchangeType) =>
+        AnyBinding.Array[0, 250].SelectMany(bindings => Gen.Shuffle(bindings).Select(shuffled => (bindings, shuffled))).Sample(
+            walk =>
             {
-                var binding = RandomBinding(random);
+                var index = new Indexed(exchangeType, walk.bindings).Index;
+                return walk.shuffled.All(index.Remove) && index.Names("a.b", FieldTable.Of(("k", "v"))).Count == 0;
+            });
+
+    private static string Describe(Binding binding) => $"{binding.Destination.Kind} {binding.Destination.Name} by '{binding.RoutingKey}' {binding.Arguments.Decode()}";
+
+    private sealed class Indexed(string exchangeType, Binding[] bindings)
+    {
+        private readonly List<Binding> _held = [.. bindings];
+
+        public BindingIndex Index { get; } = Fill(new BindingIndex(exchangeType), bindings);
+
+        public SortedSet<string> Found { get; private set; } = [];
+
+        public void Add(Binding binding)
+        {
+            Index.Add(binding);
+            _held.Add(binding);
+        }
+
+        public void Remove(int at)
+        {
+            if (_held.Count > 0)
+            {
+                Assert.True(Index.Remove(_held[at % _held.Count]), "A binding was not there.");
+                _held.RemoveAt(at % _held.Count);
+            }
+        }
+
+        // What the kind of exchange does not look at may differ, so removal is only tried where nothing at all is alike.
+        public void RemoveOther(Binding other) =>
+            Assert.True(_held.Exists(binding => binding.Destination.Name == other.Destination.Name) || !Index.Remove(other), "Removed what was not there.");
+
+        public void Match(string key, FieldTable headers) => Found = Index.Names(key, headers);
+
+        private static BindingIndex Fill(BindingIndex index, Binding[] bindings)
+        {
+            foreach (var binding in bindings)
+            {
                 index.Add(binding);
-                bindings.Add(binding);
             }
-            else if (choice < 5 && bindings.Count > 0)
-            {
-                var at = random.Next(bindings.Count);
-                Assert.True(index.Remove(bindings[at]), $"seed {seed}, step {step}: a binding was not there.");
-                bindings.RemoveAt(at);
-            }
-            else if (choice == 5)
-            {
-                var other = RandomBinding(random);
-                Assert.True(bindings.Any(binding => Same(binding, other)) || !index.Remove(other), $"seed {seed}, step {step}: removed what was not there.");
-            }
-            else
-            {
-                var key = RandomKey(random);
-                var headers = RandomTable(random, random.Next(4), null);
-                Assert.True(
-                    NaiveMatching.Match(exchangeType, bindings, key, headers).SetEquals(index.Names(key, headers)),
-                    $"seed {seed}, step {step}: '{key}' {headers} differs.");
-            }
-        }
 
-        foreach (var binding in bindings)
-        {
-            Assert.True(index.Remove(binding));
+            return index;
         }
-
-        Assert.Empty(index.Names("a.b", FieldTable.Of(("k", "v"))));
     }
 
-    // As the index sees it: what the kind of exchange does not look at may differ, so removal is only tried where nothing at all is alike.
-    private static bool Same(Binding left, Binding right) => left.Destination.Name == right.Destination.Name;
-
-    private static Binding RandomBinding(Random random)
+    private sealed class Listed(string exchangeType, Binding[] bindings)
     {
-        var kind = random.Next(5) == 0 ? DestinationKind.Exchange : DestinationKind.Queue;
-        var destination = new Destination(kind, $"d{random.Next(30)}", default);
-        var mode = random.Next(5) == 0 ? null : Modes[random.Next(Modes.Length)];
-        return new Binding(destination, RandomKey(random), EncodedTable.From(RandomTable(random, random.Next(4), mode)));
-    }
+        public List<Binding> Bindings { get; } = [.. bindings];
 
-    private static string RandomKey(Random random) =>
-        string.Join('.', Enumerable.Range(0, random.Next(5)).Select(_ => Words[random.Next(Words.Length)]));
+        public SortedSet<string> Found { get; private set; } = [];
 
-    private static FieldTable RandomTable(Random random, int count, string? mode)
-    {
-        var table = FieldTable.Empty;
-        for (var i = 0; i < count; i++)
+        public void Remove(int at)
         {
-            table = table.With(HeaderKeys[random.Next(HeaderKeys.Length)], Values[random.Next(Values.Length)]);
+            if (Bindings.Count > 0)
+            {
+                Bindings.RemoveAt(at % Bindings.Count);
+            }
         }
 
-        return mode is null ? table : table.With("x-match", mode);
+        public void Match(string key, FieldTable headers) => Found = NaiveMatching.Match(exchangeType, Bindings, key, headers);
     }
 }

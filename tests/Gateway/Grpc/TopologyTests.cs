@@ -1,4 +1,5 @@
 using Granary.Testing.Brokers;
+using Granary.Testing.Unkind;
 using Granary.Testing.Wire;
 using Granary.V1;
 using Grpc.Core;
@@ -11,6 +12,9 @@ public sealed class TopologyTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     private static readonly string TooLong = new('é', 128);
 
+    // Calls of a seeded run may lose their answers: asked again, a queue that is purged or deleted by then has nothing left.
+    private static void AssertTook(ulong expected, ulong count) => Assert.True(count == expected || (count == 0 && TestSeed.OfThisRun is not null), $"took {count} of {expected}");
+
     private static string New(string prefix) => $"{prefix}-{Guid.NewGuid():N}";
 
     [Fact]
@@ -22,10 +26,11 @@ public sealed class TopologyTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 
         var found = await broker.Topology.DeclareQueueAsync(new DeclareQueueRequest { Queue = queue, Passive = true }, With());
         Assert.Equal((2ul, 0u), (found.MessageCount, found.ConsumerCount));
-        Assert.Equal(2ul, (await broker.Topology.PurgeQueueAsync(new PurgeQueueRequest { Queue = queue }, With())).MessageCount);
+        AssertTook(2, (await broker.Topology.PurgeQueueAsync(new PurgeQueueRequest { Queue = queue }, With())).MessageCount);
+        Assert.Equal(0ul, await broker.CountReadyAsync(queue));
         await broker.PublishAsync(queue, "c");
 
-        Assert.Equal(1ul, (await broker.Topology.DeleteQueueAsync(new DeleteQueueRequest { Queue = queue }, With())).MessageCount);
+        AssertTook(1, (await broker.Topology.DeleteQueueAsync(new DeleteQueueRequest { Queue = queue }, With())).MessageCount);
         Assert.Equal(0ul, (await broker.Topology.DeleteQueueAsync(new DeleteQueueRequest { Queue = queue }, With())).MessageCount);
     }
 

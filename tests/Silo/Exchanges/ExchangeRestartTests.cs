@@ -175,10 +175,21 @@ public sealed class ExchangeRestartTests
     [Fact]
     public async Task Declare_AtOnceByMany_SharesFlushes()
     {
-        var store = new RecordingStore();
-        await using (var silo = await TestSilo.StartAsync(store: store))
+        var written = new TaskCompletionSource();
+        var store = new RecordingStore { Held = written.Task };
+        var begun = 0;
+        await using (var silo = await TestSilo.StartAsync(store: store, more: silo => silo.AddIncomingGrainCallFilter(async call =>
         {
-            var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Grain(silo, $"x{i}").DeclareAsync(Durable).AsTask()));
+            var invoked = call.Invoke();
+            if (call.MethodName == nameof(IExchangeGrain.DeclareAsync) && Interlocked.Increment(ref begun) == 200)
+            {
+                written.SetResult();
+            }
+
+            await invoked;
+        })))
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Grain(silo, $"x{i}").DeclareAsync(Durable).AsTask())).WaitAsync(Patience);
             Assert.All(answers, Assert.Null);
         }
 

@@ -15,6 +15,9 @@ internal sealed class RecordingStore : IMessageStore
     /// <summary>Nothing can be written at present.</summary>
     public bool IsOutOfReach { get; set; }
 
+    /// <summary>What flushes wait for.</summary>
+    public Task Held { get; set; } = Task.CompletedTask;
+
     /// <summary>How many rows each flush changed.</summary>
     public List<int> RowsOfEachFlush { get; } = [];
 
@@ -32,6 +35,7 @@ internal sealed class RecordingStore : IMessageStore
             throw new StoreUnavailableException("as a database that is being restarted");
         }
 
+        await Held;
         var result = await _store.FlushAsync(flush, cancellation);
         AfterEachFlush.Add(_store.Copy());
         RowsOfEachFlush.Add(flush.Rows.Count);
