@@ -11,6 +11,9 @@ public sealed class JavaClientTests(SharedBroker shared) : IClassFixture<SharedB
     public Task JavaClient_ConfirmsReturnsAcksAndRpc_Pass() => Script.RunAsync(shared.Broker, Java, "Java/Messaging.java");
 
     [Fact]
+    public Task JavaClient_ChannelLimitsThatChange_Hold() => Script.RunAsync(shared.Broker, Java, "Java/Limits.java");
+
+    [Fact]
     public async Task JavaClient_BrokerKilledAndStarted_RecoversWithItsTopology()
     {
         await using var node = new KilledNode();
