@@ -115,6 +115,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     public TimeProvider Clock => _server.Clock;
 
+    /// <summary>Why the socket is not read at present.</summary>
+    public HoldReason Hold => _hold.Reason;
+
     /// <summary>Completes when nothing of the connection is left at any queue, as far as they can be reached. The socket does not wait for it.</summary>
     public Task Released => _released ?? Task.CompletedTask;
 

@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Alarms;
+using Granary.Gateway.Amqp;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Amqp;
@@ -275,6 +276,7 @@ public sealed class AmqpConnectionTests
         await client.SendAsync(Frames.Publish(1, "q", new byte[1_500_000]));
         await WaitForPacketAsync(client, "q");
         await client.SendAsync(1, Qos);
+        await ConnectionUnderTest.WaitUntilAsync(() => client.Connection.Hold == HoldReason.Limits, "the publisher is held");
 
         client.Pass(TimeSpan.FromSeconds(60));
 

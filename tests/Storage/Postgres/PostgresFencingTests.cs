@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Granary.Core.Links;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
+using Granary.Testing.Logs;
 using Granary.Testing.Postgres;
 using Granary.Testing.Processes;
 using Npgsql;
@@ -14,6 +15,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
     private static readonly TimeSpan TakeOverLimit = TimeSpan.FromSeconds(2);
 
     private readonly List<IAsyncDisposable> _used = [];
+    private readonly WatchedLog _watched = new();
     private string _connectionString = "";
     private StallingProxy? _proxy;
 
@@ -36,6 +38,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         }
 
         await Proxy.DisposeAsync();
+        _watched.Check();
     }
 
     [Fact]
@@ -126,7 +129,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(flush, CancellationToken.None).AsTask());
         Proxy.LoseAnswers(false);
         await WaitForRowAsync(row);
-        var result = await RepeatAsync(store, flush);
+        var result = await PostgresHome.RepeatAsync(store, flush);
 
         Assert.Same(fenced, Assert.Single(result.Fenced));
         Assert.Same(flush.Rows[1], Assert.Single(result.Conflicts));
@@ -152,7 +155,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         Proxy.LoseAnswers(true);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.FlushAsync(flush, CancellationToken.None).AsTask());
         Proxy.LoseAnswers(false);
-        var result = await RepeatAsync(store, flush);
+        var result = await PostgresHome.RepeatAsync(store, flush);
 
         Assert.Equal(isFenced ? [queue] : Array.Empty<StoredQueue>(), result.Fenced);
         var taken = await other.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
@@ -179,7 +182,7 @@ public sealed class PostgresFencingTests : IAsyncLifetime
     {
         var connection = new NpgsqlConnectionStringBuilder(_connectionString);
         connection.Port = throughProxy ? Proxy.Port : connection.Port;
-        var store = PostgresHome.NewStore(new PostgresOptions(connection.ConnectionString));
+        var store = PostgresHome.NewStore(new PostgresOptions(connection.ConnectionString), _watched);
         _used.Add(store);
         await store.OpenAsync(CancellationToken.None);
         return store;
@@ -204,22 +207,6 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         var flush = new Flush();
         flush.Queues.Add(new QueueChanges(queue) { Runs = { Messages.Run(offset, 1) }, OffsetBound = 100 });
         return await store.FlushAsync(flush, CancellationToken.None);
-    }
-
-    // As the layer above does: until it is answered.
-    private static async Task<FlushResult> RepeatAsync(PostgresStore store, Flush flush)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await store.FlushAsync(flush, CancellationToken.None);
-            }
-            catch (StoreUnavailableException) when (attempt < 10)
-            {
-                await Task.Delay(50);
-            }
-        }
     }
 
     private static async Task<(T Result, TimeSpan Time)> TimeAsync<T>(Func<Task<T>> call)

@@ -1,7 +1,7 @@
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
+using Granary.Testing.Logs;
 using Granary.Testing.Postgres;
-using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Granary.Storage.Tests.Postgres;
@@ -13,9 +13,27 @@ internal sealed class PostgresHome(string connectionString) : IStoreHome
 
     public static async Task<PostgresHome> CreateAsync() => new(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync());
 
-    public IMessageStore NewStore() => NewStore(new PostgresOptions(ConnectionString));
+    public WatchedLog Watched { get; } = new();
 
-    public static PostgresStore NewStore(PostgresOptions options) => new(options, TimeProvider.System, NullLogger<PostgresStore>.Instance);
+    public IMessageStore NewStore() => NewStore(new PostgresOptions(ConnectionString), Watched);
+
+    public static PostgresStore NewStore(PostgresOptions options, WatchedLog watched) => new(options, TimeProvider.System, watched.LoggerOf<PostgresStore>());
+
+    /// <summary>As the layer above does: until it is answered.</summary>
+    public static async Task<FlushResult> RepeatAsync(PostgresStore store, Flush flush)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await store.FlushAsync(flush, CancellationToken.None);
+            }
+            catch (StoreUnavailableException) when (attempt < 10)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
 
     public async Task CrashAsync(IMessageStore store)
     {
@@ -30,5 +48,9 @@ internal sealed class PostgresHome(string connectionString) : IStoreHome
     }
 
     // The server goes with all its databases.
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        Watched.Check();
+        return ValueTask.CompletedTask;
+    }
 }
