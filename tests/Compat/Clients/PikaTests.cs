@@ -1,4 +1,5 @@
 using Granary.Testing.Brokers;
+using Granary.Testing.Postgres;
 
 namespace Granary.Compat.Tests.Clients;
 
@@ -17,4 +18,15 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
     [InlineData("global_prefetch")]
     [InlineData("bind_delete_race")]
     public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Script.Python, $"Python/{script}.py");
+
+    [Theory]
+    [InlineData("files")]
+    [InlineData("postgres")]
+    public async Task Pika_NamesWithNul_WorkAndOutliveTheBroker(string store)
+    {
+        string[] options = store == "postgres" ? ["--connection", await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()] : [];
+        await using var node = new KilledNode(["--store", store, .. options]);
+        await node.StartAsync();
+        await Script.RunWithRestartAsync(node, [Script.Python], "Python/names_with_nul.py");
+    }
 }

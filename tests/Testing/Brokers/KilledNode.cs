@@ -6,7 +6,8 @@ using Granary.Testing.Processes;
 namespace Granary.Testing.Brokers;
 
 /// <summary>A node that is killed and started again on the same ports and files, under clients that come back.</summary>
-public sealed class KilledNode : IAsyncDisposable
+/// <param name="more">Options besides those of its ports and its folder.</param>
+public sealed class KilledNode(params string[] more) : IAsyncDisposable
 {
     // The last write of the run before, if it was killed in the middle of one.
     private const int LastWriteCutOff = 3311;
@@ -95,6 +96,7 @@ public sealed class KilledNode : IAsyncDisposable
         "--http-port", Text(_ports[2]),
         "--metrics-port", Text(_ports[3]),
         "--data", Path.Combine(_folder, "data"),
+        .. more,
     ];
 
     private async Task<bool> IsReadyAsync(Uri address)
