@@ -1,15 +1,19 @@
 namespace Granary.Core.Links;
 
 /// <summary>
-/// Counts the silos that this process has seen go. A session that only receives sends nothing, and would wait for ever for an activation that was lost with its
-/// silo: when one goes, every session asks.
+/// Counts the members of the cluster that this process has seen go. A session that only receives sends nothing, and would wait for ever for an activation that was
+/// lost with its silo: when a member goes, every session asks.
 /// </summary>
-public sealed class SiloLosses
+/// <param name="own">What other members know this one by.</param>
+public sealed class SiloLosses(string own)
 {
     private int _count;
 
+    /// <summary>What other members know this one by, and see go.</summary>
+    public string Own => own;
+
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>A silo has gone.</summary>
+    /// <summary>A member has gone.</summary>
     public void Note() => Interlocked.Increment(ref _count);
 }

@@ -75,6 +75,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         IDuplexPipe transport, EndPoint? peer, AmqpServer server, ConnectionTerms terms, Action abort, CancellationToken aborted, IPeerSigns? signs = null)
     {
         (_transport, _peer, _server, Terms, _abort, _aborted) = (transport, peer, server, terms, abort, aborted);
+        Id = ConnectionId.New(server.Losses?.Own);
         _channels = new ChannelTable(terms.ChannelMax);
         _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
@@ -88,7 +89,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
     }
 
-    public ConnectionId Id { get; } = ConnectionId.New();
+    public ConnectionId Id { get; }
 
     public ConnectionTerms Terms { get; }
 

@@ -36,7 +36,7 @@ internal sealed partial class GrpcServer : IHostedService
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null)
     {
         (_grains, _local, _losses, _lifetime, _clock, _log) = (grains, local, losses, lifetime, clock, log);
-        (Router, Replies, Alarms) = (router, replies, alarms);
+        (Router, Replies, Alarms, Id) = (router, replies, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience) = (options.MaxMessageSize, options.OperationTimeout);
     }
 
@@ -57,7 +57,7 @@ internal sealed partial class GrpcServer : IHostedService
     public int MaxMessageSize { get; }
 
     /// <summary>Who the calls are to queues. No call owns anything exclusively, so one identity serves all.</summary>
-    public ConnectionId Id { get; } = ConnectionId.New();
+    public ConnectionId Id { get; }
 
     /// <summary>Set when the process is about to stop: streams end then.</summary>
     public CancellationToken Stopping => _lifetime.ApplicationStopping;

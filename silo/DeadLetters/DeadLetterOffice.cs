@@ -47,7 +47,7 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
     public CancellationToken Stopping { get; }
 
     /// <summary>The sessions of one queue with those that its dead messages go to.</summary>
-    public LinkSet Open(string vhost) => new(Grains, _local, ConnectionId.New(), vhost, Time, Log) { IsPatient = true, Registry = this, Losses = _losses };
+    public LinkSet Open(string vhost) => new(Grains, _local, ConnectionId.New(_losses?.Own), vhost, Time, Log) { IsPatient = true, Registry = this, Losses = _losses };
 
     /// <summary>
     /// Readies the way for the letters of a queue that is there now, so that the first is not later than those that follow: the snapshot of their exchange is

@@ -211,6 +211,23 @@ internal sealed class QueueSlot(
         }
     }
 
+    /// <summary>A member of the cluster is gone: its consumers go, what they held is requeued, and queues that were its clients' own go with them.</summary>
+    public void LetGo(string member, long now)
+    {
+        if (_queue is not { } queue)
+        {
+            return;
+        }
+
+        foreach (var link in _links.Living.Where(link => link.Opener?.Connection.Member == member).ToArray())
+        {
+            queue.Apply(link, new CloseItem(), now);
+            _links.Forget(link);
+        }
+
+        EndTurn(caller: null, queue, queue.IsDoomed || queue.Definition.Owner?.Member == member, now);
+    }
+
     /// <summary>To be called every second or so while <see cref="NeedsTick"/>.</summary>
     public void Tick(long now)
     {

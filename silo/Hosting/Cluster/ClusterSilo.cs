@@ -36,7 +36,7 @@ public static class ClusterSilo
             end.GatewayPort = 0;
         });
         silo.Configure<ClusterMembershipOptions>(TellSoon);
-        silo.Services.AddSingleton<SiloLosses>();
+        silo.Services.AddSingleton(provider => new SiloLosses(LossWatch.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress)));
         silo.Services.AddHostedService<LossWatch>();
         silo.Configure<SiloMessagingOptions>(messages => messages.ResponseTimeout = CallLimit);
 

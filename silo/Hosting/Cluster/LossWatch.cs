@@ -1,11 +1,17 @@
 using Granary.Core.Links;
+using Granary.Silo.Queues.Activation;
 using Microsoft.Extensions.Hosting;
 
 namespace Granary.Silo.Hosting.Cluster;
 
-/// <summary>Tells the sessions of this process when a member of the cluster is declared dead.</summary>
-internal sealed class LossWatch(ISiloStatusOracle members, SiloLosses losses) : IHostedService, ISiloStatusListener
+/// <summary>
+/// When a member of the cluster is declared dead: has the sessions of this process ask their queues, and the queues of this process let go of the member's sessions.
+/// </summary>
+internal sealed class LossWatch(ISiloStatusOracle members, SiloLosses losses, LocalQueues? queues = null) : IHostedService, ISiloStatusListener
 {
+    /// <summary>What a member is known by: of its life, not only of its address.</summary>
+    public static string NameOf(SiloAddress member) => member.ToParsableString();
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         members.SubscribeToSiloStatusEvents(this);
@@ -23,6 +29,7 @@ internal sealed class LossWatch(ISiloStatusOracle members, SiloLosses losses) : 
         if (status == SiloStatus.Dead)
         {
             losses.Note();
+            queues?.PostGone(NameOf(updatedSilo));
         }
     }
 }

@@ -13,6 +13,15 @@ internal sealed class LocalQueues : ILocalQueues
 
     public void Add(string key, QueueInbox inbox) => _queues[key] = inbox;
 
+    /// <summary>Has every queue let go of what a member of the cluster had of it.</summary>
+    public void PostGone(string member)
+    {
+        foreach (var inbox in _queues.Values)
+        {
+            inbox.PostGone(member);
+        }
+    }
+
     public void Remove(string key, QueueInbox inbox) => _queues.TryRemove(new(key, inbox));
 }
 
@@ -24,6 +33,9 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     private int _lookIsPosted;
 
     public bool TrySend(LinkUp up, ILocalLink link) => _inbox.TryPost(new QueueNews(up, link));
+
+    /// <summary>A member of the cluster is dead.</summary>
+    public void PostGone(string member) => _inbox.TryPost(new QueueNews(null, null, member));
 
     /// <summary>Has a turn look at what moved in the store, or arrived where dead letters go, or is due.</summary>
     public void PostLook()
@@ -49,5 +61,5 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     }
 }
 
-/// <summary>A packet of a link, or else that something is to be looked at.</summary>
-internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link);
+/// <summary>A packet of a link, or that a member of the cluster is gone, or else that something is to be looked at.</summary>
+internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link, string? Gone = null);

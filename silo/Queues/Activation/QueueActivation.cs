@@ -220,6 +220,10 @@ internal sealed partial class QueueActivation
             _leavesAt = MessageRun.Never;
             link.Answer(_slot.Send(up, Now, link));
         }
+        else if (news.Gone is { } member)
+        {
+            _slot.LetGo(member, Now);
+        }
     }
 
     /// <summary>Takes up what moved in the store, arrived where dead letters go, or is due.</summary>
