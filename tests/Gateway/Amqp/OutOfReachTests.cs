@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Topology;
+using Granary.Gateway.Amqp;
 using Granary.Gateway.Tests.Fakes;
 
 namespace Granary.Gateway.Tests.Amqp;
@@ -11,6 +12,7 @@ public sealed class OutOfReachTests
     private const string Text = "NOT_FOUND - queue 'q' in vhost '/' is down or inaccessible";
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan WellBeforeLimit = TimeSpan.FromSeconds(10);
 
     [Fact]
     public async Task Declare_OfAQueueThatCannotAnswer_ClosesTheChannelInTime()
@@ -45,6 +47,33 @@ public sealed class OutOfReachTests
         await client.SendAsync(1, new QueueDeclare("q", Passive: false, Durable: false, Exclusive: false, AutoDelete: false, NoWait: false, FieldTable.Empty));
 
         await PassWhileWaitingAsync(client, client.ExpectAsync(1, new QueueDeclareOk("q", 7, 0)));
+    }
+
+    [Fact]
+    public async Task Declare_OfAQueueThatNeverAnswers_ClosesTheChannelInTime()
+    {
+        await using var client = new ConnectionUnderTest();
+        client.Watched.Expect(1006);
+        client.AddQueue("q").OnDeclare = () => new ValueTask<QueueAnswer>(new TaskCompletionSource<QueueAnswer>().Task);
+        await client.OpenAsync();
+
+        await client.SendAsync(1, new QueueDeclare("q", Passive: false, Durable: false, Exclusive: false, AutoDelete: false, NoWait: false, FieldTable.Empty));
+        await PassWhileWaitingAsync(client, client.ExpectChannelCloseAsync(1, ReplyCode.NotFound, Text, MethodId.QueueDeclare));
+    }
+
+    [Fact]
+    public async Task Client_ThatLeavesDuringADeclare_FreesItsSocket()
+    {
+        await using var client = new ConnectionUnderTest();
+        client.AddQueue("q").OnDeclare = () => new ValueTask<QueueAnswer>(new TaskCompletionSource<QueueAnswer>().Task);
+        await client.OpenAsync();
+        await client.SendAsync(1, new QueueDeclare("q", Passive: false, Durable: false, Exclusive: false, AutoDelete: false, NoWait: false, FieldTable.Empty));
+        await ConnectionUnderTest.WaitUntilAsync(() => client.Connection.Hold == HoldReason.Operation, "the method is waited for");
+
+        client.Peer.HasLeft = true;
+        client.Pass(TimeSpan.FromSeconds(2));
+
+        await PassWhileWaitingAsync(client, client.WaitForSocketAsync(), WellBeforeLimit);
     }
 
     [Fact]
@@ -94,7 +123,7 @@ public sealed class OutOfReachTests
         client.Peer.HasLeft = true;
         client.Pass(TimeSpan.FromSeconds(2));
 
-        await PassWhileWaitingAsync(client, client.WaitForSocketAsync());
+        await PassWhileWaitingAsync(client, client.WaitForSocketAsync(), WellBeforeLimit);
     }
 
     [Fact]
@@ -129,15 +158,13 @@ public sealed class OutOfReachTests
         Assert.False(client.IsAborted);
     }
 
-    // What waits notes when it began, and that it is over, beside the test: time goes on until it has.
-    private static async Task PassWhileWaitingAsync(ConnectionUnderTest client, Task waiting)
+    // What waits notes when it began, and that it is over, beside the test: time goes on until it has, or for so long, and then stands.
+    private static async Task PassWhileWaitingAsync(ConnectionUnderTest client, Task waiting, TimeSpan? atMost = null)
     {
-        var passed = TimeSpan.Zero;
-        while (!waiting.IsCompleted)
+        var step = TimeSpan.FromMilliseconds(250);
+        for (var passed = TimeSpan.Zero; !waiting.IsCompleted && passed < (atMost ?? 4 * Limit); passed += step)
         {
-            Assert.True(passed < 4 * Limit, "waited for ever");
-            client.Pass(TimeSpan.FromMilliseconds(250));
-            passed += TimeSpan.FromMilliseconds(250);
+            client.Pass(step);
             await Task.WhenAny(waiting, Task.Delay(5));
         }
 
