@@ -10,7 +10,7 @@ namespace Granary.Gateway.Grpc;
 /// <summary>Registers and maps the services that tools expect of every gRPC server; neither asks for credentials.</summary>
 internal static class HealthAndReflection
 {
-    /// <summary>As in protos/. Asking the generated code for them would build the descriptors of all messages at every start: 2 MB for nothing.</summary>
+    /// <summary>As in protos/. Asking the generated code for them would build the descriptors of all messages at every start: 2 MiB for nothing.</summary>
     internal static readonly string[] OwnServices = ["granary.v1.Topology", "granary.v1.Messaging", "granary.v1.Rpc"];
 
     /// <summary>Beside AddGrpc. Every service is as healthy as the health checks of the process that are tagged <see cref="HealthTags.Ready"/>.</summary>

@@ -7,7 +7,7 @@ namespace Granary.Node.Memory;
 internal sealed class QuietHeap
 {
     /// <summary>How much garbage there has to be at least.</summary>
-    public const long WorthCollecting = 4L << 20;
+    public const long WorthCollecting = 2L << 20;
 
     /// <summary>Moving what is in use takes about a millisecond for each of these megabytes at worst; with more in use than this, clients would notice.</summary>
     public const long MostMoved = 256L << 20;

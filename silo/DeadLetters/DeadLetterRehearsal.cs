@@ -11,7 +11,7 @@ namespace Granary.Silo.DeadLetters;
 /// <summary>
 /// Sends one dead letter the whole way, in a vhost that no client can be in, when the first queue that has dead letters is declared in this process. The
 /// declaration is answered after it. Otherwise the first letter would wait for the compiler, for 40 to 60 ms in which a client that looks for it takes it for
-/// lost; and a node without dead letters would keep 9 MB of compiled code for nothing if all nodes did this at their start.
+/// lost; and a node without dead letters would keep 9 MiB of compiled code for nothing if all nodes did this at their start.
 /// </summary>
 internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> log)
 {

@@ -24,16 +24,16 @@ public sealed class QuietHeapTests
 
         Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1000));
         Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1000));
-        Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 3L << 20));
+        Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1L << 20));
         Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1L << 20));
     }
 
     [Fact]
-    public void IsDue_QuietWithLittleGarbage_Waits() => Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 3L << 20));
+    public void IsDue_QuietWithLittleGarbage_Waits() => Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1L << 20));
 
     [Theory]
     [InlineData(300, 20, true)]
-    [InlineData(23, 20, false)]
+    [InlineData(21, 20, false)]
     [InlineData(2000, 257, false)]
     public void IsWorthMoving_WhenMuchIsKeptAndLittleInUse(int committedMiB, int inUseMiB, bool isWorth) =>
         Assert.Equal(isWorth, QuietHeap.IsWorthMoving((long)committedMiB << 20, (long)inUseMiB << 20));
