@@ -1,102 +1,93 @@
+using CsCheck;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
 using Granary.Testing.Logs;
+using Granary.Testing.Walks;
 
 namespace Granary.Silo.Tests.Queues;
 
-/// <summary>Thousands of random operations on a queue, each checked against <see cref="QueueModel"/>. A failing seed can be run again by itself.</summary>
+/// <summary>Thousands of random operations on a queue, each checked against <see cref="QueueModel"/>.</summary>
 public sealed class QueueWalkTests
 {
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 20)];
-
-    public static TheoryData<int> FewSeeds => [.. Enumerable.Range(1, 8)];
-
-    [Theory]
-    [MemberData(nameof(Seeds))]
-    public void RandomOperations_LeaveTheQueueAsTheModelSays(int seed)
-    {
-        var walk = new Walk(seed);
-        for (var step = 0; step < 1_500; step++)
-        {
-            walk.Step();
-        }
-
-        walk.Finish();
-    }
+    [Fact]
+    public void RandomOperations_LeaveTheQueueAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 1_500].Walk(
+        turns => new Walk(new TestGateway().Declare(), isPaged: false).Run(turns), count: 40, print: turns => string.Join('\n', turns.AsEnumerable()));
 
     /// <summary>With so little memory that nearly all of the queue is in the store nearly all of the time.</summary>
     [Theory]
-    [MemberData(nameof(FewSeeds))]
-    public async Task RandomOperations_OnAPagedQueue_LeaveItAsTheModelSays(int seed)
-    {
-        foreach (var isDurable in new[] { false, true })
-        {
-            var store = new FakeStore();
-            var watched = new WatchedLog();
-            await using var commit = new GroupCommit(store, watched.LoggerOf<GroupCommit>(), _ => { });
-            var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable);
-            var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
-            var walk = new Walk(seed, gateway);
-            for (var step = 0; step < 400; step++)
-            {
-                walk.Step();
-            }
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RandomOperations_OnAPagedQueue_LeaveItAsTheModelSays(bool isDurable) => QueueTurn.AnyTurn.Array[1, 800].Walk(
+        turns => RunPagedAsync(turns, isDurable).GetAwaiter().GetResult(), count: 10, print: turns => string.Join('\n', turns.AsEnumerable()));
 
-            walk.Finish();
-            Assert.True(store.Written > 0);
-            Assert.Empty(store.Offsets(identity));
-            watched.Check();
-        }
+    private static async Task RunPagedAsync(QueueTurn[] turns, bool isDurable)
+    {
+        var store = new FakeStore();
+        var watched = new WatchedLog();
+        await using var commit = new GroupCommit(store, watched.LoggerOf<GroupCommit>(), _ => { });
+        var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable);
+        var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
+        new Walk(gateway, isPaged: true).Run(turns);
+        Assert.True(store.Written > 0 || turns.Length < 100);
+        Assert.Empty(store.Offsets(identity));
+        watched.Check();
     }
 
-    private sealed class Walk(int seed, TestGateway? paged = null)
+    private sealed class Walk(TestGateway gateway, bool isPaged)
     {
-        private readonly Random _random = new(seed);
-        private readonly TestGateway _gateway = paged ?? new TestGateway().Declare();
         private readonly QueueModel _model = new();
         private readonly List<TestLink> _links = [];
         private readonly Dictionary<TestLink, int> _seen = [];
         private int _consumers;
 
-        public void Step()
+        public void Run(QueueTurn[] turns)
         {
-            if (_links.Count == 0 || (_links.Count < 5 && _random.Next(100) == 0))
+            foreach (var turn in turns)
             {
-                var opened = _gateway.Open();
+                Run(turn);
+            }
+
+            Finish();
+        }
+
+        private void Run(QueueTurn turn)
+        {
+            if (_links.Count == 0 || (_links.Count < 5 && turn.Opens))
+            {
+                var opened = gateway.Open();
                 _seen[opened] = opened.Items.Count;
                 _links.Add(opened);
             }
 
-            var link = _links[_random.Next(_links.Count)];
-            var getsNoAck = _random.Next(2) == 0;
-            link.Send(_random.Next(8) == 0 ? [new GetItem(1, getsNoAck)] : [.. Enumerable.Range(0, _random.Next(1, 4)).Select(_ => Choose(link))]);
-            Check(link, getsNoAck);
+            var link = _links[turn.Link % _links.Count];
+            link.Send(turn.Gets is { } noAck ? [new GetItem(1, noAck)] : [.. turn.Acts.Select(act => Do(link, act.Act) ?? Publish(act.Otherwise))]);
+            Check(link, turn.Gets ?? false);
 
-            switch (_random.Next(300))
+            if (turn.After.IsPurge)
             {
-                case 0:
-                    Assert.Equal(_model.ReadyCount, _gateway.Slot.Purge(_gateway.Connection, 0).Messages);
-                    _model.Purge();
-                    break;
-                case 1:
-                    _model.Close(link);
-                    link.Send(new CloseItem());
-                    _links.Remove(link);
-                    Check(link, getsNoAck);
-                    break;
-                case < 10:
-                    _gateway.Tick(_random.Next(8_000));
-                    break;
+                Assert.Equal(_model.ReadyCount, gateway.Slot.Purge(gateway.Connection, 0).Messages);
+                _model.Purge();
+            }
+            else if (turn.After.IsClose)
+            {
+                _model.Close(link);
+                link.Send(new CloseItem());
+                _links.Remove(link);
+                Check(link, false);
+            }
+            else if (turn.After.Passes > 0)
+            {
+                gateway.Tick(turn.After.Passes);
             }
 
-            Assert.Equal(_model.ReadyCount, _gateway.Queue.ReadyCount);
-            Assert.Equal(_model.Consumers.Count(), _gateway.Queue.ConsumerCount);
+            Assert.Equal(_model.ReadyCount, gateway.Queue.ReadyCount);
+            Assert.Equal(_model.Consumers.Count(), gateway.Queue.ConsumerCount);
             _model.CheckThatNothingIsLost();
         }
 
-        public void Finish()
+        private void Finish()
         {
             foreach (var link in _links.ToArray())
             {
@@ -105,13 +96,13 @@ public sealed class QueueWalkTests
                 Check(link, false);
             }
 
-            var last = _gateway.Open();
+            var last = gateway.Open();
             _seen[last] = last.Items.Count;
             _model.Attach(last, 0, true, 0, false, new Window(long.MaxValue, long.MaxValue));
             last.Attach(0, noAck: true, messages: long.MaxValue, bytes: long.MaxValue);
             Check(last, true);
             Assert.Equal(0, _model.ReadyCount);
-            Assert.Equal((0, 0), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
+            Assert.Equal((0, 0), (gateway.Queue.ReadyCount, gateway.Queue.ReadyBytes));
             _model.CheckThatNothingIsLost();
         }
 
@@ -132,65 +123,64 @@ public sealed class QueueWalkTests
 
         private IEnumerable<LinkDownItem> New(TestLink link) => link.Items.Skip(_seen[link]);
 
-        private LinkUpItem Choose(TestLink link)
+        // Null where there is nothing that it could be done to.
+        private LinkUpItem? Do(TestLink link, QueueAct act)
         {
             var mine = _model.Consumers.Where(consumer => consumer.Link == link).ToArray();
-            var any = mine.Length == 0 ? null : mine[_random.Next(mine.Length)];
-            switch (_random.Next(12))
+            ModelConsumer? Consumer(int which) => mine.Length == 0 ? null : mine[which % mine.Length];
+            switch (act)
             {
-                case 0 when mine.Length < 4:
-                    return Attach(link);
-                case 1 when any is not null && _random.Next(5) == 0:
-                    _model.Detach(link, any.Number);
-                    return new DetachItem(any.Number);
-                case 2 or 3 when any is not null:
-                    var window = new Window(any.Window.Messages + _random.Next(-5, 40), any.Window.Bytes + _random.Next(-100, 2_000));
-                    _model.Renew(link, any.Number, window);
-                    return new WindowItem(any.Number, window);
-                case 1 when any is not null && _random.Next(4) == 0:
-                    _model.Share(link, any.Number, !any.Shared);
-                    return new ShareItem(any.Number, any.Shared);
-                case 4 when any is { Shared: true }:
-                    var count = _random.Next(1, 30);
-                    _model.Lend(link, any.Number, count);
-                    return new LendItem(any.Number, count);
-                case 5 or 6 or 7 or 8 or 9:
-                    return Settle(link);
+                case QueueAct.Attach attach when mine.Length < 4:
+                    return Attach(link, attach);
+                case QueueAct.Detach detach when Consumer(detach.Which) is { } consumer:
+                    _model.Detach(link, consumer.Number);
+                    return new DetachItem(consumer.Number);
+                case QueueAct.Renew renew when Consumer(renew.Which) is { } consumer:
+                    var window = new Window(consumer.Window.Messages + renew.Messages, consumer.Window.Bytes + renew.Bytes);
+                    _model.Renew(link, consumer.Number, window);
+                    return new WindowItem(consumer.Number, window);
+                case QueueAct.Share share when Consumer(share.Which) is { } consumer:
+                    _model.Share(link, consumer.Number, !consumer.Shared);
+                    return new ShareItem(consumer.Number, consumer.Shared);
+                case QueueAct.Lend lend when Consumer(lend.Which) is { Shared: true } consumer:
+                    _model.Lend(link, consumer.Number, lend.Count);
+                    return new LendItem(consumer.Number, lend.Count);
+                case QueueAct.Settle settle:
+                    return Settle(link, settle);
+                case QueueAct.Publish publish:
+                    return Publish(publish);
                 default:
-                    return Publish();
+                    return null;
             }
         }
 
-        private PublishItem Publish()
+        private PublishItem Publish(QueueAct.Publish publish)
         {
-            var count = _random.Next(4) switch { 0 => 1, 1 => _random.Next(1, 10), 2 => _random.Next(1, 100), _ => _random.Next(1, 700) };
-            var resent = _random.Next(20) == 0;
-            var batch = Batches.Of(_model.Publish(count, resent), count, persistent: paged is not null && _random.Next(2) == 0);
-            return new PublishItem(_random.Next(2) == 0 ? batch : Batches.InChunk(batch), resent);
+            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, persistent: isPaged && publish.Persistent);
+            return new PublishItem(publish.InChunk ? Batches.InChunk(batch) : batch, publish.Resent);
         }
 
-        private AttachItem Attach(TestLink link)
+        private AttachItem Attach(TestLink link, QueueAct.Attach attach)
         {
-            var (number, noAck, shared) = (_consumers++, _random.Next(3) == 0, _random.Next(4) == 0);
-            var prefetch = _random.Next(3) == 0 ? 0 : _random.Next(1, 300);
-            var window = new Window(_random.Next(200), _random.Next(10_000));
-            _model.Attach(link, number, noAck, prefetch, shared, window);
-            return new AttachItem(number, "t", noAck, false, prefetch, shared, default, window);
+            var number = _consumers++;
+            _model.Attach(link, number, attach.NoAck, attach.Prefetch, attach.Shared, attach.Window);
+            return new AttachItem(number, "t", attach.NoAck, false, attach.Prefetch, attach.Shared, default, attach.Window);
         }
 
-        private SettleItem Settle(TestLink link)
+        private SettleItem Settle(TestLink link, QueueAct.Settle settle)
         {
             var unacked = _model.UnackedOf(link).Order().ToArray();
-            var settlement = (Settlement)_random.Next(4);
-            var ranges = new OffsetRange[_random.Next(1, 4)];
-            for (var i = 0; i < ranges.Length; i++)
+            var ranges = settle.Ranges.Select(range =>
             {
-                var first = unacked.Length == 0 ? _random.Next(100) : unacked[_random.Next(unacked.Length)];
-                ranges[i] = new OffsetRange(Math.Max(0, first - _random.Next(3)), _random.Next(3) == 0 ? _random.Next(1, 500) : _random.Next(1, 8));
-                _model.Settle(link, settlement, ranges[i]);
+                var first = unacked.Length == 0 ? range.Which % 100 : unacked[range.Which % unacked.Length];
+                return new OffsetRange(Math.Max(0, first - range.Before), range.Length);
+            }).ToArray();
+            foreach (var range in ranges)
+            {
+                _model.Settle(link, settle.Settlement, range);
             }
 
-            return new SettleItem(settlement, ranges);
+            return new SettleItem(settle.Settlement, ranges);
         }
     }
 }

@@ -1,33 +1,31 @@
+using CsCheck;
 using Granary.Silo.Storage.Postgres;
+using Granary.Testing.Walks;
 
 namespace Granary.Storage.Tests.Postgres;
 
 /// <summary>Settled offsets against a plain set, and against what the database would have been told.</summary>
 public sealed class SettledOffsetsTests
 {
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public void Add_AnyRangesInAnyOrder_MatchesAPlainSet(int seed)
+    private const int Stored = 20_000;
+
+    private static readonly Gen<Step> Steps = Gen.Select(
+        Gen.Int[0, Stored - 1], Gen.Frequency((9, Gen.Int[0, 299]), (1, Gen.Int[0, 99_999])), Gen.Frequency((2, false), (1, true)), Gen.Int[0, 21_999], Gen.Int[0, 2_999],
+        (first, count, isNext, from, length) => new Step(first, count, isNext, from, length));
+
+    [Fact]
+    public void Add_AnyRangesInAnyOrder_MatchesAPlainSet() => Steps.Array[1, 400].Walk(Check, count: 8, print: steps => string.Join('\n', steps.AsEnumerable()));
+
+    private static void Check(Step[] steps)
     {
-        var random = new Random(seed);
         var settled = new SettledOffsets(low: 0);
         var plain = new HashSet<long>();
         var stored = new Dictionary<long, byte[]>();
-        for (var i = 0; i < 400; i++)
+        foreach (var step in steps)
         {
-            var first = random.NextInt64(20_000);
-            var end = first + random.Next(random.Next(10) == 0 ? 100_000 : 300);
-            if (random.Next(3) == 0)
-            {
-                first = settled.Low;
-                end = Math.Min(first + random.Next(40), 20_000);
-            }
-
             // Wide ranges lie where nothing is stored.
-            settled.Add(first, end, storedEnd: 20_000);
+            var (first, end) = step.IsNext ? (settled.Low, Math.Min(settled.Low + (step.Count % 40), Stored)) : (step.First, step.First + step.Count);
+            settled.Add(first, end, storedEnd: Stored);
             plain.UnionWith(Enumerable.Range((int)first, (int)Math.Max(0, end - first)).Select(offset => (long)offset));
             settled.TakeChanges((chunk, bits) =>
             {
@@ -42,8 +40,7 @@ public sealed class SettledOffsetsTests
             });
 
             Assert.Equal(FirstOutside(plain, 0), settled.Low);
-            var from = random.NextInt64(22_000);
-            var until = from + random.Next(3000);
+            var (from, until) = ((long)step.From, (long)step.From + step.Length);
             var unsettled = FirstOutside(plain, from);
             Assert.Equal(unsettled < until, settled.TryFindUnsettled(from, until, out var found, out var last));
             if (unsettled < until)
@@ -60,7 +57,7 @@ public sealed class SettledOffsetsTests
             loaded.Load(chunk, bits);
         }
 
-        for (var offset = 0L; offset < 20_000; offset++)
+        for (var offset = 0L; offset < Stored; offset++)
         {
             Assert.Equal(!plain.Contains(offset), loaded.TryFindUnsettled(offset, offset + 1, out _, out _));
         }
@@ -88,4 +85,8 @@ public sealed class SettledOffsetsTests
 
         return from;
     }
+
+    /// <summary>A range is settled, and then another one looked at.</summary>
+    /// <param name="IsNext">Right behind what is settled from the start; then fewer.</param>
+    private sealed record Step(int First, int Count, bool IsNext, int From, int Length);
 }

@@ -6,31 +6,30 @@ namespace Granary.Testing.Walks;
 /// <summary>Random cases in other places at each run, unless GRANARY_TEST_SEED says in which.</summary>
 public static class RandomWalks
 {
+    // How many smaller cases are looked at when one has failed.
+    private const int Smaller = 20_000;
+
     /// <summary>Checks that many cases. One that fails is made smaller; the failure shows it, and the seed that <c>CsCheck_Seed</c> takes to repeat it.</summary>
     /// <param name="cases">What makes them.</param>
     /// <param name="check">Fails for a wrong one.</param>
     /// <param name="count">How many.</param>
-    /// <param name="threads">How many may be checked at once; as many as there are processors unless told.</param>
     /// <param name="print">A case in words.</param>
-    public static void Walk<T>(this Gen<T> cases, Action<T> check, int count, int threads = -1, Func<T, string>? print = null)
+    public static void Walk<T>(this Gen<T> cases, Action<T> check, int count, Func<T, string>? print = null)
     {
-        if (TestSeed.OfThisRun is not { } seed)
-        {
-            cases.Sample(check, iter: count, threads: threads, print: print);
-            return;
-        }
-
-        // CsCheck takes a seed for its first case only.
+        ArgumentNullException.ThrowIfNull(cases);
+        ArgumentNullException.ThrowIfNull(check);
+        var seed = (ulong?)(uint?)TestSeed.OfThisRun ?? (ulong)Random.Shared.NextInt64();
         for (var i = 0; i < count; i++)
         {
-            var start = new PCG((uint)i, (ulong)(uint)seed).ToString();
+            var start = new PCG((uint)i, seed);
+            var repeat = start.ToString();
             try
             {
-                cases.Sample(check, iter: 1, threads: 1, seed: start, print: print);
+                check(cases.Generate(start, null, out _));
             }
-            catch (CsCheckException)
+            catch (Exception)
             {
-                cases.Sample(check, iter: 1_000, threads: threads, seed: start, print: print);
+                cases.Sample(check, iter: Smaller, seed: repeat, print: print);
                 throw;
             }
         }

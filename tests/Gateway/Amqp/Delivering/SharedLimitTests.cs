@@ -1,8 +1,10 @@
+using CsCheck;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Walks;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp.Delivering;
@@ -13,6 +15,7 @@ public sealed class SharedLimitTests : IAsyncDisposable
     private readonly ConnectionUnderTest _client = new();
     private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
     private readonly AmqpChannel _channel;
+    private int _walks;
 
     public SharedLimitTests() => _channel = new AmqpChannel(_client.Connection, 1);
 
@@ -103,29 +106,38 @@ public sealed class SharedLimitTests : IAsyncDisposable
     }
 
     [Fact]
-    public void Walk_AnyTraffic_NeverMoreThanTheLimitAndEverythingArrives()
-    {
-        var first = Seeds.First;
-        for (var i = 0; i < 50; i++)
-        {
-            Walk(unchecked(first + i));
-        }
-    }
+    public void Traffic_OfAnyKind_IsNeverMoreThanTheLimitAndEverythingArrives() => Gen.Select(
+        Gen.Int[1, 19], Gen.Select(Gen.Int[0, 3], Gen.Int[0, 3], Gen.Int[0, 9]).Array[1, 1_500]).Walk(walk => Check(walk.Item1, walk.Item2), count: 100);
 
-    private void Walk(int seed)
+    // In each step something happens to one of four queues: 0 is a publish, 1 to 3 are what comes of it.
+    private void Check(int most, (int Queue, int Kind, int Count)[] steps)
     {
-        var random = new Random(seed);
-        var limit = new SharedLimit(random.Next(1, 20));
-        var queues = Enumerable.Range(0, 4).Select(i => new Model(Attached($"{seed}.{i}"))).ToArray();
+        var limit = new SharedLimit(most);
+        var walk = $"walk{_walks++}";
+        var queues = Enumerable.Range(0, 4).Select(i => new Model(Attached($"{walk}.{i}"))).ToArray();
         int unacked = 0, published = 0, delivered = 0;
-        for (var step = 0; step < 2000 || queues.Any(queue => queue.Stock > 0) || unacked > 0; step++)
+        foreach (var (queue, kind, count) in steps)
         {
-            Assert.True(step < 200_000, $"seed {seed}: a queue waits for ever");
-            var queue = queues[random.Next(queues.Length)];
-            switch (random.Next(4))
+            Step(queues[queue], kind, count);
+        }
+
+        // Nothing more is published.
+        for (var round = 0; queues.Any(queue => queue.Stock > 0) || unacked > 0; round++)
+        {
+            Assert.True(round < 10_000, "A queue waits for ever.");
+            foreach (var (queue, kind) in queues.SelectMany(queue => new[] { (queue, 1), (queue, 2), (queue, 3) }))
             {
-                case 0 when step < 1500:
-                    var count = random.Next(10);
+                Step(queue, kind, round % 10);
+            }
+        }
+
+        Assert.Equal(published, delivered);
+
+        void Step(Model queue, int kind, int count)
+        {
+            switch (kind)
+            {
+                case 0:
                     queue.Stock += count;
                     published += count;
                     break;
@@ -147,16 +159,14 @@ public sealed class SharedLimitTests : IAsyncDisposable
 
                     break;
                 case 3 when unacked > 0:
-                    var settled = random.Next(1, unacked + 1);
+                    var settled = 1 + (count * (unacked - 1) / 9);
                     unacked -= settled;
                     limit.Settled(settled);
                     break;
             }
 
-            Assert.True(unacked + queues.Sum(each => each.Consumer.Lent) <= limit.Limit, $"seed {seed}: more than {limit.Limit}");
+            Assert.True(unacked + queues.Sum(each => each.Consumer.Lent) <= limit.Limit, $"more than {limit.Limit}");
         }
-
-        Assert.Equal(published, delivered);
     }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();
