@@ -8,6 +8,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=.ci/build.sh
 . "$root/.ci/build.sh"
+# shellcheck source=.ci/ports.sh
+. "$root/.ci/ports.sh"
 usage() { sed -n '2,5s/^# *//p' "$0" >&2; exit 2; }
 
 silos="" gateways="" json=false data="" connection=""
@@ -39,16 +41,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# Below the range from which the system takes ports for outgoing connections.
-taken=" "
-free_port() {
-    while true; do
-        port=$((20000 + RANDOM % 12000))
-        case $taken in *" $port "*) continue ;; esac
-        if ! (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; then taken="$taken$port "; return; fi
-    done
-}
 
 start_postgres() {
     local bin=${GRANARY_TEST_POSTGRES_BIN:-/usr/lib/postgresql/15/bin} as=()

@@ -3,6 +3,8 @@
 # Prints a Markdown table. Both brokers run on loopback, on free ports, with their files in a temporary folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=../.ci/ports.sh
+. .ci/ports.sh
 
 pairs=3 seconds=4 only="" command=./run.sh rabbit_only=false keep=false
 usage() {
@@ -118,16 +120,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# Below the range from which the system takes ports for outgoing connections.
-taken=" "
-free_port() {
-  while true; do
-    port=$((20000 + RANDOM % 12000))
-    case $taken in *" $port "*) continue ;; esac
-    if ! (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; then taken="$taken$port "; return; fi
-  done
-}
 
 start_rabbit() {
   local home=$work/rabbitmq dist_port

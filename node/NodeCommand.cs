@@ -39,10 +39,7 @@ internal static class NodeCommand
             new NodeOptions(
                 result.GetValue(role),
                 result.GetValue(localLinks),
-                new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair))
-                {
-                    IsInCluster = result.GetValue(clusterId) is not null || result.GetValue(role) != NodeRole.Both,
-                },
+                new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair)),
                 new GatewayOptions
                 {
                     Bind = result.GetValue(bind)!,

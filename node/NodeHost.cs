@@ -73,7 +73,7 @@ internal static class NodeHost
             silo.AddSiloHealth();
             if (options.Role != NodeRole.Gateway)
             {
-                silo.AddStore(options.Store).AddQueuesAndExchanges().AddRehearsal();
+                silo.AddStore(options.Store with { IsInCluster = options.Member is not null }).AddQueuesAndExchanges().AddRehearsal();
                 if (options.LocalLinks)
                 {
                     silo.AddLocalLinks();
