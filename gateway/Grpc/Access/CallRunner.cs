@@ -30,6 +30,12 @@ internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner
             LogOutOfReach(log, error, context.Method);
             throw CallErrors.Of(ReplyCode.ConnectionForced, "a queue or exchange is out of reach");
         }
+        catch (IOException error)
+        {
+            // The client has reset its stream, or its connection is gone: its reader says so before the call's token does.
+            LogClientLeft(log, error, context.Method);
+            throw new RpcException(new Status(StatusCode.Cancelled, "the client has left"));
+        }
         catch (Exception error) when (error is not RpcException && !context.CancellationToken.IsCancellationRequested)
         {
             LogFailed(log, error, context.Method);
@@ -83,4 +89,7 @@ internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner
 
     [LoggerMessage(1502, LogLevel.Error, "{Method} failed")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method);
+
+    [LoggerMessage(1503, LogLevel.Debug, "{Method} ended: its client has left")]
+    private static partial void LogClientLeft(ILogger logger, Exception exception, string method);
 }

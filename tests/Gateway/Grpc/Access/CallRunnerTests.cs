@@ -1,0 +1,81 @@
+using System.Net;
+using Granary.Gateway.Access;
+using Granary.Gateway.Grpc.Access;
+using Granary.Testing.Logs;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Granary.Gateway.Tests.Grpc.Access;
+
+/// <summary>What goes wrong in a call, as its client and the log hear of it.</summary>
+public sealed class CallRunnerTests : IDisposable
+{
+    private const int Failed = 1502;
+
+    private readonly WatchedLog _watched = new();
+
+    [Fact]
+    public async Task Run_ClientResetsItsStreamBeforeTheTokenKnows_IsCancelledAndNoError()
+    {
+        var status = await RunAsync(new IOException("The client reset the request stream."));
+
+        Assert.Equal(StatusCode.Cancelled, status.StatusCode);
+    }
+
+    [Fact]
+    public async Task Run_DefectInTheCall_IsInternalAndLogged()
+    {
+        _watched.Allow([Failed]);
+
+        var status = await RunAsync(new InvalidOperationException("a defect"));
+
+        Assert.Equal(StatusCode.Internal, status.StatusCode);
+    }
+
+    public void Dispose() => _watched.Check();
+
+    private async Task<Status> RunAsync(Exception failure)
+    {
+        var runner = new CallRunner(new LoopbackGuest(), _watched.LoggerOf<CallRunner>());
+        var thrown = await Assert.ThrowsAsync<RpcException>(() => runner.RunAsync(new Call(), _ => Task.FromException(failure)));
+        return thrown.Status;
+    }
+
+    /// <summary>A call of the guest from a loopback address.</summary>
+    private sealed class Call : ServerCallContext
+    {
+        public Call()
+        {
+            var http = new DefaultHttpContext();
+            http.Connection.RemoteIpAddress = IPAddress.Loopback;
+            http.Request.Headers.Authorization = "Basic " + Convert.ToBase64String("guest:guest"u8);
+            UserStateCore["__HttpContext"] = http;
+        }
+
+        protected override string MethodCore => "/granary.v1.Messaging/Consume";
+
+        protected override string HostCore => "localhost";
+
+        protected override string PeerCore => "ipv4:127.0.0.1:1";
+
+        protected override DateTime DeadlineCore => DateTime.MaxValue;
+
+        protected override Metadata RequestHeadersCore { get; } = [];
+
+        protected override CancellationToken CancellationTokenCore => CancellationToken.None;
+
+        protected override Metadata ResponseTrailersCore { get; } = [];
+
+        protected override Status StatusCore { get; set; }
+
+        protected override WriteOptions? WriteOptionsCore { get; set; }
+
+        protected override AuthContext AuthContextCore { get; } = new("", []);
+
+        protected override IDictionary<object, object> UserStateCore { get; } = new Dictionary<object, object>();
+
+        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
+
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
+    }
+}
