@@ -21,6 +21,7 @@ public static class LoneSilo
     {
         ArgumentNullException.ThrowIfNull(silo);
         silo.UseLocalhostClustering(PortInName, gatewayPort: 0);
+        silo.AwaitOwnMembership();
 
         // It remembers where other silos have grains, of which there are none, in tables that are made at their full size: 18 MiB.
         silo.Configure<GrainDirectoryOptions>(options => options.CacheSize = 1_000);

@@ -25,6 +25,7 @@ public static class ClusterSilo
             database.Invariant = "Npgsql";
             database.ConnectionString = ForMembership(member.Connection);
         });
+        silo.AwaitOwnMembership();
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (member.ClusterId, "granary"));
         silo.Configure<EndpointOptions>(end =>
         {
