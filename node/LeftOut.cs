@@ -15,6 +15,10 @@ internal static class LeftOut
     // The watchdog has found a thread stalled.
     private const int Stalled = 100150;
 
+    // A try of a call that found no place for its grain, and that another one follows: each call of a cluster whose silo has just gone, or of a node that stops. A
+    // queue that stays out of reach is told of by who asks for it (log 1006).
+    private const int TriedAgain = 0, Tried = 3;
+
     // When the process wrote its first line.
     private static readonly long Began = Stopwatch.GetTimestamp();
 
@@ -23,8 +27,12 @@ internal static class LeftOut
         NoServerCollector => entry.Category == "Orleans.Runtime.Silo",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
+        TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
         _ => false,
     };
+
+    private static bool IsOfPlacement(object? state) =>
+        state is IEnumerable<KeyValuePair<string, object?>> values && values.Any(value => value.Value is string source && source.StartsWith("Orleans.Placement", StringComparison.Ordinal));
 
     // Its first look may come before it has set its clock, and then it counts from the machine's start.
     private static bool IsLongerThanTheProcessRuns(object? state)

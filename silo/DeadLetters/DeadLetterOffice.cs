@@ -78,6 +78,10 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
         await _ticks.DisposeAsync().ConfigureAwait(false);
         Router.Dispose();
         await _stop.CancelAsync().ConfigureAwait(false);
+        if (_rehearsal is not null)
+        {
+            await _rehearsal.StopAsync(Patience).ConfigureAwait(false);
+        }
     }
 
     public void Dispose()

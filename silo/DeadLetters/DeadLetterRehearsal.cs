@@ -26,6 +26,7 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
 
     private readonly Lock _gate = new();
     private Task? _run;
+    private Task? _inner;
 
     /// <summary>Begins it, unless it has begun; completes, and never fails, when it is over, or after a second.</summary>
     /// <param name="vhost">Where a queue with dead letters is declared. Those of the rehearsal itself wait for nothing.</param>
@@ -42,6 +43,15 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
         }
     }
 
+    /// <summary>Completes when nothing of it is under way any more, which may be later than it was waited for, but within <paramref name="limit"/>; never fails.</summary>
+    public async Task StopAsync(TimeSpan limit)
+    {
+        if (Volatile.Read(ref _inner) is { } inner)
+        {
+            await inner.WaitAsync(limit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
     private async Task RunAsync(DeadLetterOffice office)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(office.Stopping);
@@ -49,7 +59,8 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
         try
         {
             var began = office.Time.GetTimestamp();
-            await RunAsync(office, limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+            Volatile.Write(ref _inner, RunAsync(office, limit.Token));
+            await _inner.WaitAsync(limit.Token).ConfigureAwait(false);
             LogRehearsed(log, office.Time.GetElapsedTime(began).TotalMilliseconds);
         }
         catch (Exception exception)

@@ -60,6 +60,7 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Watched.Leave();
         await _host.StopAsync();
         _host.Dispose();
         Watched.Check();

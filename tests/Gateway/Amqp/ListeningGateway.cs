@@ -67,6 +67,7 @@ internal sealed class ListeningGateway : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Watched.Leave();
         await _app.StopAsync();
         await _app.DisposeAsync();
         Watched.Check();

@@ -27,5 +27,11 @@ internal static class RuntimeLines
         ("Orleans.Runtime.AsyncTimer.LocalSiloHealthMonitor", 790741219),
     ];
 
-    public static bool HaveToBeAnnounced(LogLine line) => line.Level >= LogLevel.Warning && !Known.Contains((line.Category, line.Event));
+    /// <param name="isLeaving">The silo has been told to stop: what is called from then on finds no place, and a client no way back.</param>
+    public static bool HaveToBeAnnounced(LogLine line, bool isLeaving) =>
+        line.Level >= LogLevel.Warning && !Known.Contains((line.Category, line.Event)) && !(isLeaving && IsAboutPlacement(line));
+
+    // The node leaves these out at any time (node/LeftOut.cs).
+    private static bool IsAboutPlacement(LogLine line) =>
+        line is { Category: "Polly", Event: 0 or 3 } && line.Text.Contains("Orleans.Placement", StringComparison.Ordinal);
 }

@@ -13,6 +13,7 @@ public sealed class WatchedLog
     private readonly List<LogLine> _lines = [];
     private readonly HashSet<int> _expected = [];
     private readonly HashSet<int> _allowed = [];
+    private volatile bool _isLeaving;
 
     /// <summary>All lines of Warning or above but those of the runtime that mean nothing.</summary>
     public IReadOnlyList<LogLine> Lines
@@ -58,10 +59,13 @@ public sealed class WatchedLog
         }
     }
 
+    /// <summary>The silo of the host is told to stop: calls that find no place from now on are no news.</summary>
+    public void Leave() => _isLeaving = true;
+
     /// <summary>Takes note of a line.</summary>
     public void Add(LogLine line)
     {
-        if (RuntimeLines.HaveToBeAnnounced(line))
+        if (RuntimeLines.HaveToBeAnnounced(line, _isLeaving))
         {
             lock (_gate)
             {
