@@ -1,8 +1,9 @@
 #!/bin/bash
 # Starts a cluster on this machine, on loopback: PostgreSQL, N silos and M gateways, each a process of its own. Ends all of them with itself.
-#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING]
+#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER]
 # Prints a line for each process when it is ready (kind, pid, ports), and "ready" (with --json, all of it as one line of JSON). PostgreSQL is Debian's
 # (postgresql-15), in a folder of its own that goes with the cluster; with --connection one that runs already is used instead. --data keeps the logs.
+# With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,14 +11,15 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/.ci/build.sh"
 # shellcheck source=.ci/ports.sh
 . "$root/.ci/ports.sh"
-usage() { sed -n '2,5s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,6s/^# *//p' "$0" >&2; exit 2; }
 
-silos="" gateways="" json=false data="" connection=""
+silos="" gateways="" json=false data="" connection="" tls=()
 while [ $# -gt 0 ]; do
     case $1 in
         --json) json=true ;;
         --data) data=${2:?}; shift ;;
         --connection) connection=${2:?}; shift ;;
+        --tls) tls=(--silo-certificate "${2:?}/silo.pem" --silo-key "$2/silo.key" --silo-ca "$2/ca.pem"); shift ;;
         [0-9]*) if [ -z "$silos" ]; then silos=$1; elif [ -z "$gateways" ]; then gateways=$1; else usage; fi ;;
         *) usage ;;
     esac
@@ -71,7 +73,7 @@ start_node() { # kind number
     free_port; silo=$port
     free_port; http=$port
     free_port; metrics=$port
-    options=(--role "$1" --store postgres --connection "$connection" --data "$data/$name" --silo-port "$silo" --http-port "$http" --metrics-port "$metrics")
+    options=(--role "$1" --store postgres --connection "$connection" --data "$data/$name" --silo-port "$silo" --http-port "$http" --metrics-port "$metrics" "${tls[@]}")
     if [ "$1" = gateway ]; then
         free_port; amqp=$port
         free_port; grpc=$port

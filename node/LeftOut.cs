@@ -12,6 +12,9 @@ internal static class LeftOut
     // A push that was under way when its connection closed. What it carried goes back to the queue with the connection's links.
     private const int NobodyToPushTo = 100924;
 
+    // A handshake at the silo's port that came to nothing, or timed out, with a stack trace: the silo says who it was, and why.
+    private const int NoHandshake = 1, NoHandshakeInTime = 2;
+
     // The watchdog has found a thread stalled.
     private const int Stalled = 100150;
 
@@ -26,6 +29,7 @@ internal static class LeftOut
     {
         NoServerCollector => entry.Category == "Orleans.Runtime.Silo",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
+        NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
         _ => false,

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Net;
 using Granary.Gateway.Hosting;
 using Granary.Silo.Hosting;
+using Granary.Silo.Hosting.Cluster.Certificates;
 
 namespace Granary.Node;
 
@@ -30,10 +31,15 @@ internal static class NodeCommand
         var advertise = Of<IPAddress?>("--advertise", null, "The address at which other members of the cluster reach this one; the one of --bind unless told.", ParseAddress);
         var insecureCluster = Of("--insecure-cluster", false, "Whoever reaches the silo's port may join the cluster, and run code in it.", ParseFlag);
         insecureCluster.Arity = ArgumentArity.ZeroOrOne;
+        var siloCertificate = Of<string?>("--silo-certificate", null, "A file in PEM: the certificate that other members of the cluster know this one by.", text => text);
+        var siloKey = Of<string?>("--silo-key", null, "A file in PEM: the private key of --silo-certificate.", text => text);
+        var siloCa = Of<string?>("--silo-ca", null, "A file in PEM: the certificate of the CA that signs for the cluster's members.", text => text);
+        var siloName = Of("--silo-name", CertificateFiles.StandardName, "The DNS name that the certificate of each of the cluster's members is for.", text => text);
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
             amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
+            siloCertificate, siloKey, siloCa, siloName,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             new NodeOptions(
@@ -49,7 +55,12 @@ internal static class NodeCommand
                     MetricsPort = result.GetValue(metricsPort),
                     SendTimeout = result.GetValue(sendTimeout),
                 },
-                new ClusterSettings(result.GetValue(clusterId), result.GetValue(siloPort), result.GetValue(advertise), result.GetValue(insecureCluster))),
+                new ClusterSettings(
+                    result.GetValue(clusterId),
+                    result.GetValue(siloPort),
+                    result.GetValue(advertise),
+                    result.GetValue(insecureCluster),
+                    new CertificateSettings(result.GetValue(siloCertificate), result.GetValue(siloKey), result.GetValue(siloCa), result.GetValue(siloName)!))),
             cancellation));
         return command;
     }

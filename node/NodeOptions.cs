@@ -2,6 +2,7 @@ using System.Net;
 using Granary.Gateway.Hosting;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
+using Granary.Silo.Hosting.Cluster.Certificates;
 
 namespace Granary.Node;
 
@@ -13,7 +14,8 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>As others see it, if it is a member of a cluster: it is when it is told which, and when it is a silo or a gateway alone.</summary>
     public SiloMember? Member => Cluster is { } cluster && (cluster.Id is not null || Role != NodeRole.Both)
         ? new SiloMember(
-            Store.Connection ?? "", cluster.Id ?? ClusterSettings.StandardId, Gateway.Bind, cluster.Advertise ?? Gateway.Bind, cluster.SiloPort, Role != NodeRole.Gateway)
+            Store.Connection ?? "", cluster.Id ?? ClusterSettings.StandardId, Gateway.Bind, cluster.Advertise ?? Gateway.Bind, cluster.SiloPort, Role != NodeRole.Gateway,
+            cluster.Certificates.All)
         : null;
 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
@@ -24,7 +26,7 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
             return "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.";
         }
 
-        if (Member is not { } member)
+        if (Member is not { } member || Cluster is not { } cluster)
         {
             return null;
         }
@@ -34,10 +36,10 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
             return $"The store '{Store.Kind.ToString().ToLowerInvariant()}' serves one node: a cluster, and a silo or gateway alone, need --store postgres and --connection.";
         }
 
-        return member.Refusal() ?? (IPAddress.IsLoopback(Gateway.Bind) || Cluster is { IsInsecure: true }
+        return cluster.Certificates.Refusal(cluster.IsInsecure) ?? member.Refusal() ?? (IPAddress.IsLoopback(Gateway.Bind) || cluster.IsInsecure || member.Certificates is not null
             ? null
-            : $"The silo would listen on {Gateway.Bind} for whoever knows the cluster's id: its port is remote code. This version cannot ask for certificates yet; "
-              + "--insecure-cluster starts it nevertheless, for networks that nobody else reaches.");
+            : $"The silo would listen on {Gateway.Bind} for whoever knows the cluster's id: its port is remote code. Members that others reach have certificates: "
+              + "--silo-certificate, --silo-key and --silo-ca (docs/operations.md, \"Who may join\"). --insecure-cluster starts it without, for networks that nobody else reaches.");
     }
 }
 
@@ -45,9 +47,26 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
 /// <param name="SiloPort">The port for other members.</param>
 /// <param name="Advertise">The address at which they reach it; null: where it listens.</param>
 /// <param name="IsInsecure">Whoever reaches the silo's port may join.</param>
-internal sealed record ClusterSettings(string? Id, int SiloPort, IPAddress? Advertise, bool IsInsecure)
+/// <param name="Certificates">What members know each other by.</param>
+internal sealed record ClusterSettings(string? Id, int SiloPort, IPAddress? Advertise, bool IsInsecure, CertificateSettings Certificates)
 {
     public const string StandardId = "granary";
+}
+
+/// <summary>Files of certificates as they were given: all of them, or none.</summary>
+internal sealed record CertificateSettings(string? Certificate, string? Key, string? Authority, string Name)
+{
+    public CertificateFiles? All => this is { Certificate: { } certificate, Key: { } key, Authority: { } authority } ? new CertificateFiles(certificate, key, authority, Name) : null;
+
+    public string? Refusal(bool isInsecure)
+    {
+        if (All is null)
+        {
+            return (Certificate ?? Key ?? Authority) is null ? null : "--silo-certificate, --silo-key and --silo-ca go together: one of them is missing.";
+        }
+
+        return isInsecure ? "--insecure-cluster lets in whoever reaches the silo's port, --silo-certificate those with a certificate alone: leave one of them out." : null;
+    }
 }
 
 internal enum NodeRole

@@ -24,11 +24,15 @@ internal sealed class LocalCluster : IAsyncDisposable
     private LocalCluster(ChildProcess script, string connection, IEnumerable<Member> members) =>
         (_script, _connection, _members) = (script, connection, members.ToDictionary(member => member.Name));
 
-    public static async Task<LocalCluster> StartAsync(int silos, int gateways)
+    /// <summary>The database that its members share.</summary>
+    public string Connection => _connection;
+
+    /// <param name="options">More of cluster.sh's.</param>
+    public static async Task<LocalCluster> StartAsync(int silos, int gateways, params string[] options)
     {
         var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         string[] counts = [silos.ToString(CultureInfo.InvariantCulture), gateways.ToString(CultureInfo.InvariantCulture)];
-        var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json"], onLine: line =>
+        var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json", .. options], onLine: line =>
         {
             if (line.StartsWith('{'))
             {
@@ -51,6 +55,19 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     /// <summary>The AMQP port of a gateway, counted from 1.</summary>
     public int AmqpPort(int gateway) => _members[$"gateway-{gateway}"].Amqp;
+
+    /// <summary>What a member has logged.</summary>
+    public IEnumerable<LogLine> LogOf(string member) => File.ReadLines(_members[member].Log).Select(LogLine.Parse);
+
+    /// <summary>Completes when a member has logged an event, this many times.</summary>
+    public async Task WhenLoggedAsync(string member, int eventId, int times = 1)
+    {
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (LogOf(member).Count(line => line.Event == eventId) < times)
+        {
+            await Task.Delay(100, limit.Token);
+        }
+    }
 
     /// <summary>Sends a signal to a member, such as <c>KILL</c>.</summary>
     public async Task SignalAsync(string member, string signal) =>
@@ -91,7 +108,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     // The folder goes with the cluster. What Orleans says when a member is lost is not judged.
     private string[] Unannounced() =>
     [
-        .. _members.Values.SelectMany(member => File.ReadLines(member.Log).Select(LogLine.Parse))
+        .. _members.Keys.SelectMany(LogOf)
             .Where(line => line is { Level: >= LogLevel.Warning } && line.Category.StartsWith(nameof(Granary), StringComparison.Ordinal) && !_allowed.Contains(line.Event))
             .Select(line => $"{line}"),
     ];

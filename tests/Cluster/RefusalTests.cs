@@ -12,7 +12,11 @@ public sealed class RefusalTests
     [InlineData("--role silo --store postgres", "--store postgres needs --connection")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-port 0", "--silo-port has to be given a port")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0", "Other members cannot reach a silo at 0.0.0.0: --advertise names the address at which they can.")]
-    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0 --advertise 10.0.0.1", "--insecure-cluster starts it nevertheless")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0 --advertise 10.0.0.1", "Members that others reach have certificates: --silo-certificate, --silo-key and --silo-ca")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-certificate a.pem --silo-key a.key", "--silo-certificate, --silo-key and --silo-ca go together: one of them is missing.")]
+    [InlineData("--role gateway --store postgres --connection Host=127.0.0.1 --silo-certificate a.pem --silo-key a.key --silo-ca ca.pem", "--silo-certificate: a.pem cannot be read: Could not find file")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-certificate a --silo-key a --silo-ca a --silo-name a_b!", "--silo-name: 'a_b!' is not a DNS name.")]
+    [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-certificate a --silo-key a --silo-ca a --insecure-cluster", "leave one of them out")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1;Port=1", "PostgreSQL is out of reach")]
     [InlineData("--role gateway --store postgres --connection Host=127.0.0.1;Port=1", "PostgreSQL is out of reach")]
     public async Task Member_ThatCannotBe_IsRefusedWithWhatToDo(string options, string text)

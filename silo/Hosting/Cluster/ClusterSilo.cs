@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Core.Links;
+using Granary.Silo.Hosting.Cluster.Certificates;
 using Granary.Silo.Placement;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -36,6 +37,11 @@ public static class ClusterSilo
             // No port for Orleans' own clients: there are none.
             end.GatewayPort = 0;
         });
+        if (member.Certificates is { } certificates)
+        {
+            MutualTls.Use(silo, certificates);
+        }
+
         silo.Configure<ClusterMembershipOptions>(TellSoon);
         silo.Services.AddSingleton(provider => new SiloLosses(LossWatch.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress)));
         silo.Services.AddHostedService<LossWatch>();

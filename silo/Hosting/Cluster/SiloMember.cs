@@ -1,4 +1,5 @@
 using System.Net;
+using Granary.Silo.Hosting.Cluster.Certificates;
 
 namespace Granary.Silo.Hosting.Cluster;
 
@@ -9,7 +10,9 @@ namespace Granary.Silo.Hosting.Cluster;
 /// <param name="Advertise">The address at which other members reach its silo; the one that it listens on unless told.</param>
 /// <param name="SiloPort">The port of its silo, for other members alone.</param>
 /// <param name="HasQueues">Queues and exchanges may be here. A gateway has none.</param>
-public sealed record SiloMember(string Connection, string ClusterId, IPAddress Bind, IPAddress Advertise, int SiloPort, bool HasQueues)
+/// <param name="Certificates">What members know each other by; null: whoever reaches the port is let in.</param>
+public sealed record SiloMember(
+    string Connection, string ClusterId, IPAddress Bind, IPAddress Advertise, int SiloPort, bool HasQueues, CertificateFiles? Certificates = null)
 {
     /// <summary>What is wrong with it, for the operator; null: nothing.</summary>
     public string? Refusal()
@@ -26,6 +29,6 @@ public sealed record SiloMember(string Connection, string ClusterId, IPAddress B
 
         return Advertise.Equals(IPAddress.Any) || Advertise.Equals(IPAddress.IPv6Any)
             ? $"Other members cannot reach a silo at {Advertise}: --advertise names the address at which they can."
-            : null;
+            : Certificates?.Refusal();
     }
 }

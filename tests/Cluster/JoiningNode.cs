@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Net;
+using Granary.Testing.Processes;
+using Npgsql;
+
+namespace Granary.Cluster.Tests;
+
+/// <summary>A process that a test starts beside those of a cluster, and that wants to be a member of it.</summary>
+internal sealed class JoiningNode : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private readonly ChildProcess _process;
+    private readonly string _connection;
+    private readonly string _folder;
+    private readonly int _silo;
+    private readonly int _http;
+
+    private JoiningNode(ChildProcess process, string connection, string folder, int[] ports)
+    {
+        (_process, _connection, _folder) = (process, connection, folder);
+        (_silo, _http, Amqp) = (ports[0], ports[1], ports[4]);
+    }
+
+    /// <summary>Its port for clients, if it is a gateway.</summary>
+    public int Amqp { get; }
+
+    public string Output => _process.Output;
+
+    /// <param name="more">Options besides role, store and ports.</param>
+    public static JoiningNode Start(string role, string connection, params string[] more)
+    {
+        var folder = Directory.CreateTempSubdirectory("granary-joining-").FullName;
+        var ports = FreePort.Take(5);
+        string[] of = ["--silo-port", "--http-port", "--metrics-port", "--grpc-port", "--amqp-port"];
+        string[] options =
+        [
+            "--role", role, "--store", "postgres", "--connection", connection, "--data", folder, .. more,
+            .. of.Zip(ports).SelectMany(pair => new[] { pair.First, pair.Second.ToString(CultureInfo.InvariantCulture) }),
+        ];
+        return new JoiningNode(ChildProcess.Start("dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options]), connection, folder, ports);
+    }
+
+    /// <summary>Completes when it is a member that serves.</summary>
+    public async Task WhenReadyAsync()
+    {
+        using var http = new HttpClient();
+        using var limit = new CancellationTokenSource(Limit);
+        while (!await IsReadyAsync(http))
+        {
+            Assert.False(_process.HasExited || limit.IsCancellationRequested, $"It is not ready:\n{Output}");
+            await Task.Delay(50, CancellationToken.None);
+        }
+    }
+
+    /// <summary>What the cluster has known it as when its process ends by itself.</summary>
+    public async Task<HashSet<SiloStatus>> StatesUntilItEndsAsync()
+    {
+        HashSet<SiloStatus> states = [];
+        await using var database = NpgsqlDataSource.Create(_connection);
+        using var limit = new CancellationTokenSource(Limit);
+        for (var hasEnded = false; !hasEnded;)
+        {
+            Assert.False(limit.IsCancellationRequested, $"It was {string.Join(", ", states)}, and still runs:\n{Output}");
+            hasEnded = _process.HasExited;
+            await using var command = database.CreateCommand("select Status from OrleansMembershipTable where Port = $1");
+            command.Parameters.AddWithValue(_silo);
+            if (await command.ExecuteScalarAsync(CancellationToken.None) is int status)
+            {
+                states.Add((SiloStatus)status);
+            }
+
+            await Task.Delay(20, CancellationToken.None);
+        }
+
+        return states;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task<bool> IsReadyAsync(HttpClient http)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{_http}/health/ready"));
+            return answer.StatusCode == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            // It does not listen yet.
+            return false;
+        }
+    }
+}
