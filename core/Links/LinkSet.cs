@@ -105,6 +105,16 @@ public sealed partial class LinkSet : ILinkObserver
         }
     }
 
+    /// <summary>Tells the owner what comes from elsewhere than links, as if one had brought it. Takes the gate.</summary>
+    public void Tell(Action news)
+    {
+        lock (Gate)
+        {
+            news();
+            AfterLinks();
+        }
+    }
+
     /// <summary>Sends what has gathered in all sessions.</summary>
     public void Flush()
     {

@@ -42,7 +42,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private readonly Action _abort;
     private readonly ChannelTable _channels;
     private readonly SocketHold _hold;
-    private readonly ReplyPost _replies = new();
+    private readonly ReplyPost _replies;
     private readonly List<(AmqpChannel Channel, AmqpChannelException Error)> _lost = [];
     private ValueTask? _operation;
     private AmqpChannel? _operationChannel;
@@ -83,6 +83,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Topology = new TopologyCalls(Grains, Id, server.Replies, Exclusive);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
         Paths = new PathFinder(Links, server.Router);
+        _replies = new ReplyPost(Links);
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost);
         _body = new BodyInParts(transport.Input as ITargetedReader);
         _frames = new FrameSlicer(terms.FrameMax);
@@ -222,7 +223,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     }
 
     /// <summary>Sends a reply once the gate is left.</summary>
-    public void Reply(IReplyConsumer consumer, in MessageBatch reply) => _replies.Add(consumer, reply);
+    public void Reply(in ReplyTarget target, in MessageBatch reply, PublishRun? run) => _replies.Add(target, reply, run);
 
     /// <summary>Takes deliveries that come from no queue. Nothing holds those who reply: who does not read his replies is cut off.</summary>
     public void Push(AmqpConsumer consumer, in MessageBatch batch)
@@ -307,6 +308,12 @@ internal sealed partial class AmqpConnection : ILinkOwner
             {
                 _hold.Reason = HoldReason.Limits;
                 await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(Gone).ConfigureAwait(false);
+            }
+
+            if (_replies.IsHeld)
+            {
+                _hold.Reason = HoldReason.Limits;
+                await _replies.WaitForRoomAsync().WaitAsync(Gone).ConfigureAwait(false);
             }
 
             if (_pace.IsPauseDue(Links.Published, Links.Backlog))

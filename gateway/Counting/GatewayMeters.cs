@@ -40,6 +40,7 @@ internal sealed class GatewayMeters
             meter.CreateObservableCounter($"granary.messages.{NameOf(what)}", () => OfNode(what), "{message}", "Since the process started, by protocol.");
         }
 
+        meter.CreateObservableCounter("granary.replies.dropped", DroppedReplies, "{message}", "Direct replies that nobody took, by reason.");
         meter.CreateObservableCounter("granary.connections.opened", () => _amqp.Counts.Opened, "{connection}", "AMQP connections that got as far as open-ok.");
         meter.CreateObservableUpDownCounter("granary.connections.open", () => _amqp.Counts.Open, "{connection}", "AMQP connections.");
         meter.CreateObservableCounter("granary.connections.ended", Ends, "{connection}", "AMQP connections that ended or never got open, by reason.");
@@ -53,6 +54,12 @@ internal sealed class GatewayMeters
             yield return new Measurement<long>(grpc.Counts.Sum(what), KeyValuePair.Create<string, object?>("protocol", "grpc"));
         }
     }
+
+    private IEnumerable<Measurement<long>> DroppedReplies() =>
+    [
+        new Measurement<long>(_amqp.Replies.Dropped, KeyValuePair.Create<string, object?>("reason", "requester_gone")),
+        new Measurement<long>(_amqp.Replies.Undelivered, KeyValuePair.Create<string, object?>("reason", "gateway_gone")),
+    ];
 
     private IEnumerable<Measurement<long>> Ends() => Enum.GetValues<ConnectionEnd>()
         .Select(end => new Measurement<long>(_amqp.Ends[end], KeyValuePair.Create<string, object?>("reason", end.ToString())));

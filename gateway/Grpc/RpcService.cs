@@ -34,7 +34,7 @@ internal sealed class RpcService(GrpcServer server, CallRunner calls) : Rpc.RpcB
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, server.Stopping, patience.Token);
         using var call = new PendingCall(server.Replies);
         var message = links.NewEncoder();
-        message.ReadRequest(request.Message, Encoding.UTF8.GetBytes(Names.Generate("")), Encoding.UTF8.GetBytes(call.Address));
+        message.ReadRequest(request.Message, Encoding.UTF8.GetBytes(Names.Generate("")), call.Address);
         try
         {
             return ToResponse(await ExchangeAsync(links, message, call, ended.Token).ConfigureAwait(false), request.Message!);

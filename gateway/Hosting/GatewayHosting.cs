@@ -1,6 +1,7 @@
 using System.Net;
 using Granary.Core.Alarms;
 using Granary.Core.Health;
+using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
@@ -37,7 +38,8 @@ public static class GatewayHosting
         services.TryAddSingleton<PublisherAlarms>();
         services.AddSingleton(new MemoryAlarmOptions());
         services.AddSingleton<LoopbackGuest>();
-        services.AddSingleton<ReplyRegistry>();
+        services.AddSingleton(MakeReplies);
+        services.AddSingleton<IReplyDesk>(provider => provider.GetRequiredService<ReplyRegistry>());
         services.AddSingleton(provider => new Router(
             provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Router>>()));
         services.AddHostedService<RouterStop>();
@@ -98,6 +100,19 @@ public static class GatewayHosting
             kestrel.Listen(options.Bind, options.MetricsPort);
         });
         return builder;
+    }
+
+    private static ReplyRegistry MakeReplies(IServiceProvider services)
+    {
+        if (services.GetService<IMembers>() is not { } members)
+        {
+            return new ReplyRegistry();
+        }
+
+        var replies = new ReplyRegistry(
+            new ReplyRoutes(members, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<ReplyRoutes>>()));
+        members.WhenGone(replies.Forget);
+        return replies;
     }
 
     private static HealthCheckOptions Answering(string tag) => new()

@@ -1,4 +1,3 @@
-using System.Text;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
@@ -51,16 +50,17 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     }
 
     /// <summary>How many messages and consumers a queue has. A reply address has one consumer, who waits for the reply.</summary>
-    public ValueTask<QueueAnswer> DescribeQueueAsync(string name)
+    public async ValueTask<QueueAnswer> DescribeQueueAsync(string name)
     {
         name = Names.Clean(name);
         if (!ReplyAddress.IsReplyName(name))
         {
-            return name.Length == 0 ? new(NoQueue(name)) : grains.QueueAsync(name, queue => queue.DescribeAsync(client));
+            return name.Length == 0 ? NoQueue(name) : await grains.QueueAsync(name, queue => queue.DescribeAsync(client)).ConfigureAwait(false);
         }
 
-        var isThere = name == ReplyAddress.PseudoQueueName || replies.TryFind(Encoding.UTF8.GetBytes(name), out _);
-        return new(isThere ? new QueueAnswer(Error: null, Messages: 0, Consumers: 1, Incarnation: default, Durable: false) : NoQueue(name));
+        return name == ReplyAddress.PseudoQueueName || await replies.IsWaitingAsync(name).ConfigureAwait(false)
+            ? new QueueAnswer(Error: null, Messages: 0, Consumers: 1, Incarnation: default, Durable: false)
+            : NoQueue(name);
     }
 
     /// <returns>How many messages went with the queue; none if it was not there.</returns>

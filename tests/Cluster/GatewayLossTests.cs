@@ -19,9 +19,9 @@ public sealed class GatewayLossTests
     public async Task Gateway_Goes_LeavesTransientMessagesWhereTheyAre(string signal)
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 2, gateways: 2);
-        await using (var connection = await ConnectAsync(cluster.AmqpPort(1)))
+        await using (var connection = await cluster.ConnectAsync(1))
         {
-            await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+            await using var channel = await connection.ConfirmedChannelAsync();
             for (var i = 0; i < Queues; i++)
             {
                 await channel.QueueDeclareAsync(Name(i), durable: false, exclusive: false, autoDelete: false);
@@ -34,7 +34,7 @@ public sealed class GatewayLossTests
 
         await cluster.SignalAsync("gateway-1", signal);
 
-        await using var other = await ConnectAsync(cluster.AmqpPort(2));
+        await using var other = await cluster.ConnectAsync(2);
         await using var taker = await other.CreateChannelAsync();
 
         // Before the others have declared it dead, and after.
@@ -57,8 +57,8 @@ public sealed class GatewayLossTests
     public async Task Gateway_Goes_ItsConsumersGoAndWhatTheyHeldIsGivenToOthers(string signal)
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 2, gateways: 2);
-        await using var lost = await ConnectAsync(cluster.AmqpPort(1));
-        await using var holder = await lost.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await using var lost = new LostConnection(cluster, await cluster.ConnectAsync(1));
+        var holder = await lost.Connection.ConfirmedChannelAsync();
         await holder.QueueDeclareAsync("held", durable: true, exclusive: false, autoDelete: false);
         await holder.QueueDeclareAsync("own", durable: false, exclusive: true, autoDelete: false);
         await holder.QueueDeclareAsync("passing", durable: false, exclusive: false, autoDelete: true);
@@ -86,7 +86,7 @@ public sealed class GatewayLossTests
         await cluster.SignalAsync("gateway-1", signal);
         await cluster.WhenDeclaredDeadAsync("gateway-1");
 
-        await using var other = await ConnectAsync(cluster.AmqpPort(2));
+        await using var other = await cluster.ConnectAsync(2);
         await using var taker = await other.CreateChannelAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         for (var i = 0; i < 10; i++)
@@ -109,8 +109,48 @@ public sealed class GatewayLossTests
         }
     }
 
+    [Fact]
+    public async Task Reply_ToAClientOfAGatewayThatHangs_IsReturnedOnceTheGatewayIsDeclaredDead()
+    {
+        await using var cluster = await LocalCluster.StartAsync(silos: 1, gateways: 2);
+        await using var lost = new LostConnection(cluster, await cluster.ConnectAsync(1));
+        var requester = await lost.Connection.CreateChannelAsync();
+        await requester.QueueDeclareAsync("requests", durable: true, exclusive: false, autoDelete: false);
+        await requester.BasicConsumeAsync("amq.rabbitmq.reply-to", autoAck: true, new AsyncEventingBasicConsumer(requester));
+        await requester.BasicPublishAsync(
+            "", "requests", mandatory: false, new BasicProperties { ReplyTo = "amq.rabbitmq.reply-to" }, Encoding.ASCII.GetBytes("who"));
+        await using var other = await cluster.ConnectAsync(2);
+        await using var replier = await other.ConfirmedChannelAsync();
+        BasicGetResult? request;
+        using var limit = new CancellationTokenSource(Clients.Patience);
+        while ((request = await replier.BasicGetAsync("requests", autoAck: true, limit.Token)) is null)
+        {
+            await Task.Delay(50, limit.Token);
+        }
+
+        await cluster.SignalAsync("gateway-1", "STOP");
+        var replied = replier.BasicPublishAsync("", request.BasicProperties.ReplyTo!, mandatory: true, Encoding.ASCII.GetBytes("too late")).AsTask();
+
+        // The replier serves others meanwhile.
+        await using var serving = await other.ConfirmedChannelAsync();
+        await serving.BasicPublishAsync("", "requests", mandatory: true, Encoding.ASCII.GetBytes("of another"));
+        Assert.False(replied.IsCompleted, "nobody can know yet");
+
+        Assert.Equal(312, (await Assert.ThrowsAsync<PublishReturnException>(() => replied.WaitAsync(Clients.Patience))).ReplyCode);
+        await cluster.WhenDeclaredDeadAsync("gateway-1");
+    }
+
     private static string Name(int number) => string.Create(CultureInfo.InvariantCulture, $"kept.{number}");
 
-    private static Task<IConnection> ConnectAsync(int port) =>
-        new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false, ContinuationTimeout = TimeSpan.FromSeconds(30) }.CreateConnectionAsync();
+    /// <summary>A connection to the first gateway, which answers no more in the end: a client that closes it in good order would wait for that gateway.</summary>
+    private sealed class LostConnection(LocalCluster cluster, IConnection connection) : IAsyncDisposable
+    {
+        public IConnection Connection => connection;
+
+        public async ValueTask DisposeAsync()
+        {
+            await cluster.EndAsync("gateway-1");
+            await connection.DisposeAsync();
+        }
+    }
 }

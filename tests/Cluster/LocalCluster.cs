@@ -56,6 +56,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>The AMQP port of a gateway, counted from 1.</summary>
     public int AmqpPort(int gateway) => _members[$"gateway-{gateway}"].Amqp;
 
+    /// <summary>The gRPC port of a gateway, counted from 1.</summary>
+    public int GrpcPort(int gateway) => _members[$"gateway-{gateway}"].Grpc;
+
     /// <summary>What a member has logged.</summary>
     public IEnumerable<LogLine> LogOf(string member) => File.ReadLines(_members[member].Log).Select(LogLine.Parse);
 
@@ -72,6 +75,10 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Sends a signal to a member, such as <c>KILL</c>.</summary>
     public async Task SignalAsync(string member, string signal) =>
         await ChildProcess.RunAsync("kill", [$"-{signal}", _members[member].Pid.ToString(CultureInfo.InvariantCulture)], StartLimit);
+
+    /// <summary>Ends a member that may have ended already, and that may be stopped.</summary>
+    public async Task EndAsync(string member) =>
+        await ChildProcess.RunAsync("sh", ["-c", $"kill -KILL {_members[member].Pid.ToString(CultureInfo.InvariantCulture)} 2>/dev/null || true"], StartLimit);
 
     /// <summary>Completes when the others know that a member is gone.</summary>
     public async Task WhenDeclaredDeadAsync(string member)
@@ -113,13 +120,14 @@ internal sealed class LocalCluster : IAsyncDisposable
             .Select(line => $"{line}"),
     ];
 
-    private sealed record Member(string Name, int Pid, int Silo, int Amqp, string Log)
+    private sealed record Member(string Name, int Pid, int Silo, int Amqp, int Grpc, string Log)
     {
         public static Member From(JsonElement process) => new(
             process.GetProperty("name").GetString()!,
             process.GetProperty("pid").GetInt32(),
             process.GetProperty("silo").GetInt32(),
             process.TryGetProperty("amqp", out var amqp) ? amqp.GetInt32() : 0,
+            process.TryGetProperty("grpc", out var grpc) ? grpc.GetInt32() : 0,
             process.GetProperty("log").GetString()!);
     }
 }

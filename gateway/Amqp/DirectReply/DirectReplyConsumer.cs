@@ -1,4 +1,3 @@
-using System.Text;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Delivering;
 
@@ -10,7 +9,7 @@ internal sealed class DirectReplyConsumer : IReplyConsumer
     public DirectReplyConsumer(AmqpConsumer consumer, ReplyRegistry registry)
     {
         Consumer = consumer;
-        AddressBytes = Encoding.UTF8.GetBytes(registry.Add(Id, this));
+        AddressBytes = registry.Add(Id, this);
     }
 
     public Guid Id { get; } = Guid.NewGuid();

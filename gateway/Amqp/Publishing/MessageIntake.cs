@@ -12,7 +12,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
 {
     private readonly ContentAssembler _content = new();
     private readonly PublishedProperties _properties = new();
-    private IReplyConsumer? _replyTarget;
+    private ReplyTarget? _replyTarget;
     private RoutePath? _fetchedRoute;
 
     /// <summary>Where the message on its way in has got to.</summary>
@@ -97,9 +97,8 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
             _replyTarget = null;
             Connection.Publisher.Seal();
             var reply = new MessageBatch(_content.Record, 1, _content.Flags);
-            Connection.Reply(target, reply);
             outcomes.CountPublished(1);
-            outcomes.Track(reply, _content.IsMandatory, targets: 1)?.Passed();
+            Connection.Reply(target, reply, outcomes.Track(reply, _content.IsMandatory, targets: 1));
         }
         else if (_content.Large is { } large)
         {
@@ -121,7 +120,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         if (exchange.IsEmpty && ReplyAddress.IsReplyKey(key))
         {
             // A requester that is gone is as if its queue had been deleted.
-            Connection.Replies.TryFind(key, out _replyTarget);
+            _replyTarget = Connection.Replies.TryFind(key, out var target) ? target : null;
             return PublishPath.Nowhere;
         }
 

@@ -17,7 +17,7 @@ internal sealed class PendingCall : IReplyConsumer, IDisposable
     }
 
     /// <summary>What the request carries as reply-to.</summary>
-    public string Address { get; }
+    public byte[] Address { get; }
 
     /// <summary>The first reply; others are dropped.</summary>
     public Task<MessageBatch> Reply => _reply.Task;

@@ -20,7 +20,7 @@ namespace Granary.Gateway.Grpc.Calling;
 internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse>
 {
     private readonly Dictionary<ulong, RequestHead> _heads = [];
-    private readonly List<(IReplyConsumer Requester, MessageBatch Reply)> _directReplies = [];
+    private readonly ReplyPost _directReplies;
     private readonly MessageEncoder _encoder;
     private readonly PathFinder _paths;
     private int _unconfirmed;
@@ -32,6 +32,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
     {
         _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
         _paths = new PathFinder(Links, server.Router);
+        _directReplies = new ReplyPost(Links);
     }
 
     protected override bool HasUnconfirmed => _unconfirmed > 0;
@@ -61,15 +62,9 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
     }
 
     // Not under the gate, because a requester has one, too.
-    protected override void AfterRequest()
-    {
-        foreach (var (requester, reply) in _directReplies)
-        {
-            requester.Receive(reply);
-        }
+    protected override void AfterRequest() => _directReplies.Send();
 
-        _directReplies.Clear();
-    }
+    protected override Task WaitForRoomAsync() => _directReplies.WaitForRoomAsync();
 
     protected override void OnDelivering(in DeliverySlice slice, ulong firstTag)
     {
@@ -131,10 +126,14 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         {
             if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
             {
-                _directReplies.Add((requester, batch));
+                _unconfirmed++;
+                _directReplies.Add(requester, batch, RunOf(batch, request, targets: 1));
+            }
+            else
+            {
+                Ack(request);
             }
 
-            Ack(request);
             return;
         }
 
@@ -148,8 +147,10 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         }
 
         _unconfirmed++;
-        Publisher.Send(path, batch, new PublishRun(new ReplyConfirm(this, request), 0, batch, mandatory: false, path.Links.Length));
+        Publisher.Send(path, batch, RunOf(batch, request, path.Links.Length));
     }
+
+    private PublishRun RunOf(in MessageBatch reply, SettledDelivery request, int targets) => new(new ReplyConfirm(this, request), 0, reply, mandatory: false, targets);
 
     // Whatever became of it: a reply that nobody takes is dropped.
     private void Confirmed(SettledDelivery request)

@@ -68,6 +68,9 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     {
     }
 
+    /// <summary>Completes when the next request may be read.</summary>
+    protected virtual Task WaitForRoomAsync() => Task.CompletedTask;
+
     protected override async ValueTask OnRequestAsync(TRequest request, CancellationToken cancellationToken)
     {
         var subscribe = SubscribeOf(request);
@@ -94,6 +97,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         {
             AfterRequest();
         }
+
+        await WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
 
         if (cancel)
         {

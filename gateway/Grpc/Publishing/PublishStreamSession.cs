@@ -19,7 +19,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
     private readonly PathFinder _paths;
     private readonly StreamConfirms _confirms;
     private readonly ChunkAllocator _chunks = new();
-    private readonly List<(IReplyConsumer Requester, MessageBatch Reply)> _replies = [];
+    private readonly ReplyPost _replies;
     private PublishPath? _path;
     private OpenBatch _open;
     private bool _isMandatory;
@@ -32,6 +32,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
     {
         _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
         _paths = new PathFinder(Links, server.Router);
+        _replies = new ReplyPost(Links);
         _confirms = new StreamConfirms(Wake, Links.Counts);
     }
 
@@ -58,7 +59,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
             }
             finally
             {
-                PostReplies();
+                _replies.Send();
             }
 
             if (!all)
@@ -71,6 +72,11 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         if (!Links.IsWithin(PublishLimits.Connection))
         {
             await Links.WaitForRoomAsync(PublishLimits.Connection.Half).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        if (_replies.IsHeld)
+        {
+            await _replies.WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         // Neither while the client does not take its answers.
@@ -162,23 +168,11 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         Links.Counts.Add(MessageEvent.Publish, 1);
         if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
         {
-            _replies.Add((requester, batch));
-            _confirms.Track(batch, mandatory, targets: 1).Passed();
+            _replies.Add(requester, batch, _confirms.Track(batch, mandatory, targets: 1));
         }
         else
         {
             _confirms.Track(batch, mandatory, targets: 0);
         }
-    }
-
-    // Not under the gate, because a requester has one, too.
-    private void PostReplies()
-    {
-        foreach (var (requester, reply) in _replies)
-        {
-            requester.Receive(reply);
-        }
-
-        _replies.Clear();
     }
 }

@@ -47,7 +47,7 @@ internal sealed class UnaryLinks
         var batch = new MessageBatch(record, 1, message.Flags);
         if (message.Exchange.IsEmpty && ReplyAddress.IsReplyKey(message.RoutingKey))
         {
-            return Reply(message, batch);
+            return await ReplyAsync(message, batch).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         _paths.BeginMessages();
@@ -61,15 +61,22 @@ internal sealed class UnaryLinks
     }
 
     // A requester that is gone is as if its queue had been deleted.
-    private PublishOutcome Reply(MessageEncoder message, in MessageBatch batch)
+    private Task<PublishOutcome> ReplyAsync(MessageEncoder message, in MessageBatch batch)
     {
         if (!_server.Replies.TryFind(message.RoutingKey, out var requester))
         {
-            return PublishOutcome.Unrouted;
+            return Task.FromResult(PublishOutcome.Unrouted);
         }
 
-        requester.Receive(batch);
-        return PublishOutcome.Accepted;
+        var publish = new SinglePublish(Links.Counts);
+        var post = new ReplyPost(Links);
+        lock (Links.Gate)
+        {
+            post.Add(requester, batch, new PublishRun(publish, 0, batch, mandatory: false, targets: 1));
+        }
+
+        post.Send();
+        return publish.Outcome;
     }
 
     private bool TrySend(MessageEncoder message, in MessageBatch batch, SinglePublish publish, RoutePath? fetched)

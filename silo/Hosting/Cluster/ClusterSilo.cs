@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster.Certificates;
 using Granary.Silo.Placement;
 using Microsoft.Extensions.DependencyInjection;
@@ -45,6 +46,10 @@ public static class ClusterSilo
         silo.Configure<ClusterMembershipOptions>(TellSoon);
         silo.Services.AddSingleton(provider => new SiloLosses(LossWatch.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress)));
         silo.Services.AddHostedService<LossWatch>();
+        silo.AddGrainService<MemberService>();
+        silo.Services.AddSingleton<ClusterMembers>();
+        silo.Services.AddSingleton<IMembers>(provider => provider.GetRequiredService<ClusterMembers>());
+        silo.Services.AddHostedService(provider => provider.GetRequiredService<ClusterMembers>());
         silo.Configure<SiloMessagingOptions>(messages => messages.ResponseTimeout = CallLimit);
 
         // Orleans' default directory ends the activations that were registered with a member that goes, on whichever silo they are.

@@ -1,0 +1,24 @@
+using Granary.Core.Messages;
+using Orleans.Services;
+
+namespace Granary.Core.Members;
+
+/// <summary>
+/// What members of a cluster ask of each other besides queues and exchanges. It is a process that is asked, not a grain that may be anywhere: a call to one that
+/// is gone fails. Calls may come late, twice and in another order.
+/// </summary>
+public interface IMemberService : IGrainService
+{
+    /// <summary>Delivers direct replies to clients of this process. The answer to a repeated call is that of the first.</summary>
+    /// <param name="from">The member that calls, as <see cref="IMembers.Own"/> names it.</param>
+    /// <param name="number">1, 2, 3 … of this caller's calls to this process; it makes the next when this one was answered.</param>
+    /// <param name="replies">Their routing keys say whom each is for.</param>
+    Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies);
+
+    /// <summary>Whether a client of this process waits for replies at that address.</summary>
+    Task<bool> IsWaitingAsync(string address);
+}
+
+/// <param name="Missing">Which of the replies, counted from 0, nobody waited for any more; null: none.</param>
+[GenerateSerializer, Immutable]
+public readonly record struct ReplyReceipt([property: Id(0)] int[]? Missing);

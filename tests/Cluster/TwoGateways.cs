@@ -1,0 +1,38 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using RabbitMQ.Client;
+
+namespace Granary.Cluster.Tests;
+
+/// <summary>A silo and two gateways for the tests of a class that leave them as they are.</summary>
+public sealed class TwoGateways : IAsyncLifetime
+{
+    private LocalCluster? _cluster;
+
+    internal LocalCluster Cluster => _cluster!;
+
+    public async Task InitializeAsync() => _cluster = await LocalCluster.StartAsync(silos: 1, gateways: 2);
+
+    public async Task DisposeAsync() => await Cluster.DisposeAsync();
+}
+
+/// <summary>Clients of a cluster's gateways.</summary>
+internal static class Clients
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public static Task<IConnection> ConnectAsync(this LocalCluster cluster, int gateway) => new ConnectionFactory
+    {
+        HostName = "127.0.0.1",
+        Port = cluster.AmqpPort(gateway),
+        AutomaticRecoveryEnabled = false,
+        ContinuationTimeout = Patience,
+    }.CreateConnectionAsync();
+
+    public static GrpcChannel Grpc(this LocalCluster cluster, int gateway) => GrpcChannel.ForAddress($"http://127.0.0.1:{cluster.GrpcPort(gateway)}");
+
+    public static CallOptions CallOptions => new(new Metadata { { "authorization", "Basic Z3Vlc3Q6Z3Vlc3Q=" } }, DateTime.UtcNow + Patience);
+
+    /// <summary>A channel whose publishes are confirmed.</summary>
+    public static Task<IChannel> ConfirmedChannelAsync(this IConnection connection) => connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+}
