@@ -5,15 +5,23 @@ namespace Granary.Core.Links;
 /// lost with its silo: when a member goes, every session asks.
 /// </summary>
 /// <param name="own">What other members know this one by.</param>
-public sealed class SiloLosses(string own)
+public sealed class SiloLosses(string own, TimeProvider time)
 {
     private int _count;
+    private long _last;
 
     /// <summary>What other members know this one by, and see go.</summary>
     public string Own => own;
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>When the last one was seen to go, a timestamp of the clock that it was given; null: none was.</summary>
+    public long? Last => Volatile.Read(ref _last) is not 0 and var last ? last : null;
+
     /// <summary>A member has gone.</summary>
-    public void Note() => Interlocked.Increment(ref _count);
+    public void Note()
+    {
+        Volatile.Write(ref _last, time.GetTimestamp());
+        Interlocked.Increment(ref _count);
+    }
 }

@@ -54,8 +54,8 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
 
     private async Task RunAsync(DeadLetterOffice office)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(office.Stopping);
-        limit.CancelAfter(Patience);
+        using var patience = new CancellationTokenSource(Patience, office.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(office.Stopping, patience.Token);
         try
         {
             var began = office.Time.GetTimestamp();

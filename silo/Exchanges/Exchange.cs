@@ -14,6 +14,7 @@ internal sealed class Exchange
     private readonly string _vhost;
     private readonly string _name;
     private readonly Action<ExchangeChange> _changed;
+    private readonly bool _keepsTransient;
 
     /// <summary>With each, whether it is stored.</summary>
     private readonly Dictionary<Binding, bool> _bindings = [];
@@ -25,9 +26,10 @@ internal sealed class Exchange
     private Guid _incarnation;
     private int _transientBindings;
 
-    public Exchange(string vhost, string name, Action<ExchangeChange> changed)
+    /// <param name="keepsTransient">What is not durable is stored, too: it has to come back when its silo is lost.</param>
+    public Exchange(string vhost, string name, Action<ExchangeChange> changed, bool keepsTransient = false)
     {
-        (_vhost, _name, _changed) = (vhost, name, changed);
+        (_vhost, _name, _changed, _keepsTransient) = (vhost, name, changed, keepsTransient);
         if (PredeclaredExchanges.All.TryGetValue(name, out var declaration))
         {
             // It cannot be deleted, so it is the same one for ever, and not stored.
@@ -39,7 +41,7 @@ internal sealed class Exchange
     public bool Exists => _declaration is not null;
 
     /// <summary>Nothing would be lost with this object: it can be made again from what is stored.</summary>
-    public bool IsForgettable => !Exists || (_declaration.Durable && _transientBindings == 0);
+    public bool IsForgettable => !Exists || (IsStored(_declaration) && _transientBindings == 0);
 
     /// <summary>Until when it has to know which destinations are gone, by the clock of <see cref="RemoveDestination"/>, or 0.</summary>
     public long RemembersUntil => _ended.Until;
@@ -74,6 +76,10 @@ internal sealed class Exchange
             Add(binding, isStored: true);
         }
     }
+
+    /// <summary>It was restored, and whom it belonged to is gone: it is deleted.</summary>
+    /// <returns>What that leaves to do elsewhere.</returns>
+    public BindingDebt Abandon() => End();
 
     /// <summary>What is to be stored now; null for nothing.</summary>
     public ExchangeState? ToState()
@@ -159,7 +165,7 @@ internal sealed class Exchange
         binding = Normal(binding);
         if (!_bindings.ContainsKey(binding))
         {
-            var isStored = toDurable && _declaration.Durable;
+            var isStored = (toDurable || _keepsTransient) && IsStored(_declaration);
             Add(binding, isStored);
             _changed(ExchangeChange.Bound(binding));
             if (isStored)
@@ -227,12 +233,14 @@ internal sealed class Exchange
 
     private BrokerError? RefuseDefault() => IsDefault ? ExchangeRules.NotOnDefaultExchange : null;
 
-    private bool IsKept => Exists && _declaration.Durable && !PredeclaredExchanges.All.ContainsKey(_name);
+    private bool IsKept => Exists && IsStored(_declaration) && !PredeclaredExchanges.All.ContainsKey(_name);
+
+    private bool IsStored(ExchangeDeclaration declaration) => declaration.Durable || _keepsTransient;
 
     private void Create(ExchangeDeclaration declaration, Guid incarnation)
     {
         (_declaration, _incarnation) = (declaration, incarnation);
-        Unstored.Definition |= declaration.Durable;
+        Unstored.Definition |= IsStored(declaration);
     }
 
     private void Add(Binding binding, bool isStored)
@@ -290,8 +298,9 @@ internal sealed class Exchange
     private BindingDebt End()
     {
         var deletion = new BindingDebt(new Destination(DestinationKind.Exchange, _name, _incarnation), [.. _sources]);
-        Unstored.Definition |= _declaration!.Durable;
-        if (_declaration.Durable && _sources.Count > 0)
+        var isStored = IsStored(_declaration!);
+        Unstored.Definition |= isStored;
+        if (isStored && _sources.Count > 0)
         {
             _debts.Add(deletion);
         }

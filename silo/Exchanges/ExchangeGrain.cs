@@ -1,7 +1,9 @@
 using Granary.Core;
 using Granary.Core.Grains;
+using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Silo.Ownership;
 using Granary.Silo.Placement;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
@@ -36,27 +38,32 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly string _vhost;
     private readonly string _key;
     private readonly BindingRemoval _removal;
+    private readonly Owners? _owners;
+    private readonly SiloLosses? _losses;
     private readonly SnapshotHolders _holders;
     private readonly Exchange _exchange;
     private readonly CancellationTokenSource _ended = new();
     private IGrainTimer? _silenceTimer;
     private IGrainTimer? _leaveTimer;
+    private string? _run;
+    private bool _isOwned;
     private int _owed;
 
     /// <summary>Everything that was handed to the store is written: flushes keep the order, so the last of it is the last to be.</summary>
     private Task _written = Task.CompletedTask;
 
     public ExchangeGrain(
-        RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, TimeProvider time, ILogger<ExchangeGrain> logger)
+        RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, TimeProvider time, ILogger<ExchangeGrain> logger,
+        Owners? owners = null, SiloLosses? losses = null)
     {
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
-        (_commit, _due, _removal) = (commit, due, removal);
+        (_commit, _due, _removal, _owners, _losses) = (commit, due, removal, owners, losses);
         _time = time;
         _logger = logger;
         _key = this.GetPrimaryKeyString();
         (_vhost, var name) = GrainKeys.Parse(_key);
         _holders = new SnapshotHolders(_key, Guid.NewGuid(), time, session => _ = SendAsync(session));
-        _exchange = new Exchange(_vhost, name, _holders.Add);
+        _exchange = new Exchange(_vhost, name, _holders.Add, keepsTransient: owners is not null);
     }
 
     /// <summary>Milliseconds of a clock that never goes back.</summary>
@@ -64,6 +71,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        _run = _owners is null ? null : await _owners.RunAsync(cancellationToken);
         await _state.ReadAsync(cancellationToken);
         var state = _state.Exists ? _state.Value : null;
         IReadOnlyList<Row> bindings = state?.Declaration is null && !_exchange.Exists
@@ -73,6 +81,15 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         foreach (var debt in _exchange.Debts)
         {
             _ = RemoveFromSources(debt);
+        }
+
+        _isOwned = state?.Owner is not null;
+        if (_isOwned && state!.Owner != _run)
+        {
+            LogOwnerGone(_key);
+            var deletion = _exchange.Abandon();
+            _ = KeepAsync();
+            _ = RemoveFromSources(deletion);
         }
 
         // A debt that was settled may still be written down as due.
@@ -108,7 +125,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         // Bindings to this exchange should be gone when its deletion is answered, but an exchange out of reach must not hold it up for ever.
         var stored = KeepAsync();
         var removed = RemoveFromSources(deletion);
-        await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
+        await Task.WhenAll(stored, WhenAllHaveAsync());
         await Task.WhenAny(removed, Task.Delay(SnapshotLease.Length, _time));
         return null;
     }
@@ -118,7 +135,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         var refused = _exchange.Bind(binding, toDurable);
         if (refused is null)
         {
-            await Task.WhenAll(KeepAsync(), _holders.WhenAllHaveAsync());
+            await Task.WhenAll(KeepAsync(), WhenAllHaveAsync());
         }
 
         return refused;
@@ -131,7 +148,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         {
             var stored = KeepAsync();
             _ = RemoveFromSources(deletion);
-            await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
+            await Task.WhenAll(stored, WhenAllHaveAsync());
         }
 
         return refused;
@@ -142,7 +159,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         var deletion = _exchange.RemoveDestination(destination, Now);
         var stored = KeepAsync();
         _ = RemoveFromSources(deletion);
-        await Task.WhenAll(stored, _holders.WhenAllHaveAsync());
+        await Task.WhenAll(stored, WhenAllHaveAsync());
     }
 
     public async ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange)
@@ -214,7 +231,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
                 if (unstored.Definition)
                 {
-                    writes.Add(WriteState());
+                    AddStateTo(writes);
                     UpdateDue();
                 }
             }
@@ -227,7 +244,27 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return _written;
     }
 
-    private Task WriteState() => _exchange.ToState() is { } state ? _state.WriteAsync(state) : _state.ClearAsync();
+    private void AddStateTo(List<Task> writes)
+    {
+        var state = _exchange.ToState();
+        var owner = state?.Declaration is { Durable: false } ? _run : null;
+        writes.Add(state is null ? _state.ClearAsync() : _state.WriteAsync(state with { Owner = owner }));
+        if (_isOwned != (owner is not null))
+        {
+            _isOwned = owner is not null;
+            writes.Add(_commit.WriteAsync(_isOwned ? OwnedRows.Added(DueKind.Exchange, _key, owner!) : OwnedRows.Removed(DueKind.Exchange, _key)));
+        }
+    }
+
+    /// <summary>
+    /// Everybody routes by what the turn changed, also those who hold a snapshot of an activation that was lost with its silo, and of whom this one knows nothing:
+    /// they have noticed, or stopped routing, a lease after the loss.
+    /// </summary>
+    private Task WhenAllHaveAsync()
+    {
+        var known = _holders.WhenAllHaveAsync();
+        return _losses?.Last is { } last && SnapshotLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } left ? Task.WhenAll(known, Task.Delay(left, _time)) : known;
+    }
 
     private async Task WatchAsync(Task written)
     {
@@ -350,6 +387,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to change {Number}; trying again.")]
     private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder, long number);
+
+    [LoggerMessage(3107, LogLevel.Debug, "Exchange {Exchange} is not durable, and the run of the cluster that had it is over: it is deleted")]
+    private partial void LogOwnerGone(string exchange);
 
     [LoggerMessage(3103, LogLevel.Error, "Exchange {Exchange}: another activation has written meanwhile; this one ends.")]
     private partial void LogConflict(Exception error, string exchange);

@@ -20,4 +20,8 @@ internal sealed record ExchangeState
     /// <summary>Exchanges of this name that are deleted, and whose sources may still have bindings to them.</summary>
     [Id(3)]
     public BindingDebt[] Debts { get; init; } = [];
+
+    /// <summary>Of an exchange that is not durable, in a cluster: the run of the cluster that it was declared in, and ends with.</summary>
+    [Id(4)]
+    public string? Owner { get; init; }
 }

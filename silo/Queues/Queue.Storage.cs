@@ -91,6 +91,13 @@ internal sealed partial class Queue
         }
     }
 
+    /// <summary>Before anything else: the first offset that it gives.</summary>
+    public void BeginAt(long offset)
+    {
+        _nextOffset = Watermark = offset;
+        _ready.Recover(offset, offset, 0, 0, 0, mayExpire: false);
+    }
+
     /// <summary>Delivers nothing until these have said what they still hold, or a while has passed.</summary>
     public void Await(SessionId[] sessions, long now)
     {

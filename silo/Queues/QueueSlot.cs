@@ -79,6 +79,15 @@ internal sealed class QueueSlot(
         }
     }
 
+    /// <summary>Puts a queue in place that an earlier activation had in memory: without its messages.</summary>
+    /// <param name="firstOffset">Above all that it has given.</param>
+    public void RestoreEmpty(
+        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now)
+    {
+        Restore(definition, incarnation, bindingSources, storage, now, [], now);
+        _queue!.BeginAt(firstOffset);
+    }
+
     public QueueAnswer Describe(ConnectionId by, long now)
     {
         if (CheckAccess(by) is { } error)

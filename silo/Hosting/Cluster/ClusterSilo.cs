@@ -2,8 +2,10 @@ using System.Net;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster.Certificates;
+using Granary.Silo.Ownership;
 using Granary.Silo.Placement;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using Orleans.Configuration;
 
@@ -44,7 +46,9 @@ public static class ClusterSilo
         }
 
         silo.Configure<ClusterMembershipOptions>(TellSoon);
-        silo.Services.AddSingleton(provider => new SiloLosses(LossWatch.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress)));
+        silo.Services.AddSingleton(provider => new SiloLosses(
+            LossWatch.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress), provider.GetRequiredService<TimeProvider>()));
+        silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.AddHostedService<LossWatch>();
         silo.AddGrainService<MemberService>();
         silo.Services.AddSingleton<ClusterMembers>();
@@ -60,7 +64,12 @@ public static class ClusterSilo
         // The lease would keep names of a lost silo from being taken again for half a minute; what it guards against, two activations of one queue, the epoch in
         // the store fences.
         silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
-        if (!member.HasQueues)
+        if (member.HasQueues)
+        {
+            silo.Services.AddSingleton<ClusterRun>();
+            silo.Services.AddSingleton<Owners>();
+        }
+        else
         {
             // It places them nevertheless: whoever calls a grain that is nowhere yet does.
             silo.AddSpreadPlacement();

@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Ownership;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -11,7 +12,19 @@ namespace Granary.Silo.Queues.Activation;
 /// <summary>How an activation begins, what it stores, what it reads back, and how it ends.</summary>
 internal sealed partial class QueueActivation
 {
+    /// <summary>A queue that comes back empty gives offsets that none of its earlier activations has given: its epoch, which is a time, times a million.</summary>
+    private const int OffsetsPerMillisecond = 20;
+
+    /// <summary>By so much the clocks of two silos may differ, in milliseconds, without one giving offsets that the other has given.</summary>
+    private const long ClockSkew = 10_000;
+
     private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
+
+    /// <summary>In a cluster: the owner of what is not durable and belongs to no connection.</summary>
+    private string? _run;
+
+    // Null: as it was read.
+    private bool? _isOwned;
 
     /// <summary>Another process took the queue a moment ago: this activation does nothing but say so.</summary>
     public bool BeginsAsOutsider() => _services.Stores.IsLeftAlone(_key) && _turns.TryEnd(static () => { });
@@ -21,9 +34,11 @@ internal sealed partial class QueueActivation
     {
         await _state.ReadAsync(cancellation).ConfigureAwait(false);
         _debts.AddRange(_state.Value.Debts);
+        _run = _services.Owners is { } owners ? await owners.RunAsync(cancellation).ConfigureAwait(false) : null;
         if (_state.Value.Declaration is { } declaration)
         {
-            await RestoreAsync(declaration, cancellation).ConfigureAwait(false);
+            await (declaration is { Durable: true, Exclusive: false } ? RestoreAsync(declaration, cancellation) : RestoreOwnedAsync(declaration, cancellation))
+                .ConfigureAwait(false);
         }
 
         // The runtime gives up an activation that takes too long, and says no more to it.
@@ -34,6 +49,12 @@ internal sealed partial class QueueActivation
             {
                 activation._services.Figures.Add(queue.Figures);
                 queue.Storage?.Journal.OnAdvance(activation._inbox.PostLook);
+            }
+
+            if (activation._state.Value is { Owner: not null })
+            {
+                // Whoever had it before cannot write any more, or this one cannot.
+                activation.Save();
             }
 
             foreach (var debt in activation._debts)
@@ -84,6 +105,29 @@ internal sealed partial class QueueActivation
         }
     }
 
+    /// <summary>A queue that is not durable comes back without its messages, if its owner is there; otherwise what it leaves is cleared away.</summary>
+    private async Task RestoreOwnedAsync(QueueDeclaration declaration, CancellationToken cancellation)
+    {
+        var state = _state.Value;
+        if (_services.Owners is null || await _services.Owners.IsGoneAsync(state.Owner ?? "", cancellation).ConfigureAwait(false))
+        {
+            if (state.BindingSources.Count > 0)
+            {
+                _debts.Add(new BindingDebt(new Destination(DestinationKind.Queue, _name, state.Incarnation), [.. state.BindingSources]));
+            }
+
+            LogOwnerGone(_services.Log, _name, _vhost);
+            return;
+        }
+
+        var definition = QueueDefinition.Stored(_vhost, _name, declaration);
+        var epoch = Math.Max(_startedAt, state.Epoch + ClockSkew);
+        _slot = NewSlot(epoch);
+        _slot.RestoreEmpty(
+            definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, new QueueIdentity(_key, state.Incarnation), epoch), epoch << OffsetsPerMillisecond, Now);
+        LogCameBack(_services.Log, _name, _vhost);
+    }
+
     private QueueSlot NewSlot(long epoch) => new(
         _vhost, _name, epoch,
         (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation), epoch), QueueEnded);
@@ -132,22 +176,46 @@ internal sealed partial class QueueActivation
         });
     }
 
-    private void Save()
+    private void Save(bool isNew = false)
     {
-        if (_services.Stores.Durable is null)
+        if (_services.Stores.Durable is not { } commit)
         {
             return;
         }
 
         var state = new QueueState { Debts = [.. _debts] };
-        if (_slot.Queue is { Storage.IsDurable: true } queue)
+        if (_slot.Queue is { } queue && (queue.Storage is { IsDurable: true } || _run is not null))
         {
             state.Declaration = queue.Definition.ToDeclaration();
             state.Incarnation = queue.Incarnation;
             state.BindingSources = [.. queue.BindingSources];
+            if (queue.Storage is not { IsDurable: true })
+            {
+                state.Owner = queue.Definition.Owner is { } connection ? Owners.OwnerOf(connection) : _run;
+                state.Epoch = _slot.Epoch;
+            }
         }
 
-        _saver.Save(state);
+        _saver.Save(state, SaveOwner(commit, state.Owner, isNew));
+    }
+
+    /// <summary>Keeps the list of what is owned.</summary>
+    private Task? SaveOwner(GroupCommit commit, string? owner, bool isNew)
+    {
+        var wasOwned = _isOwned ?? _state.Value.Owner is not null;
+        _isOwned = owner is not null;
+        return owner is not null && (isNew || !wasOwned) ? commit.WriteAsync(OwnedRows.Added(DueKind.Queue, _key, owner))
+            : owner is null && wasOwned ? commit.WriteAsync(OwnedRows.Removed(DueKind.Queue, _key))
+            : null;
+    }
+
+    /// <summary>An exclusive queue whose connection's member is gone goes, too, should nobody have said so to this activation.</summary>
+    private void LetGoOfOwner()
+    {
+        if (_services.Owners is { } owners && _slot.Queue?.Definition.Owner is { } owner && owners.HasGone(owner))
+        {
+            _slot.LetGo(owner.Member!, Now);
+        }
     }
 
     private void NotSaved(Exception exception)

@@ -29,6 +29,12 @@ internal sealed partial class QueueActivation
     [LoggerMessage(3009, LogLevel.Debug, "The bindings of the deleted queue {Queue} in vhost {Vhost} are left to the next activation")]
     private static partial void LogNotSettled(ILogger logger, Exception exception, string queue, string vhost);
 
+    [LoggerMessage(3011, LogLevel.Debug, "Queue {Queue} in vhost {Vhost} is not durable, and came back without its messages: the silo that had it is gone")]
+    private static partial void LogCameBack(ILogger logger, string queue, string vhost);
+
+    [LoggerMessage(3012, LogLevel.Debug, "Queue {Queue} in vhost {Vhost} is not durable, and whom it belonged to is gone: its bindings are removed")]
+    private static partial void LogOwnerGone(ILogger logger, string queue, string vhost);
+
     [LoggerMessage(3010, LogLevel.Debug, "The activation of queue {Queue} in vhost {Vhost} ended while messages were read back for it")]
     private static partial void LogReadTooLate(ILogger logger, Exception exception, string queue, string vhost);
 }

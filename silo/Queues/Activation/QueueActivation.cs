@@ -75,6 +75,7 @@ internal sealed partial class QueueActivation
     public void Wake() => _turns.TryRun(this, static activation =>
     {
         activation.NoteCall();
+        activation.LetGoOfOwner();
         activation._slot.RunDue(activation.Now);
     });
 
@@ -185,7 +186,7 @@ internal sealed partial class QueueActivation
         {
             _services.Figures.Add(queue.Figures);
             queue.Storage?.Journal.OnAdvance(_inbox.PostLook);
-            Save();
+            Save(isNew);
         }
 
         return answer;

@@ -9,21 +9,20 @@ namespace Granary.Silo.Queues.Activation;
 /// <param name="failed">Told once, beside the turns, that a write failed: another activation writes, or the node stops.</param>
 internal sealed class QueueSaver(StoredState<QueueState> state, Action<Exception> failed)
 {
+    private readonly StoredState<QueueState> _state = state;
     private int _hasFailed;
 
     /// <summary>Completes when all is written that was to be saved so far, since flushes keep the order; fails if it could not be.</summary>
     public Task Saved { get; private set; } = Task.CompletedTask;
 
     /// <summary>In a turn.</summary>
-    public void Save(QueueState now)
+    /// <param name="written">What else is written with it, and stands in line already.</param>
+    public void Save(QueueState now, Task? written = null)
     {
-        if (!now.IsEmpty)
+        var state = !now.IsEmpty ? _state.WriteAsync(now) : _state.Exists ? _state.ClearAsync() : null;
+        if (state is not null)
         {
-            Saved = WatchAsync(state.WriteAsync(now));
-        }
-        else if (state.Exists)
-        {
-            Saved = WatchAsync(state.ClearAsync());
+            Saved = WatchAsync(written is null ? state : Task.WhenAll(state, written));
         }
     }
 

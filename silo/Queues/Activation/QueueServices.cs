@@ -1,5 +1,6 @@
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Ownership;
 using Granary.Silo.Queues.Figures;
 using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.Logging;
@@ -16,4 +17,5 @@ internal sealed record QueueServices(
     RowGrainStorage Definitions,
     BindingRemoval Removal,
     SiloFigures Figures,
-    ILogger<QueueActivation> Log);
+    ILogger<QueueActivation> Log,
+    Owners? Owners = null);

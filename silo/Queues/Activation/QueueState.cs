@@ -22,5 +22,13 @@ internal sealed class QueueState
     [Id(3)]
     public List<BindingDebt> Debts { get; set; } = [];
 
+    /// <summary>Of a queue that is not durable, in a cluster: who has to be there for it to be there.</summary>
+    [Id(4)]
+    public string? Owner { get; set; }
+
+    /// <summary>Of a queue that is not durable, in a cluster: the epoch of the activation that wrote this. That of the next one is higher.</summary>
+    [Id(5)]
+    public long Epoch { get; set; }
+
     public bool IsEmpty => Declaration is null && Debts.Count == 0;
 }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Granary.Core.Grains;
+using Granary.Core.Links;
 using Granary.Silo.Hosting;
+using Granary.Silo.Ownership;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -32,15 +34,24 @@ internal sealed partial class Waker(
 
             // Not before: it needs the store open.
             var due = services.GetRequiredService<DueTable>();
+            var owners = services.GetService<Owners>();
+            var losses = services.GetService<SiloLosses>();
             long? loadedAt = null;
+            var lossesSeen = 0;
             do
             {
+                if (losses is not null && losses.Count != lossesSeen)
+                {
+                    // What was due at a silo that is gone is for the others now.
+                    (loadedAt, lossesSeen) = (null, losses.Count);
+                }
+
                 if (loadedAt is null || (options.IsShared && time.GetElapsedTime(loadedAt.Value) >= ReloadAfter))
                 {
                     loadedAt = await TryLoadAsync(due, stoppingToken).ConfigureAwait(false) ? time.GetTimestamp() : loadedAt;
                 }
 
-                await WakeAsync(due.TakeDue(), stoppingToken).ConfigureAwait(false);
+                await WakeAsync([.. due.TakeDue(), .. await TryFindOrphansAsync(owners, stoppingToken).ConfigureAwait(false)], stoppingToken).ConfigureAwait(false);
                 due.WriteLate();
             }
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
@@ -82,6 +93,21 @@ internal sealed partial class Waker(
 
         _cannotLoad = false;
         return true;
+    }
+
+    /// <summary>What is owned by somebody who is gone removes itself when it is activated.</summary>
+    private async Task<IReadOnlyList<(DueKind Kind, string GrainKey)>> TryFindOrphansAsync(Owners? owners, CancellationToken cancellation)
+    {
+        try
+        {
+            return owners is null ? [] : await owners.TakeOrphansAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // The store's own alarm says that it is out of reach; they are looked for again in a second.
+            LogOwnersNotRead(exception);
+            return [];
+        }
     }
 
     private async Task WakeAsync(List<(DueKind Kind, string GrainKey)> due, CancellationToken cancellation)
@@ -131,6 +157,9 @@ internal sealed partial class Waker(
 
     [LoggerMessage(3327, LogLevel.Debug, "{Kind} {Grain} is due and could not be activated")]
     private partial void LogNotWoken(Exception exception, DueKind kind, string grain);
+
+    [LoggerMessage(3328, LogLevel.Debug, "What belongs to members that are gone could not be looked for")]
+    private partial void LogOwnersNotRead(Exception exception);
 
     [LoggerMessage(3323, LogLevel.Debug, "Nothing is woken any more")]
     private partial void LogStopped();

@@ -14,7 +14,7 @@ public abstract class LinkTests : IDisposable
         Set = new LinkSet(Grains.Factory, local, ConnectionId.New(), "/", Clock, Watched.LoggerOf<LinkSet>()) { Losses = Losses };
     }
 
-    private protected SiloLosses Losses { get; } = new("test");
+    private protected SiloLosses Losses { get; } = new("test", TimeProvider.System);
 
     private protected WatchedLog Watched { get; } = new();
 

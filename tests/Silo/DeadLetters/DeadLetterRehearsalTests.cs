@@ -4,7 +4,9 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Topology;
 using Granary.Silo.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Silo.Tests.DeadLetters;
 
@@ -21,6 +23,8 @@ public sealed class DeadLetterRehearsalTests
         using var log = new RehearsalLog();
         await using var silo = await TestSilo.StartAsync(log: log, more: silo =>
         {
+            // However slow the machine is, it is not too late.
+            silo.Services.AddSingleton<TimeProvider>(new FakeTimeProvider(DateTimeOffset.UtcNow));
             silo.AddRehearsal();
             if (localLinks)
             {

@@ -10,7 +10,7 @@ public sealed class OwnMembershipTests
     [Fact]
     public async Task Start_FollowedByACallAtOnce_FindsAPlaceForItsGrain()
     {
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 10; i++)
         {
             // Its end throws where the call was placed at a second try: Orleans warns of that.
             await using var silo = await TestSilo.StartAsync();

@@ -27,9 +27,24 @@ internal static class RuntimeLines
         ("Orleans.Runtime.AsyncTimer.LocalSiloHealthMonitor", 790741219),
     ];
 
+    /// <summary>Of a silo that stops, on a machine that is so busy that a step of it takes more than half a second.</summary>
+    private static readonly HashSet<(string Category, int Event)> KnownAtTheEnd =
+    [
+        // A stage of the stop took more than a second.
+        ("Orleans.Runtime.SiloLifecycleSubject", 100452),
+
+        // That the silo leaves was not written in time into the list of members, which goes with the silo.
+        ("Orleans.Runtime.MembershipService.MembershipTableManager", 100615),
+
+        // Calls that were not answered by then are cancelled, at a silo that is there no more.
+        ("Orleans.Runtime.Messaging.MessageCenter", 101009),
+        ("Orleans.Runtime.GrainCallCancellationManager", 294010709),
+    ];
+
     /// <param name="isLeaving">The silo has been told to stop: what is called from then on finds no place, and a client no way back.</param>
     public static bool HaveToBeAnnounced(LogLine line, bool isLeaving) =>
-        line.Level >= LogLevel.Warning && !Known.Contains((line.Category, line.Event)) && !(isLeaving && IsAboutPlacement(line));
+        line.Level >= LogLevel.Warning && !Known.Contains((line.Category, line.Event))
+        && !(isLeaving && (IsAboutPlacement(line) || KnownAtTheEnd.Contains((line.Category, line.Event))));
 
     // The node leaves these out at any time (node/LeftOut.cs).
     private static bool IsAboutPlacement(LogLine line) =>
