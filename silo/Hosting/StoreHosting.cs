@@ -49,7 +49,9 @@ public static class StoreHosting
         ArgumentNullException.ThrowIfNull(options);
         try
         {
-            var database = DatabaseConnections.CreateForFlushes(new PostgresOptions(options.Connection!));
+            var postgres = new PostgresOptions(options.Connection!) { IsMember = true };
+            await ServerRoom.CheckAsync(postgres, ConnectionBudget.OfGateway, cancellation).ConfigureAwait(false);
+            var database = DatabaseConnections.CreateForChecks(postgres);
             await using (database.ConfigureAwait(false))
             {
                 await Schema.MigrateAsync(database, cancellation).ConfigureAwait(false);

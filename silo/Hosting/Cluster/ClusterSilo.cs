@@ -4,6 +4,7 @@ using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster.Certificates;
 using Granary.Silo.Ownership;
 using Granary.Silo.Placement;
+using Granary.Silo.Storage.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
@@ -99,7 +100,9 @@ public static class ClusterSilo
 
     private static string ForMembership(string connection) => new NpgsqlConnectionStringBuilder(connection)
     {
-        MaxPoolSize = 2,
+        Pooling = true,
+        MinPoolSize = 0,
+        MaxPoolSize = ConnectionBudget.Membership,
         ApplicationName = "granary membership",
         Timeout = 5,
         CommandTimeout = 5,

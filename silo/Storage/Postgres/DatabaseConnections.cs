@@ -6,51 +6,75 @@ namespace Granary.Silo.Storage.Postgres;
 internal static class DatabaseConnections
 {
     // Statements are the store's own and few: they are planned once, for any values, and never by a scan of a whole table where there is an index.
-    private const string ServerSettings = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_bitmapscan=off -c enable_mergejoin=off";
+    // Said on each connection once it is there: as a parameter of its start, PgBouncer would not let it through.
+    private const string SessionSettings =
+        "set plan_cache_mode = force_generic_plan; set jit = off; set enable_seqscan = off; set enable_bitmapscan = off; set enable_mergejoin = off";
 
     /// <summary>For all but most flushes.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
-    public static NpgsqlDataSource Create(PostgresOptions options) =>
-
-        // Large flushes, ring and ids; a read or take-over each; and one to end those that a take-over waits for.
-        Create(options, fewest: 2, most: 3 + (2 * options.ReadConnections));
+    public static NpgsqlDataSource Create(PostgresOptions options) => CreateForStore(options, fewest: 2, most: ConnectionBudget.StoreOf(options));
 
     /// <summary>For one connection that nothing else uses.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
-    public static NpgsqlDataSource CreateForFlushes(PostgresOptions options) => Create(options, fewest: 0, most: 1);
+    public static NpgsqlDataSource CreateForFlushes(PostgresOptions options) => CreateForStore(options, fewest: 0, most: ConnectionBudget.Flushes);
 
-    private static NpgsqlDataSource Create(PostgresOptions options, int fewest, int most)
+    /// <summary>For what is asked and changed before the store is there: with nothing that a pool of somebody else's could stumble over.</summary>
+    /// <exception cref="StoreException">The connection string is none.</exception>
+    public static NpgsqlDataSource CreateForChecks(PostgresOptions options) =>
+        Build(options, fewest: 0, most: ConnectionBudget.Checks, static builder => builder.ConnectionStringBuilder.MaxAutoPrepare = 0);
+
+    private static NpgsqlDataSource CreateForStore(PostgresOptions options, int fewest, int most) => Build(options, fewest, most, static builder =>
+        builder.UsePhysicalConnectionInitializer(
+            static opened =>
+            {
+                using var command = new NpgsqlCommand(SessionSettings, opened);
+                command.ExecuteNonQuery();
+            },
+            static async opened =>
+            {
+                await using var command = new NpgsqlCommand(SessionSettings, opened);
+                await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+            }));
+
+    private static NpgsqlDataSource Build(PostgresOptions options, int fewest, int most, Action<NpgsqlDataSourceBuilder> configure)
     {
         try
         {
-            var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)
-            {
-                MaxPoolSize = most,
-                MinPoolSize = fewest,
-                NoResetOnClose = true,
-                MaxAutoPrepare = 32,
-                AutoPrepareMinUsages = 2,
-                CommandTimeout = (int)options.CallTimeout.TotalSeconds,
-                Timeout = 5,
-                ReadBufferSize = 128 * 1024,
-                WriteBufferSize = 64 * 1024,
-                Enlist = false,
-            };
-            if (connection.Host is not ['/' or '@', ..])
-            {
-                // A Unix socket does not have it, and is refused with it.
-                connection.TcpKeepAlive = true;
-                connection.TcpKeepAliveTime = 5;
-                connection.TcpKeepAliveInterval = 2;
-            }
-
-            connection.ApplicationName ??= "granary";
-            connection.Options = $"{connection.Options} {ServerSettings}".TrimStart();
-            return NpgsqlDataSource.Create(connection);
+            var builder = new NpgsqlDataSourceBuilder(Parse(options, fewest, most).ConnectionString);
+            configure(builder);
+            return builder.Build();
         }
         catch (Exception e) when (e is ArgumentException or KeyNotFoundException or FormatException)
         {
             throw new StoreException($"The connection string for PostgreSQL is not valid: {e.Message}", e);
         }
+    }
+
+    private static NpgsqlConnectionStringBuilder Parse(PostgresOptions options, int fewest, int most)
+    {
+        var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+        {
+            Pooling = true,
+            MaxPoolSize = most,
+            MinPoolSize = fewest,
+            NoResetOnClose = true,
+            MaxAutoPrepare = 32,
+            AutoPrepareMinUsages = 2,
+            CommandTimeout = (int)options.CallTimeout.TotalSeconds,
+            Timeout = 5,
+            ReadBufferSize = 128 * 1024,
+            WriteBufferSize = 64 * 1024,
+            Enlist = false,
+        };
+        if (connection.Host is not ['/' or '@', ..])
+        {
+            // A Unix socket does not have it, and is refused with it.
+            connection.TcpKeepAlive = true;
+            connection.TcpKeepAliveTime = 5;
+            connection.TcpKeepAliveInterval = 2;
+        }
+
+        connection.ApplicationName ??= "granary";
+        return connection;
     }
 }

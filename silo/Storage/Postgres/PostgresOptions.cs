@@ -4,6 +4,9 @@ namespace Granary.Silo.Storage.Postgres;
 /// <param name="ConnectionString">As Npgsql takes it. Its user owns the database or may create schemas in it.</param>
 internal sealed record PostgresOptions(string ConnectionString)
 {
+    /// <summary>The process has a list of the members of its cluster there, too.</summary>
+    public bool IsMember { get; init; }
+
     /// <summary>Connections for reading back and for take-overs; writing, tidying up and freeing locks have one each besides.</summary>
     public int ReadConnections { get; init; } = 4;
 

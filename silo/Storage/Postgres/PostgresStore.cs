@@ -8,6 +8,7 @@ namespace Granary.Silo.Storage.Postgres;
 /// <summary>Messages and rows in PostgreSQL, for any number of silos. What is written together is one call of a function in the database.</summary>
 internal sealed class PostgresStore : IMessageStore
 {
+    private readonly PostgresOptions _options;
     private readonly NpgsqlDataSource _database;
     private readonly NpgsqlDataSource _flushDatabase;
     private readonly SemaphoreSlim _readers;
@@ -24,6 +25,7 @@ internal sealed class PostgresStore : IMessageStore
     /// <exception cref="StoreException">The connection string is not valid.</exception>
     public PostgresStore(PostgresOptions options, TimeProvider time, ILogger<PostgresStore> logger)
     {
+        _options = options;
         _database = DatabaseConnections.Create(options);
         _readers = new SemaphoreSlim(options.ReadConnections);
         var ids = new QueueIds(_database);
@@ -40,6 +42,7 @@ internal sealed class PostgresStore : IMessageStore
     {
         await RunAsync(async () =>
         {
+            _takeOver.IsBehindPool = await ServerRoom.CheckAsync(_options, ConnectionBudget.OfSilo(_options), cancellation).ConfigureAwait(false);
             await Schema.MigrateAsync(_database, cancellation).ConfigureAwait(false);
             await _writer.RegisterAsync(cancellation).ConfigureAwait(false);
             return true;

@@ -3,6 +3,7 @@ namespace Granary.Silo.Storage.Postgres;
 /// <summary>The SQL that is embedded as files.</summary>
 internal static class SqlText
 {
+    public static readonly string ReadRoom = Read("Sql/read-room.sql");
     public static readonly string PrepareFormat = Read("Sql/prepare-format.sql");
     public static readonly string Flush = Read("Sql/flush.sql");
     public static readonly string FlushOne = Read("Sql/flush-one.sql");

@@ -9,6 +9,9 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
 {
     private static readonly TimeSpan AgainAfter = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>What a connection was told that it is called at the server is not true.</summary>
+    public bool IsBehindPool { get; set; }
+
     public async Task<PostgresQueue> RunAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
@@ -36,13 +39,14 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
     {
         var id = await ids.TakeAsync(cancellation).ConfigureAwait(false);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var backend = IsBehindPool ? await AskBackendAsync(connection, cancellation).ConfigureAwait(false) : connection.ProcessID;
         var raised = RaiseAsync(connection, identity, atLeast, id, giveUp.Token);
         await Task.WhenAny(raised, Task.Delay(patience, time, giveUp.Token)).ConfigureAwait(false);
         try
         {
             while (!raised.IsCompleted)
             {
-                await EndBlockersAsync(connection.ProcessID, cancellation).ConfigureAwait(false);
+                await EndBlockersAsync(backend, cancellation).ConfigureAwait(false);
                 await Task.WhenAny(raised, Task.Delay(AgainAfter, time, giveUp.Token)).ConfigureAwait(false);
             }
         }
@@ -68,6 +72,12 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         await using var row = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
         await row.ReadAsync(cancellation).ConfigureAwait(false);
         return new QueueState(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4));
+    }
+
+    private static async Task<int> AskBackendAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand("select pg_backend_pid()", connection);
+        return (int)(await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false))!;
     }
 
     private async Task EndBlockersAsync(int processId, CancellationToken cancellation)
