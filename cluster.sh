@@ -1,9 +1,9 @@
 #!/bin/bash
 # Starts a cluster on this machine, on loopback: PostgreSQL, N silos and M gateways, each a process of its own. Ends all of them with itself.
-#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER]
+#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]...
 # Prints a line for each process when it is ready (kind, pid, ports), and "ready" (with --json, all of it as one line of JSON). PostgreSQL is Debian's
 # (postgresql-15), in a folder of its own that goes with the cluster; with --connection one that runs already is used instead. --data keeps the logs.
-# With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem.
+# With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem. --with gives one of them options of its own, such as silo-2=--bind=::1.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,12 +14,14 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage() { sed -n '2,6s/^# *//p' "$0" >&2; exit 2; }
 
 silos="" gateways="" json=false data="" connection="" tls=()
+declare -A with=()
 while [ $# -gt 0 ]; do
     case $1 in
         --json) json=true ;;
         --data) data=${2:?}; shift ;;
         --connection) connection=${2:?}; shift ;;
         --tls) tls=(--silo-certificate "${2:?}/silo.pem" --silo-key "$2/silo.key" --silo-ca "$2/ca.pem"); shift ;;
+        --with) with[${2%%=*}]=${2#*=}; shift ;;
         [0-9]*) if [ -z "$silos" ]; then silos=$1; elif [ -z "$gateways" ]; then gateways=$1; else usage; fi ;;
         *) usage ;;
     esac
@@ -79,6 +81,8 @@ start_node() { # kind number
         free_port; grpc=$port
         options+=(--amqp-port "$amqp" --grpc-port "$grpc")
     fi
+    # shellcheck disable=SC2206 # Options are words.
+    options+=(${with[$name]:-})
     dotnet "$(granary_node "$root")" "${options[@]}" >"$data/$name.log" 2>&1 &
     pids+=($!)
     local ports="silo=$silo http=$http metrics=$metrics" more=""

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Net;
 using Granary.Gateway.Hosting;
 using Granary.Silo.Hosting;
@@ -19,6 +20,7 @@ internal static class NodeCommand
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var sendTimeout = Of(
             "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds a client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
+        var memoryWatermark = Of("--memory-watermark", 0.6, "The share of its memory that the process may use before publishers are held.", ParseShare);
         var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
         var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
         var store = Of("--store", StoreKind.Files, "Where messages and definitions are kept: files, postgres or memory, which forgets with the process.", Enum<StoreKind>);
@@ -38,7 +40,7 @@ internal static class NodeCommand
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
+            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
             siloCertificate, siloKey, siloCa, siloName,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
@@ -54,6 +56,7 @@ internal static class NodeCommand
                     HttpPort = result.GetValue(httpPort),
                     MetricsPort = result.GetValue(metricsPort),
                     SendTimeout = result.GetValue(sendTimeout),
+                    MemoryWatermark = result.GetValue(memoryWatermark),
                 },
                 new ClusterSettings(
                     result.GetValue(clusterId),
@@ -73,6 +76,11 @@ internal static class NodeCommand
 
     private static TimeSpan ParseSeconds(string text) =>
         uint.TryParse(text, out var seconds) ? TimeSpan.FromSeconds(seconds) : throw new FormatException($"'{text}' is not a number of seconds");
+
+    private static double ParseShare(string text) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share) && share is > 0 and <= 1
+            ? share
+            : throw new FormatException($"'{text}' is not a share such as 0.6");
 
     private static bool ParseFlag(string text) => bool.TryParse(text, out var value) ? value : throw new FormatException($"'{text}' is not true or false");
 

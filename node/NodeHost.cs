@@ -80,7 +80,7 @@ internal static class NodeHost
                 }
             }
         });
-        _ = options.Role == NodeRole.Silo ? builder.AddHealthListeners(options.Gateway) : builder.AddGateway(options.Gateway);
+        _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway);
         builder.Services.AddHostedService<MemoryKeeper>();
         return builder;
     }

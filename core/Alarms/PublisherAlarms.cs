@@ -14,38 +14,54 @@ public enum PublisherAlarm
 }
 
 /// <summary>
-/// RabbitMQ's resource alarms: while any is raised, connections that publish are not read; consumers go on. Safe for use by any thread.
+/// RabbitMQ's resource alarms: while any is raised, here or at another member of the cluster, connections that publish are not read; consumers go on.
+/// Safe for use by any thread.
 /// </summary>
 public sealed class PublisherAlarms
 {
     private readonly Lock _gate = new();
     private readonly bool[] _raised = new bool[Enum.GetValues<PublisherAlarm>().Length];
+    private readonly Dictionary<string, PublisherAlarm[]> _others = new(StringComparer.Ordinal);
     private TaskCompletionSource? _clear;
+    private OwnAlarms _own = new(0, []);
+
+    /// <summary>Called, on any thread and with no lock taken, after <see cref="Own"/> has changed.</summary>
+    public event Action? OwnChanged;
 
     public bool IsRaised => Volatile.Read(ref _clear) is not null;
 
-    /// <summary>
-    /// As connection.blocked says it: RabbitMQ's <c>low on memory</c>, <c>low on disk</c> or <c>low on memory &amp; disk</c>
-    /// (rabbit_reader), or that the store or the scratch log is out of reach, which RabbitMQ does not know. Empty when nothing is raised.
-    /// </summary>
+    /// <summary>Those of this process.</summary>
+    public OwnAlarms Own => Volatile.Read(ref _own);
+
+    /// <summary>As connection.blocked says it, see <see cref="ReasonOf"/>. Empty when nothing is raised.</summary>
     public string Reason
     {
         get
         {
             lock (_gate)
             {
-                var low = (_raised[(int)PublisherAlarm.Memory], _raised[(int)PublisherAlarm.Disk]) switch
-                {
-                    (true, true) => "low on memory & disk",
-                    (true, false) => "low on memory",
-                    (false, true) => "low on disk",
-                    _ => null,
-                };
-                var store = _raised[(int)PublisherAlarm.Store] ? "the store is out of reach" : null;
-                var scratch = _raised[(int)PublisherAlarm.Scratch] ? "the scratch log is out of reach" : null;
-                return string.Join(" & ", new[] { low, store, scratch }.OfType<string>());
+                return ReasonOf([.. _own.Raised, .. _others.Values.SelectMany(raised => raised)]);
             }
         }
+    }
+
+    /// <summary>
+    /// RabbitMQ's <c>low on memory</c>, <c>low on disk</c> or <c>low on memory &amp; disk</c> (rabbit_reader), or that the store or the scratch log is out of
+    /// reach, which RabbitMQ does not know.
+    /// </summary>
+    public static string ReasonOf(PublisherAlarm[] raised)
+    {
+        ArgumentNullException.ThrowIfNull(raised);
+        var low = (raised.Contains(PublisherAlarm.Memory), raised.Contains(PublisherAlarm.Disk)) switch
+        {
+            (true, true) => "low on memory & disk",
+            (true, false) => "low on memory",
+            (false, true) => "low on disk",
+            _ => null,
+        };
+        var store = raised.Contains(PublisherAlarm.Store) ? "the store is out of reach" : null;
+        var scratch = raised.Contains(PublisherAlarm.Scratch) ? "the scratch log is out of reach" : null;
+        return string.Join(" & ", new[] { low, store, scratch }.OfType<string>());
     }
 
     /// <returns>Whether it was not raised before.</returns>
@@ -64,18 +80,36 @@ public sealed class PublisherAlarms
             }
 
             _raised[(int)alarm] = isRaised;
-            var any = Array.IndexOf(_raised, true) >= 0;
-            if (any)
+            Volatile.Write(ref _own, new OwnAlarms(_own.Version + 1, [.. Enum.GetValues<PublisherAlarm>().Where(each => _raised[(int)each])]));
+            Look();
+        }
+
+        OwnChanged?.Invoke();
+        return true;
+    }
+
+    /// <summary>Notes what is raised at another member of the cluster; nothing when that is gone.</summary>
+    /// <returns>Whether anything else was before.</returns>
+    public bool SetOf(string member, PublisherAlarm[] raised)
+    {
+        ArgumentNullException.ThrowIfNull(raised);
+        lock (_gate)
+        {
+            if (_others.GetValueOrDefault(member, []).AsSpan().SequenceEqual(raised))
             {
-                Volatile.Write(ref _clear, _clear ?? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                return false;
+            }
+
+            if (raised.Length > 0)
+            {
+                _others[member] = raised;
             }
             else
             {
-                var clear = _clear!;
-                Volatile.Write(ref _clear, null);
-                clear.SetResult();
+                _others.Remove(member);
             }
 
+            Look();
             return true;
         }
     }
@@ -83,4 +117,21 @@ public sealed class PublisherAlarms
     /// <summary>Completes when nothing is raised: at once, or when the last alarm clears.</summary>
     public Task WaitUntilClearAsync(CancellationToken cancellationToken) =>
         Volatile.Read(ref _clear) is { } clear ? clear.Task.WaitAsync(cancellationToken) : Task.CompletedTask;
+
+    private void Look()
+    {
+        if (_own.Raised.Length > 0 || _others.Count > 0)
+        {
+            Volatile.Write(ref _clear, _clear ?? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        else if (_clear is { } clear)
+        {
+            Volatile.Write(ref _clear, null);
+            clear.SetResult();
+        }
+    }
 }
+
+/// <summary>The alarms of one process.</summary>
+/// <param name="Version">Higher with each change; 0 before the first.</param>
+public sealed record OwnAlarms(long Version, PublisherAlarm[] Raised);

@@ -1,3 +1,4 @@
+using Granary.Core.Alarms;
 using Granary.Core.Messages;
 using Orleans.Services;
 
@@ -17,6 +18,11 @@ public interface IMemberService : IGrainService
 
     /// <summary>Whether a client of this process waits for replies at that address.</summary>
     Task<bool> IsWaitingAsync(string address);
+
+    /// <summary>Says which alarms are raised at the member that calls.</summary>
+    /// <param name="version">Higher with each change there: one that is late changes nothing.</param>
+    /// <returns>False: this process does not know of that member, or not yet.</returns>
+    Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised);
 }
 
 /// <param name="Missing">Which of the replies, counted from 0, nobody waited for any more; null: none.</param>

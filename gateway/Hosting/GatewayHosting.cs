@@ -35,16 +35,13 @@ public static class GatewayHosting
         services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
         var amqp = new AmqpOptions { SendTimeout = options.SendTimeout };
         services.AddSingleton(amqp);
-        services.TryAddSingleton<PublisherAlarms>();
-        services.AddSingleton(new MemoryAlarmOptions());
+        services.AddMemoryAlarm(options);
         services.AddSingleton<LoopbackGuest>();
         services.AddSingleton(MakeReplies);
         services.AddSingleton<IReplyDesk>(provider => provider.GetRequiredService<ReplyRegistry>());
         services.AddSingleton(provider => new Router(
             provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Router>>()));
         services.AddHostedService<RouterStop>();
-        services.AddSingleton<MemoryAlarm>();
-        services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
         services.AddSingleton(LargeRecordPool.Shared);
         services.AddSingleton(provider => new UnreadSockets(
             options.SendTimeout, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<UnreadSockets>>()));
@@ -90,16 +87,26 @@ public static class GatewayHosting
         return app;
     }
 
-    /// <summary>Has a process without clients answer for its health.</summary>
-    public static WebApplicationBuilder AddHealthListeners(this WebApplicationBuilder builder, GatewayOptions options)
+    /// <summary>Has a process without clients answer for its health, and watch its memory.</summary>
+    public static WebApplicationBuilder AddHealth(this WebApplicationBuilder builder, GatewayOptions options)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddMemoryAlarm(options);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(options.Bind, options.HttpPort);
             kestrel.Listen(options.Bind, options.MetricsPort);
         });
         return builder;
+    }
+
+    private static void AddMemoryAlarm(this IServiceCollection services, GatewayOptions options)
+    {
+        services.TryAddSingleton<PublisherAlarms>();
+        services.AddSingleton(new MemoryAlarmOptions(options.MemoryWatermark));
+        services.AddSingleton<MemoryAlarm>();
+        services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
     }
 
     private static ReplyRegistry MakeReplies(IServiceProvider services)

@@ -15,6 +15,9 @@ public sealed record GatewayOptions
 
     public int MetricsPort { get; init; } = 15692;
 
+    /// <summary>The share of its memory that the process may use before publishers are held, 0 to 1; RabbitMQ's <c>vm_memory_high_watermark</c>.</summary>
+    public double MemoryWatermark { get; init; } = 0.6;
+
     /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -11,9 +11,12 @@ internal sealed class ClusterMembers(ILocalSiloDetails silo, ISiloStatusOracle o
 {
     private readonly ConcurrentDictionary<string, SiloAddress> _living = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
-    private Action<string>[] _told = [];
+    private Action<string>[] _toldOfCome = [];
+    private Action<string>[] _toldOfGone = [];
 
     public string Own { get; } = LossWatch.NameOf(silo.SiloAddress);
+
+    public IReadOnlyCollection<string> Others => [.. _living.Keys.Where(member => member != Own)];
 
     public IMemberService? Find(string member) => member != Own && _living.TryGetValue(member, out var address) ? GetGrainService(address) : null;
 
@@ -21,7 +24,15 @@ internal sealed class ClusterMembers(ILocalSiloDetails silo, ISiloStatusOracle o
     {
         lock (_gate)
         {
-            _told = [.. _told, tell];
+            _toldOfGone = [.. _toldOfGone, tell];
+        }
+    }
+
+    public void WhenCome(Action<string> tell)
+    {
+        lock (_gate)
+        {
+            _toldOfCome = [.. _toldOfCome, tell];
         }
     }
 
@@ -48,17 +59,22 @@ internal sealed class ClusterMembers(ILocalSiloDetails silo, ISiloStatusOracle o
         if (status != SiloStatus.Dead)
         {
             // What was read at the start may be older than what was told.
-            if (!oracle.IsDeadSilo(updatedSilo))
+            if (!oracle.IsDeadSilo(updatedSilo) && _living.TryAdd(name, updatedSilo))
             {
-                _living[name] = updatedSilo;
+                Tell(_toldOfCome, name);
             }
         }
         else if (_living.TryRemove(name, out _))
         {
-            foreach (var tell in Volatile.Read(ref _told))
-            {
-                tell(name);
-            }
+            Tell(_toldOfGone, name);
+        }
+    }
+
+    private void Tell(Action<string>[] told, string member)
+    {
+        foreach (var tell in member == Own ? [] : told)
+        {
+            tell(member);
         }
     }
 }

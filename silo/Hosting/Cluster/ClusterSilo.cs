@@ -1,4 +1,5 @@
 using System.Net;
+using Granary.Core.Alarms;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster.Certificates;
@@ -55,6 +56,9 @@ public static class ClusterSilo
         silo.Services.AddSingleton<ClusterMembers>();
         silo.Services.AddSingleton<IMembers>(provider => provider.GetRequiredService<ClusterMembers>());
         silo.Services.AddHostedService(provider => provider.GetRequiredService<ClusterMembers>());
+        silo.Services.TryAddSingleton<PublisherAlarms>();
+        silo.Services.AddSingleton<ClusterAlarms>();
+        silo.Services.AddHostedService(provider => provider.GetRequiredService<ClusterAlarms>());
         silo.Configure<SiloMessagingOptions>(messages => messages.ResponseTimeout = CallLimit);
 
         // Orleans' default directory ends the activations that were registered with a member that goes, on whichever silo they are.

@@ -1,3 +1,4 @@
+using Granary.Core.Alarms;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Microsoft.Extensions.Logging;
@@ -6,11 +7,13 @@ namespace Granary.Silo.Hosting.Cluster;
 
 /// <summary>What other members ask of this process.</summary>
 /// <param name="desk">Where direct replies go; null in a process without clients.</param>
-internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, IReplyDesk? desk = null)
+internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, IReplyDesk? desk = null)
     : GrainService(id, silo, logs), IMemberService
 {
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
         desk?.Take(from, number, replies) ?? new ReplyReceipt([.. Enumerable.Range(0, replies.Count)]));
 
     public Task<bool> IsWaitingAsync(string address) => Task.FromResult(desk?.IsWaiting(address) ?? false);
+
+    public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => Task.FromResult(alarms.Take(from, version, raised));
 }

@@ -2,6 +2,7 @@ using System.Text;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Members;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp.DirectReply;

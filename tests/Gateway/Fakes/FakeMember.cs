@@ -1,29 +1,8 @@
-using System.Collections.Concurrent;
+using Granary.Core.Alarms;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 
 namespace Granary.Gateway.Tests.Fakes;
-
-/// <summary>The other members of a cluster, as a test has them.</summary>
-internal sealed class FakeMembers(string own) : IMembers
-{
-    private readonly ConcurrentDictionary<string, IMemberService> _living = new();
-    private Action<string>? _told;
-
-    public string Own => own;
-
-    public void Add(string member, IMemberService service) => _living[member] = service;
-
-    public void Lose(string member)
-    {
-        _living.TryRemove(member, out _);
-        _told?.Invoke(member);
-    }
-
-    public IMemberService? Find(string member) => _living.GetValueOrDefault(member);
-
-    public void WhenGone(Action<string> tell) => _told += tell;
-}
 
 /// <summary>A gateway that is reached by calls, which a test may hold up or lose.</summary>
 internal sealed class FakeMember(IReplyDesk desk) : IMemberService
@@ -51,4 +30,6 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
     }
 
     public Task<bool> IsWaitingAsync(string address) => Task.FromResult(desk.IsWaiting(address));
+
+    public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
 }
