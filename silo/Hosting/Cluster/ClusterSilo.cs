@@ -92,7 +92,11 @@ public static class ClusterSilo
         membership.NumMissedProbesLimit = 2;
         membership.NumVotesForDeathDeclaration = 1;
         membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
-        membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+
+        // Of a cluster that was lost as a whole nobody is left to say who is dead. Who comes then asks all who are listed, and declares those dead that neither answer nor
+        // were heard of in three times this time. That alone is no reason: a member that PostgreSQL is out of reach for answers.
+        membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(1);
+        membership.NumMissedTableIAmAliveLimit = 3;
 
         // It keeps a member that hangs for four times as long.
         membership.EnableConnectionLivenessCheck = false;
