@@ -27,6 +27,9 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+
+# Nothing spreads clients over its gateways.
+export GRANARY_DRAIN_TIME=${GRANARY_DRAIN_TIME:-0}
 [[ $silos =~ ^[1-9][0-9]?$ && $gateways =~ ^[0-9][0-9]?$ ]] || usage
 
 keep=false

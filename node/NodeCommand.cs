@@ -20,6 +20,10 @@ internal static class NodeCommand
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var sendTimeout = Of(
             "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds a client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
+        var drainTime = Of<TimeSpan?>(
+            "--drain-time", null,
+            $"How many seconds clients are served after a signal to stop, while the process says that it is not ready; 0 unless told, {NodeOptions.DrainOfGateway.TotalSeconds} for a gateway alone.",
+            text => ParseSeconds(text) is { TotalDays: <= 1 } time ? time : throw new FormatException("more than a day"));
         var memoryWatermark = Of("--memory-watermark", 0.6, "The share of its memory that the process may use before publishers are held.", ParseShare);
         var data = Of("--data", new DirectoryInfo("data"), "The folder for the node's files.", text => new DirectoryInfo(text));
         var role = Of("--role", NodeRole.Both, "What this process is: both, silo or gateway.", Enum<NodeRole>);
@@ -40,11 +44,11 @@ internal static class NodeCommand
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
+            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
             siloCertificate, siloKey, siloCa, siloName,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
-            new NodeOptions(
+            Drained(result.GetValue(drainTime), new NodeOptions(
                 result.GetValue(role),
                 result.GetValue(localLinks),
                 new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair)),
@@ -63,10 +67,12 @@ internal static class NodeCommand
                     result.GetValue(siloPort),
                     result.GetValue(advertise),
                     result.GetValue(insecureCluster),
-                    new CertificateSettings(result.GetValue(siloCertificate), result.GetValue(siloKey), result.GetValue(siloCa), result.GetValue(siloName)!))),
+                    new CertificateSettings(result.GetValue(siloCertificate), result.GetValue(siloKey), result.GetValue(siloCa), result.GetValue(siloName)!)))),
             cancellation));
         return command;
     }
+
+    private static NodeOptions Drained(TimeSpan? time, NodeOptions options) => time is { } told ? options with { Drain = told } : options;
 
     private static Option<int> Port(string name, int standard, string what) => Of(name, standard, $"The port for {what}; 0 picks a free one.", text =>
         ushort.TryParse(text, out var port) ? port : throw new FormatException($"'{text}' is not a port: 0 to 65535"));

@@ -1,5 +1,7 @@
+using Granary.Core.Health;
 using Granary.Gateway.Hosting;
 using Granary.Node.Memory;
+using Granary.Node.Stopping;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
 using Microsoft.AspNetCore.Builder;
@@ -82,6 +84,9 @@ internal static class NodeHost
         });
         _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway);
         builder.Services.AddHostedService<MemoryKeeper>();
+        builder.Services.AddSingleton<Drain>();
+        builder.Services.AddHealthChecks().AddCheck<Drain>("node", tags: [HealthTags.Ready]);
+        builder.Services.AddSingleton<IHostLifetime>(provider => ActivatorUtilities.CreateInstance<DrainedLifetime>(provider, options.Drain));
         return builder;
     }
 }

@@ -11,6 +11,12 @@ namespace Granary.Node;
 /// <param name="Cluster">What it is in a cluster; null: nothing.</param>
 internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions Store, GatewayOptions Gateway, ClusterSettings? Cluster = null)
 {
+    /// <summary>How long a gateway serves on when it is to stop, unless told: longer than usual load balancers take to notice, and a third of what Kubernetes waits in all.</summary>
+    public static readonly TimeSpan DrainOfGateway = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long clients are served after the process was told to stop, while it is not ready any more.</summary>
+    public TimeSpan Drain { get; init; } = Role == NodeRole.Gateway ? DrainOfGateway : TimeSpan.Zero;
+
     /// <summary>As others see it, if it is a member of a cluster: it is when it is told which, and when it is a silo or a gateway alone.</summary>
     public SiloMember? Member => Cluster is { } cluster && (cluster.Id is not null || Role != NodeRole.Both)
         ? new SiloMember(

@@ -10,7 +10,7 @@ internal sealed partial class AmqpConnection
 {
     private static readonly TimeSpan LingerAfterClose = TimeSpan.FromSeconds(1);
 
-    /// <summary>Ends the connection for a reason of the broker's own (320).</summary>
+    /// <summary>Ends the connection for a reason of the broker's own (320), and lets go of what it has at queues.</summary>
     public void ForceClose(string reason)
     {
         lock (Links.Gate)
@@ -21,6 +21,9 @@ internal sealed partial class AmqpConnection
                 End(ConnectionEnd.ClosedByBroker, error.Text);
                 SendClose(error);
                 _output.Flush();
+
+                // Others are given what this connection had, whether or not its client answers.
+                _ = ReleaseAsync();
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Granary.Testing.Logs;
 using Granary.Testing.Processes;
@@ -72,6 +73,14 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>What a member answers to who asks whether it is ready.</summary>
+    public async Task<HttpStatusCode> ReadinessAsync(string member)
+    {
+        using var http = new HttpClient();
+        using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{_members[member].Http}/health/ready"));
+        return answer.StatusCode;
+    }
+
     /// <summary>Sends a signal to a member, such as <c>KILL</c>.</summary>
     public async Task SignalAsync(string member, string signal) =>
         await ChildProcess.RunAsync("kill", [$"-{signal}", _members[member].Pid.ToString(CultureInfo.InvariantCulture)], StartLimit);
@@ -120,12 +129,13 @@ internal sealed class LocalCluster : IAsyncDisposable
             .Select(line => $"{line}"),
     ];
 
-    private sealed record Member(string Name, int Pid, int Silo, int Amqp, int Grpc, string Log)
+    private sealed record Member(string Name, int Pid, int Silo, int Http, int Amqp, int Grpc, string Log)
     {
         public static Member From(JsonElement process) => new(
             process.GetProperty("name").GetString()!,
             process.GetProperty("pid").GetInt32(),
             process.GetProperty("silo").GetInt32(),
+            process.GetProperty("http").GetInt32(),
             process.TryGetProperty("amqp", out var amqp) ? amqp.GetInt32() : 0,
             process.TryGetProperty("grpc", out var grpc) ? grpc.GetInt32() : 0,
             process.GetProperty("log").GetString()!);

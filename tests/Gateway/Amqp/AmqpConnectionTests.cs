@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Alarms;
+using Granary.Core.Topology;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Tests.Fakes;
 
@@ -194,6 +195,30 @@ public sealed class AmqpConnectionTests
 
         await client.ExpectAsync(0, new ConnectionClose(ReplyCode.ConnectionForced, "CONNECTION_FORCED - x", 0, 0));
         await client.ExpectAsync(0, new ConnectionCloseOk());
+        await client.EndAsync();
+    }
+
+    [Fact]
+    public async Task Close_ByTheBroker_DeletesExclusiveQueuesWithoutWaitingForTheClient()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        var deleted = new TaskCompletionSource();
+        var queue = client.AddQueue("own");
+        queue.OnDeclare = () => new ValueTask<QueueAnswer>(new QueueAnswer(Error: null, Messages: 0, Consumers: 0, Incarnation: Guid.NewGuid(), Durable: false));
+        queue.OnDelete = () =>
+        {
+            deleted.SetResult();
+            return default;
+        };
+        await client.SendAsync(1, new QueueDeclare("own", Passive: false, Durable: false, Exclusive: true, AutoDelete: false, NoWait: false, FieldTable.Empty));
+        await client.ExpectAsync(1, new QueueDeclareOk("own", 0, 0));
+
+        client.Connection.ForceClose("x");
+
+        await deleted.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await client.ExpectAsync(0, new ConnectionClose(ReplyCode.ConnectionForced, "CONNECTION_FORCED - x", 0, 0));
+        await client.SendAsync(0, new ConnectionCloseOk());
         await client.EndAsync();
     }
 
