@@ -50,13 +50,7 @@ public static class StoreHosting
         try
         {
             var postgres = new PostgresOptions(options.Connection!) { IsMember = true };
-            await ServerRoom.CheckAsync(postgres, ConnectionBudget.OfGateway, cancellation).ConfigureAwait(false);
-            var database = DatabaseConnections.CreateForChecks(postgres);
-            await using (database.ConfigureAwait(false))
-            {
-                await Schema.MigrateAsync(database, cancellation).ConfigureAwait(false);
-            }
-
+            await Schema.PrepareAsync(postgres, ConnectionBudget.OfGateway, cancellation).ConfigureAwait(false);
             return null;
         }
         catch (StoreException exception)

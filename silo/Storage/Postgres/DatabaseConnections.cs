@@ -7,34 +7,53 @@ internal static class DatabaseConnections
 {
     // Statements are the store's own and few: they are planned once, for any values, and never by a scan of a whole table where there is an index.
     // Said on each connection once it is there: as a parameter of its start, PgBouncer would not let it through.
-    private const string SessionSettings =
-        "set plan_cache_mode = force_generic_plan; set jit = off; set enable_seqscan = off; set enable_bitmapscan = off; set enable_mergejoin = off";
+    private static readonly string[] SessionSettings =
+    [
+        "set plan_cache_mode = force_generic_plan", "set jit = off", "set enable_seqscan = off", "set enable_bitmapscan = off", "set enable_mergejoin = off",
+    ];
 
     /// <summary>For all but most flushes.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
-    public static NpgsqlDataSource Create(PostgresOptions options) => CreateForStore(options, fewest: 2, most: ConnectionBudget.StoreOf(options));
+    public static NpgsqlDataSource Create(PostgresOptions options, ServerGeneration server) => CreateForStore(options, server, fewest: 2, most: ConnectionBudget.StoreOf(options));
 
     /// <summary>For one connection that nothing else uses.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
-    public static NpgsqlDataSource CreateForFlushes(PostgresOptions options) => CreateForStore(options, fewest: 0, most: ConnectionBudget.Flushes);
+    public static NpgsqlDataSource CreateForFlushes(PostgresOptions options, ServerGeneration server) => CreateForStore(options, server, fewest: 0, most: ConnectionBudget.Flushes);
 
     /// <summary>For what is asked and changed before the store is there: with nothing that a pool of somebody else's could stumble over.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
     public static NpgsqlDataSource CreateForChecks(PostgresOptions options) =>
         Build(options, fewest: 0, most: ConnectionBudget.Checks, static builder => builder.ConnectionStringBuilder.MaxAutoPrepare = 0);
 
-    private static NpgsqlDataSource CreateForStore(PostgresOptions options, int fewest, int most) => Build(options, fewest, most, static builder =>
+    private static NpgsqlDataSource CreateForStore(PostgresOptions options, ServerGeneration server, int fewest, int most) => Build(options, fewest, most, builder =>
         builder.UsePhysicalConnectionInitializer(
-            static opened =>
+            opened =>
             {
-                using var command = new NpgsqlCommand(SessionSettings, opened);
-                command.ExecuteNonQuery();
+                using var batch = CreateBeginning(opened);
+                using var row = batch.ExecuteReader();
+                row.Read();
+                server.Note(row.GetInt64(0), row.GetBoolean(1));
             },
-            static async opened =>
+            async opened =>
             {
-                await using var command = new NpgsqlCommand(SessionSettings, opened);
-                await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+                await using var batch = CreateBeginning(opened);
+                await using var row = await batch.ExecuteReaderAsync().ConfigureAwait(false);
+                await row.ReadAsync().ConfigureAwait(false);
+                server.Note(row.GetInt64(0), row.GetBoolean(1));
             }));
+
+    // One round trip; the answer is that of its last statement.
+    private static NpgsqlBatch CreateBeginning(NpgsqlConnection opened)
+    {
+        var batch = new NpgsqlBatch(opened);
+        foreach (var statement in SessionSettings)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(statement));
+        }
+
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(SqlText.NoticeServer));
+        return batch;
+    }
 
     private static NpgsqlDataSource Build(PostgresOptions options, int fewest, int most, Action<NpgsqlDataSourceBuilder> configure)
     {

@@ -25,6 +25,9 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
+    // The last flush that the database has for good, by what it said.
+    private long _synced;
+
     // Prepared, with their parameters, on a connection that they keep.
     private NpgsqlConnection? _connection;
     private NpgsqlCommand? _command;
@@ -38,8 +41,17 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     }
 
     /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows. The calling thread waits.</summary>
-    public (long[] Fenced, int[] Conflicts) Write(EncodedFlush flush, CancellationToken cancellation) =>
-        FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation) : WriteParts(flush, cancellation);
+    /// <exception cref="StoreException">The database has not what it said it had.</exception>
+    public (long[] Fenced, int[] Conflicts) Write(EncodedFlush flush, CancellationToken cancellation)
+    {
+        var answer = FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation) : WriteParts(flush, cancellation);
+        if (flush.Source.MustSync)
+        {
+            _synced = flush.Number;
+        }
+
+        return answer;
+    }
 
     public void Dispose()
     {
@@ -135,7 +147,31 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         }
     }
 
-    private NpgsqlConnection Connect() => _connection ??= own.OpenConnection();
+    private NpgsqlConnection Connect()
+    {
+        if (_connection is null)
+        {
+            _connection = own.OpenConnection();
+            CheckNothingIsLost(_connection);
+        }
+
+        return _connection;
+    }
+
+    // The far side of a new connection may be a standby that was promoted without all that was confirmed, or a backup.
+    private void CheckNothingIsLost(NpgsqlConnection connection)
+    {
+        using var command = new NpgsqlCommand(SqlText.ReadWriter, connection);
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
+        var known = command.ExecuteScalar() as long? ?? -1;
+        if (known < _synced || known < 0)
+        {
+            throw new StoreException(
+                $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {Math.Max(known, 0)}. "
+                + "A standby was promoted that had not received everything, for replication is not synchronous, or a backup was restored. "
+                + "Nothing more is written here, so that nothing is confirmed on top of what is missing; a restart goes on with what there is, and gives no offset twice.");
+        }
+    }
 
     private void Close()
     {

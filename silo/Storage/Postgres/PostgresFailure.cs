@@ -12,6 +12,9 @@ internal static class PostgresFailure
         PostgresException e when IsPassing(e.SqlState) => new StoreUnavailableException($"PostgreSQL: {e.MessageText} (SQLSTATE {e.SqlState})", e),
         PostgresException e => new StoreException($"PostgreSQL refuses: {e.MessageText} (SQLSTATE {e.SqlState})", e),
         NpgsqlException { InnerException: PostgresException e } => Of(e),
+
+        // With several hosts in the connection string, what each of them was left for: what was found out about one says more than that another does not answer.
+        NpgsqlException { InnerException: AggregateException all } when all.InnerExceptions.OfType<StoreUnavailableException>().FirstOrDefault() is { } found => found,
         NpgsqlException or SocketException or TimeoutException or IOException =>
             new StoreUnavailableException($"PostgreSQL is out of reach: {(cause.InnerException ?? cause).Message}", cause),
         _ => null,

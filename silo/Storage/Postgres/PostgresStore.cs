@@ -26,11 +26,12 @@ internal sealed class PostgresStore : IMessageStore
     public PostgresStore(PostgresOptions options, TimeProvider time, ILogger<PostgresStore> logger)
     {
         _options = options;
-        _database = DatabaseConnections.Create(options);
+        var server = new ServerGeneration(logger);
+        _database = DatabaseConnections.Create(options, server);
         _readers = new SemaphoreSlim(options.ReadConnections);
         var ids = new QueueIds(_database);
         _encoder = new FlushEncoder(_database, ids);
-        _flushDatabase = DatabaseConnections.CreateForFlushes(options);
+        _flushDatabase = DatabaseConnections.CreateForFlushes(options, server);
         _writer = new FlushWriter(_database, _flushDatabase);
         _batches = new BatchReader(_database);
         _rows = new RowReader(_database);
@@ -42,8 +43,7 @@ internal sealed class PostgresStore : IMessageStore
     {
         await RunAsync(async () =>
         {
-            _takeOver.IsBehindPool = await ServerRoom.CheckAsync(_options, ConnectionBudget.OfSilo(_options), cancellation).ConfigureAwait(false);
-            await Schema.MigrateAsync(_database, cancellation).ConfigureAwait(false);
+            _takeOver.IsBehindPool = await Schema.PrepareAsync(_options, ConnectionBudget.OfSilo(_options), cancellation).ConfigureAwait(false);
             await _writer.RegisterAsync(cancellation).ConfigureAwait(false);
             return true;
         }).ConfigureAwait(false);

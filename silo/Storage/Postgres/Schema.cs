@@ -9,8 +9,22 @@ internal static class Schema
     // Any number that nobody else uses: only one process migrates at a time.
     private const long LockKey = 0x6772616e617279;
 
-    /// <exception cref="StoreException">A newer version has been there.</exception>
-    public static async Task MigrateAsync(NpgsqlDataSource database, CancellationToken cancellation)
+    /// <summary>Before anything else of a process uses the database: looks at the server, then migrates.</summary>
+    /// <param name="connections">How many the process opens at the most.</param>
+    /// <returns>Something stands between the process and the server; see <see cref="ServerRoom"/>.</returns>
+    /// <exception cref="StoreException">The server or the database cannot be used; the message says what to do.</exception>
+    public static async Task<bool> PrepareAsync(PostgresOptions options, int connections, CancellationToken cancellation)
+    {
+        var database = DatabaseConnections.CreateForChecks(options);
+        await using (database.ConfigureAwait(false))
+        {
+            var isBehindPool = await ServerRoom.CheckAsync(database, connections, cancellation).ConfigureAwait(false);
+            await MigrateAsync(database, cancellation).ConfigureAwait(false);
+            return isBehindPool;
+        }
+    }
+
+    private static async Task MigrateAsync(NpgsqlDataSource database, CancellationToken cancellation)
     {
         var migrations = SqlText.ReadMigrations();
         await using var connection = await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);

@@ -8,26 +8,23 @@ internal static class ServerRoom
 {
     private const string WhatToDo = "Give it more (max_connections, or the limit of the user or database), or end what holds them; docs/operations.md, \"Connections to PostgreSQL\", says how many each process opens.";
 
+    /// <param name="database">For checks, with two connections.</param>
     /// <param name="needed">How many connections the process opens at the most.</param>
     /// <returns>Something stands between, and answers for the server: what it says of a connection is not the server's number for it.</returns>
     /// <exception cref="StoreException">It does not; the message says what to do.</exception>
-    public static async Task<bool> CheckAsync(PostgresOptions options, int needed, CancellationToken cancellation)
+    public static async Task<bool> CheckAsync(NpgsqlDataSource database, int needed, CancellationToken cancellation)
     {
-        var database = DatabaseConnections.CreateForChecks(options);
-        await using (database.ConfigureAwait(false))
+        try
         {
-            try
-            {
-                return await CheckAsync(database, needed, cancellation).ConfigureAwait(false);
-            }
-            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.TooManyConnections)
-            {
-                throw new StoreException($"PostgreSQL has no room for another connection, and this process opens up to {needed}: {exception.MessageText}. {WhatToDo}", exception);
-            }
+            return await LookAsync(database, needed, cancellation).ConfigureAwait(false);
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.TooManyConnections)
+        {
+            throw new StoreException($"PostgreSQL has no room for another connection, and this process opens up to {needed}: {exception.MessageText}. {WhatToDo}", exception);
         }
     }
 
-    private static async Task<bool> CheckAsync(NpgsqlDataSource database, int needed, CancellationToken cancellation)
+    private static async Task<bool> LookAsync(NpgsqlDataSource database, int needed, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
         int backend, room;

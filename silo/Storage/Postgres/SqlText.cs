@@ -4,6 +4,7 @@ namespace Granary.Silo.Storage.Postgres;
 internal static class SqlText
 {
     public static readonly string ReadRoom = Read("Sql/read-room.sql");
+    public static readonly string NoticeServer = Read("Sql/notice-server.sql");
     public static readonly string PrepareFormat = Read("Sql/prepare-format.sql");
     public static readonly string Flush = Read("Sql/flush.sql");
     public static readonly string FlushOne = Read("Sql/flush-one.sql");
@@ -15,6 +16,7 @@ internal static class SqlText
     public static readonly string ReadRow = Read("Sql/read-row.sql");
     public static readonly string ReadRows = Read("Sql/read-rows.sql");
     public static readonly string RegisterWriter = Read("Sql/register-writer.sql");
+    public static readonly string ReadWriter = Read("Sql/read-writer.sql");
     public static readonly string TakeIds = Read("Sql/take-ids.sql");
     public static readonly string TakeOver = Read("Sql/take-over.sql");
     public static readonly string EndBlockers = Read("Sql/end-blockers.sql");

@@ -63,6 +63,32 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>A standby of this server, which receives what this one writes, and is asked by nobody whether it has.</summary>
+    public async Task<PostgresServer> StartStandbyAsync()
+    {
+        var standby = new PostgresServer(Directory.CreateTempSubdirectory("granary-postgres-").FullName, FreePort.Take(1)[0], _settings);
+        try
+        {
+            await standby.TakeFolderAsync().ConfigureAwait(false);
+            string[] from = ["--host", "127.0.0.1", "--port", Port.ToString(CultureInfo.InvariantCulture), "--username", User];
+            await standby.RunAsync("pg_basebackup", ["-D", standby.Data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync", .. from]).ConfigureAwait(false);
+
+            // The last line of a name counts.
+            await File.AppendAllLinesAsync(
+                Path.Combine(standby.Data, "postgresql.conf"), [$"port = {standby.Port}", $"unix_socket_directories = '{standby._folder}'"]).ConfigureAwait(false);
+            await standby.StartAgainAsync().ConfigureAwait(false);
+            return standby;
+        }
+        catch
+        {
+            await standby.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Makes a standby a server of its own.</summary>
+    public Task PromoteAsync() => RunAsync("pg_ctl", "promote", "-D", Data, "-w");
+
     /// <summary>An empty database; what connects to it.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
@@ -146,13 +172,17 @@ public sealed class PostgresServer : IAsyncDisposable
     private string ConnectionStringOf(string database) =>
         string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username={User};Database={database}");
 
-    private async Task InitializeAsync()
+    private async Task TakeFolderAsync()
     {
         if (AsServerUser.Length > 0)
         {
             await ChildProcess.RunAsync("chown", ["postgres", _folder], Limit).ConfigureAwait(false);
         }
+    }
 
+    private async Task InitializeAsync()
+    {
+        await TakeFolderAsync().ConfigureAwait(false);
         await RunAsync("initdb", "-D", Data, "--username", User, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync").ConfigureAwait(false);
         await File.AppendAllLinesAsync(
             Path.Combine(Data, "postgresql.conf"),

@@ -1,7 +1,7 @@
--- A store that starts ($1); those that have written nothing for a day are gone.
+-- A store that starts ($1); those that have written nothing for a year are gone, and no store that only rests.
 with forgotten as
 (
-    delete from granary.writers where written_at < now() - interval '1 day'
+    delete from granary.writers where written_at < now() - interval '1 year'
 )
 insert into granary.writers (id) values ($1)
 on conflict do nothing;
