@@ -5,3 +5,6 @@ internal sealed class StoreException(string message, Exception? cause = null) : 
 
 /// <summary>The store is out of reach, or has no room, for now. Trying again later is right.</summary>
 internal sealed class StoreUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
+
+/// <summary>The store has not what it said it had: nothing is written to it any more, and trying again is of no use.</summary>
+internal sealed class StoreLostException(string message) : Exception(message);

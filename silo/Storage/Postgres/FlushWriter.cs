@@ -41,7 +41,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     }
 
     /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows. The calling thread waits.</summary>
-    /// <exception cref="StoreException">The database has not what it said it had.</exception>
+    /// <exception cref="StoreLostException">The database has not what it said it had.</exception>
     public (long[] Fenced, int[] Conflicts) Write(EncodedFlush flush, CancellationToken cancellation)
     {
         var answer = FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation) : WriteParts(flush, cancellation);
@@ -166,7 +166,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         var known = command.ExecuteScalar() as long? ?? -1;
         if (known < _synced || known < 0)
         {
-            throw new StoreException(
+            throw new StoreLostException(
                 $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {Math.Max(known, 0)}. "
                 + "A standby was promoted that had not received everything, for replication is not synchronous, or a backup was restored. "
                 + "Nothing more is written here, so that nothing is confirmed on top of what is missing; a restart goes on with what there is, and gives no offset twice.");

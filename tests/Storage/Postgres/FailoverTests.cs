@@ -49,7 +49,7 @@ public sealed class FailoverTests : IAsyncLifetime
         await _standby.PromoteAsync();
         _watched.Allow(ServerChanged);
 
-        var refused = await Assert.ThrowsAsync<StoreException>(() => WriteAsync(store, queue, 20, offsetBound: 1L << 34));
+        var refused = await Assert.ThrowsAsync<StoreLostException>(() => WriteAsync(store, queue, 20, offsetBound: 1L << 34));
         Assert.StartsWith("PostgreSQL has lost what it had confirmed: flush 2 of this process was synced, and the database knows 1.", refused.Message, StringComparison.Ordinal);
 
         // Started again, and with something that is new on this server.
