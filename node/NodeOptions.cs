@@ -22,6 +22,7 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
         ? new SiloMember(
             Store.Connection ?? "", cluster.Id ?? ClusterSettings.StandardId, Gateway.Bind, cluster.Advertise ?? Gateway.Bind, cluster.SiloPort, Role != NodeRole.Gateway,
             cluster.Certificates.All)
+        { HasClients = Role != NodeRole.Silo }
         : null;
 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>

@@ -23,6 +23,28 @@ public interface IMemberService : IGrainService
     /// <param name="version">Higher with each change there: one that is late changes nothing.</param>
     /// <returns>False: this process does not know of that member, or not yet.</returns>
     Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised);
+
+    /// <summary>Says that a gateway is there (<see cref="GatewayLease"/>).</summary>
+    Task<LeaseAnswer> RenewAsync(string from);
+
+    /// <summary>Says that a member is dead: it is not to be answered otherwise any more.</summary>
+    /// <returns>For how long it may go on after what it was answered by this process.</returns>
+    Task<TimeSpan> CloseLeaseAsync(string member);
+}
+
+/// <summary>What a gateway is answered that says that it is there.</summary>
+public enum LeaseAnswer
+{
+    /// <summary>Its silo does not know the gateway, or not yet.</summary>
+    Unknown,
+
+    Renewed,
+
+    /// <summary>The process that was asked has no queues: its answer means nothing.</summary>
+    WithoutQueues,
+
+    /// <summary>The gateway was declared dead.</summary>
+    Dead,
 }
 
 /// <param name="Missing">Which of the replies, counted from 0, nobody waited for any more; null: none.</param>

@@ -164,8 +164,9 @@ internal sealed partial class AmqpChannel
             var session = Links.Open(queue);
             session.Get(method.NoAck, got =>
             {
-                OnGot(session, method.NoAck, got);
-                answered.TrySetResult(got.Error);
+                var mayDeliver = got.Message is null || Connection.MayDeliver;
+                OnGot(session, method.NoAck, got, mayDeliver);
+                answered.TrySetResult(mayDeliver ? got.Error : BrokerError.QueueOutOfReach(Connection.Terms.Vhost, queue));
             });
             Links.Flush();
         }
@@ -173,7 +174,7 @@ internal sealed partial class AmqpChannel
         Check(await AnswerAsync(answered.Task, queue, MethodId.BasicGet).ConfigureAwait(false), MethodId.BasicGet);
     }
 
-    private void OnGot(QueueSession session, bool noAck, GotItem got)
+    private void OnGot(QueueSession session, bool noAck, GotItem got, bool mayDeliver)
     {
         if (got.Error is not null)
         {
@@ -191,7 +192,7 @@ internal sealed partial class AmqpChannel
             return;
         }
 
-        if (IsReleased)
+        if (IsReleased || !mayDeliver)
         {
             if (!noAck)
             {

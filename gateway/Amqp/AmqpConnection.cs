@@ -54,6 +54,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private PublisherPace _pace;
     private bool _hasReceived;
     private bool _hasPublished;
+    private bool _mayRoute;
     private State _state;
 
     // What the client sends makes no sense any more: it is taken and not looked at, until the client is gone.
@@ -84,7 +85,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
         Paths = new PathFinder(Links, server.Router);
         _replies = new ReplyPost(Links);
-        _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost);
+        _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost, server.Lease);
         _body = new BodyInParts(transport.Input as ITargetedReader);
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
@@ -187,6 +188,12 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 _output.Flush();
             }
 
+            if (Deliveries.HasPending)
+            {
+                // They may have waited for the lease.
+                _output.Flush();
+            }
+
             if (!_hasPublished)
             {
                 Publisher.Chunks.Forget();
@@ -221,6 +228,23 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
         (_operationChannel, _operation) = (channel, operation);
     }
+
+    /// <summary>Whether a message may be routed now. If not, the frame is to be handled again after the operation that was begun.</summary>
+    public bool MayRoute(AmqpChannel channel)
+    {
+        if (!_mayRoute)
+        {
+            _mayRoute = true;
+            var back = _server.Lease.WaitAsync(Gone);
+            Begin(channel, new ValueTask(back));
+            return back.IsCompleted;
+        }
+
+        return true;
+    }
+
+    /// <summary>What queues sent may be handed to the client.</summary>
+    public bool MayDeliver => !_server.Lease.IsOver;
 
     /// <summary>Sends a reply once the gate is left.</summary>
     public void Reply(in ReplyTarget target, in MessageBatch reply, PublishRun? run) => _replies.Add(target, reply, run);
@@ -339,6 +363,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         }
 
         Paths.BeginMessages();
+        _mayRoute = !_server.Lease.IsOver;
         try
         {
             lock (Links.Gate)

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Sockets;
@@ -13,7 +14,8 @@ namespace Granary.Gateway.Amqp;
 /// The outgoing half of a connection. Used under the connection's gate; only one flush is under way at a time, and while one is, what is written
 /// gathers for the next.
 /// </summary>
-internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch, LinkSet links, Action lost)
+/// <param name="lease">While it is over nothing is delivered; null: it never is.</param>
+internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch, LinkSet links, Action lost, GatewayLease? lease = null)
 {
     // Encoded at a time: large enough to pay for a flush, small enough to be sent before it leaves the cache.
     private const int DeliveryBudget = 64 * 1024;
@@ -75,7 +77,11 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
             }
 
             _confirmsDue.Clear();
-            Deliveries.WriteSome(DeliveryBudget);
+            if (Deliveries.HasPending && lease is not { IsOver: true })
+            {
+                Deliveries.WriteSome(DeliveryBudget);
+            }
+
             if (pipe.UnflushedBytes == 0)
             {
                 return;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Granary.Core.Alarms;
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
@@ -14,8 +15,11 @@ namespace Granary.Gateway.Amqp;
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, LoopbackGuest users, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
-    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null) : IHostedService
+    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null) : IHostedService
 {
+    private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
+    private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
+
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
 
     // What takes longer is lost with the process.
@@ -33,6 +37,9 @@ internal sealed partial class AmqpServer(
 
     /// <summary>Which silos went; null where none can.</summary>
     public SiloLosses? Losses => losses;
+
+    /// <summary>Whether anything may be routed and delivered here.</summary>
+    public GatewayLease Lease { get; } = lease ?? GatewayLease.Unlimited;
 
     public Router Router => router;
 
@@ -60,11 +67,16 @@ internal sealed partial class AmqpServer(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _ticker = TickAsync(_stopping.Token);
+        lease?.AtEnd(() =>
+        {
+            CloseAll(DeclaredDead);
+            return Task.WhenAll(_connections.Values);
+        });
 
         // Before Kestrel stops: afterwards the sockets are gone and nobody could be told.
         lifetime.ApplicationStopping.Register(() =>
         {
-            CloseAll();
+            CloseAll(Shutdown);
 
             // Kestrel, which stops first, waits for connections until the host's own limit, and then nothing else is stopped in good order.
             _impatient.CancelAfter(options.CloseTimeout / 2);
@@ -75,7 +87,7 @@ internal sealed partial class AmqpServer(
     /// <summary>Closes all connections with 320 and waits until they have let go of their queues.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        CloseAll();
+        CloseAll(Shutdown);
         await Task.WhenAll(_connections.Values).WaitAsync(options.CloseTimeout / 2, clock, cancellationToken)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
@@ -92,6 +104,11 @@ internal sealed partial class AmqpServer(
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _connections[connection] = ended.Task;
         Counts.Begin(connection.Links.Counts);
+        if (Lease.HasEnded)
+        {
+            connection.ForceClose(DeclaredDead);
+        }
+
         try
         {
             await connection.RunAsync().ConfigureAwait(false);
@@ -111,11 +128,11 @@ internal sealed partial class AmqpServer(
         ended.SetResult();
     }
 
-    private void CloseAll()
+    private void CloseAll(string reason)
     {
         foreach (var connection in _connections.Keys)
         {
-            connection.ForceClose("broker forced connection closure with reason 'shutdown'");
+            connection.ForceClose(reason);
         }
     }
 

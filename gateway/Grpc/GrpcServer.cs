@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Granary.Core;
 using Granary.Core.Alarms;
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
@@ -26,18 +27,21 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly IGrainFactory _grains;
     private readonly ILocalQueues? _local;
     private readonly SiloLosses? _losses;
-    private readonly IHostApplicationLifetime _lifetime;
+    private readonly CancellationTokenSource _closing;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
     private Task _ticker = Task.CompletedTask;
 
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options,
-        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null)
+        IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null)
     {
-        (_grains, _local, _losses, _lifetime, _clock, _log) = (grains, local, losses, lifetime, clock, log);
+        (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
         (Router, Replies, Alarms, Id) = (router, replies, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience) = (options.MaxMessageSize, options.OperationTimeout);
+        Lease = lease ?? GatewayLease.Unlimited;
+        _closing = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
+        lease?.AtEnd(_closing.CancelAsync);
     }
 
     public Router Router { get; }
@@ -59,14 +63,40 @@ internal sealed partial class GrpcServer : IHostedService
     /// <summary>Who the calls are to queues. No call owns anything exclusively, so one identity serves all.</summary>
     public ConnectionId Id { get; }
 
-    /// <summary>Set when the process is about to stop: streams end then.</summary>
-    public CancellationToken Stopping => _lifetime.ApplicationStopping;
+    /// <summary>Whether anything may be routed and delivered here.</summary>
+    public GatewayLease Lease { get; }
+
+    /// <summary>Set when the process is about to stop, or was declared dead: streams end then.</summary>
+    public CancellationToken Stopping => _closing.Token;
 
     /// <summary>For one call, which is waited for as long as its client does, and no longer than methods of AMQP are.</summary>
     public GrainCalls GrainsFor(Caller caller, CancellationToken cancelled) => new(_grains, caller.Vhost, _clock, Patience, _log, cancelled);
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
     public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);
+
+    /// <summary>Completes when a message may be published: nothing is short, and some silo answers.</summary>
+    public async ValueTask WaitToPublishAsync(CancellationToken cancellationToken)
+    {
+        while (Alarms.IsRaised || Lease.IsOver)
+        {
+            await Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
+            await WaitToRouteAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Completes when some silo answers.</summary>
+    public async ValueTask WaitToRouteAsync(CancellationToken cancellationToken)
+    {
+        if (Lease.IsOver)
+        {
+            await Lease.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (Lease.HasEnded)
+            {
+                throw CallErrors.Stopping();
+            }
+        }
+    }
 
     public LinkSet Open(string vhost)
     {

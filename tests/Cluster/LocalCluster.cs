@@ -14,6 +14,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>The collection of tests that start one: several at once are too much for a small machine.</summary>
     public const string OneAtATime = "cluster";
 
+    // What a member that was stopped may find when it wakes up.
+    private static readonly int[] NewsOfTheStopped = [3511, 3521];
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
     private readonly ChildProcess _script;
@@ -21,6 +24,7 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     private readonly string _connection;
     private readonly HashSet<int> _allowed = [];
+    private readonly HashSet<string> _stopped = [];
 
     private LocalCluster(ChildProcess script, string connection, IEnumerable<Member> members) =>
         (_script, _connection, _members) = (script, connection, members.ToDictionary(member => member.Name));
@@ -82,12 +86,31 @@ internal sealed class LocalCluster : IAsyncDisposable
     }
 
     /// <summary>Sends a signal to a member, such as <c>KILL</c>.</summary>
-    public async Task SignalAsync(string member, string signal) =>
+    public async Task SignalAsync(string member, string signal)
+    {
+        if (signal == "STOP")
+        {
+            _stopped.Add(member);
+        }
+
         await ChildProcess.RunAsync("kill", [$"-{signal}", _members[member].Pid.ToString(CultureInfo.InvariantCulture)], StartLimit);
+    }
 
     /// <summary>Ends a member that may have ended already, and that may be stopped.</summary>
     public async Task EndAsync(string member) =>
         await ChildProcess.RunAsync("sh", ["-c", $"kill -KILL {_members[member].Pid.ToString(CultureInfo.InvariantCulture)} 2>/dev/null || true"], StartLimit);
+
+    /// <summary>Completes when a member's process has ended by itself.</summary>
+    public async Task WhenEndedAsync(string member)
+    {
+        // Until its parent has asked for its end it is there, as a zombie.
+        var status = $"/proc/{_members[member].Pid.ToString(CultureInfo.InvariantCulture)}/stat";
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (File.Exists(status) && !(await File.ReadAllTextAsync(status, limit.Token)).Contains(") Z ", StringComparison.Ordinal))
+        {
+            await Task.Delay(50, limit.Token);
+        }
+    }
 
     /// <summary>Completes when the others know that a member is gone.</summary>
     public async Task WhenDeclaredDeadAsync(string member)
@@ -124,9 +147,11 @@ internal sealed class LocalCluster : IAsyncDisposable
     // The folder goes with the cluster. What Orleans says when a member is lost is not judged.
     private string[] Unannounced() =>
     [
-        .. _members.Keys.SelectMany(LogOf)
-            .Where(line => line is { Level: >= LogLevel.Warning } && line.Category.StartsWith(nameof(Granary), StringComparison.Ordinal) && !_allowed.Contains(line.Event))
-            .Select(line => $"{line}"),
+        .. from member in _members.Keys
+           from line in LogOf(member)
+           where line is { Level: >= LogLevel.Warning } && line.Category.StartsWith(nameof(Granary), StringComparison.Ordinal) && !_allowed.Contains(line.Event)
+               && !(_stopped.Contains(member) && NewsOfTheStopped.Contains(line.Event))
+           select $"{member}: {line}",
     ];
 
     private sealed record Member(string Name, int Pid, int Silo, int Http, int Amqp, int Grpc, string Log)

@@ -33,6 +33,11 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
     /// <summary>Finds where the message goes; false when the frame must be handled again after the operation that was begun.</summary>
     public bool OnHeader(ReadOnlySpan<byte> payload)
     {
+        if (!Connection.MayRoute(channel))
+        {
+            return false;
+        }
+
         var header = ContentHeader.Read(payload);
         if (header.ClassId != MethodId.BasicClass)
         {

@@ -41,6 +41,9 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         ? throw CallErrors.Invalid("no_ack is not for requests: they are settled by their replies")
         : request.Subscribe;
 
+    protected override ValueTask BeforeRequestAsync(ServeRequest request, CancellationToken cancellationToken) =>
+        request.Replies.Count > 0 ? Server.WaitToRouteAsync(cancellationToken) : ValueTask.CompletedTask;
+
     protected override bool Apply(ServeRequest request)
     {
         foreach (var reply in request.Replies)

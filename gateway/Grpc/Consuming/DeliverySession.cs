@@ -35,6 +35,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     private bool _subscribedSaid;
     private bool _cancelledSaid;
     private bool _allRead;
+    private bool _waitsForLease;
     private ulong _lastTag;
     private int _takenMessages;
     private int _takenBytes;
@@ -63,6 +64,9 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     {
     }
 
+    /// <summary>Completes when a request may be applied.</summary>
+    protected virtual ValueTask BeforeRequestAsync(TRequest request, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     /// <summary>Work that the last request left for after the gate.</summary>
     protected virtual void AfterRequest()
     {
@@ -83,6 +87,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             throw CallErrors.Invalid("subscribe in a later request than the first");
         }
 
+        await BeforeRequestAsync(request, cancellationToken).ConfigureAwait(false);
         bool cancel;
         try
         {
@@ -181,7 +186,13 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
         if (consumer.HasPending)
         {
-            return TakeDeliveries(consumer);
+            if (!Server.Lease.IsOver)
+            {
+                return TakeDeliveries(consumer);
+            }
+
+            _ = WakeWhenRenewedAsync();
+            return null;
         }
 
         if (consumer.HasLostQueue && _cancelled == CancelReason.Unspecified && !_allRead)
@@ -208,6 +219,21 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     }
 
     protected override void OnEnded() => _consumer?.GiveBack(Settlements);
+
+    private async Task WakeWhenRenewedAsync()
+    {
+        if (!_waitsForLease)
+        {
+            _waitsForLease = true;
+            await Server.Lease.WaitAsync(Server.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            lock (Links.Gate)
+            {
+                _waitsForLease = false;
+            }
+
+            Wake();
+        }
+    }
 
     private TResponse TakeDeliveries(StreamConsumer consumer)
     {

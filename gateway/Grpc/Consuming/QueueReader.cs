@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Counting;
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc.Access;
@@ -11,7 +12,7 @@ using Settlement = Granary.Core.Links.Settlement;
 namespace Granary.Gateway.Grpc.Consuming;
 
 /// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
-internal sealed class QueueReader(LinkSet links, TimeSpan patience)
+internal sealed class QueueReader(LinkSet links, TimeSpan patience, GatewayLease lease)
 {
     private const int MostMessages = 1000;
     private const int MostAtATime = 64;
@@ -72,7 +73,7 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience)
             {
                 if (got.Message is { } slice)
                 {
-                    isFull |= _response.Deliveries.Count > 0 && _bytes + slice.Batch.Records.Length > MostBytes;
+                    isFull |= lease.IsOver || (_response.Deliveries.Count > 0 && _bytes + slice.Batch.Records.Length > MostBytes);
                     returned += isFull ? 1 : 0;
                     _settlements.Add(session, isFull ? Settlement.Undelivered : Settlement.Ack, new OffsetRange(slice.FirstOffset, 1));
                     if (!isFull)

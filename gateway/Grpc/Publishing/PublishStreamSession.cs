@@ -41,11 +41,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
     protected override async ValueTask OnRequestAsync(PublishStreamPayload request, CancellationToken cancellationToken)
     {
         using var payload = request;
-        if (Server.Alarms.IsRaised)
-        {
-            await Server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
-        }
-
+        await Server.WaitToPublishAsync(cancellationToken).ConfigureAwait(false);
         _paths.BeginMessages();
         RoutePath? fetched = null;
         for (var all = !payload.MoveNext(); !all;)

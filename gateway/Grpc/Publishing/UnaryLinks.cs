@@ -36,7 +36,7 @@ internal sealed class UnaryLinks
     /// <summary>Publishes and waits for the confirm.</summary>
     public async Task<PublishOutcome> PublishAsync(MessageEncoder message, CancellationToken cancellationToken)
     {
-        await _server.Alarms.WaitUntilClearAsync(cancellationToken).ConfigureAwait(false);
+        await _server.WaitToPublishAsync(cancellationToken).ConfigureAwait(false);
         if (!Links.IsWithin(PublishLimits.SharedLinks))
         {
             await Links.WaitForRoomAsync(PublishLimits.SharedLinks.Half).WaitAsync(cancellationToken).ConfigureAwait(false);

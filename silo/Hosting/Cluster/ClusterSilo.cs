@@ -59,6 +59,13 @@ public static class ClusterSilo
         silo.Services.TryAddSingleton<PublisherAlarms>();
         silo.Services.AddSingleton<ClusterAlarms>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<ClusterAlarms>());
+        silo.Services.AddSingleton<GatewayLease>();
+        silo.Services.AddSingleton<IFatalErrorHandler, FatalEnd>();
+        if (member.HasClients)
+        {
+            silo.Services.AddHostedService<LeaseKeeper>();
+        }
+
         silo.Configure<SiloMessagingOptions>(messages => messages.ResponseTimeout = CallLimit);
 
         // Orleans' default directory ends the activations that were registered with a member that goes, on whichever silo they are.
@@ -73,6 +80,7 @@ public static class ClusterSilo
         {
             silo.Services.AddSingleton<ClusterRun>();
             silo.Services.AddSingleton<Owners>();
+            silo.Services.AddSingleton<LeaseBook>();
         }
         else
         {

@@ -1,26 +1,35 @@
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Silo.Queues.Activation;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Hosting.Cluster;
 
 /// <summary>
-/// When a member of the cluster is declared dead: has the sessions of this process ask their queues, and the queues of this process let go of the member's sessions.
+/// When a member of the cluster is declared dead: has the sessions of this process ask their queues, and the queues of this process let go of the member's sessions,
+/// but not while it may still deliver what its clients hold (<see cref="GatewayLease"/>).
 /// </summary>
-internal sealed class LossWatch(ISiloStatusOracle members, SiloLosses losses, LocalQueues? queues = null) : IHostedService, ISiloStatusListener
+internal sealed partial class LossWatch(
+    ISiloStatusOracle statuses, SiloLosses losses, IMembers members, TimeProvider clock, ILogger<LossWatch> log, LocalQueues? queues = null, LeaseBook? book = null)
+    : IHostedService, ISiloStatusListener
 {
+    private static readonly TimeSpan AgainAfter = TimeSpan.FromMilliseconds(250);
+
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(1);
+
     /// <summary>What a member is known by: of its life, not only of its address.</summary>
     public static string NameOf(SiloAddress member) => member.ToParsableString();
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        members.SubscribeToSiloStatusEvents(this);
+        statuses.SubscribeToSiloStatusEvents(this);
         return Task.CompletedTask;
     }
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        members.UnSubscribeFromSiloStatusEvents(this);
+        statuses.UnSubscribeFromSiloStatusEvents(this);
         return Task.CompletedTask;
     }
 
@@ -29,7 +38,43 @@ internal sealed class LossWatch(ISiloStatusOracle members, SiloLosses losses, Lo
         if (status == SiloStatus.Dead)
         {
             losses.Note();
-            queues?.PostGone(NameOf(updatedSilo));
+            _ = ReleaseAsync(NameOf(updatedSilo));
         }
     }
+
+    /// <summary>Completes when the queues of this process have been told to let go of a member's sessions.</summary>
+    public async Task ReleaseAsync(string member)
+    {
+        if (queues is null || book is null)
+        {
+            return;
+        }
+
+        // None of the others may answer it any more either: they may not have heard yet.
+        TimeSpan[] left = [book.Close(member), .. await Task.WhenAll(members.Others.Where(other => other != member).Select(other => CloseAtAsync(other, member))).ConfigureAwait(false)];
+        await Task.Delay(left.Max(), clock).ConfigureAwait(false);
+        queues.PostGone(member);
+    }
+
+    private async Task<TimeSpan> CloseAtAsync(string other, string member)
+    {
+        while (members.Find(other) is { } service)
+        {
+            try
+            {
+                return await service.CloseLeaseAsync(member).WaitAsync(AnswerLimit, clock).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                LogNotClosed(log, exception, other, member);
+                await Task.Delay(AgainAfter, clock).ConfigureAwait(false);
+            }
+        }
+
+        // It answers nobody any more.
+        return TimeSpan.Zero;
+    }
+
+    [LoggerMessage(3516, LogLevel.Debug, "{Other} has not answered yet that it knows of the end of {Member}")]
+    private static partial void LogNotClosed(ILogger logger, Exception exception, string other, string member);
 }

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Silo.Hosting.Cluster;
 
 /// <summary>What other members ask of this process.</summary>
+/// <param name="book">Null in a process without queues.</param>
 /// <param name="desk">Where direct replies go; null in a process without clients.</param>
-internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, IReplyDesk? desk = null)
+internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null)
     : GrainService(id, silo, logs), IMemberService
 {
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
@@ -16,4 +17,8 @@ internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILogg
     public Task<bool> IsWaitingAsync(string address) => Task.FromResult(desk?.IsWaiting(address) ?? false);
 
     public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => Task.FromResult(alarms.Take(from, version, raised));
+
+    public Task<LeaseAnswer> RenewAsync(string from) => Task.FromResult(book?.Renew(from) ?? LeaseAnswer.WithoutQueues);
+
+    public Task<TimeSpan> CloseLeaseAsync(string member) => Task.FromResult(book?.Close(member) ?? TimeSpan.Zero);
 }

@@ -14,6 +14,9 @@ namespace Granary.Silo.Hosting.Cluster;
 public sealed record SiloMember(
     string Connection, string ClusterId, IPAddress Bind, IPAddress Advertise, int SiloPort, bool HasQueues, CertificateFiles? Certificates = null)
 {
+    /// <summary>Clients connect to it. A silo alone has none.</summary>
+    public bool HasClients { get; init; } = true;
+
     /// <summary>What is wrong with it, for the operator; null: nothing.</summary>
     public string? Refusal()
     {

@@ -136,7 +136,7 @@ internal sealed partial class QueueActivation
             static (ref (QueueActivation Activation, LinkUp Up) call) =>
             {
                 call.Activation.NoteCall();
-                return call.Activation._slot.Send(call.Up, call.Activation.Now);
+                return call.Activation.IsFromTheDead(call.Up) ? default : call.Activation._slot.Send(call.Up, call.Activation.Now);
             },
             out var answer))
         {
@@ -146,6 +146,9 @@ internal sealed partial class QueueActivation
         LookForAnother();
         return _slot.Lost(up, _services.Stores.IsLeftAlone(_key) ? LinkEnd.Elsewhere : LinkEnd.Lost);
     }
+
+    // Of a gateway that does not know yet that it was declared dead, or whose packets are late: what its sessions had was given to others, or is about to be.
+    private bool IsFromTheDead(LinkUp up) => up.Open is { } open && _services.Owners is { } owners && owners.HasGone(open.Connection);
 
     private delegate QueueAnswer Body<T>(QueueActivation activation, in T asked);
 

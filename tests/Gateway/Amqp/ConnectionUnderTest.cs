@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core.Alarms;
+using Granary.Core.Members;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
@@ -33,8 +34,10 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     private readonly Task _run;
     private long _sent;
 
-    public ConnectionUnderTest(TimeSpan heartbeat = default, bool canListen = true, ushort channelMax = 2047, int outputLimit = 64 * 1024)
+    public ConnectionUnderTest(TimeSpan heartbeat = default, bool canListen = true, ushort channelMax = 2047, int outputLimit = 64 * 1024, bool isInCluster = false)
     {
+        Lease = isInCluster ? new GatewayLease(Clock) : null;
+        Lease?.Renew(Clock.GetTimestamp());
         _input = new CountingInput(_toBroker.Reader);
         _toClient = new Pipe(new PipeOptions(pauseWriterThreshold: outputLimit, resumeWriterThreshold: outputLimit / 2, useSynchronizationContext: false));
         var grains = new FakeGrains(
@@ -48,7 +51,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
             Exchange);
         _router = new Router(grains.Factory, Clock, Watched.LoggerOf<Router>());
         _server = new AmqpServer(
-            grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>());
+            grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), peer: null, _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
@@ -60,6 +63,9 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     public WatchedLog Watched { get; } = new();
 
     public FakeClock Clock { get; } = new();
+
+    /// <summary>As of a gateway in a cluster, if the test gives it one.</summary>
+    public GatewayLease? Lease { get; }
 
     public PublisherAlarms Alarms { get; } = new();
 
@@ -82,6 +88,15 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         lock (_queues)
         {
             return _queues[name];
+        }
+    }
+
+    /// <summary>Whether the connection has asked for a queue.</summary>
+    public bool HasQueue(string name)
+    {
+        lock (_queues)
+        {
+            return _queues.ContainsKey(name);
         }
     }
 

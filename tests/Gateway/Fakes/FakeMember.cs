@@ -32,4 +32,8 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
     public Task<bool> IsWaitingAsync(string address) => Task.FromResult(desk.IsWaiting(address));
 
     public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
+
+    public Task<LeaseAnswer> RenewAsync(string from) => throw new NotSupportedException("no leases here");
+
+    public Task<TimeSpan> CloseLeaseAsync(string member) => throw new NotSupportedException("no leases here");
 }

@@ -132,5 +132,9 @@ public sealed class ClusterAlarmsTests : IAsyncLifetime
         public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => throw new NotSupportedException("no replies here");
 
         public Task<bool> IsWaitingAsync(string address) => throw new NotSupportedException("no replies here");
+
+        public Task<LeaseAnswer> RenewAsync(string from) => throw new NotSupportedException("no leases here");
+
+        public Task<TimeSpan> CloseLeaseAsync(string member) => throw new NotSupportedException("no leases here");
     }
 }

@@ -1,0 +1,122 @@
+using System.Collections.Concurrent;
+using Granary.Core.Members;
+using Granary.Core.Routing;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Silo.Hosting.Cluster;
+
+/// <summary>Keeps the lease of a process that has clients: asks every silo, twice a second, and any of them is enough.</summary>
+/// <param name="book">That of a process that has queues, too; null if it has none.</param>
+internal sealed partial class LeaseKeeper(
+    IMembers members, GatewayLease lease, IFatalErrorHandler end, TimeProvider clock, ILogger<LeaseKeeper> log, LeaseBook? book = null) : BackgroundService
+{
+    // With fewer others a process that has queues itself counts as one that answers: it would go when the other one does.
+    private const int EnoughOthers = 2;
+
+    // Those that have no queues do not count. A name is of one life of a process.
+    private readonly ConcurrentDictionary<string, byte> _without = new(StringComparer.Ordinal);
+    private bool _wasOver = true;
+    private bool _wasEverRenewed;
+
+    /// <summary>Asks all.</summary>
+    public void Ask()
+    {
+        Look();
+        var silos = members.Others.Where(member => !_without.ContainsKey(member)).ToArray();
+        if (book is not null && silos.Length < EnoughOthers)
+        {
+            lease.Renew(clock.GetTimestamp());
+        }
+
+        foreach (var silo in silos)
+        {
+            _ = AskAsync(silo);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(SnapshotLease.RenewEvery, clock);
+        try
+        {
+            do
+            {
+                Ask();
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            LogStopped(log);
+        }
+    }
+
+    private async Task AskAsync(string silo)
+    {
+        var askedAt = clock.GetTimestamp();
+        try
+        {
+            if (members.Find(silo) is not { } service)
+            {
+                return;
+            }
+
+            switch (await service.RenewAsync(members.Own).WaitAsync(SnapshotLease.HolderLimit, clock).ConfigureAwait(false))
+            {
+                case LeaseAnswer.Renewed:
+                    lease.Renew(askedAt);
+                    break;
+                case LeaseAnswer.WithoutQueues:
+                    _without.TryAdd(silo, 0);
+                    break;
+                case LeaseAnswer.Dead:
+                    end.OnFatalException(this, $"silo {silo} says that this member was declared dead");
+                    break;
+                default:
+                    LogUnknown(log, silo);
+                    break;
+            }
+        }
+        catch (Exception exception)
+        {
+            LogNotAnswered(log, exception, silo);
+        }
+    }
+
+    private void Look()
+    {
+        var isOver = lease.IsOver;
+        if (isOver == _wasOver)
+        {
+            return;
+        }
+
+        _wasOver = isOver;
+        if (isOver)
+        {
+            LogOver(log, SnapshotLease.HolderLimit);
+        }
+        else if (_wasEverRenewed)
+        {
+            LogRenewed(log);
+        }
+
+        _wasEverRenewed = true;
+    }
+
+    [LoggerMessage(3511, LogLevel.Warning, "No silo has answered for {Time}: nothing is routed or delivered here until one does")]
+    private static partial void LogOver(ILogger logger, TimeSpan time);
+
+    [LoggerMessage(3512, LogLevel.Warning, "A silo has answered again")]
+    private static partial void LogRenewed(ILogger logger);
+
+    [LoggerMessage(3513, LogLevel.Debug, "Silo {Silo} has not answered to a renewal")]
+    private static partial void LogNotAnswered(ILogger logger, Exception exception, string silo);
+
+    [LoggerMessage(3514, LogLevel.Debug, "Silo {Silo} does not know this member")]
+    private static partial void LogUnknown(ILogger logger, string silo);
+
+    [LoggerMessage(3515, LogLevel.Debug, "The lease is not renewed any more: the process stops")]
+    private static partial void LogStopped(ILogger logger);
+}

@@ -1,0 +1,227 @@
+using Granary.Core.Alarms;
+using Granary.Core.Links;
+using Granary.Core.Members;
+using Granary.Core.Messages;
+using Granary.Silo.Hosting.Cluster;
+using Granary.Silo.Queues.Activation;
+using Granary.Testing.Members;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Granary.Silo.Tests.Hosting;
+
+/// <summary>
+/// How long a gateway goes on that is cut off, and how long silos wait for it: never does a queue give to others what a gateway may still deliver.
+/// </summary>
+public sealed class GatewayLeaseTests
+{
+    private const string Gateway = "gateway";
+
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    private readonly FakeTimeProvider _clock = new();
+    private readonly FakeMembers _members = new("silo");
+    private readonly LeaseBook _book;
+    private readonly List<string> _letGo = [];
+
+    public GatewayLeaseTests()
+    {
+        _book = new LeaseBook(_members, _clock);
+        _members.Add(Gateway, new Other());
+    }
+
+    [Fact]
+    public void Renewal_OfAGateway_IsAnsweredUntilItIsDead()
+    {
+        Assert.Equal(LeaseAnswer.Unknown, _book.Renew("stranger"));
+        Assert.Equal(LeaseAnswer.Renewed, _book.Renew(Gateway));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Equal(TimeSpan.FromSeconds(2), _book.Close(Gateway));
+        Assert.Equal(LeaseAnswer.Dead, _book.Renew(Gateway));
+        _clock.Advance(TimeSpan.FromSeconds(1.5));
+        Assert.Equal(TimeSpan.FromSeconds(0.5), _book.Close(Gateway));
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(TimeSpan.Zero, _book.Close(Gateway));
+    }
+
+    [Fact]
+    public async Task Loss_OfAGatewayHeardOfLately_IsFollowedWhenItsLeaseIsOver()
+    {
+        _book.Renew(Gateway);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        _members.Lose(Gateway);
+        var released = Watch().ReleaseAsync(Gateway);
+
+        _clock.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.False(released.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        await released.WaitAsync(Limit);
+        await WaitUntilAsync(() => _letGo.Count > 0);
+        Assert.Equal([Gateway], _letGo);
+    }
+
+    [Fact]
+    public async Task Loss_OfAMemberWithoutLease_IsFollowedAtOnce() => await Watch().ReleaseAsync("other silo").WaitAsync(Limit);
+
+    [Fact]
+    public async Task Loss_OfAGatewayThatAnotherSiloHasAnswered_WaitsForThatOneToo()
+    {
+        var other = new Other { Left = TimeSpan.FromSeconds(2.5), Fails = true };
+        _members.Add("other silo", other);
+        _members.Lose(Gateway);
+        var released = Watch().ReleaseAsync(Gateway);
+        await WaitUntilAsync(() => other.Calls == 1);
+        Assert.False(released.IsCompleted);
+
+        // It may have answered the gateway just now.
+        other.Fails = false;
+        _clock.Advance(TimeSpan.FromMilliseconds(250));
+        await WaitUntilAsync(() => other.Calls == 2);
+        _clock.Advance(TimeSpan.FromSeconds(2.4));
+        Assert.False(released.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        await released.WaitAsync(Limit);
+    }
+
+    [Fact]
+    public async Task Loss_WhileAnotherSiloHangs_WaitsUntilThatOneIsLostToo()
+    {
+        var other = new Other { Fails = true };
+        _members.Add("other silo", other);
+        _members.Lose(Gateway);
+        var released = Watch().ReleaseAsync(Gateway);
+        await WaitUntilAsync(() => other.Calls == 1);
+        Assert.False(released.IsCompleted);
+
+        _members.Lose("other silo");
+        await WaitUntilAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(250));
+            return released.IsCompleted;
+        });
+    }
+
+    [Fact]
+    public async Task Lease_WhileAnySiloAnswers_GoesOn()
+    {
+        var (lease, keeper) = (new GatewayLease(_clock), new Other { Answer = LeaseAnswer.Renewed });
+        _members.Add("hangs", new Other { Fails = true });
+        _members.Add("answers", keeper);
+        using var asking = Keeper(lease);
+        Assert.True(lease.IsOver);
+
+        asking.Ask();
+        await WaitUntilAsync(() => !lease.IsOver);
+        keeper.Answer = LeaseAnswer.Unknown;
+        _clock.Advance(TimeSpan.FromSeconds(1.9));
+        asking.Ask();
+        Assert.False(lease.IsOver);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.True(lease.IsOver);
+    }
+
+    [Fact]
+    public async Task Lease_OnlyGatewaysAnswer_IsOver()
+    {
+        var (lease, other) = (new GatewayLease(_clock), new Other { Answer = LeaseAnswer.WithoutQueues });
+        _members.Add("another gateway", other);
+        using var asking = Keeper(lease);
+        asking.Ask();
+        await WaitUntilAsync(() => other.Calls == 1);
+        asking.Ask();
+        Assert.Equal((1, true), (other.Calls, lease.IsOver));
+    }
+
+    [Fact]
+    public async Task Lease_OfAMemberThatASiloCallsDead_EndsTheProcess()
+    {
+        _members.Add("knows", new Other { Answer = LeaseAnswer.Dead });
+        var end = new End();
+        using var asking = Keeper(new GatewayLease(_clock), end);
+        asking.Ask();
+        await WaitUntilAsync(() => end.HasCome);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public void Lease_OfAProcessWithQueuesOfItsOwn_NeedsOthersOnlyWhereThereAreTwo(int others, bool isOver)
+    {
+        _members.Lose(Gateway);
+        for (var i = 0; i < others; i++)
+        {
+            _members.Add($"hangs {i}", new Other { Fails = true });
+        }
+
+        var lease = new GatewayLease(_clock);
+        using var asking = Keeper(lease, book: _book);
+        asking.Ask();
+        Assert.Equal(isOver, lease.IsOver);
+    }
+
+    private LossWatch Watch()
+    {
+        var queues = new LocalQueues();
+        queues.Add("q", new QueueInbox(all =>
+        {
+            foreach (var news in all)
+            {
+                _letGo.Add(news.Gone!);
+            }
+        }));
+        return new LossWatch(null!, new SiloLosses("silo", _clock), _members, _clock, NullLogger<LossWatch>.Instance, queues, _book);
+    }
+
+    private LeaseKeeper Keeper(GatewayLease lease, End? end = null, LeaseBook? book = null) =>
+        new(_members, lease, end ?? new End(), _clock, NullLogger<LeaseKeeper>.Instance, book);
+
+    private static async Task WaitUntilAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!condition())
+        {
+            await Task.Delay(1, limit.Token);
+        }
+    }
+
+    private sealed class End : IFatalErrorHandler
+    {
+        public bool HasCome { get; private set; }
+
+        public bool IsUnexpected(Exception exception) => true;
+
+        public void OnFatalException(object? sender = null, string? context = null, Exception? exception = null) => HasCome = true;
+    }
+
+    /// <summary>Another member, as calls reach it.</summary>
+    private sealed class Other : IMemberService
+    {
+        private int _calls;
+
+        public bool Fails { get; set; }
+
+        public LeaseAnswer Answer { get; set; }
+
+        public TimeSpan Left { get; init; }
+
+        public int Calls => Volatile.Read(ref _calls);
+
+        public Task<LeaseAnswer> RenewAsync(string from) => AnswerAsync(Answer);
+
+        public Task<TimeSpan> CloseLeaseAsync(string member) => AnswerAsync(Left);
+
+        public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
+
+        public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => throw new NotSupportedException("no replies here");
+
+        public Task<bool> IsWaitingAsync(string address) => throw new NotSupportedException("no replies here");
+
+        private Task<T> AnswerAsync<T>(T answer)
+        {
+            Interlocked.Increment(ref _calls);
+            return Fails ? Task.FromException<T>(new TimeoutException("it hangs")) : Task.FromResult(answer);
+        }
+    }
+}
