@@ -75,7 +75,10 @@ public sealed class WhoMayJoinTests : IDisposable
         await using var gateway = JoiningNode.Start("gateway", cluster.Connection, Options("next"));
         await gateway.WhenReadyAsync();
 
-        await load.PublishForAsync(TimeSpan.FromSeconds(2));
+        // All queues are theirs now.
+        var publishing = load.PublishForAsync(TimeSpan.FromSeconds(5));
+        await cluster.SignalAsync("silo-1", "KILL");
+        await publishing;
         await load.CheckAsync();
         await load.DisposeAsync();
         await using var through = await ClusterLoad.StartAsync(gateway.Amqp, cluster.AmqpPort(1), queues: 10);
