@@ -91,6 +91,21 @@ public sealed class ServerRoomTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task User_WhoOwnsTheDatabaseAndNothingElse_IsEnough()
+    {
+        var ofGuest = new NpgsqlConnectionStringBuilder(_database) { Username = "guest" };
+        await ExecuteAsync($"create user guest; alter database {ofGuest.Database} owner to guest");
+        await using var store = NewStore(ofGuest.ConnectionString);
+
+        await store.OpenAsync(CancellationToken.None);
+
+        // The server tells even such a user which one it is.
+        await using var database = NpgsqlDataSource.Create(ofGuest.ConnectionString + ";Pooling=false");
+        await using var command = database.CreateCommand("select count(*) from granary.servers where system <> 0 and timeline = 1");
+        Assert.Equal(1L, await command.ExecuteScalarAsync());
+    }
+
+    [Fact]
     public async Task Node_WithoutAPoolOfItsOwnInTheConnectionString_KeepsToItsNumberAllTheSame()
     {
         var options = new PostgresOptions(_database + ";Pooling=false;Maximum Pool Size=1000");

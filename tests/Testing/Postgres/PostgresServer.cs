@@ -162,11 +162,15 @@ public sealed class PostgresServer : IAsyncDisposable
     private static bool IsInUse(string log) =>
         log.Contains("is still in use", StringComparison.Ordinal) || log.Contains("already exists", StringComparison.Ordinal);
 
-    // A test host that ends gives no time to remove a folder of this size: another process does it.
+    // A test host that ends gives no time to remove a folder of this size, or to end processes one by one, which stops each of them first: another process does it.
+    // The server's own processes end with it, some of them while the folder is being removed.
     private void Abandon()
     {
-        _server?.Kill();
-        Process.Start("rm", ["-rf", _folder]).Dispose();
+        if (_server is { HasExited: false })
+        {
+            const string Script = "exec </dev/null >/dev/null 2>&1; kill -9 \"$1\"; until rm -rf \"$2\"; do sleep 0.1; done";
+            Process.Start("sh", ["-c", Script, "sh", _server.Id.ToString(CultureInfo.InvariantCulture), _folder]).Dispose();
+        }
     }
 
     private string ConnectionStringOf(string database) =>
