@@ -88,7 +88,7 @@ public sealed partial class LinkSet : ILinkObserver
     {
         if (!_byName.TryGetValue(queue, out var session))
         {
-            session = new QueueSession(this, queue, _grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, queue)));
+            session = new QueueSession(this, queue, _grains.Queue(Vhost, queue));
             _byName.Add(queue, session);
             _sessions.Add(session);
         }

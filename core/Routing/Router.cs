@@ -39,7 +39,7 @@ public sealed class Router : IExchangeObserver, IDisposable
 
         // The runtime holds observers weakly: this object is what keeps itself reachable.
         _source = new SnapshotSource(
-            key => grains.GetGrain<IExchangeGrain>(key), () => grains.CreateObjectReference<IExchangeObserver>(this), Guid.NewGuid(), time, logger);
+            key => grains.Exchange(key), () => grains.CreateObjectReference<IExchangeObserver>(this), Guid.NewGuid(), time, logger);
         _sweep = time.CreateTimer(static router => ((Router)router!).Sweep(), this, SweepEvery, SweepEvery);
     }
 

@@ -24,19 +24,19 @@ internal sealed partial class GrainCalls(
 
     public ValueTask<QueueAnswer> QueueAsync(string name, Func<IQueueGrain, ValueTask<QueueAnswer>> call)
     {
-        var queue = grains.GetGrain<IQueueGrain>(GrainKeys.For(vhost, name));
+        var queue = grains.Queue(vhost, name);
         return AskAsync(() => call(queue), () => QueueAnswer.Refused(BrokerError.QueueOutOfReach(vhost, name)));
     }
 
     public ValueTask<BrokerError?> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<BrokerError?>> call)
     {
-        var exchange = grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, name));
+        var exchange = grains.Exchange(vhost, name);
         return AskAsync<BrokerError?>(() => call(exchange), () => BrokerError.ExchangeOutOfReach(vhost, name));
     }
 
     public ValueTask<ExchangeAnswer> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<ExchangeAnswer>> call)
     {
-        var exchange = grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, name));
+        var exchange = grains.Exchange(vhost, name);
         return AskAsync(() => call(exchange), () => new ExchangeAnswer(BrokerError.ExchangeOutOfReach(vhost, name), default, Durable: false));
     }
 

@@ -72,8 +72,8 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
 
     private static async Task RunAsync(DeadLetterOffice office, CancellationToken cancellation)
     {
-        var source = office.Grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, Source));
-        var target = office.Grains.GetGrain<IQueueGrain>(GrainKeys.For(Vhost, Target));
+        var source = office.Grains.Queue(Vhost, Source);
+        var target = office.Grains.Queue(Vhost, Target);
         var sessions = office.Open(Vhost);
         var owner = sessions.Connection;
         await DeclareAsync(office, source, target, owner).ConfigureAwait(false);
@@ -93,7 +93,7 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
         await source.DeclareAsync(Declaration(owner, ("x-dead-letter-exchange", Exchange), ("x-dead-letter-routing-key", Key))).ConfigureAwait(false);
         await target.DeclareAsync(Declaration(owner)).ConfigureAwait(false);
         var answer = await target.AddBindingSourceAsync(owner, Exchange).ConfigureAwait(false);
-        await office.Grains.GetGrain<IExchangeGrain>(GrainKeys.For(Vhost, Exchange))
+        await office.Grains.Exchange(Vhost, Exchange)
             .BindAsync(new Binding(new Destination(DestinationKind.Queue, Target, answer.Incarnation), Key, default), answer.Durable).ConfigureAwait(false);
     }
 

@@ -17,7 +17,7 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
 
     private async Task RemoveAsync(string vhost, string source, BindingDebt debt, CancellationToken ended)
     {
-        var exchange = grains.GetGrain<IExchangeGrain>(GrainKeys.For(vhost, source));
+        var exchange = grains.Exchange(vhost, source);
         for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
         {
             ended.ThrowIfCancellationRequested();

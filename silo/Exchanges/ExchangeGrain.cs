@@ -18,6 +18,7 @@ namespace Granary.Silo.Exchanges;
 /// The grain around <see cref="Exchange"/>. No turn waits for another grain, a holder or the store: what is owed to them runs beside the turns, and
 /// only answers wait for it. What one turn changes is written together; an activation that has what is not stored stays.
 /// </summary>
+[GrainType(GrainReferences.ExchangeType)]
 [Reentrant]
 [SpreadPlacement]
 [Immovable]

@@ -13,6 +13,7 @@ namespace Granary.Silo.Queues;
 /// What the runtime calls of a queue. All it does is to hand on: turns of a queue run on any thread, and no member of <see cref="Grain"/> may be touched there,
 /// so none is in reach of <see cref="QueueActivation"/>.
 /// </summary>
+[GrainType(GrainReferences.QueueType)]
 [Reentrant]
 [SpreadPlacement]
 [Immovable]

@@ -12,6 +12,8 @@ public sealed class DatabaseFailoverTests(Xunit.Abstractions.ITestOutputHelper o
     private const int OutOfReach = 3301, WorksAgain = 3302, Broken = 3303, NotTidied = 3305, DueReadAgain = 3320, DueNotRead = 3321, ServerChanged = 3342;
 
     // What a silo says of an outage.
+    private const int NoSiloAnswers = 3511, SiloAnswersAgain = 3512;
+
     private static readonly int[] OfAnOutage = [OutOfReach, WorksAgain, NotTidied, DueReadAgain, DueNotRead, ServerChanged];
 
     [Fact]
@@ -42,7 +44,7 @@ public sealed class DatabaseFailoverTests(Xunit.Abstractions.ITestOutputHelper o
         await using var primary = await PostgresServer.StartAsync();
         await using var standby = await primary.StartStandbyAsync();
         await using var cluster = await LocalCluster.StartAsync(silos: 1, gateways: 1, "--connection", ConnectionOf(primary, standby));
-        Array.ForEach([.. OfAnOutage, Broken], cluster.Allow);
+        Array.ForEach([.. OfAnOutage, Broken, NoSiloAnswers, SiloAnswersAgain], cluster.Allow);
         await using var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = cluster.AmqpPort(1), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
         await channel.QueueDeclareAsync("orders", durable: true, exclusive: false, autoDelete: false);

@@ -140,8 +140,8 @@ internal sealed partial class Waker(
     }
 
     private Task WakeAsync((DueKind Kind, string GrainKey) grain) => (grain.Kind == DueKind.Queue
-        ? grains.GetGrain<IQueueGrain>(grain.GrainKey).WakeAsync()
-        : grains.GetGrain<IExchangeGrain>(grain.GrainKey).WakeAsync()).AsTask();
+        ? grains.Queue(grain.GrainKey).WakeAsync()
+        : grains.Exchange(grain.GrainKey).WakeAsync()).AsTask();
 
     [LoggerMessage(3321, LogLevel.Warning, "What is due could not be read; it is tried again every second until it can")]
     private partial void LogNotLoaded(Exception exception);

@@ -27,10 +27,10 @@ internal sealed class FakeGrains
     {
         switch (method.Name, argument)
         {
-            case (nameof(IGrainFactory.GetGrain), string key) when method.GetGenericArguments()[0] == typeof(IExchangeGrain):
-                return (_exchange ?? throw new NotSupportedException("no exchanges"))(GrainKeys.Parse(key).Name);
-            case (nameof(IGrainFactory.GetGrain), string key):
-                return QueueOf(key);
+            case (nameof(IGrainFactory.GetGrain), GrainId id) when method.GetGenericArguments()[0] == typeof(IExchangeGrain):
+                return (_exchange ?? throw new NotSupportedException("no exchanges"))(GrainKeys.Parse($"{id.Key}").Name);
+            case (nameof(IGrainFactory.GetGrain), GrainId id):
+                return QueueOf($"{id.Key}");
             case (nameof(IGrainFactory.CreateObjectReference), not null):
                 Observers++;
                 return argument;

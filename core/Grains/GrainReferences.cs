@@ -1,0 +1,35 @@
+namespace Granary.Core.Grains;
+
+/// <summary>
+/// The ways to queues and exchanges. Their types are named, not found by their interfaces: a process without the classes knows of them only while some silo has
+/// them, and could not even name a queue while there is none.
+/// </summary>
+public static class GrainReferences
+{
+    /// <summary>The runtime's name for queues.</summary>
+    public const string QueueType = "queue";
+
+    /// <summary>The runtime's name for exchanges.</summary>
+    public const string ExchangeType = "exchange";
+
+    private static readonly GrainType Queues = GrainType.Create(QueueType);
+    private static readonly GrainType Exchanges = GrainType.Create(ExchangeType);
+
+    public static IQueueGrain Queue(this IGrainFactory grains, string vhost, string name) => grains.Queue(GrainKeys.For(vhost, name));
+
+    /// <param name="key">See <see cref="GrainKeys"/>.</param>
+    public static IQueueGrain Queue(this IGrainFactory grains, string key)
+    {
+        ArgumentNullException.ThrowIfNull(grains);
+        return grains.GetGrain<IQueueGrain>(GrainId.Create(Queues, key));
+    }
+
+    public static IExchangeGrain Exchange(this IGrainFactory grains, string vhost, string name) => grains.Exchange(GrainKeys.For(vhost, name));
+
+    /// <param name="key">See <see cref="GrainKeys"/>.</param>
+    public static IExchangeGrain Exchange(this IGrainFactory grains, string key)
+    {
+        ArgumentNullException.ThrowIfNull(grains);
+        return grains.GetGrain<IExchangeGrain>(GrainId.Create(Exchanges, key));
+    }
+}
