@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Granary.V1;
 using Grpc.Core;
@@ -97,8 +98,10 @@ public sealed class CutOffGatewayTests
             .Select(queue => channel.BasicPublishAsync("", queue, mandatory: true, Encoding.ASCII.GetBytes("waits")).AsTask()).ToArray();
 
         await cluster.WhenLoggedAsync("gateway-1", NoSiloAnswers);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await cluster.ReadinessAsync("gateway-1"));
         await using var next = JoiningNode.Start("silo", cluster.Connection);
         await cluster.WhenLoggedAsync("gateway-1", SiloAnswersAgain);
+        Assert.Equal(HttpStatusCode.OK, await cluster.ReadinessAsync("gateway-1"));
         await Task.WhenAll(published).WaitAsync(Clients.Patience);
         Assert.True(connection.IsOpen);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Core.Alarms;
+using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster.Certificates;
@@ -64,6 +65,7 @@ public static class ClusterSilo
         if (member.HasClients)
         {
             silo.Services.AddHostedService<LeaseKeeper>();
+            silo.Services.AddHealthChecks().AddCheck<LeaseHealth>("silos", tags: [HealthTags.Ready]);
         }
 
         silo.Configure<SiloMessagingOptions>(messages => messages.ResponseTimeout = CallLimit);
