@@ -53,6 +53,9 @@ internal sealed class JoiningNode : IAsyncDisposable
         }
     }
 
+    /// <summary>As kill -9 does.</summary>
+    public void Kill() => _process.Kill();
+
     /// <summary>What the cluster has known it as when its process ends by itself.</summary>
     public async Task<HashSet<SiloStatus>> StatesUntilItEndsAsync()
     {
