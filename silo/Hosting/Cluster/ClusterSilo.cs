@@ -9,6 +9,7 @@ using Granary.Silo.Placement;
 using Granary.Silo.Storage.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Orleans.Configuration;
 
@@ -54,6 +55,9 @@ public static class ClusterSilo
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.AddHostedService<LossWatch>();
         silo.AddGrainService<MemberService>();
+
+        // The runtime tells in its name which share of its names it has, which it does not use.
+        silo.Services.AddLogging(logging => logging.AddFilter(typeof(MemberService).FullName, LogLevel.Warning));
         silo.Services.AddSingleton<ClusterMembers>();
         silo.Services.AddSingleton<IMembers>(provider => provider.GetRequiredService<ClusterMembers>());
         silo.Services.AddHostedService(provider => provider.GetRequiredService<ClusterMembers>());
