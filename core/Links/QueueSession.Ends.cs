@@ -61,6 +61,12 @@ public sealed partial class QueueSession
             _pending.Add(new CloseItem());
         }
 
+        if (_pending.Count == 0 && _hasTaken)
+        {
+            // The next activation may wait for this session: it has nothing.
+            _pending.Add(new HoldItem(0, []));
+        }
+
         if (_pending.Count == 0 && _incarnation != default)
         {
             // Nothing is wanted of the queue just now. Whatever is next opens the link.

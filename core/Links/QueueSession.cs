@@ -42,6 +42,7 @@ public sealed partial class QueueSession
     private long _pausedAt;
     private TimeSpan _pause;
     private int _losses;
+    private bool _hasTaken;
 
     internal QueueSession(LinkSet set, string queueName, IQueueGrain queue)
     {
@@ -114,6 +115,7 @@ public sealed partial class QueueSession
     {
         ArgumentNullException.ThrowIfNull(consumer);
         var id = _set.NextConsumerId();
+        _hasTaken = true;
         _consumers.Add(id, consumer);
         Enqueue(consumer.Begin(this, new AttachItem(id, consumer.Tag, consumer.NoAck, exclusive, prefetch, shared, arguments, default)));
     }
@@ -128,6 +130,7 @@ public sealed partial class QueueSession
     public void Get(bool noAck, Action<GotItem> answer)
     {
         var request = ++_nextGet;
+        _hasTaken = true;
         _gets.Add(request, (noAck, answer));
         Enqueue(new GetItem(request, noAck));
     }

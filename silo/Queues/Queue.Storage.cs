@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Granary.Core.Links;
+using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
@@ -27,6 +28,9 @@ internal sealed partial class Queue
 
     /// <summary>Sessions that an earlier activation had and that have not come yet.</summary>
     public IReadOnlyCollection<SessionId> Awaited => _recovery?.Awaited ?? [];
+
+    /// <summary>It gives nothing yet, for sessions of an earlier activation have not said what they hold.</summary>
+    public bool IsRecovering => _recovery is not null;
 
     /// <summary>Every offset below is stored, or needs no store.</summary>
     public long StoredThrough => _journal is { } journal ? journal.Watermark : _nextOffset;
@@ -99,13 +103,16 @@ internal sealed partial class Queue
     }
 
     /// <summary>Delivers nothing until these have said what they still hold, or a while has passed.</summary>
-    public void Await(SessionId[] sessions, long now)
+    public void Await(SessionId[] sessions, long until)
     {
         if (sessions.Length > 0)
         {
-            _recovery = new Recovery(sessions, now + Recovery.Patience);
+            _recovery = new Recovery(sessions, until);
         }
     }
+
+    /// <summary>The session will not come: its member is gone, and what it held is anybody's.</summary>
+    public void AwaitNoMore(SessionId session) => _recovery?.Open(session);
 
     /// <summary>Goes on from what an earlier activation had, if that is still to be done and can be. True if the queue is deleted thereby.</summary>
     public bool Recover(long now)
@@ -126,6 +133,18 @@ internal sealed partial class Queue
 
         return IsDoomed;
     }
+
+    /// <summary>
+    /// While sessions of an earlier activation are waited for: what they say of it is taken, and what anybody publishes, unless the queue might have to refuse it.
+    /// A consumer that is new waits, so that it takes nobody's place.
+    /// </summary>
+    private bool IsTakenMeanwhile(QueueLink link, LinkUpItem item) => item switch
+    {
+        HoldItem => true,
+        AttachItem => link.Opener!.Ordinal > 1,
+        PublishItem => _limit is null or { Refuses: false },
+        _ => false,
+    };
 
     private void StoreTurn(QueueStorage store, long now)
     {

@@ -119,7 +119,7 @@ internal sealed partial class Queue
 
     public void Apply(QueueLink link, LinkUpItem item, long now)
     {
-        if (_recovery is { } recovery && item is not (AttachItem or HoldItem))
+        if (_recovery is { } recovery && !IsTakenMeanwhile(link, item))
         {
             recovery.Defer(link, item);
             return;

@@ -15,9 +15,10 @@ namespace Granary.Silo.Queues;
 /// </summary>
 /// <param name="epoch">Of the activation.</param>
 /// <param name="create">Makes the storage of a queue that is declared; null keeps it in memory.</param>
+/// <param name="register">Sessions that the store has to know before they are given anything of a durable queue; null: it need not know.</param>
 /// <param name="ended">Told in the turn in which a queue is deleted, when it is no longer in its place: what is stored of it is to be deleted, and its bindings, if it may have any.</param>
 internal sealed class QueueSlot(
-    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<Queue, BindingDebt?>? ended = null)
+    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<Queue, BindingDebt?>? ended = null, SessionRegister? register = null)
 {
     private readonly LinkTable _links = new(epoch);
     private Queue? _queue;
@@ -32,6 +33,8 @@ internal sealed class QueueSlot(
     public long NextDue => _queue?.NextDue ?? MessageRun.Never;
 
     public Queue? Queue => _queue;
+
+    public SessionRegister? Register => register;
 
     /// <summary>Sessions that have consumers here, or hold something.</summary>
     public IReadOnlyCollection<SessionId> Sessions =>
@@ -67,12 +70,14 @@ internal sealed class QueueSlot(
 
     /// <summary>Puts a queue in place that an earlier activation had.</summary>
     /// <param name="sessions">That had something of it: they are waited for.</param>
+    /// <param name="patience">For how long, in milliseconds.</param>
     public void Restore(
-        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long usedAt, SessionId[] sessions, long now)
+        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long usedAt, SessionId[] sessions, long now,
+        long patience = Recovery.Patience)
     {
         _queue = new Queue(definition, incarnation, Dead, storage);
         _queue.Use(usedAt);
-        _queue.Await(sessions, now);
+        _queue.Await(sessions, now + patience);
         foreach (var source in bindingSources)
         {
             _queue.AddBindingSource(source);
@@ -228,6 +233,12 @@ internal sealed class QueueSlot(
             return;
         }
 
+        foreach (var session in register?.Of(member) ?? [])
+        {
+            queue.AwaitNoMore(session);
+            register!.End(session);
+        }
+
         foreach (var link in _links.Living.Where(link => link.Opener?.Connection.Member == member).ToArray())
         {
             queue.Apply(link, new CloseItem(), now);
@@ -235,6 +246,24 @@ internal sealed class QueueSlot(
         }
 
         EndTurn(caller: null, queue, queue.IsDoomed || queue.Definition.Owner?.Member == member, now);
+    }
+
+    /// <summary>The store knows these sessions now: what waited for that goes on.</summary>
+    public void Registered(IReadOnlyCollection<KeyValuePair<SessionId, string?>> sessions, long now)
+    {
+        register!.Note(sessions);
+        if (_queue is not { } queue)
+        {
+            return;
+        }
+
+        foreach (var link in _links.Living.Where(link => link.Up.Peek() is not null).ToArray())
+        {
+            if (_queue == queue && Apply(link, queue, now) is { } said && link.Opener is { } opener)
+            {
+                Pushes.Add(new Push(opener.Observer, said, link.Local));
+            }
+        }
     }
 
     /// <summary>To be called every second or so while <see cref="NeedsTick"/>.</summary>
@@ -265,7 +294,7 @@ internal sealed class QueueSlot(
     private LinkDown? Apply(QueueLink link, Queue queue, long now)
     {
         var applied = false;
-        while (!link.HasEnded && link.Up.TryTake(out var packet))
+        while (!link.HasEnded && link.Up.Peek() is { } next && !HasToWait(link, queue, next) && link.Up.TryTake(out var packet))
         {
             applied = true;
             if (packet.Open is { } opener)
@@ -289,6 +318,11 @@ internal sealed class QueueSlot(
             {
                 queue.Apply(link, item, now);
             }
+
+            if (link.HasEnded)
+            {
+                register?.End(link.Session);
+            }
         }
 
         if (!applied)
@@ -300,12 +334,19 @@ internal sealed class QueueSlot(
         return EndTurn(link, queue, queue.IsDoomed, now);
     }
 
+    /// <summary>The store does not know yet that the queue gives the session anything.</summary>
+    private bool HasToWait(QueueLink link, Queue queue, LinkUp packet) => register is not null && queue.Storage is { IsDurable: true } && register.HoldsUp(link, packet);
+
     /// <summary>Ends a turn of the queue, and the queue itself if it was deleted in it.</summary>
     private LinkDown? EndTurn(QueueLink? caller, Queue queue, bool deleted, long now)
     {
         foreach (var link in _links.TakeForgotten())
         {
             queue.Forget(link);
+            if (link.State?.Link == link)
+            {
+                register?.End(link.Session);
+            }
         }
 
         if (!deleted && !queue.Recover(now))
@@ -331,6 +372,11 @@ internal sealed class QueueSlot(
         }
 
         _queue = null;
+        foreach (var session in register?.Known.ToArray() ?? [])
+        {
+            register!.End(session);
+        }
+
         ended?.Invoke(queue, queue.BindingSources.Count == 0
             ? null
             : new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));

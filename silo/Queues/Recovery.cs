@@ -15,6 +15,11 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     /// <summary>How long the sessions of an activation that was lost are waited for, in milliseconds.</summary>
     public const long Patience = 3_000;
 
+    /// <summary>
+    /// How long those of other processes are, in milliseconds: a member that hangs is declared dead sooner, and its sessions are not waited for then.
+    /// </summary>
+    public const long PatienceInCluster = 10_000;
+
     private readonly HashSet<SessionId> _awaited = [.. awaited];
     private readonly List<Hold> _holds = [];
     private readonly List<MessageRun> _aside = [];

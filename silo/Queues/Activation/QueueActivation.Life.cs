@@ -27,7 +27,7 @@ internal sealed partial class QueueActivation
     private bool? _isOwned;
 
     /// <summary>Another process took the queue a moment ago: this activation does nothing but say so.</summary>
-    public bool BeginsAsOutsider() => _services.Stores.IsLeftAlone(_key) && _turns.TryEnd(static () => { });
+    public bool BeginsAsOutsider() => _services.Stores.IsLeftAlone(_key) && _turns.TryEnd(static () => { }) && _recovered.TrySetResult();
 
     /// <summary>Before the first turn: puts the queue in place that an earlier activation had, which is fenced from then on.</summary>
     public async Task RestoreAsync(CancellationToken cancellation)
@@ -81,6 +81,7 @@ internal sealed partial class QueueActivation
         });
         var flushed = _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask;
         await _ended.CancelAsync().ConfigureAwait(false);
+        _recovered.TrySetResult();
         _inbox.Close();
         _timer.Dispose();
         _services.Due.Forget(DueKind.Queue, _key);
@@ -97,8 +98,19 @@ internal sealed partial class QueueActivation
         var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
-        _slot.Restore(
-            definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt, _services.Stores.TakeSessions(identity), Now);
+        if (_services.Owners is { } owners)
+        {
+            var sessions = await ReadSessionsAsync(owners, incarnation, cancellation).ConfigureAwait(false);
+            _slot.Restore(
+                definition, incarnation, _state.Value.BindingSources, storage, Now, [.. sessions.Keys], Now, Recovery.PatienceInCluster);
+            _slot.Register!.Note(sessions);
+        }
+        else
+        {
+            _slot.Restore(
+                definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt, _services.Stores.TakeSessions(identity), Now);
+        }
+
         if (_slot.Queue is { DeadLetters: { } deadLetters })
         {
             _ = _services.Office.PrepareAsync(_vhost, deadLetters);
@@ -130,7 +142,8 @@ internal sealed partial class QueueActivation
 
     private QueueSlot NewSlot(long epoch) => new(
         _vhost, _name, epoch,
-        (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation), epoch), QueueEnded);
+        (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation), epoch), QueueEnded,
+        _services.Owners is null ? null : new SessionRegister());
 
     /// <summary>A queue was deleted in this turn: that it is gone, and what it leaves to do, is in one flush.</summary>
     private void QueueEnded(Queue queue, BindingDebt? debt)
@@ -261,16 +274,8 @@ internal sealed partial class QueueActivation
         _inbox.Close();
         _timer.Dispose();
         _ended.Cancel();
+        _recovered.TrySetResult();
         EndActivation("It has nothing to say any more.");
-    }
-
-    // They are told, and come to the next activation; until then it gives nobody what they hold.
-    private void LeaveSessions()
-    {
-        if (_slot.Queue is { Storage.IsDurable: true } queue)
-        {
-            _services.Stores.LeaveSessions(new QueueIdentity(_key, queue.Incarnation), _slot.Sessions);
-        }
     }
 
     private void LeaveIfEmpty() => _turns.TryRun(this, static activation =>

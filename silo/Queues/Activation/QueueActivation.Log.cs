@@ -35,6 +35,9 @@ internal sealed partial class QueueActivation
     [LoggerMessage(3012, LogLevel.Debug, "Queue {Queue} in vhost {Vhost} is not durable, and whom it belonged to is gone: its bindings are removed")]
     private static partial void LogOwnerGone(ILogger logger, string queue, string vhost);
 
+    [LoggerMessage(3013, LogLevel.Debug, "Which sessions have something of queue {Queue} in vhost {Vhost} could not be stored")]
+    private static partial void LogSessionsNotStored(ILogger logger, Exception exception, string queue, string vhost);
+
     [LoggerMessage(3010, LogLevel.Debug, "The activation of queue {Queue} in vhost {Vhost} ended while messages were read back for it")]
     private static partial void LogReadTooLate(ILogger logger, Exception exception, string queue, string vhost);
 }

@@ -41,6 +41,9 @@ internal sealed partial class QueueActivation
     private QueueSlot _slot;
     private DeadLetterOutbox? _outbox;
     private ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)>? _arrived;
+    // Set when no session of an earlier activation is waited for, or the activation has ended. Before that nobody can say who consumes, and what is ready.
+    private readonly TaskCompletionSource _recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private Task _lastRemoval = Task.CompletedTask;
     private long _tickAt = MessageRun.Never;
     private long _leavesAt = MessageRun.Never;
@@ -101,11 +104,15 @@ internal sealed partial class QueueActivation
         return answer;
     }
 
-    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => CallAsync(
-        by, static (QueueActivation activation, in ConnectionId by) => activation._slot.Describe(by, activation.Now));
+    public async ValueTask<QueueAnswer> DescribeAsync(ConnectionId by)
+    {
+        await _recovered.Task.ConfigureAwait(false);
+        return await CallAsync(by, static (QueueActivation activation, in ConnectionId by) => activation._slot.Describe(by, activation.Now)).ConfigureAwait(false);
+    }
 
     public async ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty)
     {
+        await _recovered.Task.ConfigureAwait(false);
         var removed = Task.CompletedTask;
         var answer = await CallAsync(
             (by, ifUnused, ifEmpty),
@@ -121,8 +128,11 @@ internal sealed partial class QueueActivation
         return answer;
     }
 
-    public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => CallAsync(
-        by, static (QueueActivation activation, in ConnectionId by) => activation._slot.Purge(by, activation.Now));
+    public async ValueTask<QueueAnswer> PurgeAsync(ConnectionId by)
+    {
+        await _recovered.Task.ConfigureAwait(false);
+        return await CallAsync(by, static (QueueActivation activation, in ConnectionId by) => activation._slot.Purge(by, activation.Now)).ConfigureAwait(false);
+    }
 
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => CallAsync(
         (by, exchange),
@@ -285,8 +295,18 @@ internal sealed partial class QueueActivation
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private void EndTurn()
     {
+        if (!_recovered.Task.IsCompleted && _slot.Queue is not { IsRecovering: true })
+        {
+            _recovered.TrySetResult();
+        }
+
         SendPushes();
         PostDead();
+        if (_slot.Register is { } register)
+        {
+            StoreSessions(register);
+        }
+
         if (_slot.Queue?.NextLoad() is { } load)
         {
             _ = LoadAsync(_slot.Queue, load);

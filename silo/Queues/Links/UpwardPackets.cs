@@ -28,6 +28,9 @@ internal sealed class UpwardPackets
         }
     }
 
+    /// <summary>The packet that <see cref="TryTake"/> would give; null for none.</summary>
+    public LinkUp? Peek() => _next ?? _early?.GetValueOrDefault(ReceivedThrough + 1);
+
     public bool TryTake([NotNullWhen(true)] out LinkUp? packet)
     {
         packet = _next;

@@ -15,7 +15,8 @@ internal sealed class TestGateway
     private readonly Dictionary<LinkId, TestLink> _links = [];
 
     /// <param name="stores">Where the queue is stored; nowhere unless given. What it waits for from there has happened when <see cref="TestLink.Send"/> returns.</param>
-    public TestGateway(QueueStores? stores = null)
+    /// <param name="register">Sessions that are given nothing before the store knows them; see <see cref="QueueSlot.Registered"/>.</param>
+    public TestGateway(QueueStores? stores = null, SessionRegister? register = null)
     {
         Slot = new QueueSlot("/", "q", Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity("%2F/q", incarnation), Epoch), (queue, debt) =>
         {
@@ -24,13 +25,16 @@ internal sealed class TestGateway
             {
                 Debts.Add(debt);
             }
-        });
+        }, register);
     }
 
     public QueueSlot Slot { get; }
 
     /// <summary>What queues that were deleted leave to do.</summary>
     public List<BindingDebt> Debts { get; } = [];
+
+    /// <summary>Sessions that an earlier activation had: a link of theirs is not their first.</summary>
+    public HashSet<SessionId> Resumed { get; } = [];
 
     /// <summary>The store is not waited for.</summary>
     public bool IsImpatient { get; set; }
@@ -84,7 +88,7 @@ internal sealed class TestGateway
     }
 
     /// <summary>Opens a link of a session, with more in its first packet.</summary>
-    public TestLink Open(SessionId session, params LinkUpItem[] items) => Open(session, 1, items);
+    public TestLink Open(SessionId session, params LinkUpItem[] items) => Open(session, Resumed.Contains(session) ? 2 : 1, items);
 
     public TestLink Open(SessionId session, int ordinal, params LinkUpItem[] items)
     {

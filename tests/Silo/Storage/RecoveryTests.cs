@@ -44,7 +44,7 @@ public sealed class RecoveryTests : IAsyncDisposable
         Assert.Equal([(1L, true), (4L, false), (5L, false)], Redelivered(other.Items, holder.Items));
         holder.Settle(Settlement.Ack, (0, 1), (2, 2));
         other.Settle(Settlement.Ack, (0, 100));
-        holder.Settle(Settlement.Ack, (4, 2));
+        holder.Settle(Settlement.Ack, (1, 1), (4, 2));
         _gateway.Pump();
         Assert.Empty(_store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
     }
@@ -215,6 +215,7 @@ public sealed class RecoveryTests : IAsyncDisposable
         var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
         var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
         _gateway = new TestGateway(_stores);
+        _gateway.Resumed.UnionWith(sessions);
         _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, sessions, _gateway.Now);
         _gateway.Pump();
     }
