@@ -16,6 +16,9 @@ internal sealed partial class Waker(
     /// <summary>So that thousands that come due in one moment do not all hold the store at once.</summary>
     private const int AtOnce = 32;
 
+    /// <summary>When a member of the cluster has just gone, calls fail that would have led to it.</summary>
+    private const int WorthTelling = 3;
+
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     /// <summary>What other silos wrote is read again so often.</summary>
@@ -24,6 +27,9 @@ internal sealed partial class Waker(
     // What was said last: an outage is told once, and its end.
     private bool _cannotLoad;
     private bool _cannotWake;
+
+    // Looks in a row that could not activate all.
+    private int _failures;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -127,7 +133,8 @@ internal sealed partial class Waker(
             }
         }).ConfigureAwait(false);
 
-        if (failed.TryPeek(out var one) && !_cannotWake)
+        _failures = failed.IsEmpty ? 0 : _failures + 1;
+        if (_failures >= WorthTelling && failed.TryPeek(out var one) && !_cannotWake)
         {
             LogNotAllWoken(one.Cause, failed.Count, one.Grain.Kind, one.Grain.GrainKey);
             _cannotWake = true;
