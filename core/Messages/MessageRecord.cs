@@ -67,6 +67,16 @@ public readonly ref struct MessageRecord
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int LengthOf(ReadOnlySpan<byte> bytes) => (int)BinaryPrimitives.ReadUInt32LittleEndian(bytes);
 
+    /// <summary>Has the store keep each of these records, whatever its publisher asked for; the properties stay as they are.</summary>
+    public static void MarkPersistent(Span<byte> records)
+    {
+        while (!records.IsEmpty)
+        {
+            records[4] |= (byte)MessageFlags.Persistent;
+            records = records[LengthOf(records)..];
+        }
+    }
+
     /// <summary>How many bytes a record takes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long SizeOf(bool hasExpiry, int exchangeLength, int keyLength, int propertiesLength, long bodyLength) =>

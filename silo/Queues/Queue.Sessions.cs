@@ -96,7 +96,7 @@ internal sealed partial class Queue
     }
 
     private bool IsStored(QueueLink link, PublishItem publish) =>
-        _storedSessions.Count > 0 && (publish.Batch.Flags & MessageFlags.Persistent) != 0
+        _storedSessions.Count > 0 && (_journal is null || (publish.Batch.Flags & MessageFlags.Persistent) != 0)
         && _storedSessions.TryGetValue(link.Session, out var through) && publish.Number <= through;
 
     /// <summary>The batch is taken with this turn.</summary>

@@ -59,7 +59,7 @@ internal sealed partial class Queue
         if (_storage is not null)
         {
             _bound.Close();
-            _storage.Journal.EndTurn(_nextOffset, _bound.Wanted, isWaitedFor: false, []);
+            _storage.Journal.EndTurn(_nextOffset, Math.Max(_bound.Wanted, _deliveredEnd), isWaitedFor: false, []);
             ReportMemory(0);
         }
     }

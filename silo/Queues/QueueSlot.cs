@@ -40,6 +40,10 @@ internal sealed class QueueSlot(
     public IReadOnlyCollection<SessionId> Sessions =>
         [.. _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => link.Session), .. _queue?.Awaited ?? []];
 
+    /// <summary><see cref="Sessions"/> with the members that have their connections.</summary>
+    public IEnumerable<(SessionId Session, string? Member)> SessionMembers =>
+        _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => (link.Session, link.Connection.Member));
+
     public long Epoch => epoch;
 
     /// <summary>Nothing would be lost if this were forgotten.</summary>

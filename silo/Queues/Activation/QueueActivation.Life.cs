@@ -12,12 +12,6 @@ namespace Granary.Silo.Queues.Activation;
 /// <summary>How an activation begins, what it stores, what it reads back, and how it ends.</summary>
 internal sealed partial class QueueActivation
 {
-    /// <summary>A queue that comes back empty gives offsets that none of its earlier activations has given: its epoch, which is a time, times a million.</summary>
-    private const int OffsetsPerMillisecond = 20;
-
-    /// <summary>By so much the clocks of two silos may differ, in milliseconds, without one giving offsets that the other has given.</summary>
-    private const long ClockSkew = 10_000;
-
     private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
 
     /// <summary>In a cluster: the owner of what is not durable and belongs to no connection.</summary>
@@ -54,7 +48,16 @@ internal sealed partial class QueueActivation
             if (activation._state.Value is { Owner: not null })
             {
                 // Whoever had it before cannot write any more, or this one cannot.
-                activation.Save();
+                lock (activation.Gate)
+                {
+                    if (activation._taken is { } taken)
+                    {
+                        taken.Delete();
+                        taken.EndTurn(taken.Queue.Backlog.NextOffset, taken.DeliveredBound, isWaitedFor: false, []);
+                    }
+
+                    activation.Save();
+                }
             }
 
             foreach (var debt in activation._debts)
@@ -70,16 +73,18 @@ internal sealed partial class QueueActivation
     public async Task EndAsync(CancellationToken cancellation)
     {
         _services.Local.Remove(_key, _inbox);
-        _turns.TryEnd(() =>
+        var isHandedOver = _turns.TryEnd(() =>
         {
             LeaveSessions();
             if (_slot.Queue is { } queue)
             {
+                HandOver(queue);
                 queue.CloseStorage();
                 _services.Figures.Remove(queue.Figures);
             }
         });
-        var flushed = _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask;
+        var flushed = Task.WhenAll(
+            _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask, _handedOver?.FlushAsync() ?? Task.CompletedTask);
         await _ended.CancelAsync().ConfigureAwait(false);
         _recovered.TrySetResult();
         _inbox.Close();
@@ -89,6 +94,12 @@ internal sealed partial class QueueActivation
         // What could not be saved was logged.
         await _saver.Saved.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await flushed.WaitAsync(cancellation).ConfigureAwait(false);
+        if (isHandedOver && _services.Owners is not null)
+        {
+            // Not before all is written: the next activation begins with what is stored. Sessions need not find out by themselves.
+            _slot.LoseLinks(Now);
+            SendPushes();
+        }
     }
 
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
@@ -115,29 +126,6 @@ internal sealed partial class QueueActivation
         {
             _ = _services.Office.PrepareAsync(_vhost, deadLetters);
         }
-    }
-
-    /// <summary>A queue that is not durable comes back without its messages, if its owner is there; otherwise what it leaves is cleared away.</summary>
-    private async Task RestoreOwnedAsync(QueueDeclaration declaration, CancellationToken cancellation)
-    {
-        var state = _state.Value;
-        if (_services.Owners is null || await _services.Owners.IsGoneAsync(state.Owner ?? "", cancellation).ConfigureAwait(false))
-        {
-            if (state.BindingSources.Count > 0)
-            {
-                _debts.Add(new BindingDebt(new Destination(DestinationKind.Queue, _name, state.Incarnation), [.. state.BindingSources]));
-            }
-
-            LogOwnerGone(_services.Log, _name, _vhost);
-            return;
-        }
-
-        var definition = QueueDefinition.Stored(_vhost, _name, declaration);
-        var epoch = Math.Max(_startedAt, state.Epoch + ClockSkew);
-        _slot = NewSlot(epoch);
-        _slot.RestoreEmpty(
-            definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, new QueueIdentity(_key, state.Incarnation), epoch), epoch << OffsetsPerMillisecond, Now);
-        LogCameBack(_services.Log, _name, _vhost);
     }
 
     private QueueSlot NewSlot(long epoch) => new(
@@ -207,6 +195,12 @@ internal sealed partial class QueueActivation
                 state.Owner = queue.Definition.Owner is { } connection ? Owners.OwnerOf(connection) : _run;
                 state.Epoch = _slot.Epoch;
             }
+        }
+
+        if (_handedOver is not null)
+        {
+            state.IsHandedOver = true;
+            state.HandedOverFrom = [.. _slot.SessionMembers.Select(session => $"{session.Session.Value:n} {session.Member}")];
         }
 
         _saver.Save(state, SaveOwner(commit, state.Owner, isNew));

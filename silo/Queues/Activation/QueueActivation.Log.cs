@@ -38,6 +38,12 @@ internal sealed partial class QueueActivation
     [LoggerMessage(3013, LogLevel.Debug, "Which sessions have something of queue {Queue} in vhost {Vhost} could not be stored")]
     private static partial void LogSessionsNotStored(ILogger logger, Exception exception, string queue, string vhost);
 
+    [LoggerMessage(3014, LogLevel.Warning, "{Count} messages of queue {Queue} in vhost {Vhost} that were in memory only end with its activation; {Stored} were stored for the next one")]
+    private static partial void LogLostAtTheEnd(ILogger logger, long count, string queue, string vhost, long stored);
+
+    [LoggerMessage(3015, LogLevel.Debug, "{Count} messages of queue {Queue} in vhost {Vhost}, which is not durable, were taken over from the silo that had it")]
+    private static partial void LogTookOver(ILogger logger, long count, string queue, string vhost);
+
     [LoggerMessage(3010, LogLevel.Debug, "The activation of queue {Queue} in vhost {Vhost} ended while messages were read back for it")]
     private static partial void LogReadTooLate(ILogger logger, Exception exception, string queue, string vhost);
 }

@@ -30,5 +30,13 @@ internal sealed class QueueState
     [Id(5)]
     public long Epoch { get; set; }
 
+    /// <summary>Of a queue that is not durable: its last activation ended in good order, and its messages are in the store for the next one.</summary>
+    [Id(6)]
+    public bool IsHandedOver { get; set; }
+
+    /// <summary>Those who may hold some of them: session and member, in one.</summary>
+    [Id(7)]
+    public List<string> HandedOverFrom { get; set; } = [];
+
     public bool IsEmpty => Declaration is null && Debts.Count == 0;
 }

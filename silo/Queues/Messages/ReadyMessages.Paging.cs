@@ -154,6 +154,13 @@ internal sealed partial class ReadyMessages
 
     private bool IsStored(in MessageRun run, bool isDurable) => run.End <= _handedEnd || (isDurable && run.IsPersistent && !run.InPieces);
 
+    /// <summary>Appends messages that an earlier activation had; those below <paramref name="redeliveredBelow"/> may have been delivered.</summary>
+    public void AppendBack(in MessageRun run, long redeliveredBelow)
+    {
+        NoteComing(run);
+        TakeBack(run, redeliveredBelow);
+    }
+
     private void TakeBack(in MessageRun run, long redeliveredBelow)
     {
         if (run.First < redeliveredBelow && redeliveredBelow < run.End)

@@ -159,6 +159,25 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         return count;
     }
 
+    /// <summary>Adds those that are in memory, in no order.</summary>
+    public void AddLoaded(List<MessageRun> runs)
+    {
+        _returned.ForEach(run =>
+        {
+            if (run.IsLoaded)
+            {
+                runs.Add(run);
+            }
+        });
+        foreach (var backlog in new[] { _backlog, _tail })
+        {
+            for (var i = 0; i < backlog.RunCount; i++)
+            {
+                runs.Add(backlog[i]);
+            }
+        }
+    }
+
     private static void Tell(Backlog backlog, Action<long, long> gone)
     {
         for (var i = 0; i < backlog.RunCount; i++)

@@ -159,6 +159,20 @@ internal sealed class UnackedMessages
         return _bytes < before || handed > 0;
     }
 
+    /// <summary>Adds those that are in memory.</summary>
+    public void AddLoaded(List<MessageRun> runs)
+    {
+        for (var at = long.MinValue; _runs.TryFind(at, out var position);)
+        {
+            ref var run = ref _runs[position];
+            at = run.End;
+            if (run.Run.IsLoaded)
+            {
+                run.AddLive(runs);
+            }
+        }
+    }
+
     /// <summary>Gives up arrays of which little is left unsettled.</summary>
     public void Tidy(long now)
     {

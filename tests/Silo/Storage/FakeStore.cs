@@ -52,12 +52,9 @@ internal sealed class FakeStore : IMessageStore
             }
 
             content.Epoch = Math.Max(content.Epoch + 1, atLeast);
-            foreach (var (offset, message) in content.Messages)
+            foreach (var offset in content.Messages.Where(message => !message.Value.IsPersistent).Select(message => message.Key).ToArray())
             {
-                if (!message.IsPersistent)
-                {
-                    content.Messages.Remove(offset);
-                }
+                content.Messages.Remove(offset);
             }
 
             var messages = content.Messages.Values;
