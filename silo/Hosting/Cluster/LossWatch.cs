@@ -37,6 +37,7 @@ internal sealed partial class LossWatch(
     {
         if (status == SiloStatus.Dead)
         {
+            queues?.NoteDead(NameOf(updatedSilo));
             losses.Note();
             _ = ReleaseAsync(NameOf(updatedSilo));
         }

@@ -9,13 +9,22 @@ internal sealed class LocalQueues : ILocalQueues
 {
     private readonly ConcurrentDictionary<string, QueueInbox> _queues = new(StringComparer.Ordinal);
 
+    private readonly ConcurrentDictionary<string, bool> _mayDeliver = new(StringComparer.Ordinal);
+
     public ILocalQueue? Find(string key) => _queues.GetValueOrDefault(key);
 
     public void Add(string key, QueueInbox inbox) => _queues[key] = inbox;
 
+    /// <summary>A member is dead, and may deliver what it has until <see cref="PostGone"/> is called for it.</summary>
+    public void NoteDead(string member) => _mayDeliver[member] = true;
+
+    /// <summary>Whether a dead member may still deliver what it has: queues are told when it no longer may.</summary>
+    public bool MayDeliver(string member) => _mayDeliver.ContainsKey(member);
+
     /// <summary>Has every queue let go of what a member of the cluster had of it.</summary>
     public void PostGone(string member)
     {
+        _mayDeliver.TryRemove(member, out _);
         foreach (var inbox in _queues.Values)
         {
             inbox.PostGone(member);

@@ -81,7 +81,15 @@ internal sealed partial class QueueActivation
             at = read[^1].End;
         }
 
-        var sessions = _state.Value.HandedOverFrom.Select(session => session.Split(' ', 2)).ToDictionary(parts => new SessionId(Guid.Parse(parts[0])), string? (parts) => parts[1]);
+        var sessions = new Dictionary<SessionId, string?>();
+        foreach (var parts in _state.Value.HandedOverFrom.Select(session => session.Split(' ', 2)))
+        {
+            if (await MayComeAsync(_services.Owners!, parts[1], cancellation).ConfigureAwait(false))
+            {
+                sessions.Add(new SessionId(Guid.Parse(parts[0])), parts[1]);
+            }
+        }
+
         _slot.Queue!.TakeOver(runs, backlog, Now);
         _slot.Queue.Await([.. sessions.Keys], Now + Recovery.PatienceInCluster);
         _slot.Register!.Note(sessions);

@@ -15,7 +15,7 @@ internal sealed partial class QueueActivation
         foreach (var row in await commit.Store.ReadRowsAsync(SessionRows.TableOf(_key), cancellation).ConfigureAwait(false))
         {
             var (of, session, member) = SessionRows.Parse(row);
-            if (of == incarnation && !await owners.IsGoneAsync(member, cancellation).ConfigureAwait(false))
+            if (of == incarnation && await MayComeAsync(owners, member, cancellation).ConfigureAwait(false))
             {
                 sessions.Add(session, member);
             }
@@ -27,6 +27,10 @@ internal sealed partial class QueueActivation
 
         return sessions;
     }
+
+    /// <summary>Sessions of the member may come, or may still deliver what they hold.</summary>
+    private async ValueTask<bool> MayComeAsync(Owners owners, string member, CancellationToken cancellation) =>
+        !await owners.IsGoneAsync(member, cancellation).ConfigureAwait(false) || _services.Local.MayDeliver(member);
 
     /// <summary>Writes down whom the queue gives something; they are given it when that is stored.</summary>
     private void StoreSessions(SessionRegister register)
