@@ -5,13 +5,6 @@ namespace Granary.Silo.Storage.Postgres;
 /// <summary>The connections to the database, and how they behave.</summary>
 internal static class DatabaseConnections
 {
-    // Statements are the store's own and few: they are planned once, for any values, and never by a scan of a whole table where there is an index.
-    // Said on each connection once it is there: as a parameter of its start, PgBouncer would not let it through.
-    private static readonly string[] SessionSettings =
-    [
-        "set plan_cache_mode = force_generic_plan", "set jit = off", "set enable_seqscan = off", "set enable_bitmapscan = off", "set enable_mergejoin = off",
-    ];
-
     /// <summary>For all but most flushes.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
     public static NpgsqlDataSource Create(PostgresOptions options, ServerGeneration server) => CreateForStore(options, server, fewest: 2, most: ConnectionBudget.StoreOf(options));
@@ -29,31 +22,18 @@ internal static class DatabaseConnections
         builder.UsePhysicalConnectionInitializer(
             opened =>
             {
-                using var batch = CreateBeginning(opened);
-                using var row = batch.ExecuteReader();
+                using var command = new NpgsqlCommand(SqlText.BeginSession, opened);
+                using var row = command.ExecuteReader();
                 row.Read();
                 server.Note(row.GetInt64(0), row.GetBoolean(1));
             },
             async opened =>
             {
-                await using var batch = CreateBeginning(opened);
-                await using var row = await batch.ExecuteReaderAsync().ConfigureAwait(false);
+                await using var command = new NpgsqlCommand(SqlText.BeginSession, opened);
+                await using var row = await command.ExecuteReaderAsync().ConfigureAwait(false);
                 await row.ReadAsync().ConfigureAwait(false);
                 server.Note(row.GetInt64(0), row.GetBoolean(1));
             }));
-
-    // One round trip; the answer is that of its last statement.
-    private static NpgsqlBatch CreateBeginning(NpgsqlConnection opened)
-    {
-        var batch = new NpgsqlBatch(opened);
-        foreach (var statement in SessionSettings)
-        {
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(statement));
-        }
-
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(SqlText.NoticeServer));
-        return batch;
-    }
 
     private static NpgsqlDataSource Build(PostgresOptions options, int fewest, int most, Action<NpgsqlDataSourceBuilder> configure)
     {

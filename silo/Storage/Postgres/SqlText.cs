@@ -4,7 +4,7 @@ namespace Granary.Silo.Storage.Postgres;
 internal static class SqlText
 {
     public static readonly string ReadRoom = Read("Sql/read-room.sql");
-    public static readonly string NoticeServer = Read("Sql/notice-server.sql");
+    public static readonly string BeginSession = Read("Sql/begin-session.sql");
     public static readonly string PrepareFormat = Read("Sql/prepare-format.sql");
     public static readonly string Flush = Read("Sql/flush.sql");
     public static readonly string FlushOne = Read("Sql/flush-one.sql");
