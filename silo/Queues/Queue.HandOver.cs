@@ -14,6 +14,22 @@ internal sealed partial class Queue
     /// <summary>Of what is handed over, all below it may have been delivered.</summary>
     private long _deliveredEnd;
 
+    /// <summary>It can be handed over without losing anything: all is in memory, of a size that is stored soon. Others stay where they are until they are shorter.</summary>
+    public bool MayMove => _recovery is null && _ready.PagedCount == 0 && _ready.MemoryBytes + _unacked.Bytes < MostHandedOver / 4 && CanAllBeStored();
+
+    private bool CanAllBeStored()
+    {
+        List<MessageRun> runs = [];
+        _ready.AddLoaded(runs);
+        var isLoaded = true;
+        foreach (var session in _sessions.Values)
+        {
+            isLoaded &= session.Link.Unacked.AddLoaded(runs);
+        }
+
+        return _journal is null ? isLoaded : !runs.Exists(static run => run.IsPersistent && CountTransient(run.Records.Span) > 0);
+    }
+
     /// <summary>
     /// Stores messages that are in memory only, ready and unacknowledged ones, each in its place. What is lost is what is not stored: messages that were published in
     /// one batch with persistent ones, those that are paged out, and what is beyond the limit.

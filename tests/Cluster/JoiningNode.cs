@@ -28,7 +28,10 @@ internal sealed class JoiningNode : IAsyncDisposable
     public string Output => _process.Output;
 
     /// <param name="more">Options besides role, store and ports.</param>
-    public static JoiningNode Start(string role, string connection, params string[] more)
+    public static JoiningNode Start(string role, string connection, params string[] more) => Start(role, connection, logsDebug: false, more);
+
+    /// <param name="logsDebug">Its output has what it does, too, not only what an operator should know.</param>
+    public static JoiningNode Start(string role, string connection, bool logsDebug, params string[] more)
     {
         var folder = Directory.CreateTempSubdirectory("granary-joining-").FullName;
         var ports = FreePort.Take(5);
@@ -38,7 +41,7 @@ internal sealed class JoiningNode : IAsyncDisposable
             "--role", role, "--store", "postgres", "--connection", connection, "--data", folder, .. more,
             .. of.Zip(ports).SelectMany(pair => new[] { pair.First, pair.Second.ToString(CultureInfo.InvariantCulture) }),
         ];
-        return new JoiningNode(ChildProcess.Start("dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options]), connection, folder, ports);
+        return new JoiningNode(ChildProcess.Start("dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options], logsDebug ? new Dictionary<string, string> { ["Logging__LogLevel__Granary"] = "Debug" } : null), connection, folder, ports);
     }
 
     /// <summary>Completes when it is a member that serves.</summary>

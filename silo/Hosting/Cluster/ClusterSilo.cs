@@ -86,6 +86,7 @@ public static class ClusterSilo
         {
             silo.Services.AddSingleton<ClusterRun>();
             silo.Services.AddSingleton<Owners>();
+            silo.Services.AddHostedService<Rebalancing>();
             silo.Services.AddSingleton<LeaseBook>();
         }
         else

@@ -11,6 +11,8 @@ internal sealed class LocalQueues : ILocalQueues
 
     private readonly ConcurrentDictionary<string, bool> _mayDeliver = new(StringComparer.Ordinal);
 
+    public IEnumerable<QueueInbox> Inboxes => _queues.Values;
+
     public ILocalQueue? Find(string key) => _queues.GetValueOrDefault(key);
 
     public void Add(string key, QueueInbox inbox) => _queues[key] = inbox;
@@ -46,6 +48,9 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     /// <summary>A member of the cluster is dead.</summary>
     public void PostGone(string member) => _inbox.TryPost(new QueueNews(null, null, member));
 
+    /// <summary>These silos may have queues: if the queue belongs to another one than this, it goes there.</summary>
+    public void PostPlaces(SiloAddress[] silos) => _inbox.TryPost(new QueueNews(null, null, null, silos));
+
     /// <summary>Has a turn look at what moved in the store, or arrived where dead letters go, or is due.</summary>
     public void PostLook()
     {
@@ -70,5 +75,5 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     }
 }
 
-/// <summary>A packet of a link, or that a member of the cluster is gone, or else that something is to be looked at.</summary>
-internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link, string? Gone = null);
+/// <summary>A packet of a link, or that a member of the cluster is gone, or which silos there are, or else that something is to be looked at.</summary>
+internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link, string? Gone = null, SiloAddress[]? Places = null);

@@ -1,9 +1,11 @@
 using Granary.Core.Links;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Placement;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
+using Orleans.Runtime.Placement;
 
 namespace Granary.Silo.Queues.Activation;
 
@@ -95,6 +97,17 @@ internal sealed partial class QueueActivation
         _slot.Register!.Note(sessions);
         _taken = storage.Journal;
         LogTookOver(_services.Log, runs.Sum(run => (long)run.Count), _name, _vhost);
+    }
+
+    /// <summary>Ends the activation if the queue would be placed on another silo, and takes along all that it has.</summary>
+    private void MoveIfElsewhere(SiloAddress[] silos)
+    {
+        var place = SpreadPlacementDirector.Choose(_context.GrainId.GetUniformHashCode(), silos);
+        if (!place.Equals(_context.Address.SiloAddress) && _slot.Queue is { MayMove: true })
+        {
+            // The next activation is made there, before those who call find out: a call that came here would make one here again.
+            _context.Migrate(new Dictionary<string, object> { [IPlacementDirector.PlacementHintKey] = place }, CancellationToken.None);
+        }
     }
 
     /// <summary>In a cluster another silo goes on with the queue: it gets what there is in memory, as far as it can be stored.</summary>

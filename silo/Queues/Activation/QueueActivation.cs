@@ -238,6 +238,10 @@ internal sealed partial class QueueActivation
         {
             _slot.LetGo(member, Now);
         }
+        else if (news.Places is { } silos)
+        {
+            MoveIfElsewhere(silos);
+        }
     }
 
     /// <summary>Takes up what moved in the store, arrived where dead letters go, or is due.</summary>

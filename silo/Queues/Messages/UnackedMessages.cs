@@ -159,9 +159,10 @@ internal sealed class UnackedMessages
         return _bytes < before || handed > 0;
     }
 
-    /// <summary>Adds those that are in memory.</summary>
-    public void AddLoaded(List<MessageRun> runs)
+    /// <summary>Adds those that are in memory; false if others are only in the store.</summary>
+    public bool AddLoaded(List<MessageRun> runs)
     {
+        var isAll = true;
         for (var at = long.MinValue; _runs.TryFind(at, out var position);)
         {
             ref var run = ref _runs[position];
@@ -170,7 +171,13 @@ internal sealed class UnackedMessages
             {
                 run.AddLive(runs);
             }
+            else
+            {
+                isAll = false;
+            }
         }
+
+        return isAll;
     }
 
     /// <summary>Gives up arrays of which little is left unsettled.</summary>
