@@ -222,7 +222,7 @@ internal sealed class QueueSlot(
             if (link.Opener is { } opener)
             {
                 // Of a higher epoch, so that it waits for no packet of this one.
-                Pushes.Add(new Push(opener.Observer, Last(link.Id, epoch + 1, LinkEnd.Lost), link.Local));
+                Pushes.Add(new Push(opener.Observer, Last(link.Id, epoch + 1, LinkEnd.Lost), link.Local) { Member = opener.Connection.Member });
             }
 
             link.End(now);

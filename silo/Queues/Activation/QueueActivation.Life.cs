@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Ownership;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
@@ -70,7 +71,8 @@ internal sealed partial class QueueActivation
     }
 
     /// <summary>The runtime ends the activation. Completes when all that it had for the store is written.</summary>
-    public async Task EndAsync(CancellationToken cancellation)
+    /// <param name="isStopping">The silo stops, and with it the sessions of its own process.</param>
+    public async Task EndAsync(bool isStopping, CancellationToken cancellation)
     {
         _services.Local.Remove(_key, _inbox);
         var isHandedOver = _turns.TryEnd(() =>
@@ -98,6 +100,11 @@ internal sealed partial class QueueActivation
         {
             // Not before all is written: the next activation begins with what is stored. Sessions need not find out by themselves.
             _slot.LoseLinks(Now);
+            if (isStopping)
+            {
+                _slot.Pushes.RemoveAll(push => push.Member == LossWatch.NameOf(_context.Address.SiloAddress!));
+            }
+
             SendPushes();
         }
     }

@@ -139,4 +139,8 @@ internal sealed class LinkTable(long epoch)
 
 /// <summary>A packet on its way to a gateway.</summary>
 /// <param name="Local">The gateway's end when it is in this process; the observer need not be called then.</param>
-internal readonly record struct Push(ILinkObserver Observer, LinkDown Packet, ILocalLink? Local);
+internal readonly record struct Push(ILinkObserver Observer, LinkDown Packet, ILocalLink? Local)
+{
+    /// <summary>Of the last packet of a link: the member that has the connection.</summary>
+    public string? Member { get; init; }
+}

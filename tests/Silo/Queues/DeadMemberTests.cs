@@ -20,7 +20,7 @@ public sealed class DeadMemberTests
             .AddSingleton<Owners>()
             .AddSingleton(provider => new SiloLosses("own", provider.GetRequiredService<TimeProvider>())));
         var queue = silo.Grains.GetGrain<IQueueGrain>(GrainKeys.For("/", "q"));
-        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, durable: true))).Error);
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default))).Error);
         var observer = new Deaf();
         var reference = silo.Grains.CreateObjectReference<ILinkObserver>(observer);
 

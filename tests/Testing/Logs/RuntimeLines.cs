@@ -36,6 +36,10 @@ internal static class RuntimeLines
         // That the silo leaves was not written in time into the list of members, which goes with the silo.
         ("Orleans.Runtime.MembershipService.MembershipTableManager", 100615),
 
+        // A queue tells sessions to come to its next activation; those that tests have in the silo's own process are gone by then.
+        ("Orleans.Messaging", 100071),
+        ("Orleans.Messaging", 101002),
+
         // Calls that were not answered by then are cancelled, at a silo that is there no more.
         ("Orleans.Runtime.Messaging.MessageCenter", 101009),
         ("Orleans.Runtime.GrainCallCancellationManager", 294010709),
