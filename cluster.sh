@@ -3,6 +3,7 @@
 #   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]...
 # Prints a line for each process when it is ready (kind, pid, ports), and "ready" (with --json, all of it as one line of JSON). PostgreSQL is Debian's
 # (postgresql-15), in a folder of its own that goes with the cluster; with --connection one that runs already is used instead. --data keeps the logs.
+# SIGHUP starts again what has ended meanwhile, on the ports it had, and prints its line anew when it is ready (with --json a line of JSON for each).
 # With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem. --with gives one of them options of its own, such as silo-2=--bind=::1.
 set -euo pipefail
 
@@ -11,7 +12,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/.ci/build.sh"
 # shellcheck source=.ci/ports.sh
 . "$root/.ci/ports.sh"
-usage() { sed -n '2,6s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,7s/^# *//p' "$0" >&2; exit 2; }
 
 silos="" gateways="" json=false data="" connection="" tls=()
 declare -A with=()
@@ -35,19 +36,21 @@ export GRANARY_DRAIN_TIME=${GRANARY_DRAIN_TIME:-0}
 keep=false
 if [ -n "$data" ]; then mkdir -p "$data"; keep=true; else data=$(mktemp -d "${TMPDIR:-/tmp}/granary-cluster.XXXXXX"); fi
 data=$(cd "$data" && pwd)
-pids=() lines=() objects=() postgres="" pause=""
+names=() postgres="" postgres_port="" pause="" again=false
+declare -A lines=() objects=() ports=() pid_of=()
 
 cleanup() {
     trap - EXIT INT TERM
     [ -z "$pause" ] || kill "$pause" 2>/dev/null || true
-    [ ${#pids[@]} -eq 0 ] || kill -TERM "${pids[@]}" 2>/dev/null || true
-    [ ${#pids[@]} -eq 0 ] || wait "${pids[@]}" 2>/dev/null || true
+    [ ${#pid_of[@]} -eq 0 ] || kill -TERM "${pid_of[@]}" 2>/dev/null || true
+    [ ${#pid_of[@]} -eq 0 ] || wait "${pid_of[@]}" 2>/dev/null || true
     [ -z "$postgres" ] || { kill -INT "$postgres" 2>/dev/null || true; wait "$postgres" 2>/dev/null || true; }
     $keep || rm -rf "$data"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'again=true' HUP
 
 start_postgres() {
     local bin=${GRANARY_TEST_POSTGRES_BIN:-/usr/lib/postgresql/15/bin} as=()
@@ -59,43 +62,63 @@ start_postgres() {
         chown postgres "$data/postgres"
         chmod a+x "$data"
     fi
-    (cd /; "${as[@]}" "$bin/initdb" -D "$data/postgres/data" -U granary -A trust) >"$data/postgres.log" 2>&1
-    free_port
-    (cd /; exec "${as[@]}" "$bin/postgres" -D "$data/postgres/data" -c listen_addresses=127.0.0.1 -c port="$port" -c unix_socket_directories="$data/postgres") >>"$data/postgres.log" 2>&1 &
+    if [ -z "$postgres_port" ]; then
+        (cd /; "${as[@]}" "$bin/initdb" -D "$data/postgres/data" -U granary -A trust) >"$data/postgres.log" 2>&1
+        free_port; postgres_port=$port
+        connection="Host=127.0.0.1;Port=$port;Username=granary;Database=postgres"
+        names+=(postgres)
+    fi
+    (cd /; exec "${as[@]}" "$bin/postgres" -D "$data/postgres/data" -c listen_addresses=127.0.0.1 -c port="$postgres_port" -c unix_socket_directories="$data/postgres") >>"$data/postgres.log" 2>&1 &
     postgres=$!
-    connection="Host=127.0.0.1;Port=$port;Username=granary;Database=postgres"
     for _ in $(seq 300); do
-        "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" && break
+        "$bin/pg_isready" -q -h 127.0.0.1 -p "$postgres_port" && break
         kill -0 "$postgres" 2>/dev/null || { tail -20 "$data/postgres.log" >&2; exit 1; }
         sleep 0.1
     done
-    lines+=("postgres pid=$postgres port=$port")
-    objects+=("{\"kind\":\"postgres\",\"pid\":$postgres,\"port\":$port}")
+    lines[postgres]="postgres pid=$postgres port=$postgres_port"
+    objects[postgres]="{\"kind\":\"postgres\",\"name\":\"postgres\",\"pid\":$postgres,\"port\":$postgres_port}"
 }
 
 start_node() { # kind number
-    local name="$1-$2" silo http metrics amqp grpc options=()
-    free_port; silo=$port
-    free_port; http=$port
-    free_port; metrics=$port
-    options=(--role "$1" --store postgres --connection "$connection" --data "$data/$name" --silo-port "$silo" --http-port "$http" --metrics-port "$metrics" "${tls[@]}")
-    if [ "$1" = gateway ]; then
-        free_port; amqp=$port
-        free_port; grpc=$port
-        options+=(--amqp-port "$amqp" --grpc-port "$grpc")
+    local name="$1-$2" silo http metrics amqp="" grpc="" options=()
+    if [ -z "${ports[$name]:-}" ]; then
+        for _ in silo http metrics amqp grpc; do free_port; ports[$name]+="$port "; done
+        names+=("$name")
     fi
+    read -r silo http metrics amqp grpc <<<"${ports[$name]}"
+    options=(--role "$1" --store postgres --connection "$connection" --data "$data/$name" --silo-port "$silo" --http-port "$http" --metrics-port "$metrics" "${tls[@]}")
+    [ "$1" != gateway ] || options+=(--amqp-port "$amqp" --grpc-port "$grpc")
     # shellcheck disable=SC2206 # Options are words.
     options+=(${with[$name]:-})
-    dotnet "$(granary_node "$root")" "${options[@]}" >"$data/$name.log" 2>&1 &
-    pids+=($!)
-    local ports="silo=$silo http=$http metrics=$metrics" more=""
+    dotnet "$(granary_node "$root")" "${options[@]}" >>"$data/$name.log" 2>&1 &
+    pid_of[$name]=$!
+    local said="silo=$silo http=$http metrics=$metrics" more=""
     if [ "$1" = gateway ]; then
-        ports="amqp=$amqp grpc=$grpc $ports"
+        said="amqp=$amqp grpc=$grpc $said"
         more=",\"amqp\":$amqp,\"grpc\":$grpc"
     fi
-    lines+=("$name pid=$! $ports log=$data/$name.log")
-    objects+=("{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more,\"log\":\"$data/$name.log\"}")
+    lines[$name]="$name pid=$! $said log=$data/$name.log"
+    objects[$name]="{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more,\"log\":\"$data/$name.log\"}"
     await "$!" "$http" "$name"
+}
+
+# One that nobody has waited for yet is there, as a zombie.
+has_ended() { # pid
+    [ ! -e "/proc/$1" ] || grep -q ') Z ' "/proc/$1/stat" 2>/dev/null
+}
+
+start_what_ended() {
+    local name
+    for name in "${names[@]}"; do
+        if [ "$name" = postgres ]; then
+            has_ended "$postgres" || continue
+            start_postgres
+        else
+            has_ended "${pid_of[$name]}" || continue
+            start_node "${name%-*}" "${name#*-}"
+        fi
+        if $json; then echo "${objects[$name]}"; else echo "${lines[$name]}"; fi
+    done
 }
 
 await() { # pid port name
@@ -114,15 +137,24 @@ granary_build_node "$root"
 for ((i = 1; i <= silos; i++)); do start_node silo "$i"; done
 for ((i = 1; i <= gateways; i++)); do start_node gateway "$i"; done
 if $json; then
-    (IFS=,; echo "{\"connection\":\"$connection\",\"processes\":[${objects[*]}]}")
+    all=""
+    for name in "${names[@]}"; do all+="${all:+,}${objects[$name]}"; done
+    echo "{\"connection\":\"$connection\",\"processes\":[$all]}"
 else
-    printf '%s\n' "${lines[@]}"
+    for name in "${names[@]}"; do echo "${lines[$name]}"; done
     echo "ready"
 fi
 
 # Until it is told to stop. That one of them ends is no reason to: tests kill them.
 while true; do
-    sleep 3600 </dev/null >/dev/null 2>&1 &
+    if $again; then
+        again=false
+        start_what_ended
+        continue
+    fi
+    # Not for long: a signal that comes just before is seen afterwards.
+    sleep 2 </dev/null >/dev/null 2>&1 &
     pause=$!
-    wait "$pause"
+    wait "$pause" || true
+    kill "$pause" 2>/dev/null || true
 done

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -14,20 +15,24 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>The collection of tests that start one: several at once are too much for a small machine.</summary>
     public const string OneAtATime = "cluster";
 
+    /// <summary>The name of the PostgreSQL that goes with a cluster, where a member's is asked for.</summary>
+    public const string Database = "postgres";
+
     // What a member that was stopped may find when it wakes up.
     private static readonly int[] NewsOfTheStopped = [3511, 3521];
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
     private readonly ChildProcess _script;
-    private readonly Dictionary<string, Member> _members;
+    private readonly ConcurrentDictionary<string, Member> _members;
+    private readonly Restarts _restarts;
 
     private readonly string _connection;
     private readonly HashSet<int> _allowed = [];
     private readonly HashSet<string> _stopped = [];
 
-    private LocalCluster(ChildProcess script, string connection, IEnumerable<Member> members) =>
-        (_script, _connection, _members) = (script, connection, members.ToDictionary(member => member.Name));
+    private LocalCluster(ChildProcess script, Restarts restarts, string connection, IEnumerable<Member> members) =>
+        (_script, _restarts, _connection, _members) = (script, restarts, connection, new(members.Select(member => KeyValuePair.Create(member.Name, member))));
 
     /// <summary>The database that its members share.</summary>
     public string Connection => _connection;
@@ -36,19 +41,20 @@ internal sealed class LocalCluster : IAsyncDisposable
     public static async Task<LocalCluster> StartAsync(int silos, int gateways, params string[] options)
     {
         var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var restarts = new Restarts();
         string[] counts = [silos.ToString(CultureInfo.InvariantCulture), gateways.ToString(CultureInfo.InvariantCulture)];
         var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json", .. options], onLine: line =>
         {
-            if (line.StartsWith('{'))
+            if (line.StartsWith('{') && !ready.TrySetResult(line))
             {
-                ready.TrySetResult(line);
+                restarts.Add(line);
             }
         });
         try
         {
             using var json = JsonDocument.Parse(await ready.Task.WaitAsync(StartLimit));
             var connection = json.RootElement.GetProperty("connection").GetString()!;
-            return new LocalCluster(script, connection, [.. json.RootElement.GetProperty("processes").EnumerateArray().Where(process => process.TryGetProperty("name", out _)).Select(Member.From)]);
+            return new LocalCluster(script, restarts, connection, [.. json.RootElement.GetProperty("processes").EnumerateArray().Select(Member.From)]);
         }
         catch (TimeoutException)
         {
@@ -100,6 +106,23 @@ internal sealed class LocalCluster : IAsyncDisposable
     public async Task EndAsync(string member) =>
         await ChildProcess.RunAsync("sh", ["-c", $"kill -KILL {_members[member].Pid.ToString(CultureInfo.InvariantCulture)} 2>/dev/null || true"], StartLimit);
 
+    /// <summary>Starts a member, or <see cref="Database"/>, that has ended, on the ports that it had; completes when it is ready.</summary>
+    public async Task StartAgainAsync(string member)
+    {
+        await WhenEndedAsync(member);
+        var started = _restarts.Of(member);
+        await ChildProcess.RunAsync("kill", ["-HUP", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (!started.IsCompleted)
+        {
+            Assert.False(_script.HasExited || limit.IsCancellationRequested, $"{member} did not start again:\n{_script.Output}");
+            await Task.Delay(50, CancellationToken.None);
+        }
+
+        using var json = JsonDocument.Parse(await started);
+        _members[member] = Member.From(json.RootElement);
+    }
+
     /// <summary>Completes when a member's process has ended by itself.</summary>
     public async Task WhenEndedAsync(string member)
     {
@@ -148,6 +171,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     private string[] Unannounced() =>
     [
         .. from member in _members.Keys
+           where member != Database
            from line in LogOf(member)
            where line is { Level: >= LogLevel.Warning } && line.Category.StartsWith(nameof(Granary), StringComparison.Ordinal) && !_allowed.Contains(line.Event)
                && !(_stopped.Contains(member) && NewsOfTheStopped.Contains(line.Event))
@@ -159,10 +183,29 @@ internal sealed class LocalCluster : IAsyncDisposable
         public static Member From(JsonElement process) => new(
             process.GetProperty("name").GetString()!,
             process.GetProperty("pid").GetInt32(),
-            process.GetProperty("silo").GetInt32(),
-            process.GetProperty("http").GetInt32(),
-            process.TryGetProperty("amqp", out var amqp) ? amqp.GetInt32() : 0,
-            process.TryGetProperty("grpc", out var grpc) ? grpc.GetInt32() : 0,
-            process.GetProperty("log").GetString()!);
+            PortOf(process, "silo"),
+            PortOf(process, "http"),
+            PortOf(process, "amqp"),
+            PortOf(process, "grpc"),
+            process.TryGetProperty("log", out var log) ? log.GetString()! : "");
+
+        private static int PortOf(JsonElement process, string name) => process.TryGetProperty(name, out var port) ? port.GetInt32() : 0;
+    }
+
+    /// <summary>What the script says of those that it started again, a line of JSON each.</summary>
+    private sealed class Restarts
+    {
+        private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _awaited = new();
+
+        public Task<string> Of(string member) => (_awaited[member] = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+        public void Add(string line)
+        {
+            using var json = JsonDocument.Parse(line);
+            if (_awaited.TryRemove(json.RootElement.GetProperty("name").GetString()!, out var awaited))
+            {
+                awaited.SetResult(line);
+            }
+        }
     }
 }

@@ -1,0 +1,45 @@
+#!/bin/bash
+# Ends and starts members of a cluster again and again under load, and checks that nothing confirmed is lost and that no client loses its connection: tests/Cluster's own scenarios, for as long as one wants.
+#   soak.sh [chaos|rpc|rolling]...   all of them unless told
+#   --seed N      the order of events (1); it repeats the choices, not the timing
+#   --events N    of the chaos (60): a silo is killed, stopped for a while, told to end, the database starts again
+#   --hang S      how long a stopped silo is (30)
+#   --rounds N    how often a silo is killed while 1,000 exclusive reply queues wait for answers (200)
+# Builds first. Prints a table of outages; ends with 0 if there was no fault.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=.ci/build.sh
+. "$root/.ci/build.sh"
+
+export GRANARY_TEST_CHAOS_SEED=1 GRANARY_TEST_CHAOS_EVENTS=60 GRANARY_TEST_CHAOS_HANG=30 GRANARY_TEST_RPC_ROUNDS=200
+wanted=()
+while [ $# -gt 0 ]; do
+    case "$1=${2:-}" in
+        --seed=[0-9]*) GRANARY_TEST_CHAOS_SEED=$2; shift ;;
+        --events=[0-9]*) GRANARY_TEST_CHAOS_EVENTS=$2; shift ;;
+        --hang=[0-9]*) GRANARY_TEST_CHAOS_HANG=$2; shift ;;
+        --rounds=[0-9]*) GRANARY_TEST_RPC_ROUNDS=$2; shift ;;
+        chaos=*) wanted+=(ChaosTests) ;;
+        rpc=*) wanted+=(ReplyQueueTests) ;;
+        rolling=*) wanted+=(RollingRestartTests) ;;
+        *) sed -n '2,8s/^# *//p' "$0" >&2; exit 2 ;;
+    esac
+    shift
+done
+[ ${#wanted[@]} -gt 0 ] || wanted=(ChaosTests ReplyQueueTests RollingRestartTests)
+
+project="$root/tests/Cluster/Granary.Cluster.Tests.csproj"
+mkdir -p "$root/.build"
+for part in "$root/node/Granary.Node.csproj" "$project"; do
+    if ! dotnet build "$part" -c Release -nodeReuse:false >"$root/.build/soak.log" 2>&1; then
+        tail -40 "$root/.build/soak.log" >&2
+        exit 1
+    fi
+done
+
+status=0
+for one in "${wanted[@]}"; do
+    dotnet test "$project" --no-build -c Release --filter "FullyQualifiedName~$one" --logger "console;verbosity=detailed" | sed -n '/^ *\(Failed\|Passed\|Error Message\|Standard Output\)/,$p' || status=1
+done
+exit $status
