@@ -123,7 +123,7 @@ start_what_ended() {
 
 await() { # pid port name
     for _ in $(seq 600); do
-        if (exec 3<>/dev/tcp/127.0.0.1/"$2" && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && head -1 <&3 | grep -q ' 200 ') 2>/dev/null; then return; fi
+        if (exec 3<>/dev/tcp/127.0.0.1/"$2" && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && timeout 2 head -1 <&3 | grep -q ' 200 ') 2>/dev/null; then return; fi
         kill -0 "$1" 2>/dev/null || { tail -20 "$data/$3.log" >&2; echo "cluster.sh: $3 ended while it started" >&2; exit 1; }
         sleep 0.1
     done

@@ -115,7 +115,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         using var limit = new CancellationTokenSource(StartLimit);
         while (!started.IsCompleted)
         {
-            Assert.False(_script.HasExited || limit.IsCancellationRequested, $"{member} did not start again:\n{_script.Output}");
+            Assert.False(_script.HasExited || limit.IsCancellationRequested, $"{member} did not start again:\n{_script.Output}{EndOfLog(member)}");
             await Task.Delay(50, CancellationToken.None);
         }
 
@@ -166,6 +166,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         await _script.DisposeAsync();
         Assert.True(logged.Length == 0, $"logged and not announced:\n{string.Join('\n', logged)}");
     }
+
+    private string EndOfLog(string member) => member == Database ? "" : string.Join('\n', File.ReadLines(_members[member].Log).TakeLast(40));
 
     // The folder goes with the cluster. What Orleans says when a member is lost is not judged.
     private string[] Unannounced() =>

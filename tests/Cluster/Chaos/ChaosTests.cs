@@ -8,7 +8,7 @@ namespace Granary.Cluster.Tests.Chaos;
 [Collection(LocalCluster.OneAtATime)]
 public sealed class ChaosTests(ITestOutputHelper output)
 {
-    private const int Silos = 3;
+    private static readonly string[] Silos = ["silo-1", "silo-2", "silo-3"];
 
     // Queues that were taken from a member that was stopped; a store that is out of reach, and back.
     private static readonly int[] NewsOfLosses = [3004, 3301, 3302];
@@ -23,7 +23,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     {
         var random = new Random(Setting("SEED", 1));
         var hang = TimeSpan.FromSeconds(Setting("HANG", 8));
-        await using var cluster = await LocalCluster.StartAsync(Silos, gateways: 2);
+        await using var cluster = await LocalCluster.StartAsync(Silos.Length, gateways: 2);
         foreach (var news in NewsOfLosses)
         {
             cluster.Allow(news);
@@ -32,6 +32,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         await using var load = await ChaosLoad.StartAsync(cluster);
         output.WriteLine("| event | of | away, s | longest confirm, s | while it came back, s | load of the machine |\n|---|---|---|---|---|---|");
         string[] kinds = [];
+        var newest = "";
         List<string> tooLong = [];
         for (int count = 0, events = Setting("EVENTS", Kinds.Length); count < events; count++)
         {
@@ -43,7 +44,11 @@ public sealed class ChaosTests(ITestOutputHelper output)
             }
 
             var kind = kinds[count % Kinds.Length];
-            var member = kind == "database" ? LocalCluster.Database : string.Create(CultureInfo.InvariantCulture, $"silo-{1 + random.Next(Silos)}");
+
+            // The one that came last has few queues.
+            string[] victims = kind == "database" ? [LocalCluster.Database] : [.. Silos.Where(silo => silo != newest)];
+            var member = victims[random.Next(victims.Length)];
+            newest = kind == "database" ? newest : member;
             load.TakeLongest();
             var began = Stopwatch.GetTimestamp();
             await EndAsync(cluster, load, member, kind, hang);

@@ -7,7 +7,7 @@ namespace Granary.Cluster.Tests.Chaos;
 [Collection(LocalCluster.OneAtATime)]
 public sealed class ReplyQueueTests(ITestOutputHelper output)
 {
-    private const int Silos = 2, Queues = 1000;
+    private const int Silos = 3, Queues = 1000;
 
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(3);
 
