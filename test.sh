@@ -89,12 +89,16 @@ count() { # folder status name
 }
 
 run_suite() { # project label
-    local folder status=0
+    local folder status=0 left_out=()
     folder="$results/$2"
     mkdir -p "$folder"
     echo "== $2"
     find "$(dirname "$1")/bin" -name unannounced.log -delete
-    timeout -k 30 1500 dotnet test "$1" --no-build -c Release --logger trx --results-directory "$folder" >"$folder/log" 2>&1 || status=$?
+    if [ "$2" = Granary.Cluster.Tests ]; then
+        # Members that go and come back for minutes: soak.sh.
+        left_out=(--filter 'FullyQualifiedName!~.Chaos.')
+    fi
+    timeout -k 30 1500 dotnet test "$1" --no-build -c Release "${left_out[@]}" --logger trx --results-directory "$folder" >"$folder/log" 2>&1 || status=$?
     sed -n '/^ *\(Failed\|Passed!\|Skipped!\|No test\)/p; /Error Message/,+5p' "$folder/log" | cut -c1-300 | head -80 || true
     find "$(dirname "$1")/bin" -name unannounced.log -exec head -40 {} + | cut -c1-300
     count "$folder" "$status" "$2"

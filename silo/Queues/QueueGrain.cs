@@ -53,6 +53,6 @@ internal sealed class QueueGrain : Grain, IQueueGrain
         await _queue.RestoreAsync(cancellationToken);
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => 
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
         _queue.EndAsync(isStopping: reason.ReasonCode == DeactivationReasonCode.ShuttingDown, cancellationToken);
 }
