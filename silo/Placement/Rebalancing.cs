@@ -41,7 +41,7 @@ internal sealed partial class Rebalancing(
                 }
 
                 // What a silo that is gone had has been placed anew already.
-                if (now.Except(balanced).Any(silo => !silo.Equals(own.SiloAddress)) && balanced.Length > 0)
+                if (now.Except(balanced).Any(silo => !silo.Equals(own.SiloAddress)))
                 {
                     await MoveAsync(now, stoppingToken).ConfigureAwait(false);
                 }
