@@ -11,6 +11,9 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
 {
     private const int StoreOutOfReach = 3301, StoreIsBack = 3302, LastWriteCutOff = 3311;
 
+    // The health check that is made just then says so, too.
+    private const int StoreDegraded = 103;
+
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(60);
     private readonly Random _random = new(options.Seed);
     private readonly Plan _plan = new(options.Seed, options.Queues);
@@ -23,7 +26,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
         var ledger = new CrashLedger(_plan, _faults);
         var clients = new Clients(_plan, ledger, _faults, options.Backlog);
         await using var home = await Home.CreateAsync(options.Store);
-        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : [StoreOutOfReach, StoreIsBack];
+        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : [StoreOutOfReach, StoreIsBack, StoreDegraded];
         try
         {
             var node = await home.StartReadyAsync();
