@@ -76,12 +76,18 @@ public sealed class GatewayLeaseTests
 
         // It may have answered the gateway just now.
         other.Fails = false;
-        _clock.Advance(TimeSpan.FromMilliseconds(250));
-        await WaitUntilAsync(() => other.Calls == 2);
-        _clock.Advance(TimeSpan.FromSeconds(2.4));
-        Assert.False(released.IsCompleted);
-        _clock.Advance(TimeSpan.FromSeconds(0.1));
-        await released.WaitAsync(Limit);
+        await WaitUntilAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(250));
+            return other.Calls == 2;
+        });
+        var answered = _clock.GetUtcNow();
+        await WaitUntilAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(50));
+            return released.IsCompleted;
+        });
+        Assert.True(_clock.GetUtcNow() - answered >= other.Left);
     }
 
     [Fact]
