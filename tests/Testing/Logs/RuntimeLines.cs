@@ -36,6 +36,9 @@ internal static class RuntimeLines
         // That the silo leaves was not written in time into the list of members, which goes with the silo.
         ("Orleans.Runtime.MembershipService.MembershipTableManager", 100615),
 
+        // A push to a session of a test that is over, and of which nothing is left.
+        ("Orleans.Runtime.HostedClient", 100162),
+
         // A queue tells sessions to come to its next activation; those that tests have in the silo's own process are gone by then.
         ("Orleans.Messaging", 100071),
         ("Orleans.Messaging", 101002),
