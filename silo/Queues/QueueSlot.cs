@@ -243,9 +243,18 @@ internal sealed class QueueSlot(
             register!.End(session);
         }
 
-        foreach (var link in _links.Living.Where(link => link.Opener?.Connection.Member == member).ToArray())
+        foreach (var link in _links.Living.Where(link => (link.Opener ?? link.Up.Peek()?.Open)?.Connection.Member == member).ToArray())
         {
-            queue.Apply(link, new CloseItem(), now);
+            if (link.IsOpen)
+            {
+                queue.Apply(link, new CloseItem(), now);
+            }
+            else
+            {
+                // What opens it waits for the store.
+                link.End(now);
+            }
+
             _links.Forget(link);
         }
 
@@ -266,6 +275,15 @@ internal sealed class QueueSlot(
             if (_queue == queue && Apply(link, queue, now) is { } said && link.Opener is { } opener)
             {
                 Pushes.Add(new Push(opener.Observer, said, link.Local));
+            }
+        }
+
+        foreach (var (session, _) in sessions)
+        {
+            if (!_links.Living.Any(link => link.Opener?.Session == session))
+            {
+                // Its member went while it was written down.
+                register.End(session);
             }
         }
     }

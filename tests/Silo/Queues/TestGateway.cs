@@ -79,11 +79,11 @@ internal sealed class TestGateway
     }
 
     /// <summary>Opens a link; its <see cref="OpenedItem"/>, or what came instead, is the first that it received.</summary>
-    public TestLink Open(ConnectionId? connection = null)
+    public TestLink Open(ConnectionId? connection = null, params LinkUpItem[] items)
     {
         var link = new TestLink(this, connection ?? Connection);
         _links.Add(link.Id, link);
-        link.Send();
+        link.Send(items);
         return link;
     }
 

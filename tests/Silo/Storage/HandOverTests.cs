@@ -1,32 +1,18 @@
 using Granary.Core.Links;
-using Granary.Silo.Queues;
 using Granary.Silo.Queues.Definition;
-using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>What an activation that ends in good order leaves to the next one, besides what is stored anyway.</summary>
 public sealed class HandOverTests : IAsyncDisposable
 {
-    private readonly FakeStore _store = new();
-    private readonly GroupCommit _commit;
-    private readonly QueueStores _stores;
+    private readonly FakeStores _stores = new();
     private TestGateway _gateway;
 
-    public HandOverTests()
-    {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
-        _stores = new QueueStores(_commit, null, new MemoryBudget(long.MaxValue, long.MaxValue));
-        _gateway = new TestGateway(_stores).Declare(durable: true);
-    }
+    public HandOverTests() => _gateway = new TestGateway(_stores.Queues).Declare(durable: true);
 
-    public async ValueTask DisposeAsync()
-    {
-        _store.Release();
-        await _commit.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _stores.DisposeAsync();
 
     [Fact]
     public async Task TransientMessages_OfADurableQueue_StandAmongPersistentOnesAsBefore()
@@ -87,7 +73,7 @@ public sealed class HandOverTests : IAsyncDisposable
         consumer.Settle(Settlement.Ack, (0, 2));
         _gateway.Pump();
 
-        Assert.Empty(_store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
+        Assert.Empty(_stores.Store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
     }
 
     private async Task<(long Stored, long Lost)> HandOverAsync()
@@ -97,8 +83,8 @@ public sealed class HandOverTests : IAsyncDisposable
         var messages = queue.HandOver(borrowed: null);
         queue.CloseStorage();
         await queue.Storage.Journal.FlushAsync();
-        var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
-        _gateway = new TestGateway(_stores);
+        var storage = await _stores.Queues.TakeOverAsync(identity, TestGateway.Epoch, default);
+        _gateway = new TestGateway(_stores.Queues);
         _gateway.Slot.Restore(QueueDefinition.Stored("/", "q", queue.Definition.ToDeclaration()), identity.Incarnation, [], storage, _gateway.Now, [], _gateway.Now);
         _gateway.Pump();
         return messages;

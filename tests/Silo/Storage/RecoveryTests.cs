@@ -1,34 +1,21 @@
 using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Queues.Definition;
-using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>What becomes of deliveries, settlements and publishes of sessions whose activation is lost.</summary>
 public sealed class RecoveryTests : IAsyncDisposable
 {
-    private readonly FakeStore _store = new();
-    private readonly GroupCommit _commit;
-    private readonly QueueStores _stores;
+    private readonly FakeStores _stores = new();
     private readonly SessionId _holder = SessionId.New();
     private readonly SessionId _other = SessionId.New();
     private TestGateway _gateway;
 
-    public RecoveryTests()
-    {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
-        _stores = new QueueStores(_commit, null, new MemoryBudget(long.MaxValue, long.MaxValue));
-        _gateway = new TestGateway(_stores).Declare(durable: true);
-    }
+    public RecoveryTests() => _gateway = new TestGateway(_stores.Queues).Declare(durable: true);
 
-    public async ValueTask DisposeAsync()
-    {
-        _store.Release();
-        await _commit.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _stores.DisposeAsync();
 
     [Fact]
     public async Task Held_ByAConsumer_IsGivenToNobodyElseAndCanBeAcknowledged()
@@ -46,7 +33,7 @@ public sealed class RecoveryTests : IAsyncDisposable
         other.Settle(Settlement.Ack, (0, 100));
         holder.Settle(Settlement.Ack, (1, 1), (4, 2));
         _gateway.Pump();
-        Assert.Empty(_store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
+        Assert.Empty(_stores.Store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
     }
 
     [Fact]
@@ -178,12 +165,12 @@ public sealed class RecoveryTests : IAsyncDisposable
         link.Attach(1);
         _gateway.Pump();
         var settled = link.Sent + 1;
-        _store.Hold();
+        _stores.Store.Hold();
         _gateway.IsImpatient = true;
         link.Settle(Settlement.Ack, (0, 1));
         Assert.True(link.Stored.Up < settled);
 
-        _store.Release();
+        _stores.Store.Release();
         _gateway.IsImpatient = false;
         _gateway.Pump();
         link.Send(new GetItem(1, NoAck: true));
@@ -213,8 +200,8 @@ public sealed class RecoveryTests : IAsyncDisposable
         await _gateway.Queue.Storage!.Journal.FlushAsync();
         var identity = _gateway.Queue.Storage!.Journal.Queue.Identity;
         var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
-        var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
-        _gateway = new TestGateway(_stores);
+        var storage = await _stores.Queues.TakeOverAsync(identity, TestGateway.Epoch, default);
+        _gateway = new TestGateway(_stores.Queues);
         _gateway.Resumed.UnionWith(sessions);
         _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, sessions, _gateway.Now);
         _gateway.Pump();

@@ -1,10 +1,9 @@
 using Granary.Amqp;
+using Granary.Core;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Queues.Definition;
-using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Storage;
 
@@ -13,27 +12,16 @@ public sealed class SessionRegisterTests : IAsyncDisposable
 {
     private const string Member = "there";
 
-    private readonly FakeStore _store = new();
-    private readonly GroupCommit _commit;
-    private readonly QueueStores _stores;
+    private readonly FakeStores _stores = new(isInCluster: true);
     private readonly SessionId _holder = SessionId.New();
     private readonly SessionId _other = SessionId.New();
     private TestGateway _gateway;
 
-    public SessionRegisterTests()
-    {
-        _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
-        _stores = new QueueStores(_commit, null, new MemoryBudget(long.MaxValue, long.MaxValue), isInCluster: true);
-        _gateway = new TestGateway(_stores, new SessionRegister()).Declare(durable: true);
-    }
+    public SessionRegisterTests() => _gateway = new TestGateway(_stores.Queues, new SessionRegister()).Declare(durable: true);
 
     private SessionRegister Register => _gateway.Slot.Register!;
 
-    public async ValueTask DisposeAsync()
-    {
-        _store.Release();
-        await _commit.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _stores.DisposeAsync();
 
     [Fact]
     public void Consumer_OfASessionThatTheStoreDoesNotKnow_IsGivenNothingBeforeItDoes()
@@ -84,6 +72,33 @@ public sealed class SessionRegisterTests : IAsyncDisposable
         _gateway.Delete();
 
         Assert.Equal([_holder], Register.Over);
+    }
+
+    [Fact]
+    public void Session_WhoseMemberGoesWhileItIsWrittenDown_IsGivenNothingAndIsOver()
+    {
+        var link = _gateway.Open(ConnectionId.New(Member));
+        link.Attach(1);
+        var session = Assert.Single(Register.Unwritten).Key;
+
+        _gateway.Slot.LetGo(Member, _gateway.Now);
+        NoteAll();
+
+        Assert.Equal(0, _gateway.Queue.ConsumerCount);
+        Assert.Equal([session], Register.Over);
+    }
+
+    [Fact]
+    public void Session_WhoseFirstPacketWaitsWhenItsMemberGoes_IsNotLetIn()
+    {
+        _gateway.Open(ConnectionId.New(Member), new AttachItem(1, "t", false, false, 0, false, default, new Window(1_000_000, 1L << 40)));
+        Assert.Single(Register.Unwritten);
+
+        _gateway.Slot.LetGo(Member, _gateway.Now);
+        NoteAll();
+
+        Assert.Equal(0, _gateway.Queue.ConsumerCount);
+        Assert.Single(Register.Over);
     }
 
     [Fact]
@@ -179,8 +194,8 @@ public sealed class SessionRegisterTests : IAsyncDisposable
     {
         var identity = _gateway.Queue.Storage!.Journal.Queue.Identity;
         var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
-        var storage = await _stores.TakeOverAsync(identity, TestGateway.Epoch, default);
-        _gateway = new TestGateway(_stores, new SessionRegister());
+        var storage = await _stores.Queues.TakeOverAsync(identity, TestGateway.Epoch, default);
+        _gateway = new TestGateway(_stores.Queues, new SessionRegister());
         _gateway.Resumed.Add(_holder);
         _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, [_holder], _gateway.Now, Recovery.PatienceInCluster);
         Register.Note([new(_holder, Member)]);
