@@ -45,7 +45,10 @@ internal sealed partial class Queue
         foreach (var session in _sessions.Values)
         {
             session.Link.Unacked.AddLoaded(runs);
-            borrowed?.NoteProgress(session.Link.Session, session.Number);
+            if (session.Number > 0)
+            {
+                borrowed?.NoteProgress(session.Link.Session, session.Number);
+            }
         }
 
         _deliveredEnd = runs.Skip(ready).Select(run => run.End).Append(_deliveredEnd).Max();
