@@ -54,7 +54,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
     private PublisherPace _pace;
     private bool _hasReceived;
     private bool _hasPublished;
-    private bool _mayRoute;
     private State _state;
 
     // What the client sends makes no sense any more: it is taken and not looked at, until the client is gone.
@@ -228,23 +227,6 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
         (_operationChannel, _operation) = (channel, operation);
     }
-
-    /// <summary>Whether a message may be routed now. If not, the frame is to be handled again after the operation that was begun.</summary>
-    public bool MayRoute(AmqpChannel channel)
-    {
-        if (!_mayRoute)
-        {
-            _mayRoute = true;
-            var back = _server.Lease.WaitAsync(Gone);
-            Begin(channel, new ValueTask(back));
-            return back.IsCompleted;
-        }
-
-        return true;
-    }
-
-    /// <summary>What queues sent may be handed to the client.</summary>
-    public bool MayDeliver => !_server.Lease.IsOver;
 
     /// <summary>Sends a reply once the gate is left.</summary>
     public void Reply(in ReplyTarget target, in MessageBatch reply, PublishRun? run) => _replies.Add(target, reply, run);
