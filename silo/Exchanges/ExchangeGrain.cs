@@ -27,6 +27,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
+    // An activation that follows a lost one may begin before its silo has been told of the loss.
+    private static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(10);
+
     // How long the name of an exchange that is gone, or never was, keeps its activation. Longer than a bind that was under way when a queue was deleted,
     // which has to find out here that it came too late.
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(10);
@@ -46,6 +49,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly CancellationTokenSource _ended = new();
     private IGrainTimer? _silenceTimer;
     private IGrainTimer? _leaveTimer;
+    private readonly long _began;
     private string? _run;
     private bool _isOwned;
     private int _owed;
@@ -60,6 +64,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
         (_commit, _due, _removal, _owners, _losses) = (commit, due, removal, owners, losses);
         _time = time;
+        _began = time.GetTimestamp();
         _logger = logger;
         _key = this.GetPrimaryKeyString();
         (_vhost, var name) = GrainKeys.Parse(_key);
@@ -258,13 +263,15 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     }
 
     /// <summary>
-    /// Everybody routes by what the turn changed, also those who hold a snapshot of an activation that was lost with its silo, and of whom this one knows nothing:
-    /// they have noticed, or stopped routing, a lease after the loss.
+    /// Everybody routes by what the turn changed, also those who hold a snapshot of an activation that was lost with its silo, and of whom this one, which followed
+    /// it, knows nothing: they have noticed, or stopped routing, a lease after the loss.
     /// </summary>
     private Task WhenAllHaveAsync()
     {
         var known = _holders.WhenAllHaveAsync();
-        return _losses?.Last is { } last && SnapshotLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } left ? Task.WhenAll(known, Task.Delay(left, _time)) : known;
+        return _losses?.Last is { } last && _time.GetElapsedTime(_began, last) < NoticedWithin && SnapshotLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } left
+            ? Task.WhenAll(known, Task.Delay(left, _time))
+            : known;
     }
 
     private async Task WatchAsync(Task written)
