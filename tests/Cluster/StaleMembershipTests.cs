@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Granary.Testing.Postgres;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Granary.Cluster.Tests;
 
@@ -9,6 +10,8 @@ namespace Granary.Cluster.Tests;
 [Collection(LocalCluster.OneAtATime)]
 public sealed class StaleMembershipTests(Xunit.Abstractions.ITestOutputHelper output)
 {
+    private const string Transient = "of the first run";
+
     // Of ten seconds in which such a cluster is to serve again: what is left when its processes have started, which takes what it takes on a machine that others use, too.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(7);
 
@@ -31,6 +34,8 @@ public sealed class StaleMembershipTests(Xunit.Abstractions.ITestOutputHelper ou
             {
                 Assert.Equal($"{i}", Encoding.ASCII.GetString((await channel.BasicGetAsync($"kept.{i}", autoAck: true))!.Body.Span));
             }
+
+            await AssertRunIsOverAsync(connection);
         }
 
         output.WriteLine($"ready after {first.Took.TotalSeconds:F1} s, and with a list of lost members after {again.Took.TotalSeconds:F1} s");
@@ -59,6 +64,30 @@ public sealed class StaleMembershipTests(Xunit.Abstractions.ITestOutputHelper ou
             await channel.QueueDeclareAsync($"kept.{i}", durable: true, exclusive: false, autoDelete: false);
             await channel.BasicPublishAsync("", $"kept.{i}", mandatory: true, new BasicProperties { Persistent = true }, Encoding.ASCII.GetBytes($"{i}"));
         }
+
+        await channel.ExchangeDeclareAsync(Transient, ExchangeType.Direct, durable: false, autoDelete: false);
+        await channel.QueueDeclareAsync(Transient, durable: false, exclusive: false, autoDelete: false);
+        await channel.QueueBindAsync(Transient, "amq.direct", Transient);
+        await channel.QueueBindAsync(Transient, Transient, Transient);
+    }
+
+    /// <summary>What was not durable, and nobody's own, went with the first members; so did its bindings.</summary>
+    private static async Task AssertRunIsOverAsync(IConnection connection)
+    {
+        Func<IChannel, Task>[] asks =
+        [
+            channel => channel.QueueDeclarePassiveAsync(Transient),
+            channel => channel.ExchangeDeclarePassiveAsync(Transient),
+        ];
+        foreach (var ask in asks)
+        {
+            await using var channel = await connection.CreateChannelAsync();
+            var refused = await Assert.ThrowsAsync<OperationInterruptedException>(() => ask(channel));
+            Assert.Equal((ushort?)404, refused.ShutdownReason?.ReplyCode);
+        }
+
+        await using var publisher = await connection.ConfirmedChannelAsync();
+        await Assert.ThrowsAsync<PublishReturnException>(async () => await publisher.BasicPublishAsync("amq.direct", Transient, mandatory: true, ReadOnlyMemory<byte>.Empty));
     }
 
     private static Task<IConnection> ConnectAsync(int port) => new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();

@@ -15,6 +15,8 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
 
     public List<int> Calls { get; } = [];
 
+    public Task AnswerAsync() => Task.CompletedTask;
+
     public async Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies)
     {
         Calls.Add(replies.Count);
