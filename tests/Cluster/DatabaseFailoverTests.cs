@@ -45,7 +45,7 @@ public sealed class DatabaseFailoverTests(Xunit.Abstractions.ITestOutputHelper o
         await using var standby = await primary.StartStandbyAsync();
         await using var cluster = await LocalCluster.StartAsync(silos: 1, gateways: 1, "--connection", ConnectionOf(primary, standby));
         Array.ForEach([.. OfAnOutage, Broken, NoSiloAnswers, SiloAnswersAgain], cluster.Allow);
-        await using var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = cluster.AmqpPort(1), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+        await using var connection = await cluster.ConnectAsync(1);
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
         await channel.QueueDeclareAsync("orders", durable: true, exclusive: false, autoDelete: false);
         await PublishAsync(channel, "received");

@@ -12,15 +12,13 @@ public sealed class HandOverTests
 {
     private const int Queues = 18, Messages = 4;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     /// <summary>A third of the queues is durable, a third transient, a third exclusive. Of each a consumer holds the first message; the others are ready.</summary>
     [Fact]
     public async Task Silo_Leaves_TransientMessagesAreThereInOrderAndWhatIsHeldStaysHeld()
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 3, gateways: 2);
-        await using var owner = await ConnectAsync(cluster.AmqpPort(1));
-        await using var publisher = await owner.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await using var owner = await cluster.ConnectAsync(1);
+        await using var publisher = await owner.ConfirmedChannelAsync();
         await using var holder = await owner.CreateChannelAsync();
         await holder.BasicQosAsync(0, 1, global: false);
         var held = new ConcurrentDictionary<string, ConcurrentQueue<Held>>();
@@ -42,7 +40,7 @@ public sealed class HandOverTests
             await holder.BasicConsumeAsync(Name(i), autoAck: false, consumer);
         }
 
-        await WaitAsync(() => held.Values.All(mine => mine.Count == 1));
+        await Clients.UntilAsync(() => held.Values.All(mine => mine.Count == 1));
 
         await cluster.SignalAsync("silo-2", "TERM");
         await cluster.WhenDeclaredDeadAsync("silo-2");
@@ -55,7 +53,7 @@ public sealed class HandOverTests
         }
 
         // The consumer has the next one now, for the first time; the rest is still there.
-        await WaitAsync(() => held.Values.All(mine => mine.Count == 2));
+        await Clients.UntilAsync(() => held.Values.All(mine => mine.Count == 2));
         for (var i = 0; i < Queues; i++)
         {
             var (first, second) = (held[Name(i)].First(), held[Name(i)].Last());
@@ -76,17 +74,5 @@ public sealed class HandOverTests
 
     private static string TextOf(ReadOnlyMemory<byte> body) => Encoding.ASCII.GetString(body.Span);
 
-    private static async Task WaitAsync(Func<bool> isSo)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (!isSo())
-        {
-            await Task.Delay(50, limit.Token);
-        }
-    }
-
     private static string Name(int queue) => string.Create(CultureInfo.InvariantCulture, $"handed.{queue}");
-
-    private static async Task<IConnection> ConnectAsync(int port) =>
-        await new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
 }

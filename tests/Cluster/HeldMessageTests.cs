@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using RabbitMQ.Client;
@@ -13,9 +12,6 @@ public sealed class HeldMessageTests
 {
     private const int Queues = 12;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
-
     /// <summary>
     /// Of two consumers of each queue, at two gateways, one holds all that there is. The queue that comes back elsewhere must not give it to the other, however soon that
     /// one comes; once the holder has settled half of it and given back the rest, the other has that.
@@ -26,8 +22,8 @@ public sealed class HeldMessageTests
     public async Task Silo_Goes_WhatAConsumerHoldsIsGivenToNobodyElse(string signal)
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 3, gateways: 2);
-        await using var holding = await ConnectAsync(cluster.AmqpPort(1));
-        await using var holder = await holding.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await using var holding = await cluster.ConnectAsync(1);
+        await using var holder = await holding.ConfirmedChannelAsync();
         var held = new ConcurrentDictionary<string, BasicDeliverEventArgs>();
         for (var i = 0; i < Queues; i++)
         {
@@ -39,8 +35,8 @@ public sealed class HeldMessageTests
             }
         }
 
-        await UntilAsync(() => held.Count == 2 * Queues);
-        await using var waiting = await ConnectAsync(cluster.AmqpPort(2));
+        await Clients.UntilAsync(() => held.Count == 2 * Queues);
+        await using var waiting = await cluster.ConnectAsync(2);
         await using var waiter = await waiting.CreateChannelAsync();
         var given = new ConcurrentDictionary<string, BasicDeliverEventArgs>();
         for (var i = 0; i < Queues; i++)
@@ -67,7 +63,7 @@ public sealed class HeldMessageTests
         }
 
         await holder.CloseAsync();
-        await UntilAsync(() => given.Count == Queues);
+        await Clients.UntilAsync(() => given.Count == Queues);
         Assert.All(given, message => Assert.StartsWith("given back", message.Key, StringComparison.Ordinal));
         Assert.All(given.Values, delivery => Assert.True(delivery.Redelivered));
     }
@@ -83,16 +79,5 @@ public sealed class HeldMessageTests
         await channel.BasicConsumeAsync(queue, autoAck: false, consumer);
     }
 
-    private static async Task UntilAsync(Func<bool> isSo)
-    {
-        for (var began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(Pause))
-        {
-            Assert.True(Stopwatch.GetElapsedTime(began) < Patience);
-        }
-    }
-
     private static string Name(int queue) => string.Create(CultureInfo.InvariantCulture, $"held.{queue}");
-
-    private static async Task<IConnection> ConnectAsync(int port) =>
-        await new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
 }

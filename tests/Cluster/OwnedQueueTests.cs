@@ -25,14 +25,14 @@ public sealed class OwnedQueueTests
     public async Task Silo_Goes_WhatIsNotDurableComesBackAndItsClientsNoticeNothing(string signal)
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 3, gateways: 2);
-        var owner = await ConnectAsync(cluster.AmqpPort(1));
+        var owner = await cluster.ConnectAsync(1);
         await using var channel = await owner.CreateChannelAsync();
         var received = new ConcurrentQueue<string>();
         var cancelled = new ConcurrentQueue<string>();
         var names = await DeclareAsync(channel, received, cancelled);
 
-        await using var other = await ConnectAsync(cluster.AmqpPort(2));
-        await using var publisher = await other.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await using var other = await cluster.ConnectAsync(2);
+        await using var publisher = await other.ConfirmedChannelAsync();
         await PublishToEachAsync(publisher, received, "before");
 
         await cluster.SignalAsync("silo-2", signal);
@@ -55,10 +55,10 @@ public sealed class OwnedQueueTests
     public async Task SiloAndGateway_GoTogether_QueuesOfTheGatewaysClientsGoWithThem()
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 3, gateways: 2);
-        await using var owner = await ConnectAsync(cluster.AmqpPort(1));
+        await using var owner = await cluster.ConnectAsync(1);
         await using var channel = await owner.CreateChannelAsync();
         var names = new List<string>();
-        await using var other = await ConnectAsync(cluster.AmqpPort(2));
+        await using var other = await cluster.ConnectAsync(2);
         await using var observer = await other.CreateChannelAsync();
         for (var i = 0; i < Queues; i++)
         {
@@ -75,7 +75,7 @@ public sealed class OwnedQueueTests
 
         for (var i = 0; i < Queues; i++)
         {
-            await using var publisher = await other.CreateChannelAsync(new CreateChannelOptions(true, true));
+            await using var publisher = await other.ConfirmedChannelAsync();
             var returned = await Assert.ThrowsAsync<PublishReturnException>(async () => await publisher.BasicPublishAsync("amq.direct", Key(i), mandatory: true, ReadOnlyMemory<byte>.Empty));
             Assert.Equal(312, returned.ReplyCode);
         }
@@ -145,7 +145,4 @@ public sealed class OwnedQueueTests
     private static string ExchangeOf(int queue) => queue % 2 == 0 ? Exchange : "amq.direct";
 
     private static string Key(int queue) => queue.ToString(CultureInfo.InvariantCulture);
-
-    private static async Task<IConnection> ConnectAsync(int port) =>
-        await new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
 }

@@ -23,8 +23,8 @@ public sealed class RebalancingTests
     public async Task Silo_Joins_QueuesMoveToItWithTheirTransientMessagesAndConsumers()
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 2, gateways: 1);
-        await using var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = cluster.AmqpPort(1), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
-        await using var publisher = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await using var connection = await cluster.ConnectAsync(1);
+        await using var publisher = await connection.ConfirmedChannelAsync();
         await using var consumed = await connection.CreateChannelAsync();
         var received = 0;
         var consumer = new AsyncEventingBasicConsumer(consumed);
@@ -44,7 +44,7 @@ public sealed class RebalancingTests
             }
         }
 
-        await UntilAsync(() => received == Queues / 4);
+        await Clients.UntilAsync(() => received == Queues / 4);
         await using var joined = JoiningNode.Start("silo", cluster.Connection, logsDebug: true);
         await joined.WhenReadyAsync();
         await cluster.WhenLoggedAsync("silo-1", Moving);
@@ -65,7 +65,7 @@ public sealed class RebalancingTests
             await PublishAsync(publisher, i);
         }
 
-        await UntilAsync(() => received == 2 * (Queues / 4));
+        await Clients.UntilAsync(() => received == 2 * (Queues / 4));
         Assert.True(connection.IsOpen);
     }
 
@@ -73,14 +73,6 @@ public sealed class RebalancingTests
 
     private static async Task PublishAsync(IChannel channel, int queue) =>
         await channel.BasicPublishAsync("", Name(queue), mandatory: true, Encoding.ASCII.GetBytes(Name(queue))).AsTask().WaitAsync(Patience);
-
-    private static async Task UntilAsync(Func<bool> isSo)
-    {
-        for (var began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(Pause))
-        {
-            Assert.True(Stopwatch.GetElapsedTime(began) < Patience);
-        }
-    }
 
     private static string Name(int queue) => string.Create(CultureInfo.InvariantCulture, $"moved.{queue}");
 }

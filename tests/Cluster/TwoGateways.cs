@@ -21,6 +21,8 @@ internal static class Clients
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
+
     public static Task<IConnection> ConnectAsync(this LocalCluster cluster, int gateway) => new ConnectionFactory
     {
         HostName = "127.0.0.1",
@@ -28,6 +30,16 @@ internal static class Clients
         AutomaticRecoveryEnabled = false,
         ContinuationTimeout = Patience,
     }.CreateConnectionAsync();
+
+    /// <summary>Asks again and again, since it is other processes that act.</summary>
+    public static async Task UntilAsync(Func<bool> isSo)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!isSo())
+        {
+            await Task.Delay(AskAgainAfter, limit.Token);
+        }
+    }
 
     public static GrpcChannel Grpc(this LocalCluster cluster, int gateway) => GrpcChannel.ForAddress($"http://127.0.0.1:{cluster.GrpcPort(gateway)}");
 
