@@ -10,9 +10,6 @@ namespace Granary.Core.Members;
 /// </summary>
 public interface IMemberService : IGrainService
 {
-    /// <summary>Says no more than that it is there. For a while the list of members also has those that were killed, if all others were, too.</summary>
-    Task AnswerAsync();
-
     /// <summary>Delivers direct replies to clients of this process. The answer to a repeated call is that of the first.</summary>
     /// <param name="from">The member that calls, as <see cref="IMembers.Own"/> names it.</param>
     /// <param name="number">1, 2, 3 … of this caller's calls to this process; it makes the next when this one was answered.</param>

@@ -11,8 +11,6 @@ namespace Granary.Silo.Hosting.Cluster;
 internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null)
     : GrainService(id, silo, logs), IMemberService
 {
-    public Task AnswerAsync() => Task.CompletedTask;
-
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
         desk?.Take(from, number, replies) ?? new ReplyReceipt([.. Enumerable.Range(0, replies.Count)]));
 

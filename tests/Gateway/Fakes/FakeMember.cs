@@ -15,8 +15,6 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
 
     public List<int> Calls { get; } = [];
 
-    public Task AnswerAsync() => Task.CompletedTask;
-
     public async Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies)
     {
         Calls.Add(replies.Count);

@@ -129,8 +129,6 @@ public sealed class ClusterAlarmsTests : IAsyncLifetime
             return Fails ? Task.FromException<bool>(new TimeoutException("lost")) : Task.FromResult(alarms.Take(from, version, raised));
         }
 
-        public Task AnswerAsync() => Task.CompletedTask;
-
         public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => throw new NotSupportedException("no replies here");
 
         public Task<bool> IsWaitingAsync(string address) => throw new NotSupportedException("no replies here");

@@ -222,8 +222,6 @@ public sealed class GatewayLeaseTests
 
         public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
 
-        public Task AnswerAsync() => Task.CompletedTask;
-
         public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => throw new NotSupportedException("no replies here");
 
         public Task<bool> IsWaitingAsync(string address) => throw new NotSupportedException("no replies here");

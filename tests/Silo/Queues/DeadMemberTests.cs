@@ -1,9 +1,7 @@
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
-using Granary.Core.Members;
 using Granary.Silo.Ownership;
-using Granary.Testing.Members;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Silo.Tests.Queues;
@@ -18,7 +16,6 @@ public sealed class DeadMemberTests
     public async Task Link_OfAMemberThatIsDead_IsNotLetIn()
     {
         await using var silo = await TestSilo.StartAsync(more: silo => silo.Services
-            .AddSingleton<IMembers>(new FakeMembers("own"))
             .AddSingleton<ClusterRun>()
             .AddSingleton<Owners>()
             .AddSingleton(provider => new SiloLosses("own", provider.GetRequiredService<TimeProvider>())));
