@@ -1,0 +1,80 @@
+{{/* What values.schema.json cannot see, because several values are at odds. Each sentence says what to do. */}}
+{{- define "granary.checks" -}}
+{{- $v := .Values }}
+{{- if eq $v.mode "cluster" }}
+{{- include "granary.checkPostgres" . }}
+{{- include "granary.checkGateways" . }}
+{{- include "granary.checkMembers" . }}
+{{- else }}
+{{- if or $v.gateways.autoscaling.enabled $v.gateways.keda.enabled }}
+{{- fail "One pod with files on a volume cannot be scaled: set mode to cluster, or leave gateways.autoscaling and gateways.keda out." }}
+{{- end }}
+{{- if or $v.postgres.existingSecret $v.postgres.trial.enabled }}
+{{- fail "mode single keeps its messages in files on a volume, and would not use PostgreSQL: set mode to cluster, or leave postgres.existingSecret and postgres.trial.enabled out." }}
+{{- end }}
+{{- end }}
+{{- if and $v.services.proxy.enabled (not $v.services.proxy.networks) }}
+{{- fail "services.proxy.networks is empty: the PROXY protocol is believed from nobody. Name the networks of the load balancers, such as 10.0.0.0/8." }}
+{{- end }}
+{{- range $name, $ingress := $v.ingress }}
+{{- if and $ingress.enabled (not $ingress.host) }}
+{{- fail (printf "ingress.%s.host is empty: name the host that the Ingress is for." $name) }}
+{{- end }}
+{{- end }}
+{{- if and (or $v.gatewayApi.management.enabled $v.gatewayApi.grpc.enabled) (not $v.gatewayApi.parentRefs) }}
+{{- fail "gatewayApi.parentRefs is empty: name the Gateway that the routes belong to, such as [{name: public}]." }}
+{{- end }}
+{{- end }}
+
+{{- define "granary.checkPostgres" -}}
+{{- $p := .Values.postgres }}
+{{- if and $p.existingSecret $p.trial.enabled }}
+{{- fail "postgres.existingSecret names a PostgreSQL, and postgres.trial.enabled makes another: leave one of them out." }}
+{{- end }}
+{{- if not (or $p.existingSecret $p.trial.enabled) }}
+{{- fail "A cluster needs a PostgreSQL: postgres.existingSecret names a secret with its connection string, or postgres.trial.enabled makes a small one for trials." }}
+{{- end }}
+{{- $gateways := include "granary.mostGateways" . | int }}
+{{- $silos := .Values.silos.replicas | int }}
+{{- /* A silo has up to 14 connections. A gateway has 2, and 2 more while it starts; there is one more of them during an upgrade. */}}
+{{- $needed := add (mul 14 $silos) (mul 4 (add 1 $gateways)) }}
+{{- $there := sub ($p.maxConnections | int) ($p.reservedConnections | int) }}
+{{- if gt $needed $there }}
+{{- fail (printf "PostgreSQL has too few connections: %d silos (14 each) and up to %d gateways (4 each, and one more during an upgrade) may need %d, and %d are left of postgres.maxConnections %d without the %d of postgres.reservedConnections. Raise max_connections of the server and postgres.maxConnections, or allow fewer pods." $silos $gateways $needed $there (int $p.maxConnections) (int $p.reservedConnections)) }}
+{{- end }}
+{{- end }}
+
+{{- define "granary.checkGateways" -}}
+{{- $g := .Values.gateways }}
+{{- if and $g.autoscaling.enabled $g.keda.enabled }}
+{{- fail "gateways.autoscaling and gateways.keda would both set the number of gateways: leave one of them out." }}
+{{- end }}
+{{- range $name, $scaling := dict "autoscaling" $g.autoscaling "keda" $g.keda }}
+{{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}
+{{- fail (printf "gateways.%s.minReplicas (%d) is more than its maxReplicas (%d)." $name (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}
+{{- end }}
+{{- end }}
+{{- if and $g.autoscaling.enabled (not (or $g.autoscaling.targetCPUUtilizationPercentage $g.autoscaling.targetConnections)) }}
+{{- fail "gateways.autoscaling has nothing to go by: set targetCPUUtilizationPercentage or targetConnections." }}
+{{- end }}
+{{- if and $g.autoscaling.enabled $g.autoscaling.targetCPUUtilizationPercentage (not (dig "requests" "cpu" "" $g.resources)) }}
+{{- fail "gateways.autoscaling.targetCPUUtilizationPercentage is a share of gateways.resources.requests.cpu, which is not set." }}
+{{- end }}
+{{- if and $g.keda.enabled (not (or $g.keda.prometheus.serverAddress $g.keda.triggers)) }}
+{{- fail "gateways.keda has nothing to go by: set prometheus.serverAddress, or triggers." }}
+{{- end }}
+{{- $least := add (int $g.drainTime) 20 }}
+{{- if and $g.terminationGracePeriodSeconds (lt (int $g.terminationGracePeriodSeconds) (int $least)) }}
+{{- fail (printf "gateways.terminationGracePeriodSeconds (%d) would kill gateways that still serve: after the %d s of gateways.drainTime they take up to 20 s to close their clients. Set it to %d or more, or leave it out." (int $g.terminationGracePeriodSeconds) (int $g.drainTime) (int $least)) }}
+{{- end }}
+{{- end }}
+
+{{- define "granary.checkMembers" -}}
+{{- $c := .Values.cluster }}
+{{- if and $c.insecure $c.tls.existingSecret }}
+{{- fail "cluster.insecure lets in whoever reaches the silos' port, cluster.tls.existingSecret those with a certificate alone: leave one of them out." }}
+{{- end }}
+{{- if and $c.tls.rotation (or $c.insecure $c.tls.existingSecret) }}
+{{- fail "cluster.tls.rotation changes the CA that the chart has made, and there is none: with cluster.tls.existingSecret, whoever made the secret renews it." }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,233 @@
+{{/* A pod of the broker's: root, kind (single, silo or gateway), and values, which are those of the kind. */}}
+{{- define "granary.pod" -}}
+{{- $v := .root.Values }}
+{{- $isFront := ne .kind "silo" }}
+{{- $isMember := ne .kind "single" }}
+{{- $certificates := and $isMember (not $v.cluster.insecure) -}}
+metadata:
+  labels:
+    # No version: a chart that changes nothing else restarts nothing.
+    {{- include "granary.selector" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .kind }}
+    app.kubernetes.io/part-of: granary
+    {{- with mergeOverwrite (dict) $v.podLabels .values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with mergeOverwrite (dict) $v.podAnnotations .values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "granary.serviceAccount" .root }}
+  automountServiceAccountToken: false
+  # A Service called granary-amqp would set GRANARY_AMQP_PORT, which is an option of the broker.
+  enableServiceLinks: false
+  {{- with $v.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $v.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- if eq .kind "gateway" }}
+  # No preStop: after the signal the broker serves on for its drain time, while it is not ready.
+  terminationGracePeriodSeconds: {{ default (add (int .values.drainTime) 30) (int .values.terminationGracePeriodSeconds) }}
+  {{- else }}
+  terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
+  {{- end }}
+  {{- with $v.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if and $isMember $v.postgres.trial.enabled }}
+  initContainers:
+    - name: await-postgres
+      image: {{ include "granary.trialImage" .root }}
+      imagePullPolicy: {{ $v.postgres.trial.image.pullPolicy }}
+      command: [sh, -c, "until pg_isready -q -t 2 -h {{ include "granary.fullname" .root }}-postgres -p {{ $v.postgres.port }}; do sleep 1; done"]
+      {{- with $v.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      resources:
+        requests: {cpu: 10m, memory: 16Mi}
+        limits: {memory: 64Mi}
+  {{- end }}
+  containers:
+    - name: granary
+      image: {{ include "granary.image" .root }}
+      imagePullPolicy: {{ $v.image.pullPolicy }}
+      {{- with $v.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      # The image's user and working directory do not matter.
+      command: [dotnet, /app/Granary.Node.dll]
+      env:
+        {{- include "granary.environment" . | nindent 8 }}
+      ports:
+        {{- if $isFront }}
+        - {name: amqp, containerPort: 5672}
+        - {name: grpc, containerPort: 50051}
+        {{- if $v.services.proxy.enabled }}
+        - {name: proxy, containerPort: 5673}
+        {{- end }}
+        {{- end }}
+        - {name: http, containerPort: 15672}
+        - {name: metrics, containerPort: 15692}
+        {{- if $isMember }}
+        - {name: members, containerPort: 11111}
+        {{- end }}
+      # Listens when the store is open, and is ready later.
+      startupProbe:
+        httpGet: {path: /health/live, port: http}
+        {{- toYaml .values.startupProbe | nindent 8 }}
+      livenessProbe:
+        httpGet: {path: /health/live, port: http}
+        {{- toYaml .values.livenessProbe | nindent 8 }}
+      readinessProbe:
+        httpGet: {path: /health/ready, port: http}
+        {{- toYaml .values.readinessProbe | nindent 8 }}
+      {{- with .values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        {{- if ne .kind "gateway" }}
+        - {name: data, mountPath: /var/lib/granary}
+        {{- end }}
+        - {name: administrator, mountPath: /etc/granary/administrator, readOnly: true}
+        {{- if $certificates }}
+        - {name: members, mountPath: /etc/granary/members, readOnly: true}
+        {{- end }}
+        {{- with .values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    {{- if eq .kind "silo" }}
+    - name: data
+      emptyDir:
+        sizeLimit: {{ .values.scratch.sizeLimit }}
+    {{- else if and (eq .kind "single") .values.persistence.existingClaim }}
+    - name: data
+      persistentVolumeClaim:
+        claimName: {{ .values.persistence.existingClaim }}
+    {{- else if and (eq .kind "single") (not .values.persistence.enabled) }}
+    - name: data
+      emptyDir:
+        sizeLimit: {{ .values.persistence.size }}
+    {{- end }}
+    - name: administrator
+      secret:
+        secretName: {{ include "granary.administratorSecret" .root }}
+        items:
+          - {key: {{ $v.administrator.passwordKey | quote }}, path: password}
+    {{- if $certificates }}
+    # Not by subPath: what is renewed has to come into pods that run.
+    - name: members
+      secret:
+        secretName: {{ include "granary.membersSecret" .root }}
+        items:
+          - {key: {{ $v.cluster.tls.certificateKey | quote }}, path: tls.crt}
+          - {key: {{ $v.cluster.tls.keyKey | quote }}, path: tls.key}
+          - {key: {{ $v.cluster.tls.caKey | quote }}, path: ca.crt}
+    {{- end }}
+    {{- with .values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if $isMember }}
+  topologySpreadConstraints:
+    {{- if .values.topologySpreadConstraints }}
+    {{- toYaml .values.topologySpreadConstraints | nindent 4 }}
+    {{- else }}
+    {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+    - maxSkew: 1
+      topologyKey: {{ . }}
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "granary.selector" $.root | nindent 10 }}
+          app.kubernetes.io/component: {{ $.kind }}
+    {{- end }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+
+{{/* The chart's own, then extraEnv of all pods, then that of the kind: of one name the last counts, and is there once, for Kubernetes refuses to apply a name twice. */}}
+{{- define "granary.environment" -}}
+{{- $names := dict }}
+{{- $variables := list }}
+{{- range concat (include "granary.options" . | fromYamlArray) .root.Values.extraEnv .values.extraEnv | reverse }}
+{{- if not (hasKey $names .name) }}
+{{- $_ := set $names .name true }}
+{{- $variables = prepend $variables . }}
+{{- end }}
+{{- end }}
+{{- toYaml $variables }}
+{{- end }}
+
+{{/* The broker's options as environment variables. */}}
+{{- define "granary.options" -}}
+{{- $v := .root.Values }}
+{{- $isMember := ne .kind "single" -}}
+- {name: GRANARY_BIND, value: {{ $v.settings.bind | quote }}}
+{{- if ne .kind "silo" }}
+- {name: GRANARY_AMQP_PORT, value: "5672"}
+- {name: GRANARY_GRPC_PORT, value: "50051"}
+{{- if $v.services.proxy.enabled }}
+- {name: GRANARY_PROXY_PORT, value: "5673"}
+- {name: GRANARY_PROXY_NETWORKS, value: {{ join "," $v.services.proxy.networks | quote }}}
+{{- end }}
+{{- end }}
+- {name: GRANARY_HTTP_PORT, value: "15672"}
+- {name: GRANARY_METRICS_PORT, value: "15692"}
+- {name: GRANARY_DATA, value: /var/lib/granary}
+- {name: GRANARY_MEMORY_WATERMARK, value: {{ $v.settings.memoryWatermark | quote }}}
+- {name: GRANARY_SEND_TIMEOUT, value: {{ $v.settings.sendTimeout | int | quote }}}
+- name: GRANARY_DEFAULT_USER
+  valueFrom:
+    secretKeyRef: {name: {{ include "granary.administratorSecret" .root }}, key: {{ $v.administrator.usernameKey | quote }}}
+- {name: GRANARY_DEFAULT_PASS_FILE, value: /etc/granary/administrator/password}
+{{- if eq .kind "gateway" }}
+- {name: GRANARY_DRAIN_TIME, value: {{ .values.drainTime | int | quote }}}
+{{- end }}
+{{- if $isMember }}
+- {name: GRANARY_ROLE, value: {{ .kind }}}
+- {name: GRANARY_STORE, value: postgres}
+- name: GRANARY_CONNECTION
+  valueFrom:
+    secretKeyRef: {name: {{ include "granary.postgresSecret" .root }}, key: {{ ternary $v.postgres.secretKey "connection" (ne $v.postgres.existingSecret "") | quote }}}
+- {name: GRANARY_CLUSTER_ID, value: {{ default (include "granary.fullname" .root) $v.cluster.id | quote }}}
+- {name: GRANARY_SILO_PORT, value: "11111"}
+- name: GRANARY_ADVERTISE
+  valueFrom:
+    fieldRef: {fieldPath: status.podIP}
+{{- if $v.cluster.insecure }}
+- {name: GRANARY_INSECURE_CLUSTER, value: "true"}
+{{- else }}
+- {name: GRANARY_SILO_CERTIFICATE, value: /etc/granary/members/tls.crt}
+- {name: GRANARY_SILO_KEY, value: /etc/granary/members/tls.key}
+- {name: GRANARY_SILO_CA, value: /etc/granary/members/ca.crt}
+- {name: GRANARY_SILO_NAME, value: {{ $v.cluster.tls.name | quote }}}
+{{- end }}
+{{- else }}
+- {name: GRANARY_ROLE, value: both}
+- {name: GRANARY_STORE, value: files}
+{{- end }}
+{{- end }}
+
+{{- define "granary.trialImage" -}}
+{{- with .Values.postgres.trial.image }}{{ .repository }}:{{ .tag }}{{ end }}
+{{- end }}
