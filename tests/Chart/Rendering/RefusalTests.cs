@@ -1,0 +1,56 @@
+namespace Granary.Chart.Tests.Rendering;
+
+/// <summary>Values that cannot be meant are refused with a sentence that says which, and why.</summary>
+public sealed class RefusalTests
+{
+    [HelmTheory]
+    [InlineData("mode=clustered", "mode", "'cluster'", "\"cluster\"")]
+    [InlineData("silos.replcias=3", "silos", "replcias", "replcias")]
+    [InlineData("silos.replicas=0", "silos", "minimum", "greater than or equal to 1")]
+    [InlineData("silos.replicas=three", "silos", "want integer", "Expected: integer")]
+    [InlineData("settings.memoryWatermark=60", "memoryWatermark", "maximum", "less than or equal to 1")]
+    [InlineData("silos.scratch.sizeLimit=8GB", "sizeLimit", "pattern", "pattern")]
+    [InlineData("services.proxy.networks[0]=10.0.0.1", "networks", "pattern", "pattern")]
+    [InlineData("cluster.tls.rotation=now", "rotation", "'introduce'", "\"introduce\"")]
+    [InlineData("postgres.maxConnections=0", "maxConnections", "minimum", "greater than or equal to 1")]
+    public async Task Value_OutOfSchema_IsNamed(string value, string where, string helm4, string helm3)
+    {
+        var refusal = await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", value);
+
+        Assert.Contains("values don't meet the specifications of the schema", refusal, StringComparison.Ordinal);
+        Assert.Contains(where, refusal, StringComparison.Ordinal);
+        Assert.True(refusal.Contains(helm4, StringComparison.Ordinal) || refusal.Contains(helm3, StringComparison.Ordinal), refusal);
+    }
+
+    [HelmTheory]
+    [InlineData("postgres.existingSecret=", "A cluster needs a PostgreSQL")]
+    [InlineData("postgres.trial.enabled=true", "leave one of them out")]
+    [InlineData("gateways.autoscaling.enabled=true,gateways.autoscaling.maxReplicas=40", "PostgreSQL has too few connections: 3 silos (14 each) and up to 40 gateways")]
+    [InlineData("gateways.keda.enabled=true,gateways.keda.maxReplicas=40,gateways.keda.prometheus.serverAddress=http://p", "up to 40 gateways")]
+    [InlineData("silos.replicas=6", "PostgreSQL has too few connections: 6 silos")]
+    [InlineData("gateways.autoscaling.enabled=true,gateways.keda.enabled=true", "leave one of them out")]
+    [InlineData("gateways.autoscaling.enabled=true,gateways.autoscaling.minReplicas=9", "gateways.autoscaling.minReplicas (9) is more than its maxReplicas (8)")]
+    [InlineData("gateways.autoscaling.enabled=true,gateways.autoscaling.targetCPUUtilizationPercentage=0", "has nothing to go by")]
+    [InlineData("gateways.autoscaling.enabled=true,gateways.resources.requests.cpu=null", "gateways.resources.requests.cpu, which is not set")]
+    [InlineData("gateways.keda.enabled=true", "gateways.keda has nothing to go by")]
+    [InlineData("gateways.terminationGracePeriodSeconds=30", "would kill gateways that still serve")]
+    [InlineData("cluster.insecure=true,cluster.tls.existingSecret=members", "leave one of them out")]
+    [InlineData("cluster.insecure=true,cluster.tls.rotation=introduce", "there is none")]
+    [InlineData("cluster.tls.rotation=switch", "upgrade with cluster.tls.rotation introduce first")]
+    [InlineData("services.proxy.enabled=true", "services.proxy.networks is empty")]
+    [InlineData("ingress.grpc.enabled=true", "ingress.grpc.host is empty")]
+    [InlineData("gatewayApi.grpc.enabled=true", "gatewayApi.parentRefs is empty")]
+    [InlineData("mode=single", "would not use PostgreSQL")]
+    [InlineData("mode=single,postgres.existingSecret=,gateways.autoscaling.enabled=true", "cannot be scaled")]
+    public async Task Values_AtOdds_AreRefusedWithASentence(string values, string sentence) =>
+        Assert.Contains(sentence, await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", values), StringComparison.Ordinal);
+
+    [HelmFact]
+    public async Task Gateways_AsManyAsPostgresHasConnectionsFor_AreAllowed()
+    {
+        // 3 silos with 14 each, 11 gateways with 4 each, one more during an upgrade: 90 of 100 without 10.
+        await Helm.RenderAsync(ValuesFile.Minimal, "--set", "gateways.replicas=11");
+
+        Assert.Contains("too few connections", await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", "gateways.replicas=12"), StringComparison.Ordinal);
+    }
+}

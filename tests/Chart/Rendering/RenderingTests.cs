@@ -1,0 +1,141 @@
+using k8s.Models;
+
+namespace Granary.Chart.Tests.Rendering;
+
+/// <summary>What the chart makes of each way to install it.</summary>
+public sealed class RenderingTests
+{
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Chart_Linted_HasNothingToComplainAbout(string values) =>
+        Assert.Contains("0 chart(s) failed", await Helm.RunAsync(["lint", "--strict", Helm.Chart, "--values", ValuesFile.Of(values)]), StringComparison.Ordinal);
+
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Chart_OnKubernetes120_UsesWhatIsThere(string values)
+    {
+        var kinds = (await Helm.RenderAsync(ValuesFile.Of(values), "--kube-version", "1.20.15")).Kinds.ToList();
+
+        Assert.NotEmpty(kinds);
+        Assert.DoesNotContain(kinds, kind => kind is "policy/v1/PodDisruptionBudget" or "autoscaling/v2/HorizontalPodAutoscaler");
+    }
+
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Chart_OnNewKubernetes_UsesWhatIsStillThere(string values)
+    {
+        var kinds = (await Helm.RenderAsync(ValuesFile.Of(values), "--kube-version", "1.34.0")).Kinds.ToList();
+
+        Assert.NotEmpty(kinds);
+        Assert.DoesNotContain(kinds, kind => kind.Contains("beta", StringComparison.Ordinal));
+    }
+
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Pods_Always_AreLockedDown(string values)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Of(values));
+
+        foreach (var pod in manifests.Of<V1StatefulSet>().Select(set => set.Spec.Template.Spec)
+            .Concat(manifests.Of<V1Deployment>().Select(deployment => deployment.Spec.Template.Spec))
+            .Concat(manifests.Of<V1Pod>().Select(test => test.Spec)))
+        {
+            Assert.True(pod.SecurityContext.RunAsNonRoot);
+            Assert.False(pod.AutomountServiceAccountToken);
+
+            // Else Services would set the broker's options.
+            Assert.False(pod.EnableServiceLinks);
+            Assert.All(pod.Containers.Concat(pod.InitContainers ?? []), container =>
+            {
+                Assert.True(container.SecurityContext.ReadOnlyRootFilesystem);
+                Assert.False(container.SecurityContext.AllowPrivilegeEscalation);
+                Assert.Equal(["ALL"], container.SecurityContext.Capabilities.Drop);
+            });
+        }
+    }
+
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Services_Always_FindAPortOfAPod(string values)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Of(values));
+        var templates = manifests.Of<V1StatefulSet>().Select(set => set.Spec.Template).Concat(manifests.Of<V1Deployment>().Select(deployment => deployment.Spec.Template)).ToList();
+
+        Assert.All(manifests.Of<V1Service>(), service =>
+        {
+            var pods = templates.Where(pod => service.Spec.Selector.All(label => pod.Metadata.Labels.TryGetValue(label.Key, out var value) && value == label.Value)).ToList();
+            Assert.NotEmpty(pods);
+            Assert.All(pods, pod => Assert.All(service.Spec.Ports, port => Assert.Contains(pod.Spec.Containers[0].Ports, its => its.Name == port.TargetPort.Value)));
+        });
+    }
+
+    [HelmFact]
+    public async Task Everything_Rendered_HasEachOptionalPart()
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Everything, "--kube-version", "1.34.0");
+
+        Assert.Equal(
+            ["gateway.networking.k8s.io/v1/GRPCRoute", "gateway.networking.k8s.io/v1/HTTPRoute", "keda.sh/v1alpha1/ScaledObject", "monitoring.coreos.com/v1/ServiceMonitor"],
+            manifests.Foreign.Order(StringComparer.Ordinal));
+        Assert.Equal(2, manifests.Of<V1PodDisruptionBudget>().Count());
+        Assert.Equal(2, manifests.Of<V1Ingress>().Count());
+        Assert.Equal(2, manifests.Of<V1NetworkPolicy>().Count());
+    }
+
+    [HelmFact]
+    public async Task Silos_Rendered_StartAtOnceAndKeepNothing()
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Production);
+
+        var silos = manifests.One<V1StatefulSet>("granary-silo").Spec;
+        Assert.Equal("Parallel", silos.PodManagementPolicy);
+        Assert.Null(silos.VolumeClaimTemplates);
+        Assert.Equal("8Gi", silos.Template.Spec.Volumes.Single(volume => volume.Name == "data").EmptyDir.SizeLimit.ToString());
+        var members = manifests.One<V1Service>(silos.ServiceName).Spec;
+        Assert.Equal("None", members.ClusterIP);
+        Assert.True(members.PublishNotReadyAddresses);
+    }
+
+    [HelmFact]
+    public async Task Gateways_WithADrainTime_AreNotKilledInIt()
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Production, "--set", "gateways.drainTime=40");
+
+        Assert.Equal(70, manifests.One<V1Deployment>("granary-gateway").Spec.Template.Spec.TerminationGracePeriodSeconds);
+    }
+
+    [HelmFact]
+    public async Task Autoscaler_OfConnections_IsSaidInBothVersions()
+    {
+        foreach (var version in new[] { "1.20.15", "1.34.0" })
+        {
+            var manifests = await Helm.RenderAsync(ValuesFile.Of("autoscaling"), "--kube-version", version);
+
+            var scaler = Assert.Single(manifests.Of<V2HorizontalPodAutoscaler>()).Spec;
+            Assert.Equal(60, scaler.Metrics[0].Resource.Target.AverageUtilization);
+            Assert.Equal(2000, scaler.Metrics[1].Pods.Target.AverageValue.ToInt32());
+            Assert.Null(manifests.One<V1Deployment>(scaler.ScaleTargetRef.Name).Spec.Replicas);
+        }
+    }
+
+    [HelmFact]
+    public async Task MembersPort_WithNetworkPolicies_IsForMembersAlone()
+    {
+        var policy = (await Helm.RenderAsync(ValuesFile.NetworkPolicies)).One<V1NetworkPolicy>("granary").Spec;
+
+        var rule = Assert.Single(policy.Ingress, rule => rule.Ports.Any(port => port.Port.Value == "11111"));
+        var peer = Assert.Single(rule.FromProperty);
+        Assert.Equal(policy.PodSelector.MatchLabels, peer.PodSelector.MatchLabels);
+        Assert.Null(peer.NamespaceSelector);
+    }
+
+    [HelmFact]
+    public async Task Variable_NamedTwice_IsThereOnceAndTheLastCounts()
+    {
+        var manifests = await Helm.RenderAsync(
+            ValuesFile.Minimal, "--set", "extraEnv[0].name=GRANARY_SEND_TIMEOUT,extraEnv[0].value=a", "--set", "silos.extraEnv[0].name=GRANARY_SEND_TIMEOUT,silos.extraEnv[0].value=b");
+
+        Assert.Equal("b", Assert.Single(manifests.One<V1StatefulSet>("granary-silo").Spec.Template.Spec.Containers[0].Env, one => one.Name == "GRANARY_SEND_TIMEOUT").Value);
+        Assert.Equal("a", Assert.Single(manifests.One<V1Deployment>("granary-gateway").Spec.Template.Spec.Containers[0].Env, one => one.Name == "GRANARY_SEND_TIMEOUT").Value);
+    }
+}
