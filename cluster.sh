@@ -1,10 +1,12 @@
 #!/bin/bash
 # Starts a cluster on this machine, on loopback: PostgreSQL, N silos and M gateways, each a process of its own. Ends all of them with itself.
-#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]...
+#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]... [--namespaces]
 # Prints a line for each process when it is ready (kind, pid, ports), and "ready" (with --json, all of it as one line of JSON). PostgreSQL is Debian's
 # (postgresql-15), in a folder of its own that goes with the cluster; with --connection one that runs already is used instead. --data keeps the logs.
 # SIGHUP starts again what has ended meanwhile, on the ports it had, and prints its line anew when it is ready (with --json a line of JSON for each).
 # With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem. --with gives one of them options of its own, such as silo-2=--bind=::1.
+# With --namespaces (root, Linux) each process has a network of its own, on a bridge, and links between two of them can be cut: .ci/namespaces.sh says how. They have
+# certificates then (made here without --tls), and clients that log in as guest are in the namespace of their gateway: ip netns exec NAMESPACE …
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,9 +14,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/.ci/build.sh"
 # shellcheck source=.ci/ports.sh
 . "$root/.ci/ports.sh"
-usage() { sed -n '2,7s/^# *//p' "$0" >&2; exit 2; }
+# shellcheck source=.ci/namespaces.sh
+. "$root/.ci/namespaces.sh"
+usage() { sed -n '2,9s/^# *//p' "$0" >&2; exit 2; }
 
-silos="" gateways="" json=false data="" connection="" tls=()
+silos="" gateways="" json=false data="" connection="" tls=() namespaces=false
 declare -A with=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -23,6 +27,7 @@ while [ $# -gt 0 ]; do
         --connection) connection=${2:?}; shift ;;
         --tls) tls=(--silo-certificate "${2:?}/silo.pem" --silo-key "$2/silo.key" --silo-ca "$2/ca.pem"); shift ;;
         --with) with[${2%%=*}]=${2#*=}; shift ;;
+        --namespaces) namespaces=true ;;
         [0-9]*) if [ -z "$silos" ]; then silos=$1; elif [ -z "$gateways" ]; then gateways=$1; else usage; fi ;;
         *) usage ;;
     esac
@@ -32,12 +37,14 @@ done
 # Nothing spreads clients over its gateways.
 export GRANARY_DRAIN_TIME=${GRANARY_DRAIN_TIME:-0}
 [[ $silos =~ ^[1-9][0-9]?$ && $gateways =~ ^[0-9][0-9]?$ ]] || usage
+# A database elsewhere is out of reach from there.
+! $namespaces || [ -z "$connection" ] || usage
 
 keep=false
 if [ -n "$data" ]; then mkdir -p "$data"; keep=true; else data=$(mktemp -d "${TMPDIR:-/tmp}/granary-cluster.XXXXXX"); fi
 data=$(cd "$data" && pwd)
 names=() postgres="" postgres_port="" pause="" again=false
-declare -A lines=() objects=() ports=() pid_of=()
+declare -A lines=() objects=() ports=() pid_of=() address_of=() namespace_of=()
 
 cleanup() {
     trap - EXIT INT TERM
@@ -45,6 +52,7 @@ cleanup() {
     [ ${#pid_of[@]} -eq 0 ] || kill -TERM "${pid_of[@]}" 2>/dev/null || true
     [ ${#pid_of[@]} -eq 0 ] || wait "${pid_of[@]}" 2>/dev/null || true
     [ -z "$postgres" ] || { kill -INT "$postgres" 2>/dev/null || true; wait "$postgres" 2>/dev/null || true; }
+    ! $namespaces || network_remove $$
     $keep || rm -rf "$data"
 }
 trap cleanup EXIT
@@ -52,8 +60,35 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'again=true' HUP
 
+# Where a process is: sets inside (what it is started by), host (where it is reached) and place, the latter two for people and for programs.
+locate() { # name
+    inside=() host=127.0.0.1 place="" place_json=""
+    $namespaces || return 0
+    if [ -z "${address_of[$1]:-}" ]; then
+        network_add "$1"
+        address_of[$1]=$address namespace_of[$1]=$namespace
+    fi
+    host=${address_of[$1]}
+    inside=(nsenter "--net=/run/netns/${namespace_of[$1]}")
+    place=" address=$host namespace=${namespace_of[$1]}"
+    place_json=",\"address\":\"$host\",\"namespace\":\"${namespace_of[$1]}\""
+}
+
+make_certificates() {
+    command -v openssl >/dev/null || { echo "openssl is not installed: apt-get install openssl" >&2; exit 1; }
+    mkdir -p "$data/tls"
+    (
+        cd "$data/tls"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=granary members" -keyout ca.key -out ca.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=granary silo" -keyout silo.key -out silo.csr
+        printf 'subjectAltName=DNS:granary-silo\nextendedKeyUsage=serverAuth,clientAuth\n' >silo.ext
+        openssl x509 -req -in silo.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile silo.ext -out silo.pem
+    ) >"$data/tls.log" 2>&1 || { cat "$data/tls.log" >&2; exit 1; }
+    tls=(--silo-certificate "$data/tls/silo.pem" --silo-key "$data/tls/silo.key" --silo-ca "$data/tls/ca.pem")
+}
+
 start_postgres() {
-    local bin=${GRANARY_TEST_POSTGRES_BIN:-/usr/lib/postgresql/15/bin} as=()
+    local bin=${GRANARY_TEST_POSTGRES_BIN:-/usr/lib/postgresql/15/bin} as=() inside host place place_json
     [ -x "$bin/postgres" ] || { echo "PostgreSQL is not installed: apt-get install postgresql-15" >&2; exit 1; }
     mkdir -p "$data/postgres"
     if [ "$(id -u)" = 0 ]; then
@@ -62,25 +97,27 @@ start_postgres() {
         chown postgres "$data/postgres"
         chmod a+x "$data"
     fi
+    locate postgres
     if [ -z "$postgres_port" ]; then
         (cd /; "${as[@]}" "$bin/initdb" -D "$data/postgres/data" -U granary -A trust) >"$data/postgres.log" 2>&1
+        ! $namespaces || echo "host all all $network.0/24 trust" >>"$data/postgres/data/pg_hba.conf"
         free_port; postgres_port=$port
-        connection="Host=127.0.0.1;Port=$port;Username=granary;Database=postgres"
+        connection="Host=$host;Port=$port;Username=granary;Database=postgres"
         names+=(postgres)
     fi
-    (cd /; exec "${as[@]}" "$bin/postgres" -D "$data/postgres/data" -c listen_addresses=127.0.0.1 -c port="$postgres_port" -c unix_socket_directories="$data/postgres") >>"$data/postgres.log" 2>&1 &
+    (cd /; exec "${inside[@]}" "${as[@]}" "$bin/postgres" -D "$data/postgres/data" -c listen_addresses="$host" -c port="$postgres_port" -c unix_socket_directories="$data/postgres") >>"$data/postgres.log" 2>&1 &
     postgres=$!
     for _ in $(seq 300); do
-        "$bin/pg_isready" -q -h 127.0.0.1 -p "$postgres_port" && break
+        "$bin/pg_isready" -q -h "$host" -p "$postgres_port" && break
         kill -0 "$postgres" 2>/dev/null || { tail -20 "$data/postgres.log" >&2; exit 1; }
         sleep 0.1
     done
-    lines[postgres]="postgres pid=$postgres port=$postgres_port"
-    objects[postgres]="{\"kind\":\"postgres\",\"name\":\"postgres\",\"pid\":$postgres,\"port\":$postgres_port}"
+    lines[postgres]="postgres pid=$postgres port=$postgres_port$place"
+    objects[postgres]="{\"kind\":\"postgres\",\"name\":\"postgres\",\"pid\":$postgres,\"port\":$postgres_port$place_json}"
 }
 
 start_node() { # kind number
-    local name="$1-$2" silo http metrics amqp="" grpc="" options=()
+    local name="$1-$2" silo http metrics amqp="" grpc="" options=() inside host place place_json
     if [ -z "${ports[$name]:-}" ]; then
         for _ in silo http metrics amqp grpc; do free_port; ports[$name]+="$port "; done
         names+=("$name")
@@ -88,18 +125,20 @@ start_node() { # kind number
     read -r silo http metrics amqp grpc <<<"${ports[$name]}"
     options=(--role "$1" --store postgres --connection "$connection" --data "$data/$name" --silo-port "$silo" --http-port "$http" --metrics-port "$metrics" "${tls[@]}")
     [ "$1" != gateway ] || options+=(--amqp-port "$amqp" --grpc-port "$grpc")
+    locate "$name"
+    ! $namespaces || options+=(--bind 0.0.0.0 --advertise "$host")
     # shellcheck disable=SC2206 # Options are words.
     options+=(${with[$name]:-})
-    dotnet "$(granary_node "$root")" "${options[@]}" >>"$data/$name.log" 2>&1 &
+    "${inside[@]}" dotnet "$(granary_node "$root")" "${options[@]}" >>"$data/$name.log" 2>&1 &
     pid_of[$name]=$!
     local said="silo=$silo http=$http metrics=$metrics" more=""
     if [ "$1" = gateway ]; then
         said="amqp=$amqp grpc=$grpc $said"
         more=",\"amqp\":$amqp,\"grpc\":$grpc"
     fi
-    lines[$name]="$name pid=$! $said log=$data/$name.log"
-    objects[$name]="{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more,\"log\":\"$data/$name.log\"}"
-    await "$!" "$http" "$name"
+    lines[$name]="$name pid=$! $said$place log=$data/$name.log"
+    objects[$name]="{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more$place_json,\"log\":\"$data/$name.log\"}"
+    await "$!" "$http" "$name" "$host"
 }
 
 # One that nobody has waited for yet is there, as a zombie.
@@ -121,9 +160,9 @@ start_what_ended() {
     done
 }
 
-await() { # pid port name
+await() { # pid port name host
     for _ in $(seq 600); do
-        if (exec 3<>/dev/tcp/127.0.0.1/"$2" && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && timeout 2 head -1 <&3 | grep -q ' 200 ') 2>/dev/null; then return; fi
+        if (exec 3<>"/dev/tcp/$4/$2" && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && timeout 2 head -1 <&3 | grep -q ' 200 ') 2>/dev/null; then return; fi
         kill -0 "$1" 2>/dev/null || { tail -20 "$data/$3.log" >&2; echo "cluster.sh: $3 ended while it started" >&2; exit 1; }
         sleep 0.1
     done
@@ -133,6 +172,10 @@ await() { # pid port name
 }
 
 granary_build_node "$root"
+if $namespaces; then
+    network_open
+    [ ${#tls[@]} -gt 0 ] || make_certificates
+fi
 [ -n "$connection" ] || start_postgres
 for ((i = 1; i <= silos; i++)); do start_node silo "$i"; done
 for ((i = 1; i <= gateways; i++)); do start_node gateway "$i"; done

@@ -6,6 +6,7 @@ using Granary.Testing.Logs;
 using Granary.Testing.Processes;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using RabbitMQ.Client;
 
 namespace Granary.Cluster.Tests;
 
@@ -15,11 +16,17 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>The collection of tests that start one: several at once are too much for a small machine.</summary>
     public const string OneAtATime = "cluster";
 
+    /// <summary>An option of cluster.sh's: the links between its processes can be cut.</summary>
+    public const string InNamespaces = "--namespaces";
+
     /// <summary>The name of the PostgreSQL that goes with a cluster, where a member's is asked for.</summary>
     public const string Database = "postgres";
 
     // What a member that was stopped may find when it wakes up.
     private static readonly int[] NewsOfTheStopped = [3511, 3521];
+
+    // Nobody's: what is sent there is nowhere received.
+    private const string Nowhere = "02:00:00:00:00:01";
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
@@ -38,12 +45,16 @@ internal sealed class LocalCluster : IAsyncDisposable
     public string Connection => _connection;
 
     /// <param name="options">More of cluster.sh's.</param>
-    public static async Task<LocalCluster> StartAsync(int silos, int gateways, params string[] options)
+    public static Task<LocalCluster> StartAsync(int silos, int gateways, params string[] options) => StartAsync(silos, gateways, environment: null, options);
+
+    /// <param name="environment">Of the members.</param>
+    /// <param name="options">More of cluster.sh's.</param>
+    public static async Task<LocalCluster> StartAsync(int silos, int gateways, IReadOnlyDictionary<string, string>? environment, params string[] options)
     {
         var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var restarts = new Restarts();
         string[] counts = [silos.ToString(CultureInfo.InvariantCulture), gateways.ToString(CultureInfo.InvariantCulture)];
-        var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json", .. options], onLine: line =>
+        var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json", .. options], environment, onLine: line =>
         {
             if (line.StartsWith('{') && !ready.TrySetResult(line))
             {
@@ -70,6 +81,26 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>The gRPC port of a gateway, counted from 1.</summary>
     public int GrpcPort(int gateway) => _members[$"gateway-{gateway}"].Grpc;
 
+    /// <summary>How a client of a gateway, counted from 1, connects: from beside it, since the user that there is may come from there only.</summary>
+    public ConnectionFactory ClientOf(int gateway)
+    {
+        var member = _members[$"gateway-{gateway}"];
+        var factory = new ConnectionFactory { HostName = "127.0.0.1", Port = member.Amqp, AutomaticRecoveryEnabled = false };
+        if (member.Namespace is { } there)
+        {
+            factory.SocketFactory = family => new TcpClientAdapter(NetworkNamespace.OpenSocket(there, family));
+        }
+
+        return factory;
+    }
+
+    /// <summary>What one process sends to another is lost from now on. The other way round is a cut of its own.</summary>
+    public Task CutAsync(string from, string to) =>
+        ChangeLinkAsync(from, "replace", _members[to].Address!, "lladdr", Nowhere, "dev", "eth0", "nud", "permanent");
+
+    /// <summary>Undoes a cut.</summary>
+    public Task MendAsync(string from, string to) => ChangeLinkAsync(from, "delete", _members[to].Address!, "dev", "eth0");
+
     /// <summary>What a member has logged.</summary>
     public IEnumerable<LogLine> LogOf(string member) => File.ReadLines(_members[member].Log).Select(LogLine.Parse);
 
@@ -87,7 +118,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     public async Task<HttpStatusCode> ReadinessAsync(string member)
     {
         using var http = new HttpClient();
-        using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{_members[member].Http}/health/ready"));
+        using var answer = await http.GetAsync(new Uri($"http://{_members[member].Address ?? "127.0.0.1"}:{_members[member].Http}/health/ready"));
         return answer.StatusCode;
     }
 
@@ -126,13 +157,43 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Completes when a member's process has ended by itself.</summary>
     public async Task WhenEndedAsync(string member)
     {
-        // Until its parent has asked for its end it is there, as a zombie.
-        var status = $"/proc/{_members[member].Pid.ToString(CultureInfo.InvariantCulture)}/stat";
         using var limit = new CancellationTokenSource(StartLimit);
-        while (File.Exists(status) && !(await File.ReadAllTextAsync(status, limit.Token)).Contains(") Z ", StringComparison.Ordinal))
+        while (!HasEnded(member))
         {
             await Task.Delay(50, limit.Token);
         }
+    }
+
+    /// <summary>Whether a member's process has ended.</summary>
+    public bool HasEnded(string member)
+    {
+        try
+        {
+            // Until its parent has asked for its end it is there, as a zombie.
+            return File.ReadAllText($"/proc/{_members[member].Pid.ToString(CultureInfo.InvariantCulture)}/stat").Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            // It is gone, perhaps while it was looked at.
+            return true;
+        }
+    }
+
+    /// <summary>Those that have ended, and those that the list of members has as dead, or no more, and that may not know it yet.</summary>
+    public async Task<string[]> GoneAsync()
+    {
+        await using var database = NpgsqlDataSource.Create(_connection);
+        await using var command = database.CreateCommand("select distinct on (Port) Port, Status from OrleansMembershipTable order by Port, Generation desc");
+        await using var rows = await command.ExecuteReaderAsync();
+        Dictionary<int, SiloStatus> statuses = [];
+        while (await rows.ReadAsync())
+        {
+            statuses[rows.GetInt32(0)] = (SiloStatus)rows.GetInt32(1);
+        }
+
+        return [.. from member in _members.Values
+                   where HasEnded(member.Name) || (member.Name != Database && statuses.GetValueOrDefault(member.Silo, SiloStatus.Dead) is not (SiloStatus.Active or SiloStatus.Joining or SiloStatus.Created))
+                   select member.Name];
     }
 
     /// <summary>Completes when the others know that a member is gone.</summary>
@@ -167,6 +228,9 @@ internal sealed class LocalCluster : IAsyncDisposable
         Assert.True(logged.Length == 0, $"logged and not announced:\n{string.Join('\n', logged)}");
     }
 
+    private Task ChangeLinkAsync(string from, string change, params string[] rest) =>
+        ChildProcess.RunAsync("ip", ["-n", _members[from].Namespace!, "neigh", change, .. rest], StartLimit);
+
     private string EndOfLog(string member) => member == Database ? "" : string.Join('\n', File.ReadLines(_members[member].Log).TakeLast(40));
 
     // The folder goes with the cluster. What Orleans says when a member is lost is not judged.
@@ -180,7 +244,7 @@ internal sealed class LocalCluster : IAsyncDisposable
            select $"{member}: {line}",
     ];
 
-    private sealed record Member(string Name, int Pid, int Silo, int Http, int Amqp, int Grpc, string Log)
+    private sealed record Member(string Name, int Pid, int Silo, int Http, int Amqp, int Grpc, string Log, string? Address, string? Namespace)
     {
         public static Member From(JsonElement process) => new(
             process.GetProperty("name").GetString()!,
@@ -189,7 +253,11 @@ internal sealed class LocalCluster : IAsyncDisposable
             PortOf(process, "http"),
             PortOf(process, "amqp"),
             PortOf(process, "grpc"),
-            process.TryGetProperty("log", out var log) ? log.GetString()! : "");
+            TextOf(process, "log") ?? "",
+            TextOf(process, "address"),
+            TextOf(process, "namespace"));
+
+        private static string? TextOf(JsonElement process, string name) => process.TryGetProperty(name, out var text) ? text.GetString() : null;
 
         private static int PortOf(JsonElement process, string name) => process.TryGetProperty(name, out var port) ? port.GetInt32() : 0;
     }

@@ -23,13 +23,12 @@ internal static class Clients
 
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(50);
 
-    public static Task<IConnection> ConnectAsync(this LocalCluster cluster, int gateway) => new ConnectionFactory
+    public static Task<IConnection> ConnectAsync(this LocalCluster cluster, int gateway)
     {
-        HostName = "127.0.0.1",
-        Port = cluster.AmqpPort(gateway),
-        AutomaticRecoveryEnabled = false,
-        ContinuationTimeout = Patience,
-    }.CreateConnectionAsync();
+        var client = cluster.ClientOf(gateway);
+        client.ContinuationTimeout = Patience;
+        return client.CreateConnectionAsync();
+    }
 
     /// <summary>Asks again and again, since it is other processes that act.</summary>
     public static async Task UntilAsync(Func<bool> isSo)

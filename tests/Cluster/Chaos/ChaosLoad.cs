@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
@@ -10,46 +9,60 @@ namespace Granary.Cluster.Tests.Chaos;
 
 /// <summary>
 /// Publishers with confirms and consumers with acknowledgements at two gateways, over durable, transient and exclusive queues, half of the publishers through a topic exchange, and somebody who
-/// binds and unbinds all the while. No connection recovers: one that is closed is a fault.
+/// binds and unbinds all the while. A connection that is closed is a fault, unless its gateway has gone.
 /// </summary>
 internal sealed class ChaosLoad : IAsyncDisposable
 {
     private const int Gateways = 2, Durable = 30, Transient = 10, Exclusive = 10;
-    private const string Topic = "chaos.topic", Toggled = "chaos.toggled";
+    private const string Topic = "chaos.topic";
+    private const ushort IsLocked = 405, ConnectionForced = 320;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(100);
 
     private readonly Ledger _ledger = new();
-    private readonly List<IConnection> _connections = [];
+    private readonly LocalCluster _cluster;
+    private readonly List<ChaosClient> _clients = [];
     private readonly List<RoundPublisher> _publishers = [];
     private readonly List<Task> _running = [];
     private readonly ConcurrentQueue<string> _faults = new();
+    private readonly ConcurrentQueue<Closing> _closings = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly string[] _durable = Named("durable", Durable);
-    private uint _routed;
-    private IChannel? _counting;
+    private readonly HashSet<string> _exclusive = [.. Named("exclusive", Exclusive)];
+    private Toggling? _toggling;
+    private volatile bool _mayLoseGateways;
+
+    private ChaosLoad(LocalCluster cluster) => _cluster = cluster;
 
     public int Confirmed => _ledger.Confirmed;
 
     public int Delivered => _ledger.Delivered;
 
     /// <summary>How often a binding was made, used, removed and seen to be gone.</summary>
-    public int Toggles { get; private set; }
+    public int Toggles => _toggling!.Count;
 
     public static async Task<ChaosLoad> StartAsync(LocalCluster cluster)
     {
-        var load = new ChaosLoad();
+        var load = new ChaosLoad(cluster);
         for (var gateway = 1; gateway <= Gateways; gateway++)
         {
-            await load.ConsumeAsync(await load.ConnectAsync(cluster, gateway), gateway);
+            var own = gateway;
+            await load.ConnectAsync(gateway, connection => load.ConsumeAsync(connection, own));
         }
 
+        string[] queues = [.. load._durable, .. Named("transient", Transient), .. load._exclusive];
         for (var number = 0; number < 2 * Gateways; number++)
         {
-            await load.PublishAsync(await load.ConnectAsync(cluster, 1 + number % Gateways), number);
+            var client = await load.ConnectAsync(1 + number % Gateways, Clients.ConfirmedChannelAsync);
+            var publisher = new RoundPublisher(number, client, number < Gateways ? "" : Topic, queues, load._ledger, queue => load._mayLoseGateways && load._exclusive.Contains(queue));
+            load._publishers.Add(publisher);
+            load._running.Add(publisher.RunAsync(load._stop.Token));
         }
 
-        await load.ToggleAsync(await load.ConnectAsync(cluster, 1), await load.ConnectAsync(cluster, 2));
+        load._toggling = new Toggling(
+            Topic, await load.ConnectAsync(1, Toggling.PrepareAsync), await load.ConnectAsync(2, Clients.ConfirmedChannelAsync), fault => load._faults.Enqueue(fault));
+        load._running.Add(load._toggling.RunAsync(load._stop.Token));
         await load.WholeRoundAsync();
         return load;
     }
@@ -58,7 +71,36 @@ internal sealed class ChaosLoad : IAsyncDisposable
     public Task WholeRoundAsync() => Task.WhenAll(_publishers.Select(publisher => publisher.WholeRoundAsync()));
 
     /// <summary>The longest that a confirm has taken since the last call.</summary>
-    public TimeSpan TakeLongest() => _publishers.Max(publisher => publisher.TakeLongest());
+    public Longest TakeLongest() => _publishers.Aggregate(default(Longest), (longest, publisher) => longest.Or(publisher.TakeLongest()));
+
+    /// <summary>Gateways may go from now on, and exclusive queues with them.</summary>
+    public void ExpectGateways() => _mayLoseGateways = true;
+
+    /// <summary>All gateways are there. Completes when their clients are at home and a whole round is through.</summary>
+    public async Task SettleAsync()
+    {
+        await Task.WhenAll(_clients.Select(client => client.ReturnHomeAsync()));
+        await WholeRoundAsync();
+    }
+
+    /// <summary>Whoever was not at one of the gateways that went must not have been disconnected. None goes from now on.</summary>
+    /// <param name="gone">Their names.</param>
+    /// <param name="isTold">They told their clients.</param>
+    /// <returns>How many connections were closed.</returns>
+    public int JudgeClosings(IReadOnlyCollection<string> gone, bool isTold)
+    {
+        _mayLoseGateways = false;
+        var count = 0;
+        for (; _closings.TryDequeue(out var closing); count++)
+        {
+            if (!gone.Contains($"gateway-{closing.Gateway}") || (isTold && closing.Reason.ReplyCode != ConnectionForced))
+            {
+                _faults.Enqueue($"A connection to gateway {closing.Gateway} was closed: {closing.Reason}");
+            }
+        }
+
+        return count;
+    }
 
     /// <summary>Ends the publishers, waits until all that was confirmed to durable queues has come, and checks everything.</summary>
     public async Task CheckAsync()
@@ -69,20 +111,21 @@ internal sealed class ChaosLoad : IAsyncDisposable
         while (_ledger.MissingOf(_durable) is { Length: > 0 } missing)
         {
             Assert.False(limit.IsCancellationRequested, $"{missing.Length} of {Confirmed} confirmed messages have not come: {string.Join(", ", missing.Take(20))}");
-            await Task.Delay(100, CancellationToken.None);
+            await Task.Delay(Again, CancellationToken.None);
         }
 
         Assert.Empty(_ledger.Faults());
-        Assert.Equal(_routed, (await _counting!.QueueDeclarePassiveAsync(Toggled)).MessageCount);
+        await _toggling!.CheckAsync();
+        Assert.Empty(_closings);
         Assert.Empty(_faults);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        foreach (var connection in _connections)
+        foreach (var client in _clients)
         {
-            await connection.DisposeAsync();
+            await client.DisposeAsync();
         }
 
         _stop.Dispose();
@@ -90,109 +133,86 @@ internal sealed class ChaosLoad : IAsyncDisposable
 
     private static string[] Named(string kind, int count) => [.. Enumerable.Range(0, count).Select(number => string.Create(CultureInfo.InvariantCulture, $"chaos.{kind}.{number}"))];
 
-    private async Task<IConnection> ConnectAsync(LocalCluster cluster, int gateway)
+    private async Task<ChaosClient> ConnectAsync(int gateway, Func<IConnection, Task<IChannel>> setUp)
     {
-        var connection = await new ConnectionFactory
-        {
-            HostName = "127.0.0.1",
-            Port = cluster.AmqpPort(gateway),
-            AutomaticRecoveryEnabled = false,
-            ContinuationTimeout = Patience,
-        }.CreateConnectionAsync();
-        connection.ConnectionShutdownAsync += (_, ended) =>
-        {
-            if (!_stop.IsCancellationRequested)
-            {
-                _faults.Enqueue($"A connection to gateway {gateway} was closed: {ended}");
-            }
-
-            return Task.CompletedTask;
-        };
-        _connections.Add(connection);
-        return connection;
+        var client = new ChaosClient(_cluster, gateway, Gateways, setUp, _closings.Enqueue);
+        _clients.Add(client);
+        await client.StartAsync();
+        return client;
     }
 
-    // Each gateway's consumer has its share of the queues, and exclusive ones of its own.
-    private async Task ConsumeAsync(IConnection connection, int gateway)
+    // Each gateway's consumer has its share of the queues, and exclusive ones of its own, wherever it is connected.
+    private async Task<IChannel> ConsumeAsync(IConnection connection, int share)
     {
         var channel = await connection.CreateChannelAsync();
-        channel.ChannelShutdownAsync += (_, ended) => Report($"A consumer's channel was closed: {ended}");
+        channel.ChannelShutdownAsync += (_, ended) => Report(connection, $"A consumer's channel was closed: {ended}");
         await channel.BasicQosAsync(0, 50, global: false);
         await channel.ExchangeDeclareAsync(Topic, ExchangeType.Topic, durable: true);
         var consumer = new AsyncEventingBasicConsumer(channel);
-        consumer.UnregisteredAsync += (_, _) => Report("A consumer was cancelled");
+        consumer.UnregisteredAsync += (_, _) => Report(connection, "A consumer was cancelled");
+
+        // The key is the queue's name on both ways.
+        consumer.ReceivedAsync += async (_, delivery) =>
+        {
+            if (!channel.IsOpen)
+            {
+                // It comes again.
+                return;
+            }
+
+            _ledger.AddDelivered(delivery.RoutingKey, Stamp.Decode(delivery.Body), delivery.Redelivered);
+            try
+            {
+                await channel.BasicAckAsync(delivery.DeliveryTag, multiple: false);
+            }
+            catch (AlreadyClosedException)
+            {
+                // It comes again.
+            }
+        };
         foreach (var (kind, count) in new[] { ("durable", Durable), ("transient", Transient), ("exclusive", Exclusive) })
         {
-            foreach (var queue in Named(kind, count).Where((_, number) => number % Gateways == gateway % Gateways))
+            foreach (var queue in Named(kind, count).Where((_, number) => number % Gateways == share % Gateways))
             {
-                await channel.QueueDeclareAsync(queue, durable: kind == "durable", exclusive: kind == "exclusive", autoDelete: false);
+                if (kind == "exclusive")
+                {
+                    await OwnAsync(connection, queue);
+                }
+                else
+                {
+                    await channel.QueueDeclareAsync(queue, durable: kind == "durable", exclusive: false, autoDelete: false);
+                }
+
                 await channel.QueueBindAsync(queue, Topic, queue);
                 await channel.BasicConsumeAsync(queue, autoAck: false, consumer);
             }
         }
 
-        // The key is the queue's name on both ways.
-        consumer.ReceivedAsync += async (_, delivery) =>
-        {
-            _ledger.AddDelivered(delivery.RoutingKey, Stamp.Decode(delivery.Body), delivery.Redelivered);
-            await channel.BasicAckAsync(delivery.DeliveryTag, multiple: false);
-        };
+        return channel;
     }
 
-    private async Task PublishAsync(IConnection connection, int number)
+    // The last connection's may be there until it is known that its gateway is gone.
+    private static async Task OwnAsync(IConnection connection, string queue)
     {
-        var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true, outstandingPublisherConfirmationsRateLimiter: null));
-        var publisher = new RoundPublisher(
-            number, channel, number < Gateways ? "" : Topic, [.. _durable, .. Named("transient", Transient), .. Named("exclusive", Exclusive)], _ledger);
-        _publishers.Add(publisher);
-        _running.Add(publisher.RunAsync(_stop.Token));
-    }
-
-    /// <summary>What bind-ok of one gateway promises holds at the other: afterwards a message comes to the queue, and after unbind-ok none does.</summary>
-    private async Task ToggleAsync(IConnection bound, IConnection used)
-    {
-        var binding = await bound.CreateChannelAsync();
-        var publishing = await used.ConfirmedChannelAsync();
-        await binding.QueueDeclareAsync(Toggled, durable: true, exclusive: false, autoDelete: false);
-        _counting = binding;
-        _running.Add(RunAsync());
-
-        async Task RunAsync()
+        using var limit = new CancellationTokenSource(Patience);
+        while (true)
         {
-            while (!_stop.IsCancellationRequested)
-            {
-                var key = string.Create(CultureInfo.InvariantCulture, $"toggled.{Toggles}");
-                await binding.QueueBindAsync(Toggled, Topic, key);
-                await ExpectAsync(key, isRouted: true);
-                await binding.QueueUnbindAsync(Toggled, Topic, key);
-                await ExpectAsync(key, isRouted: false);
-                Toggles++;
-            }
-        }
-
-        async Task ExpectAsync(string key, bool isRouted)
-        {
-            var wasRouted = true;
+            await using var channel = await connection.CreateChannelAsync(cancellationToken: limit.Token);
             try
             {
-                await publishing.BasicPublishAsync(Topic, key, mandatory: true, new BasicProperties { Persistent = true }, Encoding.ASCII.GetBytes(key));
-                _routed++;
+                await channel.QueueDeclareAsync(queue, durable: false, exclusive: true, autoDelete: false, cancellationToken: limit.Token);
+                return;
             }
-            catch (PublishReturnException)
+            catch (OperationInterruptedException refused) when (refused.ShutdownReason?.ReplyCode == IsLocked)
             {
-                wasRouted = false;
-            }
-
-            if (wasRouted != isRouted)
-            {
-                _faults.Enqueue($"{key} was {(wasRouted ? "routed after unbind-ok" : "returned after bind-ok")}");
+                await Task.Delay(Again, limit.Token);
             }
         }
     }
 
-    private Task Report(string fault)
+    private Task Report(IConnection connection, string fault)
     {
-        if (!_stop.IsCancellationRequested)
+        if (connection.IsOpen && !_stop.IsCancellationRequested)
         {
             _faults.Enqueue(fault);
         }

@@ -4,91 +4,175 @@ using Xunit.Abstractions;
 
 namespace Granary.Cluster.Tests.Chaos;
 
-/// <summary>Silos and the database go and come back, in the order of a seed, while clients publish and consume. <c>soak.sh</c> makes it long.</summary>
+/// <summary>Members and the database go and come back, and links between them are cut and mended, in the order of a seed, while clients publish and consume. <c>soak.sh</c> makes it long.</summary>
 [Collection(LocalCluster.OneAtATime)]
 public sealed class ChaosTests(ITestOutputHelper output)
 {
-    private static readonly string[] Silos = ["silo-1", "silo-2", "silo-3"];
+    // Queues that were taken from a member that was stopped; a store that is out of reach, and back; a gateway that no silo answers, and that is declared dead.
+    private static readonly int[] News = [3004, 3301, 3302, 3511, 3512, 3521];
 
-    // Queues that were taken from a member that was stopped; a store that is out of reach, and back.
-    private static readonly int[] NewsOfLosses = [3004, 3301, 3302];
+    private static readonly TimeSpan Median = TimeSpan.FromSeconds(1.5), BesideTheDatabase = TimeSpan.FromSeconds(1), Look = TimeSpan.FromMilliseconds(500);
 
-    private static readonly string[] Kinds = ["KILL", "TERM", "STOP", "database"];
-
-    // For the longest that a confirm may take, on a machine that others use, too.
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(3), PauseOfAHang = TimeSpan.FromSeconds(8);
+    private readonly List<string> _excesses = [], _faults = [];
+    private readonly List<TimeSpan> _kills = [], _restarts = [];
 
     [Fact]
     public async Task Members_GoAndComeBackUnderLoad_NothingConfirmedIsLostAndNoConnection()
     {
         var random = new Random(Setting("SEED", 1));
         var hang = TimeSpan.FromSeconds(Setting("HANG", 8));
-        await using var cluster = await LocalCluster.StartAsync(Silos.Length, gateways: 2);
-        foreach (var news in NewsOfLosses)
-        {
-            cluster.Allow(news);
-        }
-
+        var cutsLinks = Setting("CUTS", 0) != 0;
+        var kinds = Environment.GetEnvironmentVariable("GRANARY_TEST_CHAOS_KINDS") is { Length: > 0 } told ? told.Split(',') : cutsLinks ? Upheaval.Kinds : Upheaval.OfProcesses;
+        await using var cluster = await LocalCluster.StartAsync(Upheaval.Silos.Length, Upheaval.Gateways.Length, cutsLinks ? [LocalCluster.InNamespaces] : []);
+        Array.ForEach(News, cluster.Allow);
         await using var load = await ChaosLoad.StartAsync(cluster);
-        output.WriteLine("| event | of | away, s | longest confirm, s | while it came back, s | load of the machine |\n|---|---|---|---|---|---|");
-        string[] kinds = [];
+        Say(
+            "| # | event | of | away, s | longest confirm, s | limit, s | of clients that connected again, s | while all came back, s | connections closed | ended by it | load of the machine |\n"
+            + "|---|---|---|---|---|---|---|---|---|---|---|");
         var newest = "";
-        List<string> tooLong = [];
-        for (int count = 0, events = Setting("EVENTS", Kinds.Length); count < events; count++)
+        for (int count = 0, events = Setting("EVENTS", kinds.Length); count < events; count++)
         {
             // Each kind once in as many events as there are kinds.
-            if (count % Kinds.Length == 0)
+            if (count % kinds.Length == 0)
             {
-                kinds = [.. Kinds];
                 random.Shuffle(kinds);
             }
 
-            var kind = kinds[count % Kinds.Length];
-
-            // The one that came last has few queues.
-            string[] victims = kind == "database" ? [LocalCluster.Database] : [.. Silos.Where(silo => silo != newest)];
-            var member = victims[random.Next(victims.Length)];
-            newest = kind == "database" ? newest : member;
-            load.TakeLongest();
-            var began = Stopwatch.GetTimestamp();
-            await EndAsync(cluster, load, member, kind, hang);
-            var ended = load.TakeLongest();
-            await cluster.StartAgainAsync(member);
-            var away = Stopwatch.GetElapsedTime(began);
-            await load.WholeRoundAsync();
-            var returned = load.TakeLongest();
-            var busy = (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0];
-            output.WriteLine($"| {kind} | {member} | {away.TotalSeconds:F1} | {ended.TotalSeconds:F2} | {returned.TotalSeconds:F2} | {busy} |");
-            if (ended > (kind == "STOP" ? PauseOfAHang : Pause) || returned > Pause)
-            {
-                tooLong.Add($"event {count + 1}, {kind} of {member}");
-            }
+            newest = await GoThroughAsync(cluster, load, count + 1, Upheaval.Choose(kinds[count % kinds.Length], random, hang, newest)) ?? newest;
         }
 
         await load.CheckAsync();
-        output.WriteLine($"{load.Confirmed} messages confirmed, {load.Delivered} deliveries, {load.Toggles} times bound and unbound");
-        Assert.Empty(tooLong);
+        Sum(load);
+        Assert.Empty(_faults);
     }
 
-    private static async Task EndAsync(LocalCluster cluster, ChaosLoad load, string member, string kind, TimeSpan hang)
+    /// <returns>The silo that was started last, if any was.</returns>
+    private async Task<string?> GoThroughAsync(LocalCluster cluster, ChaosLoad load, int number, Upheaval upheaval)
     {
-        // A database that is stopped without waiting for its clients.
-        await cluster.SignalAsync(member, kind == "database" ? "INT" : kind);
-        if (kind == "database")
+        if (upheaval.MayTakeGateways)
         {
-            return;
+            load.ExpectGateways();
         }
 
-        if (kind == "STOP")
+        load.TakeLongest();
+        var began = Stopwatch.GetTimestamp();
+        await upheaval.HappenAsync(cluster);
+        Longest ended = default, returned = default;
+        if (upheaval.Kind != Upheaval.Database)
         {
-            await Task.Delay(hang);
             await load.WholeRoundAsync();
-            await cluster.SignalAsync(member, "CONT");
+            ended = load.TakeLongest();
         }
 
-        await load.WholeRoundAsync();
-        await cluster.WhenEndedAsync(member);
+        HashSet<string> gone = [.. upheaval.IsCut ? [] : new[] { upheaval.Member }];
+        var started = await StartAgainAsync(cluster, load, gone);
+        returned = load.TakeLongest();
+        var closed = load.JudgeClosings(gone, upheaval.IsTold);
+        var away = Stopwatch.GetElapsedTime(began);
+        if (upheaval.Kind == Upheaval.Database)
+        {
+            // Publishers are held until it is back.
+            ended = returned;
+        }
+
+        Tell(number, upheaval, (away, ended, returned), closed, started.Where(member => upheaval.IsCut || member != upheaval.Member));
+        return started.LastOrDefault(Upheaval.Silos.Contains);
     }
+
+    /// <summary>Completes when all who went are back, and their clients with them: also those that are declared dead a little later by whom they did not reach.</summary>
+    /// <param name="gone">Who went; gets those who went besides.</param>
+    /// <returns>All of them, in the order in which they were started.</returns>
+    private async Task<List<string>> StartAgainAsync(LocalCluster cluster, ChaosLoad load, HashSet<string> gone)
+    {
+        List<string> started = [];
+        var settling = load.SettleAsync();
+        while (true)
+        {
+            var isSettled = settling.IsCompleted;
+            gone.UnionWith(await cluster.GoneAsync());
+            string[] missing = [.. gone.Except(started).Order()];
+            foreach (var member in missing)
+            {
+                var asked = Stopwatch.GetTimestamp();
+                await cluster.StartAgainAsync(member);
+                _restarts.Add(Stopwatch.GetElapsedTime(asked));
+                started.Add(member);
+            }
+
+            if (missing.Length > 0)
+            {
+                await settling;
+                settling = load.SettleAsync();
+            }
+            else if (isSettled)
+            {
+                await settling;
+                return started;
+            }
+            else
+            {
+                await Task.WhenAny(settling, Task.Delay(Look));
+            }
+        }
+    }
+
+    private void Tell(int number, Upheaval upheaval, (TimeSpan Away, Longest Ended, Longest Returned) took, int closed, IEnumerable<string> others)
+    {
+        var limit = upheaval.Kind == Upheaval.Database ? took.Away + BesideTheDatabase : upheaval.Limit;
+        var (longest, again) = (took.Ended.Stayed, took.Ended.Or(took.Returned).Recovered);
+        var busy = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
+        Say(
+            $"| {number} | {upheaval.Kind} | {upheaval} | {Said(took.Away)} | {Said(longest)} | {Said(limit)} | {Said(again)} | {Said(took.Returned.Stayed)} | {closed} | {string.Join(", ", others)} | {busy} |");
+        if (longest > limit)
+        {
+            Exceed($"event {number}, {upheaval.Kind} of {upheaval}: {Said(longest)} s, where {Said(limit)} s is the limit", busy);
+        }
+
+        if (upheaval.Kind == Upheaval.SiloKill)
+        {
+            _kills.Add(longest);
+        }
+    }
+
+    private void Sum(ChaosLoad load)
+    {
+        Say($"{load.Confirmed} messages confirmed, {load.Delivered} deliveries, {load.Toggles} times bound and unbound");
+        Say($"{_restarts.Count} times something was started again, and was ready after {Said(_restarts.DefaultIfEmpty().Max())} s at the most");
+        if (_kills.Count > 0)
+        {
+            var median = _kills.Order().ElementAt((_kills.Count - 1) / 2);
+            Say($"silo-kill: p50 of the longest confirm {Said(median)} s, limit {Said(Median)} s");
+            if (median > Median)
+            {
+                Exceed("p50 of silo-kill", double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[2], CultureInfo.InvariantCulture));
+            }
+        }
+
+        Say($"{_excesses.Count} times a limit was exceeded; that is no fault where the machine had more to do than its {Environment.ProcessorCount} processors can");
+        _excesses.ForEach(Say);
+    }
+
+    private void Exceed(string what, double load)
+    {
+        var isFault = load <= Environment.ProcessorCount;
+        _excesses.Add(string.Create(CultureInfo.InvariantCulture, $"{what}, at a load of {load:F1}{(isFault ? ": a fault" : "")}"));
+        if (isFault)
+        {
+            _faults.Add(_excesses[^1]);
+        }
+    }
+
+    // The runner says it when all is over; whoever waits reads it meanwhile.
+    private void Say(string line)
+    {
+        output.WriteLine(line);
+        if (Environment.GetEnvironmentVariable("GRANARY_TEST_CHAOS_TABLE") is { Length: > 0 } table)
+        {
+            File.AppendAllText(table, line + "\n");
+        }
+    }
+
+    private static string Said(TimeSpan? time) => time is { Ticks: > 0 } some ? some.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture) : "";
 
     private static int Setting(string name, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable($"GRANARY_TEST_CHAOS_{name}"), CultureInfo.InvariantCulture, out var value) ? value : otherwise;
