@@ -27,6 +27,12 @@ public interface IQueueGrain : IGrainWithStringKey
     /// <summary>One packet of a link.</summary>
     ValueTask<LinkAnswer> SendAsync(LinkUp up);
 
+    /// <summary>
+    /// Has the queue go to another silo. Answers before it has gone: who asks again is answered by the activation there. 404 when there is no such queue, 406 with
+    /// the reason when it cannot be moved.
+    /// </summary>
+    ValueTask<QueuePlace> MoveAsync(SiloAddress silo);
+
     /// <summary>Activates the grain, which does what is due.</summary>
     ValueTask WakeAsync();
 }

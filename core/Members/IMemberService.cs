@@ -30,6 +30,14 @@ public interface IMemberService : IGrainService
     /// <summary>Says that a member is dead: it is not to be answered otherwise any more.</summary>
     /// <returns>For how long it may go on after what it was answered by this process.</returns>
     Task<TimeSpan> CloseLeaseAsync(string member);
+
+    /// <summary>How many queues this process has.</summary>
+    Task<int> CountQueuesAsync();
+
+    /// <summary>Has queues of this process move to another silo.</summary>
+    /// <param name="count">So many at the most. It takes a while: a thousand at once would take longer than a call may.</param>
+    /// <returns>How many are on their way. Fewer than asked for: there are no more that can be moved.</returns>
+    Task<int> MoveQueuesAsync(SiloAddress to, int count);
 }
 
 /// <summary>What a gateway is answered that says that it is there.</summary>

@@ -1,4 +1,5 @@
 using Granary.Core;
+using Granary.Core.Members;
 using Granary.Core.Topology;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
@@ -10,8 +11,8 @@ using FieldTable = Granary.V1.FieldTable;
 
 namespace Granary.Gateway.Grpc;
 
-/// <summary>Queues, exchanges and bindings.</summary>
-internal sealed class TopologyService(GrpcServer server, CallRunner calls) : V1.Topology.TopologyBase
+/// <summary>Queues, exchanges and bindings, and where queues are.</summary>
+internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueuePlaces places) : V1.Topology.TopologyBase
 {
     public override Task<DeclareQueueResponse> DeclareQueue(DeclareQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
     {
@@ -83,6 +84,18 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls) : V1.
                 ExchangeName(request.Destination), ExchangeName(request.Source), Key(request.RoutingKey), Encode(request.Arguments)).ConfigureAwait(false));
             return new UnbindExchangeResponse();
         });
+
+    public override Task<MoveQueueResponse> MoveQueue(MoveQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
+    {
+        var silo = request.Node.Length == 0
+            ? await places.FindLeastLoadedAsync(context.CancellationToken).ConfigureAwait(false)
+            : places.Find(request.Node) ?? throw CallErrors.Invalid($"there is no node '{request.Node}'; nodes that have queues are {string.Join(", ", places.Names)}");
+        CallErrors.ThrowIf(await topology.MoveQueueAsync(QueueName(request.Queue), silo).ConfigureAwait(false));
+        return new MoveQueueResponse { Node = silo.Endpoint.ToString() };
+    });
+
+    public override Task<RebalanceQueuesResponse> RebalanceQueues(RebalanceQueuesRequest request, ServerCallContext context) => RunAsync(context, async _ =>
+        new RebalanceQueuesResponse { QueuesMoved = (uint)await places.RebalanceAsync(context.CancellationToken).ConfigureAwait(false) });
 
     private Task<T> RunAsync<T>(ServerCallContext context, Func<TopologyCalls, Task<T>> call) => calls.RunAsync(
         context, caller => call(new TopologyCalls(server.GrainsFor(caller, context.CancellationToken), server.Id, server.Replies)));

@@ -10,6 +10,7 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Management;
 using Granary.Gateway.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -49,6 +50,7 @@ public static class GatewayHosting
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);
+        services.AddManagement();
         services.AddMetrics();
         services.AddSingleton<GatewayMeters>();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -78,10 +80,11 @@ public static class GatewayHosting
         return app.MapHealth();
     }
 
-    /// <summary>Maps whether the process lives and is ready.</summary>
+    /// <summary>Maps whether the process lives and is ready, and what operators may ask of it.</summary>
     public static WebApplication MapHealth(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        app.MapManagement();
         app.MapHealthChecks("/health/live", Answering(HealthTags.Live));
         app.MapHealthChecks("/health/ready", Answering(HealthTags.Ready));
         return app;
@@ -93,6 +96,7 @@ public static class GatewayHosting
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddMemoryAlarm(options);
+        builder.Services.AddManagement();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(options.Bind, options.HttpPort);

@@ -28,6 +28,12 @@ internal sealed partial class GrainCalls(
         return AskAsync(() => call(queue), () => QueueAnswer.Refused(BrokerError.QueueOutOfReach(vhost, name)));
     }
 
+    public ValueTask<QueuePlace> QueueAsync(string name, Func<IQueueGrain, ValueTask<QueuePlace>> call)
+    {
+        var queue = grains.Queue(vhost, name);
+        return AskAsync(() => call(queue), () => new QueuePlace(BrokerError.QueueOutOfReach(vhost, name), null));
+    }
+
     public ValueTask<BrokerError?> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<BrokerError?>> call)
     {
         var exchange = grains.Exchange(vhost, name);
@@ -44,6 +50,9 @@ internal sealed partial class GrainCalls(
     public ValueTask<RoutePath> RouteAsync(Router router, byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) => AskAsync(
         () => router.RouteAsync(vhost, exchange, key, copies, headers, aborted),
         () => RoutePath.Refused(BrokerError.ExchangeOutOfReach(vhost, System.Text.Encoding.UTF8.GetString(exchange))));
+
+    /// <summary>Completes after a while, unless nobody waits for the answer any more.</summary>
+    public Task PauseAsync(TimeSpan pause) => Task.Delay(pause, clock, aborted);
 
     private async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> call, Func<T> outOfReach)
     {

@@ -16,6 +16,8 @@ namespace Granary.Gateway.Topology;
 /// <param name="exclusive">The client's exclusive queues, which go when it does; null if it cannot have any.</param>
 internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, ReplyRegistry replies, ExclusiveQueues? exclusive = null)
 {
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestMove = TimeSpan.FromSeconds(10);
     private static readonly BrokerError DefaultExchange = new(ReplyCode.AccessRefused, "operation not permitted on the default exchange");
     private static readonly BrokerError ReplyQueue = new(ReplyCode.AccessRefused, "cannot bind or unbind to a volatile (direct reply-to) queue");
 
@@ -35,12 +37,13 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         var declaration = new QueueDeclaration(client, durable, isExclusive, autoDelete, arguments, isGenerated);
         if (!isExclusive || exclusive is null)
         {
-            return (name, await grains.QueueAsync(name, queue => queue.DeclareAsync(declaration)).ConfigureAwait(false));
+            return (name, await grains.QueueAsync(
+                name, queue => isGenerated ? NearCaller.Ask(() => queue.DeclareAsync(declaration)) : queue.DeclareAsync(declaration)).ConfigureAwait(false));
         }
 
         // Before the call: if its answer is lost, the queue still goes with the client. Deleting one that is not the client's is refused.
         var isNewlyOwned = exclusive.Add(name);
-        var answer = await grains.QueueAsync(name, queue => exclusive.Follow(queue.DeclareAsync(declaration))).ConfigureAwait(false);
+        var answer = await grains.QueueAsync(name, queue => exclusive.Follow(NearCaller.Ask(() => queue.DeclareAsync(declaration)))).ConfigureAwait(false);
         if (answer.Error is { IsOutOfReach: false } && isNewlyOwned)
         {
             exclusive.Remove(name);
@@ -74,6 +77,29 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         }
 
         return answer;
+    }
+
+    /// <summary>Has a queue go to another silo. Completes when it is there; one that is there already stays.</summary>
+    /// <returns>Why it is not there, or null.</returns>
+    public async ValueTask<BrokerError?> MoveQueueAsync(string name, SiloAddress silo)
+    {
+        name = Names.Clean(name);
+        for (var pause = LookAgainAfter; ; pause *= 2)
+        {
+            var place = await grains.QueueAsync(name, queue => queue.MoveAsync(silo)).ConfigureAwait(false);
+            if (place.Error is not null || silo.Equals(place.Silo))
+            {
+                return place.Error;
+            }
+
+            // It goes when it has stored what it has in memory.
+            if (pause > LongestMove)
+            {
+                return BrokerError.QueueOutOfReach(grains.Vhost, name);
+            }
+
+            await grains.PauseAsync(pause).ConfigureAwait(false);
+        }
     }
 
     /// <returns>How many messages were removed.</returns>

@@ -21,6 +21,7 @@ public static class SiloHosting
         silo.Services.TryAddSingleton<LocalQueues>();
         silo.Services.TryAddSingleton<BindingRemoval>();
         silo.Services.TryAddSingleton<SiloFigures>();
+        silo.Services.TryAddSingleton<QueueMoves>();
         silo.Services.TryAddSingleton<QueueServices>();
         silo.Services.TryAddSingleton<DeadLetterOffice>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());

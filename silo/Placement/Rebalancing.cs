@@ -9,13 +9,12 @@ namespace Granary.Silo.Placement;
 /// begins when the list of silos has not changed for a while, so that a restart of all moves queues less often than silos come and go.
 /// </summary>
 internal sealed partial class Rebalancing(
-    LocalQueues queues, IClusterMembershipService members, IClusterManifestProvider manifests, ILocalSiloDetails own, TimeProvider time, ILogger<Rebalancing> log)
+    LocalQueues queues, QueueSilos places, ILocalSiloDetails own, TimeProvider time, ILogger<Rebalancing> log)
     : BackgroundService
 {
     /// <summary>Queues that are asked to move before the next ones are.</summary>
     private const int AtOnce = 50;
 
-    private static readonly GrainType Queue = GrainType.Create("queue");
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -32,7 +31,7 @@ internal sealed partial class Rebalancing(
         {
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                var now = Silos();
+                var now = places.All();
                 calm = now.SequenceEqual(seen) ? calm + 1 : 0;
                 seen = now;
                 if (calm < Calm || now.SequenceEqual(balanced))
@@ -40,10 +39,11 @@ internal sealed partial class Rebalancing(
                     continue;
                 }
 
-                // What a silo that is gone had has been placed anew already.
-                if (now.Except(balanced).Any(silo => !silo.Equals(own.SiloAddress)))
+                // What a silo that is gone had has been placed anew already; what was moved on request stays where it is.
+                SiloAddress[] joined = [.. now.Except(balanced).Where(silo => !silo.Equals(own.SiloAddress))];
+                if (joined.Length > 0)
                 {
-                    await MoveAsync(now, stoppingToken).ConfigureAwait(false);
+                    await MoveAsync(new JoinedSilos(joined, now), stoppingToken).ConfigureAwait(false);
                 }
 
                 balanced = now;
@@ -55,26 +55,14 @@ internal sealed partial class Rebalancing(
         }
     }
 
-    /// <summary>Those that may have queues, in an order that is always the same.</summary>
-    private SiloAddress[] Silos()
+    private async Task MoveAsync(JoinedSilos silos, CancellationToken cancellation)
     {
-        var manifest = manifests.Current.Silos;
-        return
-        [
-            .. members.CurrentSnapshot.Members.Values
-                .Where(member => member.Status == SiloStatus.Active && manifest.TryGetValue(member.SiloAddress, out var has) && has.Grains.ContainsKey(Queue))
-                .Select(member => member.SiloAddress).Order(),
-        ];
-    }
-
-    private async Task MoveAsync(SiloAddress[] silos, CancellationToken cancellation)
-    {
-        LogMoving(silos.Length);
+        LogMoving(silos.All.Length);
         foreach (var some in queues.Inboxes.Chunk(AtOnce))
         {
             foreach (var inbox in some)
             {
-                inbox.PostPlaces(silos);
+                inbox.PostJoined(silos);
             }
 
             await Task.Delay(Pause, time, cancellation).ConfigureAwait(false);
@@ -87,3 +75,7 @@ internal sealed partial class Rebalancing(
     [LoggerMessage(3602, LogLevel.Debug, "No queue is moved any more: the node stops")]
     private partial void LogStopped();
 }
+
+/// <param name="New">Silos that may have queues, and had none so far.</param>
+/// <param name="All">Those and the others.</param>
+internal sealed record JoinedSilos(SiloAddress[] New, SiloAddress[] All);

@@ -1,3 +1,6 @@
+using Granary.Core.Grains;
+using Granary.Core.Members;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Placement;
 using Orleans.Runtime.Placement;
 
@@ -6,6 +9,7 @@ namespace Granary.Silo.Placement;
 /// <summary>
 /// Where an activation goes that is nowhere yet. Of the silos that may have it, each is given a number for the grain, the same by every process that asks, and the
 /// highest takes it: so names spread evenly, two processes that place a name at once agree, and a silo that comes or goes changes the place of its share alone.
+/// A queue that only one connection is to use goes to the process that has it, if that may have queues (<see cref="NearCaller"/>).
 /// </summary>
 [GenerateSerializer, Immutable]
 internal sealed class SpreadPlacement : PlacementStrategy;
@@ -17,11 +21,19 @@ internal sealed class SpreadPlacementAttribute() : PlacementAttribute(new Spread
 /// <inheritdoc cref="SpreadPlacement"/>
 internal sealed class SpreadPlacementDirector : IPlacementDirector
 {
+    private static readonly GrainType Queues = GrainType.Create(GrainReferences.QueueType);
+
     public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
     {
         var silos = context.GetCompatibleSilos(target);
-        return Task.FromResult(IPlacementDirector.GetPlacementHint(target.RequestContextData, silos) ?? Choose(target.GrainIdentity.GetUniformHashCode(), silos));
+        return Task.FromResult(
+            IPlacementDirector.GetPlacementHint(target.RequestContextData, silos)
+            ?? (IsWantedNear(target) && silos.Contains(context.LocalSilo) ? context.LocalSilo : Choose(target.GrainIdentity.GetUniformHashCode(), silos)));
     }
+
+    // What a queue asks for in its turn carries the same, and is not meant.
+    private static bool IsWantedNear(PlacementTarget target) =>
+        target.GrainIdentity.Type == Queues && target.RequestContextData?.ContainsKey(NearCaller.ContextKey) == true;
 
     /// <summary>The one with the highest number for a grain.</summary>
     /// <param name="silos">One at least.</param>
@@ -55,6 +67,8 @@ internal static class SpreadPlacementHosting
     public static ISiloBuilder AddSpreadPlacement(this ISiloBuilder silo)
     {
         silo.Services.AddPlacementDirector<SpreadPlacement, SpreadPlacementDirector>();
+        silo.Services.TryAddSingleton<QueueSilos>();
+        silo.Services.TryAddSingleton<IQueuePlaces, QueuePlaces>();
         return silo;
     }
 }

@@ -14,8 +14,13 @@ internal sealed partial class Queue
     /// <summary>Of what is handed over, all below it may have been delivered.</summary>
     private long _deliveredEnd;
 
-    /// <summary>It can be handed over without losing anything: all is in memory, of a size that is stored soon. Others stay where they are until they are shorter.</summary>
-    public bool MayMove => _recovery is null && _ready.PagedCount == 0 && _ready.MemoryBytes + _unacked.Bytes < MostHandedOver / 4 && CanAllBeStored();
+    /// <summary>Null: it can be handed over without losing anything, all is in memory, of a size that is stored soon. Others stay where they are until they are shorter.</summary>
+    public string? WhyNotMoved =>
+        _recovery is not null ? "it waits for connections that hold some of it"
+        : _ready.PagedCount > 0 ? "some of it is paged out"
+        : _ready.MemoryBytes + _unacked.Bytes >= MostHandedOver / 4 ? $"more than {MostHandedOver / 4 / (1024 * 1024)} MiB of it are in memory"
+        : !CanAllBeStored() ? "some of it would be lost: messages that are not persistent, published together with some that are, or paged out"
+        : null;
 
     private bool CanAllBeStored()
     {

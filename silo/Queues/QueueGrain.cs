@@ -41,6 +41,8 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<LinkAnswer> SendAsync(LinkUp up) => ValueTask.FromResult(_queue.Send(up));
 
+    public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => _queue.MoveAsync(silo);
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (_queue.BeginsAsOutsider())

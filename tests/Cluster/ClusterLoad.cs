@@ -30,6 +30,8 @@ internal sealed class ClusterLoad : IAsyncDisposable
 
     public int Published => _published;
 
+    public IReadOnlyList<string> Queues => _queues;
+
     public static async Task<ClusterLoad> StartAsync(int publishPort, int consumePort, int queues)
     {
         var publishing = await ConnectAsync(publishPort);

@@ -25,6 +25,9 @@ internal sealed class JoiningNode : IAsyncDisposable
     /// <summary>Its port for clients, if it is a gateway.</summary>
     public int Amqp { get; }
 
+    /// <summary>What other members know it by.</summary>
+    public string NodeName => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_silo}");
+
     public string Output => _process.Output;
 
     /// <param name="more">Options besides role, store and ports.</param>

@@ -101,6 +101,12 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Undoes a cut.</summary>
     public Task MendAsync(string from, string to) => ChangeLinkAsync(from, "delete", _members[to].Address!, "dev", "eth0");
 
+    /// <summary>The HTTP port of a member.</summary>
+    public int HttpPort(string member) => _members[member].Http;
+
+    /// <summary>What other members know a silo by, as far as it stays from one life to the next.</summary>
+    public string NodeName(string member) => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_members[member].Silo}");
+
     /// <summary>What a member has logged.</summary>
     public IEnumerable<LogLine> LogOf(string member) => File.ReadLines(_members[member].Log).Select(LogLine.Parse);
 

@@ -1,20 +1,31 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Text;
+using Granary.V1;
+using Grpc.Core;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using Xunit.Abstractions;
 
 namespace Granary.Cluster.Tests;
 
-/// <summary>A silo joins: it gets its share of the queues that there are.</summary>
+/// <summary>Queues move between silos: when one joins, and when somebody asks for it.</summary>
 [Collection(LocalCluster.OneAtATime)]
-public sealed class RebalancingTests
+public sealed class RebalancingTests(TwoSilos silos, ITestOutputHelper output) : IClassFixture<TwoSilos>
 {
     private const int Moving = 3601;
+    private const int EvenedOut = 3603;
     private const int Queues = 60;
+    private const string Transient = "moved.transient";
+    private const int TransientMessages = 20;
+    private const int OwnQueues = 12;
 
     /// <summary>By chance fewer of 60 queues belong to the third of three silos in one of a million cases.</summary>
     private const int LeastShare = 4;
+
+    /// <summary>It is less than a second where nobody else works.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -22,7 +33,7 @@ public sealed class RebalancingTests
     [Fact]
     public async Task Silo_Joins_QueuesMoveToItWithTheirTransientMessagesAndConsumers()
     {
-        await using var cluster = await LocalCluster.StartAsync(silos: 2, gateways: 1);
+        var cluster = silos.Cluster;
         await using var connection = await cluster.ConnectAsync(1);
         await using var publisher = await connection.ConfirmedChannelAsync();
         await using var consumed = await connection.CreateChannelAsync();
@@ -67,6 +78,94 @@ public sealed class RebalancingTests
 
         await Clients.UntilAsync(() => received == 2 * (Queues / 4));
         Assert.True(connection.IsOpen);
+        for (var i = 0; i < Queues; i++)
+        {
+            await publisher.QueueDeleteAsync(Name(i));
+        }
+    }
+
+    [Fact]
+    public async Task Queues_MovedUnderLoadAndEvenedOut_LoseNothingAndKeepTheirOrder()
+    {
+        var cluster = silos.Cluster;
+        await using var load = await ClusterLoad.StartAsync(cluster.AmqpPort(1), cluster.AmqpPort(1), queues: 20);
+        await using var connection = await cluster.ConnectAsync(1);
+        await using var channel = await connection.ConfirmedChannelAsync();
+        var held = await FillTransientAsync(channel);
+        using var grpc = cluster.Grpc(1);
+        var topology = new V1.Topology.TopologyClient(grpc);
+
+        var publishing = load.PublishForAsync(TimeSpan.FromSeconds(3));
+        foreach (var queue in load.Queues.Append(Transient))
+        {
+            var moved = await topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue, Node = cluster.NodeName("silo-1") }, Clients.CallOptions);
+            Assert.Equal(cluster.NodeName("silo-1"), moved.Node);
+        }
+
+        using var http = new HttpClient();
+        using var answer = await http.PostAsync(new Uri($"http://127.0.0.1:{cluster.HttpPort("gateway-1")}/api/rebalance/queues"), content: null);
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+        await cluster.WhenLoggedAsync("gateway-1", EvenedOut);
+        await publishing;
+
+        // Half of the 21 queues have left; after that nobody has too many.
+        Assert.Contains(cluster.LogOf("gateway-1"), line => line is { Event: EvenedOut } && int.Parse(line.Text.Split("for: ")[1].Split(' ')[0], CultureInfo.InvariantCulture) >= 9);
+        await Clients.UntilAsync(async () => (await topology.RebalanceQueuesAsync(new RebalanceQueuesRequest(), Clients.CallOptions)).QueuesMoved == 0);
+        await load.CheckAsync();
+        output.WriteLine($"the longest confirm took {load.LongestConfirm.TotalMilliseconds:F0} ms");
+        Assert.InRange(load.LongestConfirm, TimeSpan.Zero, LongestWait);
+
+        await topology.MoveQueueAsync(new MoveQueueRequest { Queue = Transient, Node = cluster.NodeName("silo-2") }, Clients.CallOptions);
+        await channel.BasicNackAsync(held, multiple: false, requeue: true);
+        for (var number = 0; number < TransientMessages; number++)
+        {
+            var got = (await channel.BasicGetAsync(Transient, autoAck: true))!;
+            Assert.Equal((number.ToString(CultureInfo.InvariantCulture), number == 0), (Encoding.ASCII.GetString(got.Body.Span), got.Redelivered));
+        }
+    }
+
+    [Fact]
+    public async Task ExclusiveQueues_OfMembersThatAreSiloAndGateway_AreWhereTheirConnectionIsAndStayThere()
+    {
+        var cluster = silos.Cluster;
+        await using var one = JoiningNode.Start("both", cluster.Connection, "--cluster-id", "granary");
+        await using var two = JoiningNode.Start("both", cluster.Connection, "--cluster-id", "granary");
+        await Task.WhenAll(one.WhenReadyAsync(), two.WhenReadyAsync());
+        using var grpc = cluster.Grpc(1);
+        var topology = new V1.Topology.TopologyClient(grpc);
+        foreach (var (here, there) in new[] { (one, two), (two, one) })
+        {
+            await using var connection = await Clients.ConnectAsync(here.Amqp);
+            await using var channel = await connection.CreateChannelAsync();
+            List<string> queues = [];
+            for (var i = 0; i < OwnQueues; i++)
+            {
+                queues.Add(await channel.QueueDeclareAsync(i % 2 == 0 ? "" : $"own.{Guid.NewGuid():N}", durable: false, exclusive: true, autoDelete: false));
+            }
+
+            // It has more than the others.
+            await topology.RebalanceQueuesAsync(new RebalanceQueuesRequest(), Clients.CallOptions);
+            foreach (var queue in queues)
+            {
+                var refused = await Assert.ThrowsAsync<RpcException>(
+                    () => topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue, Node = there.NodeName }, Clients.CallOptions).ResponseAsync);
+                Assert.Equal(
+                    (StatusCode.FailedPrecondition, $"PRECONDITION_FAILED - queue '{queue}' in vhost '/' cannot be moved: it is exclusive to a connection of the silo that it is on"),
+                    (refused.StatusCode, refused.Status.Detail));
+            }
+        }
+    }
+
+    /// <returns>The tag of the first message, which is held.</returns>
+    private static async Task<ulong> FillTransientAsync(IChannel channel)
+    {
+        await channel.QueueDeclareAsync(Transient, durable: false, exclusive: false, autoDelete: false);
+        for (var number = 0; number < TransientMessages; number++)
+        {
+            await channel.BasicPublishAsync("", Transient, mandatory: true, Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture)));
+        }
+
+        return (await channel.BasicGetAsync(Transient, autoAck: false))!.DeliveryTag;
     }
 
     private static int TakenOver(JoiningNode silo) => silo.Output.Split("were taken over from the silo that had it").Length - 1;

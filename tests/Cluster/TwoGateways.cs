@@ -16,6 +16,18 @@ public sealed class TwoGateways : IAsyncLifetime
     public async Task DisposeAsync() => await Cluster.DisposeAsync();
 }
 
+/// <summary>Two silos and a gateway for the tests of a class, which leave these as they are.</summary>
+public sealed class TwoSilos : IAsyncLifetime
+{
+    private LocalCluster? _cluster;
+
+    internal LocalCluster Cluster => _cluster!;
+
+    public async Task InitializeAsync() => _cluster = await LocalCluster.StartAsync(silos: 2, gateways: 1);
+
+    public async Task DisposeAsync() => await Cluster.DisposeAsync();
+}
+
 /// <summary>Clients of a cluster's gateways.</summary>
 internal static class Clients
 {
@@ -30,11 +42,29 @@ internal static class Clients
         return client.CreateConnectionAsync();
     }
 
+    public static Task<IConnection> ConnectAsync(int port) => new ConnectionFactory
+    {
+        HostName = "127.0.0.1",
+        Port = port,
+        AutomaticRecoveryEnabled = false,
+        ContinuationTimeout = Patience,
+    }.CreateConnectionAsync();
+
     /// <summary>Asks again and again, since it is other processes that act.</summary>
     public static async Task UntilAsync(Func<bool> isSo)
     {
         using var limit = new CancellationTokenSource(Patience);
         while (!isSo())
+        {
+            await Task.Delay(AskAgainAfter, limit.Token);
+        }
+    }
+
+    /// <inheritdoc cref="UntilAsync(Func{bool})"/>
+    public static async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!await isSo())
         {
             await Task.Delay(AskAgainAfter, limit.Token);
         }

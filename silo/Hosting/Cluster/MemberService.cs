@@ -1,6 +1,7 @@
 using Granary.Core.Alarms;
 using Granary.Core.Members;
 using Granary.Core.Messages;
+using Granary.Silo.Placement;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Hosting.Cluster;
@@ -8,7 +9,9 @@ namespace Granary.Silo.Hosting.Cluster;
 /// <summary>What other members ask of this process.</summary>
 /// <param name="book">Null in a process without queues.</param>
 /// <param name="desk">Where direct replies go; null in a process without clients.</param>
-internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null)
+/// <param name="moves">Null in a process without queues.</param>
+internal sealed class MemberService(
+    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null, QueueMoves? moves = null)
     : GrainService(id, silo, logs), IMemberService
 {
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
@@ -21,4 +24,8 @@ internal sealed class MemberService(GrainId id, Orleans.Runtime.Silo silo, ILogg
     public Task<LeaseAnswer> RenewAsync(string from) => Task.FromResult(book?.Renew(from) ?? LeaseAnswer.WithoutQueues);
 
     public Task<TimeSpan> CloseLeaseAsync(string member) => Task.FromResult(book?.Close(member) ?? TimeSpan.Zero);
+
+    public Task<int> CountQueuesAsync() => Task.FromResult(moves?.Count ?? 0);
+
+    public Task<int> MoveQueuesAsync(SiloAddress to, int count) => moves?.MoveAsync(to, count, CancellationToken.None) ?? Task.FromResult(0);
 }

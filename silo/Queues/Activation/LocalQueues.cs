@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Granary.Core.Links;
 using Granary.Core.Threads;
+using Granary.Silo.Placement;
 
 namespace Granary.Silo.Queues.Activation;
 
@@ -48,8 +49,21 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     /// <summary>A member of the cluster is dead.</summary>
     public void PostGone(string member) => _inbox.TryPost(new QueueNews(null, null, member));
 
-    /// <summary>These silos may have queues: if the queue belongs to another one than this, it goes there.</summary>
-    public void PostPlaces(SiloAddress[] silos) => _inbox.TryPost(new QueueNews(null, null, null, silos));
+    /// <summary>Silos have joined: if the queue belongs to one of them, it goes there.</summary>
+    public void PostJoined(JoinedSilos silos) => _inbox.TryPost(new QueueNews(null, null, Joined: silos));
+
+    /// <summary>Has the queue go to another silo if it can.</summary>
+    /// <returns>Whether it is on its way.</returns>
+    public Task<bool> PostMove(SiloAddress silo)
+    {
+        var move = new QueueMove(silo, new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
+        if (!_inbox.TryPost(new QueueNews(null, null, Move: move)))
+        {
+            move.Begun.SetResult(false);
+        }
+
+        return move.Begun.Task;
+    }
 
     /// <summary>Has a turn look at what moved in the store, or arrived where dead letters go, or is due.</summary>
     public void PostLook()
@@ -70,10 +84,22 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     {
         foreach (var news in _inbox.Close())
         {
-            news.Link?.Fail();
+            news.Fail();
         }
     }
 }
 
-/// <summary>A packet of a link, or that a member of the cluster is gone, or which silos there are, or else that something is to be looked at.</summary>
-internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link, string? Gone = null, SiloAddress[]? Places = null);
+/// <summary>A packet of a link, or that a member of the cluster is gone, or that silos have joined, or that the queue is to go to another one, or else that something is to be looked at.</summary>
+internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link, string? Gone = null, JoinedSilos? Joined = null, QueueMove? Move = null)
+{
+    /// <summary>It comes too late for this activation.</summary>
+    public void Fail()
+    {
+        Link?.Fail();
+        Move?.Begun.SetResult(false);
+    }
+}
+
+/// <summary>A wish to have a queue elsewhere.</summary>
+/// <param name="Begun">Whether it is on its way.</param>
+internal sealed record QueueMove(SiloAddress To, TaskCompletionSource<bool> Begun);

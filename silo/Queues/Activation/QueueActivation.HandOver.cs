@@ -1,6 +1,9 @@
+using Granary.Amqp;
+using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
+using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Placement;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
@@ -99,15 +102,54 @@ internal sealed partial class QueueActivation
         LogTookOver(_services.Log, runs.Sum(run => (long)run.Count), _name, _vhost);
     }
 
-    /// <summary>Ends the activation if the queue would be placed on another silo, and takes along all that it has.</summary>
-    private void MoveIfElsewhere(SiloAddress[] silos)
+    /// <summary>Ends the activation if the queue belongs to a silo that has joined, and takes along all that it has.</summary>
+    private void MoveToJoined(JoinedSilos silos)
     {
-        var place = SpreadPlacementDirector.Choose(_context.GrainId.GetUniformHashCode(), silos);
-        if (!place.Equals(_context.Address.SiloAddress) && _slot.Queue is { MayMove: true })
+        var place = SpreadPlacementDirector.Choose(_context.GrainId.GetUniformHashCode(), silos.All);
+        if (silos.New.Contains(place) && WhyNotMoved() is null)
         {
-            // The next activation is made there, before those who call find out: a call that came here would make one here again.
-            _context.Migrate(new Dictionary<string, object> { [IPlacementDirector.PlacementHintKey] = place }, CancellationToken.None);
+            TryMove(place);
         }
+    }
+
+    /// <summary>The answer to who wants the queue to be elsewhere.</summary>
+    private QueuePlace Move(SiloAddress silo)
+    {
+        if (_slot.Queue is null)
+        {
+            return new QueuePlace(BrokerError.NoQueue(_vhost, _name), null);
+        }
+
+        if (!silo.Equals(_context.Address.SiloAddress))
+        {
+            if (WhyNotMoved() is { } reason)
+            {
+                return new QueuePlace(new BrokerError(ReplyCode.PreconditionFailed, $"queue '{_name}' in vhost '{_vhost}' cannot be moved: {reason}"), null);
+            }
+
+            LogMoving(_services.Log, _name, _vhost, silo);
+            TryMove(silo);
+        }
+
+        return new QueuePlace(null, _context.Address.SiloAddress);
+    }
+
+    /// <summary>Null: the queue can go to another silo, with all that it has.</summary>
+    private string? WhyNotMoved() =>
+        _slot.Queue is not { } queue ? "there is none"
+        : queue.Definition.Owner?.Member == LossWatch.NameOf(_context.Address.SiloAddress!) ? "it is exclusive to a connection of the silo that it is on"
+        : queue.WhyNotMoved;
+
+    private bool TryMove(SiloAddress silo)
+    {
+        if (silo.Equals(_context.Address.SiloAddress))
+        {
+            return false;
+        }
+
+        // The next activation is made there, before those who call find out: a call that came here would make one here again.
+        _context.Migrate(new Dictionary<string, object> { [IPlacementDirector.PlacementHintKey] = silo }, CancellationToken.None);
+        return true;
     }
 
     /// <summary>In a cluster another silo goes on with the queue: it gets what there is in memory, as far as it can be stored.</summary>

@@ -44,6 +44,9 @@ internal sealed partial class QueueActivation
     [LoggerMessage(3015, LogLevel.Debug, "{Count} messages of queue {Queue} in vhost {Vhost}, which is not durable, were taken over from the silo that had it")]
     private static partial void LogTookOver(ILogger logger, long count, string queue, string vhost);
 
+    [LoggerMessage(3016, LogLevel.Information, "Queue {Queue} in vhost {Vhost} moves to {Silo}, as it was told")]
+    private static partial void LogMoving(ILogger logger, string queue, string vhost, SiloAddress silo);
+
     [LoggerMessage(3010, LogLevel.Debug, "The activation of queue {Queue} in vhost {Vhost} ended while messages were read back for it")]
     private static partial void LogReadTooLate(ILogger logger, Exception exception, string queue, string vhost);
 }

@@ -138,6 +138,22 @@ internal sealed partial class QueueActivation
         (by, exchange),
         static (QueueActivation activation, in (ConnectionId By, string Exchange) asked) => activation.AddBindingSource(asked.By, asked.Exchange));
 
+    public async ValueTask<QueuePlace> MoveAsync(SiloAddress silo)
+    {
+        await _recovered.Task.ConfigureAwait(false);
+        var state = (this, silo);
+        return _turns.TryRun(
+            ref state,
+            static (ref (QueueActivation Activation, SiloAddress Silo) call) =>
+            {
+                call.Activation.NoteCall();
+                return call.Activation.Move(call.Silo);
+            },
+            out var place)
+            ? place
+            : new QueuePlace(Elsewhere().Error, null);
+    }
+
     public LinkAnswer Send(LinkUp up)
     {
         var state = (this, up);
@@ -238,9 +254,13 @@ internal sealed partial class QueueActivation
         {
             _slot.LetGo(member, Now);
         }
-        else if (news.Places is { } silos)
+        else if (news.Joined is { } silos)
         {
-            MoveIfElsewhere(silos);
+            MoveToJoined(silos);
+        }
+        else if (news.Move is { } move)
+        {
+            move.Begun.SetResult(WhyNotMoved() is null && TryMove(move.To));
         }
     }
 
@@ -410,7 +430,7 @@ internal sealed partial class QueueActivation
         {
             foreach (var news in _all[_taken..])
             {
-                news.Link?.Fail();
+                news.Fail();
             }
         }
     }

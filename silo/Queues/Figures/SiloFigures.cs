@@ -31,7 +31,7 @@ internal sealed class SiloFigures
         Count(meter, "expired", QueueCount.Expire, "Messages whose time to live was up.");
         Count(meter, "dropped", QueueCount.Drop, "Messages dropped because their queue was full.");
         Count(meter, "dead_lettered", QueueCount.DeadLetter, "Messages handed on as dead letters.");
-        meter.CreateObservableUpDownCounter("granary.queues", () => _queues.Count, "{queue}", "Queues that are active in this silo.");
+        meter.CreateObservableUpDownCounter("granary.queues", () => Queues, "{queue}", "Queues that are active in this silo.");
         meter.CreateObservableUpDownCounter("granary.queue.consumers", () => Sum(static queue => queue.Consumers), "{consumer}", "Consumers of active queues.");
         meter.CreateObservableUpDownCounter("granary.queue.messages.ready", () => Sum(static queue => queue.Ready), "{message}", "Messages ready to be delivered.");
         meter.CreateObservableUpDownCounter(
@@ -39,6 +39,9 @@ internal sealed class SiloFigures
         meter.CreateObservableCounter(
             "granary.queue.turns.failed", () => Volatile.Read(ref _failedTurns), "{turn}", "Turns of queues that failed and ended their activation.");
     }
+
+    /// <summary>Queues that are active in this silo.</summary>
+    public int Queues => _queues.Count;
 
     /// <summary>Counts a queue in, from its declaration or recovery on.</summary>
     public void Add(QueueFigures queue) => _queues[queue] = 0;

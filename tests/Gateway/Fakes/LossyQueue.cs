@@ -159,6 +159,8 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
 
     public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => throw new NotSupportedException();
 
+    public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => throw new NotSupportedException();
+
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => throw new NotSupportedException();

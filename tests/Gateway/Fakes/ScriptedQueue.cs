@@ -37,6 +37,8 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => throw new NotSupportedException();
 
+    public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => throw new NotSupportedException();
+
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => throw new NotSupportedException();

@@ -189,4 +189,37 @@ public sealed class TopologyTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
     }
 
     private static FieldTable ArgumentOf(string name, FieldValue value) => new() { Entries = { new FieldEntry { Name = name, Value = value } } };
+
+    [Fact]
+    public async Task MoveQueue_ToTheOnlyNodeThereIs_StaysAndSaysWhere()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        await broker.PublishAsync(queue, "a");
+
+        var least = await broker.Topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue }, With());
+        var named = await broker.Topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue, Node = least.Node }, With());
+        Assert.Equal(least.Node, named.Node);
+        Assert.Equal(1ul, await broker.CountReadyAsync(queue));
+
+        Assert.Equal(0u, (await broker.Topology.RebalanceQueuesAsync(new RebalanceQueuesRequest(), With())).QueuesMoved);
+    }
+
+    [Fact]
+    public async Task MoveQueue_ToANodeThatIsNotThere_IsInvalidAndNamesThoseThatAre()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        var there = (await broker.Topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue }, With())).Node;
+
+        var error = await ExpectAsync(
+            StatusCode.InvalidArgument, 502, () => broker.Topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue, Node = "10.1.2.3:1" }, With()).ResponseAsync);
+        Assert.Equal($"SYNTAX_ERROR - there is no node '10.1.2.3:1'; nodes that have queues are {there}", error.Status.Detail);
+    }
+
+    [Fact]
+    public async Task MoveQueue_ThatIsNotThere_IsNotFound()
+    {
+        var name = New("nowhere");
+        var error = await ExpectAsync(StatusCode.NotFound, 404, () => broker.Topology.MoveQueueAsync(new MoveQueueRequest { Queue = name }, With()).ResponseAsync);
+        Assert.Equal($"NOT_FOUND - no queue '{name}' in vhost '/'", error.Status.Detail);
+    }
 }

@@ -136,5 +136,9 @@ public sealed class ClusterAlarmsTests : IAsyncLifetime
         public Task<LeaseAnswer> RenewAsync(string from) => throw new NotSupportedException("no leases here");
 
         public Task<TimeSpan> CloseLeaseAsync(string member) => throw new NotSupportedException("no leases here");
+
+        public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
+
+        public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
     }
 }

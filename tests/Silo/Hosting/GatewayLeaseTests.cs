@@ -226,6 +226,10 @@ public sealed class GatewayLeaseTests
 
         public Task<bool> IsWaitingAsync(string address) => throw new NotSupportedException("no replies here");
 
+        public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
+
+        public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
+
         private Task<T> AnswerAsync<T>(T answer)
         {
             Interlocked.Increment(ref _calls);
