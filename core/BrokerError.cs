@@ -5,7 +5,7 @@ namespace Granary.Core;
 /// <summary>A refusal in AMQP's terms; whether it ends the channel or the connection follows from the code.</summary>
 /// <param name="Code">One of RabbitMQ's reply codes.</param>
 /// <param name="Explanation">The text after "NAME - ", word for word as RabbitMQ says it.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.BrokerError")]
 public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id(1)] string Explanation)
 {
     /// <summary>Nobody could be asked: it does not mean that there is no such queue or exchange.</summary>

@@ -6,7 +6,7 @@ namespace Granary.Core;
 /// A field table as on the wire (without its length): how arguments travel between grains. The empty value is the empty table.
 /// Equal when the bytes are equal.
 /// </summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.EncodedTable")]
 public readonly struct EncodedTable(ReadOnlyMemory<byte> bytes) : IEquatable<EncodedTable>
 {
     public static readonly EncodedTable Empty;

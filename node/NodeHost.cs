@@ -41,9 +41,9 @@ internal static class NodeHost
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or MemberRefusedException)
         {
-            // Most often a port that is taken; the stack trace would hide the reason.
+            // Most often a port that is taken, or other members are of another version; the stack trace would hide the reason.
             await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
             return 1;
         }

@@ -1,38 +1,49 @@
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Core.Topology;
+using Orleans.CodeGeneration;
 
 namespace Granary.Core.Grains;
 
 /// <summary>One queue, key <see cref="GrainKeys"/>. Errors come back as values; the methods throw only when the call itself fails.</summary>
+[Alias("granary.IQueueGrain"), Version(ContractVersion.Current)]
 public interface IQueueGrain : IGrainWithStringKey
 {
     /// <summary>Creates the queue, or checks that the existing one is equivalent (exclusive owner, durable, auto-delete, then arguments).</summary>
+    [Alias("Declare")]
     ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration);
 
     /// <summary>Passive declare: counts, or 404, or 405 for another connection's exclusive queue.</summary>
+    [Alias("Describe")]
     ValueTask<QueueAnswer> DescribeAsync(ConnectionId by);
 
     /// <summary>Deletes the queue, ends its links and has its bindings removed. A missing queue is fine and counts 0 messages.</summary>
+    [Alias("Delete")]
     ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty);
 
     /// <summary>Removes the ready messages and says how many there were.</summary>
+    [Alias("Purge")]
     ValueTask<QueueAnswer> PurgeAsync(ConnectionId by);
 
     /// <summary>
     /// Records that an exchange has, or is about to have, a binding to this queue, so that deleting the queue removes it.
     /// Comes before the exchange learns of the binding. Answers with the incarnation the binding is for.
     /// </summary>
+    [Alias("AddBindingSource")]
     ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange);
 
     /// <summary>One packet of a link.</summary>
+    [Alias("Send")]
     ValueTask<LinkAnswer> SendAsync(LinkUp up);
 
     /// <summary>
     /// Has the queue go to another silo. Answers before it has gone: who asks again is answered by the activation there. 404 when there is no such queue, 406 with
     /// the reason when it cannot be moved.
     /// </summary>
+    [Alias("Move")]
     ValueTask<QueuePlace> MoveAsync(SiloAddress silo);
 
     /// <summary>Activates the grain, which does what is due.</summary>
+    [Alias("Wake")]
     ValueTask WakeAsync();
 }

@@ -3,7 +3,7 @@ using Granary.Core.Messages;
 namespace Granary.Core.Links;
 
 /// <summary>One packet of a link's downward stream (queue to gateway). The gateway applies packets by <see cref="Number"/>.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LinkDown")]
 public sealed class LinkDown
 {
     [Id(0)]
@@ -42,16 +42,16 @@ public sealed class LinkDown
 /// <summary>Messages of a queue on their way to a consumer, offsets ascending without a gap.</summary>
 /// <param name="FirstOffset">Offset of the first message of <paramref name="Batch"/>.</param>
 /// <param name="Redelivered">All of them may have been seen before.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.DeliverySlice")]
 public readonly record struct DeliverySlice(
     [property: Id(0)] MessageBatch Batch, [property: Id(1)] long FirstOffset, [property: Id(2)] bool Redelivered);
 
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LinkDownItem")]
 public abstract record LinkDownItem;
 
 /// <summary>First in packet 1 when the queue exists.</summary>
 /// <param name="Incarnation">Identifies the declared queue: a deleted and redeclared one has another.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.OpenedItem")]
 public sealed record OpenedItem([property: Id(0)] Guid Incarnation) : LinkDownItem;
 
 /// <summary>Why a link ended from the queue's side.</summary>
@@ -76,46 +76,46 @@ public enum LinkEnd : byte
 /// <summary>
 /// The last item of a link that the queue ended. Whatever was in upward packets that had not been answered before this item was not applied.
 /// </summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.EndedItem")]
 public sealed record EndedItem([property: Id(0)] LinkEnd Reason) : LinkDownItem;
 
 /// <summary>Answers the next unanswered <see cref="PublishItem"/> of the link.</summary>
 /// <param name="FirstOffset">The offset of the first accepted message; the accepted ones follow each other.</param>
 /// <param name="Refused">Indexes into the batch that were refused (<c>reject-publish</c>) and took no offset, ascending; null for none.</param>
 /// <param name="Backlog">The bytes that are ready, if the messages are large and consumers take some but not all: the publisher need not hurry.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.PublishedItem")]
 public sealed record PublishedItem([property: Id(0)] long FirstOffset, [property: Id(1)] int[]? Refused, [property: Id(2)] long Backlog = 0) : LinkDownItem;
 
 /// <summary>Messages for a consumer.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.DeliveryItem")]
 public sealed record DeliveryItem([property: Id(0)] int Consumer, [property: Id(1)] DeliverySlice[] Slices) : LinkDownItem;
 
 /// <summary>Answers <see cref="AttachItem"/>.</summary>
 /// <param name="Error">Null when the consumer is attached.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.AttachedItem")]
 public sealed record AttachedItem([property: Id(0)] int Consumer, [property: Id(1)] BrokerError? Error) : LinkDownItem;
 
 /// <summary>Answers <see cref="DetachItem"/>.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.DetachedItem")]
 public sealed record DetachedItem([property: Id(0)] int Consumer) : LinkDownItem;
 
 /// <summary>Answers <see cref="GetItem"/>.</summary>
 /// <param name="Message">One message, or null when the queue had none ready.</param>
 /// <param name="MessageCount">Messages still ready after it.</param>
 /// <param name="Error">Why nothing may be got, or null.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.GotItem")]
 public sealed record GotItem(
     [property: Id(0)] long Request, [property: Id(1)] DeliverySlice? Message, [property: Id(2)] long MessageCount,
     [property: Id(3)] BrokerError? Error) : LinkDownItem;
 
 /// <summary>A consumer under a shared limit could be given messages now; said once, until a <see cref="LendItem"/>.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.ReadyItem")]
 public sealed record ReadyItem([property: Id(0)] int Consumer) : LinkDownItem;
 
 /// <summary>Gives back what a <see cref="LendItem"/> lent and the queue had no message for.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.UnusedItem")]
 public sealed record UnusedItem([property: Id(0)] int Consumer, [property: Id(1)] int Count) : LinkDownItem;
 
 /// <summary>Answers <see cref="CloseItem"/>; the last item of a link that the gateway ended.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.ClosedItem")]
 public sealed record ClosedItem : LinkDownItem;

@@ -6,7 +6,7 @@ namespace Granary.Core.Links;
 /// One packet of a link's upward stream (gateway to queue). Its items are applied in one turn, in order, or not at all.
 /// Orleans does not keep calls in order, so the queue applies packets by <see cref="Number"/>, and a packet may arrive twice.
 /// </summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LinkUp")]
 public sealed class LinkUp
 {
     [Id(0)]
@@ -42,7 +42,7 @@ public sealed class LinkUp
 /// <param name="Session">What the link is for; an earlier one may have been lost.</param>
 /// <param name="Incarnation">Of the queue that an earlier link was to: no other is meant. Empty for any.</param>
 /// <param name="Ordinal">1, 2, 3 … within the session: a link that opens ends those before it, whose packets may still be on their way.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LinkOpen")]
 public sealed record LinkOpen(
     [property: Id(0)] ConnectionId Connection, [property: Id(1)] ILinkObserver Observer, [property: Id(2)] SessionId Session, [property: Id(3)] Guid Incarnation,
     [property: Id(4)] int Ordinal);
@@ -50,15 +50,15 @@ public sealed record LinkOpen(
 /// <summary>The answer to a packet upward. What belongs to the downward stream may ride on it: numbers, not the way taken, give the order.</summary>
 /// <param name="ReceivedThrough">All upward packets up to this number have been applied.</param>
 /// <param name="Downs">Packets of the downward stream, possibly none, possibly also pushed.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LinkAnswer")]
 public readonly record struct LinkAnswer([property: Id(0)] long ReceivedThrough, [property: Id(1)] LinkDown[]? Downs);
 
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LinkUpItem")]
 public abstract record LinkUpItem;
 
 /// <summary>Messages to enqueue. Answered by one <see cref="PublishedItem"/> per item.</summary>
 /// <param name="Resent">The batch was sent before, to an earlier activation: its messages may have been seen.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.PublishItem")]
 public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property: Id(1)] bool Resent) : LinkUpItem
 {
     /// <summary>1, 2, 3 … within the session: what a queue has stored up to one it need not take again.</summary>
@@ -71,14 +71,14 @@ public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property
 /// delivered to nobody else, and is settled as if this activation had delivered it. Only in packet 1.
 /// </summary>
 /// <param name="Consumer">Attached before in the same packet, or gone, or 0 for what was got.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.HoldItem")]
 public sealed record HoldItem([property: Id(0)] int Consumer, [property: Id(1)] OffsetRange[] Offsets) : LinkUpItem;
 
 /// <summary>Adds a consumer. Answered by <see cref="AttachedItem"/>.</summary>
 /// <param name="Consumer">The gateway's number for the consumer, unique in the connection.</param>
 /// <param name="Prefetch">Unacknowledged deliveries allowed; 0 is no limit. Not used when <paramref name="NoAck"/>.</param>
 /// <param name="Shared">See <see cref="ShareItem"/>.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.AttachItem")]
 public sealed record AttachItem(
     [property: Id(0)] int Consumer, [property: Id(1)] string Tag, [property: Id(2)] bool NoAck, [property: Id(3)] bool Exclusive,
     [property: Id(4)] int Prefetch, [property: Id(5)] bool Shared, [property: Id(6)] EncodedTable Arguments, [property: Id(7)] Window Window) : LinkUpItem;
@@ -86,26 +86,26 @@ public sealed record AttachItem(
 /// <summary>How much may have been pushed to a consumer in all since it attached: absolute, so that a repeated or late one does no harm.</summary>
 /// <param name="Messages">Messages in all.</param>
 /// <param name="Bytes">Record bytes in all; a delivery may go beyond it by less than one record.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.Window")]
 public readonly record struct Window([property: Id(0)] long Messages, [property: Id(1)] long Bytes);
 
 /// <summary>Renews a consumer's window as the socket drains.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.WindowItem")]
 public sealed record WindowItem([property: Id(0)] int Consumer, [property: Id(1)] Window Window) : LinkUpItem;
 
 /// <summary>Replaces a consumer's prefetch. What it has unacknowledged counts, and stays even if that is more than the new one.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.PrefetchItem")]
 public sealed record PrefetchItem([property: Id(0)] int Consumer, [property: Id(1)] int Prefetch) : LinkUpItem;
 
 /// <summary>
 /// Puts a consumer under a limit that it shares with others (global qos), besides its own prefetch, or lifts that. While it is shared the queue says
 /// <see cref="ReadyItem"/> and waits for a <see cref="LendItem"/> before it delivers anything, without acknowledgements, too.
 /// </summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.ShareItem")]
 public sealed record ShareItem([property: Id(0)] int Consumer, [property: Id(1)] bool Shared) : LinkUpItem;
 
 /// <summary>Lends a part of a shared limit to a consumer. What is not used at once comes back by <see cref="UnusedItem"/>.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.LendItem")]
 public sealed record LendItem([property: Id(0)] int Consumer, [property: Id(1)] int Count) : LinkUpItem;
 
 /// <summary>What becomes of delivered messages.</summary>
@@ -125,17 +125,17 @@ public enum Settlement : byte
 }
 
 /// <summary>Settles deliveries made on this link; unknown offsets are ignored.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.SettleItem")]
 public sealed record SettleItem([property: Id(0)] Settlement Settlement, [property: Id(1)] OffsetRange[] Offsets) : LinkUpItem;
 
 /// <summary>basic.get. Answered by <see cref="GotItem"/> with the same request number.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.GetItem")]
 public sealed record GetItem([property: Id(0)] long Request, [property: Id(1)] bool NoAck) : LinkUpItem;
 
 /// <summary>Removes a consumer; its unsettled deliveries stay. Answered by <see cref="DetachedItem"/>, after which nothing is delivered to it.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.DetachItem")]
 public sealed record DetachItem([property: Id(0)] int Consumer) : LinkUpItem;
 
 /// <summary>The last item of a link: consumers go, unsettled deliveries are requeued. Answered by <see cref="ClosedItem"/>.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.CloseItem")]
 public sealed record CloseItem : LinkUpItem;

@@ -3,7 +3,7 @@ namespace Granary.Core.Links;
 /// <summary>A run of message offsets of one queue.</summary>
 /// <param name="First">The first offset.</param>
 /// <param name="Count">At least 1.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.OffsetRange")]
 public readonly record struct OffsetRange([property: Id(0)] long First, [property: Id(1)] int Count)
 {
     /// <summary>The first offset after the range.</summary>

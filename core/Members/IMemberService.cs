@@ -1,6 +1,7 @@
 using Granary.Core.Alarms;
 using Granary.Core.Messages;
 using Orleans.Services;
+using Orleans.CodeGeneration;
 
 namespace Granary.Core.Members;
 
@@ -8,35 +9,43 @@ namespace Granary.Core.Members;
 /// What members of a cluster ask of each other besides queues and exchanges. It is a process that is asked, not a grain that may be anywhere: a call to one that
 /// is gone fails. Calls may come late, twice and in another order.
 /// </summary>
+[Alias("granary.IMemberService"), Version(ContractVersion.Current)]
 public interface IMemberService : IGrainService
 {
     /// <summary>Delivers direct replies to clients of this process. The answer to a repeated call is that of the first.</summary>
     /// <param name="from">The member that calls, as <see cref="IMembers.Own"/> names it.</param>
     /// <param name="number">1, 2, 3 … of this caller's calls to this process; it makes the next when this one was answered.</param>
     /// <param name="replies">Their routing keys say whom each is for.</param>
+    [Alias("Post")]
     Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies);
 
     /// <summary>Whether a client of this process waits for replies at that address.</summary>
+    [Alias("IsWaiting")]
     Task<bool> IsWaitingAsync(string address);
 
     /// <summary>Says which alarms are raised at the member that calls.</summary>
     /// <param name="version">Higher with each change there: one that is late changes nothing.</param>
     /// <returns>False: this process does not know of that member, or not yet.</returns>
+    [Alias("SetAlarms")]
     Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised);
 
     /// <summary>Says that a gateway is there (<see cref="GatewayLease"/>).</summary>
+    [Alias("Renew")]
     Task<LeaseAnswer> RenewAsync(string from);
 
     /// <summary>Says that a member is dead: it is not to be answered otherwise any more.</summary>
     /// <returns>For how long it may go on after what it was answered by this process.</returns>
+    [Alias("CloseLease")]
     Task<TimeSpan> CloseLeaseAsync(string member);
 
     /// <summary>How many queues this process has.</summary>
+    [Alias("CountQueues")]
     Task<int> CountQueuesAsync();
 
     /// <summary>Has queues of this process move to another silo.</summary>
     /// <param name="count">So many at the most. It takes a while: a thousand at once would take longer than a call may.</param>
     /// <returns>How many are on their way. Fewer than asked for: there are no more that can be moved.</returns>
+    [Alias("MoveQueues")]
     Task<int> MoveQueuesAsync(SiloAddress to, int count);
 }
 
@@ -56,5 +65,5 @@ public enum LeaseAnswer
 }
 
 /// <param name="Missing">Which of the replies, counted from 0, nobody waited for any more; null: none.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.ReplyReceipt")]
 public readonly record struct ReplyReceipt([property: Id(0)] int[]? Missing);

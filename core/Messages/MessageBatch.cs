@@ -7,7 +7,7 @@ namespace Granary.Core.Messages;
 /// <param name="Records">The records, back to back, <paramref name="Count"/> of them.</param>
 /// <param name="Count">At least 1.</param>
 /// <param name="Flags">Every flag that any of the records has, and possibly more: what is not here need not be looked for.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.MessageBatch")]
 public readonly record struct MessageBatch(
     [property: Id(0)] ReadOnlyMemory<byte> Records, [property: Id(1)] int Count, [property: Id(2)] MessageFlags Flags)
 {

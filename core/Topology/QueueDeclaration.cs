@@ -4,7 +4,7 @@ namespace Granary.Core.Topology;
 /// <param name="Connection">The declaring connection: the owner when exclusive.</param>
 /// <param name="Durable">As asked; an exclusive queue is stored as not durable, whatever was asked.</param>
 /// <param name="ReservedNameAllowed">The broker chose the name, so it may begin with <c>amq.</c>.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.QueueDeclaration")]
 public sealed record QueueDeclaration(
     [property: Id(0)] ConnectionId Connection, [property: Id(1)] bool Durable, [property: Id(2)] bool Exclusive, [property: Id(3)] bool AutoDelete,
     [property: Id(4)] EncodedTable Arguments, [property: Id(5)] bool ReservedNameAllowed);
@@ -13,7 +13,7 @@ public sealed record QueueDeclaration(
 /// <param name="Messages">Ready messages; for delete and purge, how many were removed.</param>
 /// <param name="Incarnation">Which queue of that name; empty when there is none.</param>
 /// <param name="Durable">It survives a restart, and bindings to it from durable exchanges do.</param>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.QueueAnswer")]
 public readonly record struct QueueAnswer(
     [property: Id(0)] BrokerError? Error, [property: Id(1)] long Messages, [property: Id(2)] int Consumers, [property: Id(3)] Guid Incarnation,
     [property: Id(4)] bool Durable)

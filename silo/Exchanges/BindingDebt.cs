@@ -3,5 +3,5 @@ using Granary.Core.Topology;
 namespace Granary.Silo.Exchanges;
 
 /// <summary>What a deleted queue or exchange leaves to do: its bindings, at the exchanges that have or may have them.</summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.BindingDebt")]
 internal sealed record BindingDebt([property: Id(0)] Destination Destination, [property: Id(1)] string[] Sources);

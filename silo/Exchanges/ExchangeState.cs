@@ -3,7 +3,7 @@ using Granary.Core.Topology;
 namespace Granary.Silo.Exchanges;
 
 /// <summary>What is stored of an exchange but for its bindings, which are rows of their own.</summary>
-[GenerateSerializer]
+[GenerateSerializer, Alias("granary.ExchangeState")]
 internal sealed record ExchangeState
 {
     /// <summary>Null when there is none and only debts are left.</summary>

@@ -11,7 +11,7 @@ namespace Granary.Silo.Placement;
 /// highest takes it: so names spread evenly, two processes that place a name at once agree, and a silo that comes or goes changes the place of its share alone.
 /// A queue that only one connection is to use goes to the process that has it, if that may have queues (<see cref="NearCaller"/>).
 /// </summary>
-[GenerateSerializer, Immutable]
+[GenerateSerializer, Immutable, Alias("granary.SpreadPlacement")]
 internal sealed class SpreadPlacement : PlacementStrategy;
 
 /// <summary>Has a grain placed by <see cref="SpreadPlacement"/>.</summary>

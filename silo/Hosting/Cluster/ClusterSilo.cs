@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Orleans.Configuration;
+using Orleans.Versions.Compatibility;
 
 namespace Granary.Silo.Hosting.Cluster;
 
@@ -35,6 +36,7 @@ public static class ClusterSilo
         });
         silo.AwaitOwnMembership();
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (member.ClusterId, "granary"));
+        silo.UseContractVersions();
         silo.Configure<EndpointOptions>(end =>
         {
             end.AdvertisedIPAddress = member.Advertise;
@@ -98,6 +100,17 @@ public static class ClusterSilo
         }
 
         return silo;
+    }
+
+    /// <summary>
+    /// Who is of which version is told by names, and who may join decided by the gate. Calls go to any member, whatever version it is of: with the runtime's other ways a
+    /// member of the new version could call nobody until there is a silo of it, and would take from older silos all that it calls.
+    /// </summary>
+    private static void UseContractVersions(this ISiloBuilder silo)
+    {
+        silo.Configure<SiloOptions>(options => options.SiloName = ContractVersion.NewMemberName());
+        silo.Configure<GrainVersioningOptions>(versions => versions.DefaultCompatibilityStrategy = nameof(AllVersionsCompatible));
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, VersionGate>();
     }
 
     /// <summary>A member that is lost is declared dead within about two seconds, one that hangs within five.</summary>

@@ -4,7 +4,7 @@ using Granary.Silo.Exchanges;
 namespace Granary.Silo.Queues.Activation;
 
 /// <summary>What outlives a queue's activation besides its messages: what it was declared as, and what is owed to others.</summary>
-[GenerateSerializer]
+[GenerateSerializer, Alias("granary.QueueState")]
 internal sealed class QueueState
 {
     /// <summary>Null: there is no such queue (any more).</summary>

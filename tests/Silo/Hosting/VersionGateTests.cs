@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using System.Net;
+using Granary.Core.Members;
+using Granary.Silo.Hosting.Cluster;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.Hosting;
+
+/// <summary>Which versions of members a process joins.</summary>
+public sealed class VersionGateTests
+{
+    private static readonly SiloAddress Own = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, 1), 1);
+    private static readonly SiloAddress Other = SiloAddress.New(new IPEndPoint(IPAddress.Parse("10.0.0.2"), 11111), 1);
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(0)]
+    [InlineData(1)]
+    public Task Joining_MembersOneVersionApart_IsLetIn(int apart) => CheckAsync(NameOf(ContractVersion.Current + apart), SiloStatus.Active);
+
+    [Theory]
+    [InlineData(2, SiloStatus.Active)]
+    [InlineData(2, SiloStatus.Joining)]
+    public async Task Joining_AMemberFurtherApart_IsRefusedWithBothVersions(int apart, SiloStatus status)
+    {
+        var refused = await Assert.ThrowsAsync<MemberRefusedException>(() => CheckAsync(NameOf(ContractVersion.Current + apart), status));
+
+        Assert.StartsWith(
+            $"Member 10.0.0.2:11111 of the cluster is of contract version {ContractVersion.Current + apart}, and this process of {ContractVersion.Current}: members may be one version apart.",
+            refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Silo_6d3f1")]
+    [InlineData("contract-x-1")]
+    [InlineData("contract-")]
+    public async Task Joining_AMemberThatTellsNoVersion_IsRefused(string name)
+    {
+        var refused = await Assert.ThrowsAsync<MemberRefusedException>(() => CheckAsync(name, SiloStatus.Active));
+
+        Assert.StartsWith("Member 10.0.0.2:11111 of the cluster is of no contract version that it tells, and this process of", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(SiloStatus.Dead)]
+    [InlineData(SiloStatus.ShuttingDown)]
+    public Task Joining_OthersThatAreGoneOrGo_IsLetIn(SiloStatus status) => CheckAsync(NameOf(ContractVersion.Current + 2), status);
+
+    [Fact]
+    public void MemberName_OfThisProcess_TellsItsVersionAndIsNeverTheSame()
+    {
+        Assert.Equal(ContractVersion.Current, (ushort)ContractVersion.Of(ContractVersion.NewMemberName())!);
+        Assert.NotEqual(ContractVersion.NewMemberName(), ContractVersion.NewMemberName());
+    }
+
+    private static string NameOf(int version) => $"contract-{version}-0123";
+
+    private static Task CheckAsync(string other, SiloStatus status) =>
+        new VersionGate(new Listed(other, status), new OwnSilo(), NullLogger<VersionGate>.Instance).CheckAsync(CancellationToken.None);
+
+    /// <summary>The list of members, which has the other one when it is asked for the newest.</summary>
+    private sealed class Listed(string other, SiloStatus status) : IClusterMembershipService
+    {
+        public ClusterMembershipSnapshot CurrentSnapshot { get; private set; } = new(ImmutableDictionary<SiloAddress, ClusterMember>.Empty, new MembershipVersion(1));
+
+        public IAsyncEnumerable<ClusterMembershipSnapshot> MembershipUpdates => throw new NotSupportedException();
+
+        public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default)
+        {
+            ClusterMember[] members = [new(Own, SiloStatus.Joining, "of no meaning"), new(Other, status, other)];
+            CurrentSnapshot = new(members.ToImmutableDictionary(member => member.SiloAddress), new MembershipVersion(2));
+            return default;
+        }
+
+        public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
+    }
+
+    private sealed class OwnSilo : ILocalSiloDetails
+    {
+        public string Name => "";
+
+        public string ClusterId => "";
+
+        public string DnsHostName => "";
+
+        public SiloAddress SiloAddress => Own;
+
+        public SiloAddress GatewayAddress => Own;
+    }
+}
