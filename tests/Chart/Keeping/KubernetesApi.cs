@@ -7,12 +7,16 @@ using k8s.Models;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Chart.Tests.Keeping;
 
-/// <summary>As much of Kubernetes 1.20's API as helm asks for when it looks secrets up.</summary>
+/// <summary>As much of Kubernetes 1.20's API as helm asks for when it looks secrets up, with what others add to it.</summary>
 internal sealed class KubernetesApi : IAsyncDisposable
 {
+    /// <summary>The secret with the CA that the chart has made.</summary>
+    public const string MembersAuthority = "granary-cluster-ca";
+
     private static readonly (string Version, string[] Kinds)[] Known =
     [
         ("v1", ["Pod", "Secret", "Service", "ServiceAccount"]),
@@ -20,6 +24,9 @@ internal sealed class KubernetesApi : IAsyncDisposable
         ("policy/v1beta1", ["PodDisruptionBudget"]),
         ("autoscaling/v2beta2", ["HorizontalPodAutoscaler"]),
         ("networking.k8s.io/v1", ["Ingress", "NetworkPolicy"]),
+        ("gateway.networking.k8s.io/v1", ["GRPCRoute", "HTTPRoute"]),
+        ("keda.sh/v1alpha1", ["ScaledObject"]),
+        ("monitoring.coreos.com/v1", ["ServiceMonitor"]),
     ];
 
     private readonly WebApplication _server;
@@ -31,6 +38,7 @@ internal sealed class KubernetesApi : IAsyncDisposable
     public static async Task<KubernetesApi> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var server = builder.Build();
         var api = new KubernetesApi(server);
@@ -66,9 +74,16 @@ internal sealed class KubernetesApi : IAsyncDisposable
         return manifests;
     }
 
+    /// <summary>What <c>helm install</c> says, without installing anything.</summary>
+    public Task<string> TryInstallAsync(string values) =>
+        Helm.RunAsync(["install", Helm.Release, Helm.Chart, "--values", values, "--dry-run=client", "--disable-openapi-validation"], _config);
+
     /// <summary>What is in a secret.</summary>
     public Dictionary<string, string> Read(string secret) =>
         _secrets[secret].Data.ToDictionary(entry => entry.Key, entry => System.Text.Encoding.UTF8.GetString(entry.Value));
+
+    /// <summary>So that the next step of a change of the members' CA may follow.</summary>
+    public void LetStepsBeMinutesAgo() => Write(MembersAuthority, "stepped", $"{DateTimeOffset.UtcNow.AddMinutes(-4).ToUnixTimeSeconds()}");
 
     /// <summary>Somebody changes a secret by hand.</summary>
     public void Write(string secret, string key, string value) => _secrets[secret].Data[key] = System.Text.Encoding.UTF8.GetBytes(value);

@@ -6,13 +6,24 @@ namespace Granary.Chart.Tests.Keeping;
 /// <summary>What the chart makes once, upgrades find and keep; the members' CA is changed in steps, in none of which a member is without those that it has to trust.</summary>
 public sealed class UpgradeTests : IAsyncLifetime
 {
-    private const string Authority = "granary-cluster-ca", Members = "granary-cluster-tls";
+    private const string Authority = KubernetesApi.MembersAuthority, Members = "granary-cluster-tls";
 
     private KubernetesApi _api = null!;
 
     public async Task InitializeAsync() => _api = await KubernetesApi.StartAsync();
 
     public async Task DisposeAsync() => await _api.DisposeAsync();
+
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Install_Tried_SaysHowToConnect(string values)
+    {
+        var notes = (await _api.TryInstallAsync(ValuesFile.Of(values))).Split("NOTES:")[1];
+
+        Assert.Matches(@"AMQP 0-9-1 +\S+\.default:5672", notes);
+        Assert.Contains("helm -n default test granary", notes, StringComparison.Ordinal);
+        Assert.Equal(values is "autoscaling" or "network-policies" or "everything", notes.Contains("postgres.trial is one pod", StringComparison.Ordinal));
+    }
 
     [HelmFact]
     public async Task Secrets_OfTheFirstInstall_AreKept()
@@ -24,7 +35,7 @@ public sealed class UpgradeTests : IAsyncLifetime
         Assert.Equal(first.Texts, second.Texts);
         Assert.Equal("admin", _api.Read("granary-administrator")["username"]);
         Assert.Equal(32, _api.Read("granary-administrator")["password"].Length);
-        Assert.EndsWith($"Password={_api.Read("granary-postgres")["password"]}", _api.Read("granary-postgres")["connection"], StringComparison.Ordinal);
+        Assert.Contains($";Password={_api.Read("granary-postgres")["password"]};", _api.Read("granary-postgres")["connection"], StringComparison.Ordinal);
     }
 
     [HelmFact]
@@ -103,7 +114,7 @@ public sealed class UpgradeTests : IAsyncLifetime
         await _api.UpgradeAsync(ValuesFile.Minimal, "--set", $"cluster.tls.rotation={step}");
         if (wait)
         {
-            _api.Write(Authority, "stepped", $"{DateTimeOffset.UtcNow.AddMinutes(-4).ToUnixTimeSeconds()}");
+            _api.LetStepsBeMinutesAgo();
         }
     }
 

@@ -1,3 +1,4 @@
+using Granary.Testing.Processes;
 using k8s.Models;
 
 namespace Granary.Chart.Tests.Rendering;
@@ -9,6 +10,27 @@ public sealed class RenderingTests
     [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
     public async Task Chart_Linted_HasNothingToComplainAbout(string values) =>
         Assert.Contains("0 chart(s) failed", await Helm.RunAsync(["lint", "--strict", Helm.Chart, "--values", ValuesFile.Of(values)]), StringComparison.Ordinal);
+
+    [HelmFact]
+    public async Task Chart_Packaged_HasWhatItNeedsAndNotItsTests()
+    {
+        var folder = Directory.CreateTempSubdirectory("granary-chart-").FullName;
+        try
+        {
+            await Helm.RunAsync(["package", Helm.Chart, "--destination", folder]);
+            var package = Assert.Single(Directory.GetFiles(folder));
+            await ChildProcess.RunAsync("tar", ["-xzf", package, "-C", folder], TimeSpan.FromSeconds(60));
+            var chart = Path.Combine(folder, "granary");
+
+            Assert.Contains("0 chart(s) failed", await Helm.RunAsync(["lint", "--strict", chart, "--values", Path.Combine(chart, "values-trial.yaml")]), StringComparison.Ordinal);
+            Assert.True(File.Exists(Path.Combine(chart, "UPGRADING.md")));
+            Assert.False(Directory.Exists(Path.Combine(chart, "ci")));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 
     [HelmTheory]
     [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]

@@ -19,11 +19,7 @@ internal sealed class Cluster : IAsyncDisposable
     {
         _manifests = manifests;
         _secrets = new(secrets);
-        foreach (var secret in manifests.Of<V1Secret>())
-        {
-            _secrets[secret.Metadata.Name] = secret.Data.ToDictionary(entry => entry.Key, entry => Encoding.UTF8.GetString(entry.Value));
-        }
-
+        Take(manifests);
         var scaler = manifests.Of<V2HorizontalPodAutoscaler>().SingleOrDefault()?.Spec;
         Pods =
         [
@@ -44,6 +40,26 @@ internal sealed class Cluster : IAsyncDisposable
     {
         _running.AddRange(Pods.Select(pod => PodProcess.Start(pod, pod.Spec.Containers.Single(), this)));
         await Task.WhenAll(_running.Select(pod => pod.WhenReadyAsync()));
+    }
+
+    /// <summary>As an upgrade that changes nothing but secrets: they come into the pods that run, and into one after the other.</summary>
+    public void Refresh(Manifests manifests)
+    {
+        Take(manifests);
+        foreach (var (pod, volume) in Pods.SelectMany(pod => pod.Spec.Volumes.Select(volume => (pod, volume.Name))))
+        {
+            pod.FolderOf(volume, this);
+        }
+    }
+
+    /// <summary>Deletes a pod, and completes when the one in its place is ready.</summary>
+    public async Task ReplaceAsync(string name)
+    {
+        var index = _running.FindIndex(one => one.Pod.Name == name);
+        await _running[index].StopAsync();
+        await _running[index].DisposeAsync();
+        _running[index] = PodProcess.Start(_running[index].Pod, _running[index].Pod.Spec.Containers.Single(), this);
+        await _running[index].WhenReadyAsync();
     }
 
     /// <summary>Stops all pods at once, as when a cluster is turned off, and completes when all have ended within their grace.</summary>
@@ -94,6 +110,14 @@ internal sealed class Cluster : IAsyncDisposable
         await using var process = PodProcess.Start(pod, container, this);
         var code = await process.WhenEndedAsync();
         Assert.True(code == 0, $"{container.Name} ended with {code}:\n{process.Log}\n{string.Join('\n', _running.Select(one => $"{one.Pod.Name}:\n{one.Log}"))}");
+    }
+
+    private void Take(Manifests manifests)
+    {
+        foreach (var secret in manifests.Of<V1Secret>())
+        {
+            _secrets[secret.Metadata.Name] = secret.Data.ToDictionary(entry => entry.Key, entry => Encoding.UTF8.GetString(entry.Value));
+        }
     }
 
     private async Task EndAsync()

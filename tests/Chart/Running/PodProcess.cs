@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using Granary.Testing.Logs;
 using Granary.Testing.Processes;
 using k8s.Models;
 
@@ -11,7 +12,7 @@ namespace Granary.Chart.Tests.Running;
 /// </summary>
 internal sealed partial class PodProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private readonly V1Container _container;
     private readonly ChildProcess _process;
@@ -46,15 +47,38 @@ internal sealed partial class PodProcess : IAsyncDisposable
         using var limit = new CancellationTokenSource(Limit);
         foreach (var probe in new[] { _container.StartupProbe, _container.ReadinessProbe })
         {
-            while (!await PassesAsync(probe))
+            while (await FailureOfAsync(probe) is { } failure)
             {
-                Assert.False(_process.HasExited || limit.IsCancellationRequested, $"{Pod.Name} does not get ready:\n{Log}");
+                Assert.False(_process.HasExited || limit.IsCancellationRequested, $"{Pod.Name} does not get ready: {failure}\n{Log}");
                 await Task.Delay(50, CancellationToken.None);
             }
         }
     }
 
-    public Task<bool> IsAliveAsync() => PassesAsync(_container.LivenessProbe);
+    /// <summary>Fails when the liveness probe does as often in a row as makes Kubernetes end the container.</summary>
+    public async Task ExpectAliveAsync()
+    {
+        var failures = new List<string>();
+        while (await FailureOfAsync(_container.LivenessProbe) is { } failure)
+        {
+            failures.Add(failure);
+            Assert.True(failures.Count < _container.LivenessProbe.FailureThreshold, $"{Pod.Name} is not alive: {string.Join(", ", failures)}\n{Log}");
+        }
+    }
+
+    /// <summary>Completes when it has logged an event this many times.</summary>
+    public async Task WhenLoggedAsync(int eventId, int times)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (Logged().Count(line => line.Event == eventId) < times)
+        {
+            Assert.False(_process.HasExited || limit.IsCancellationRequested, $"{Pod.Name} has not logged {eventId} {times} times:\n{Log}");
+            await Task.Delay(50, CancellationToken.None);
+        }
+    }
+
+    /// <summary>What it has logged so far.</summary>
+    public IEnumerable<LogLine> Logged() => Log.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(LogLine.Parse);
 
     /// <summary>The signal that Kubernetes sends; returns the exit code, and fails when it takes longer than the pod's grace period.</summary>
     public async Task<int> StopAsync()
@@ -95,19 +119,20 @@ internal sealed partial class PodProcess : IAsyncDisposable
         _ => word,
     };
 
-    private async Task<bool> PassesAsync(V1Probe probe)
+    /// <returns>Null when the probe passes.</returns>
+    private async Task<string?> FailureOfAsync(V1Probe probe)
     {
         var port = _container.Ports.Single(port => port.Name == probe.HttpGet.Port.Value).ContainerPort;
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(probe.TimeoutSeconds ?? 1) };
         try
         {
             using var answer = await http.GetAsync(new Uri($"http://{Pod.Address}:{port}{probe.HttpGet.Path}"));
-            return answer.IsSuccessStatusCode;
+            return answer.IsSuccessStatusCode ? null : $"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}";
         }
         catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
         {
             // Not listening yet, or too slow: the probe has failed, and the caller tries again.
-            return false;
+            return exception.Message;
         }
     }
 

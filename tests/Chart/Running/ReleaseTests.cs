@@ -1,3 +1,4 @@
+using Granary.Chart.Tests.Keeping;
 using Granary.Chart.Tests.Rendering;
 using Granary.Testing.Postgres;
 
@@ -16,7 +17,7 @@ public sealed class ReleaseTests
         await using var release = new Cluster(manifests, new() { ["login"] = Login });
         await release.StartAsync();
         await release.TestAsync();
-        Assert.True(await release.Running.Single().IsAliveAsync());
+        await release.Running.Single().ExpectAliveAsync();
 
         Assert.Equal(0, Assert.Single(await release.StopAsync()));
         await release.StartAsync();
@@ -30,19 +31,45 @@ public sealed class ReleaseTests
     {
         await using var postgres = await PostgresServer.StartAsync();
         var manifests = await Helm.RenderAsync(ValuesFile.Production, "--set", "administrator.existingSecret=login,silos.replicas=2,gateways.drainTime=1");
-        await using var release = new Cluster(manifests, new()
-        {
-            ["login"] = Login,
-            ["granary-postgres"] = new() { ["connection"] = await postgres.CreateDatabaseAsync() },
-        });
+        await using var release = new Cluster(manifests, await SecretsAsync(postgres));
         Assert.Equal(4, release.Pods.Count);
         await release.StartAsync();
         await release.TestAsync();
-        Assert.All(await Task.WhenAll(release.Running.Select(pod => pod.IsAliveAsync())), Assert.True);
+        await Task.WhenAll(release.Running.Select(pod => pod.ExpectAliveAsync()));
 
         Assert.All(await release.StopAsync(), code => Assert.Equal(0, code));
         await release.StartAsync();
 
         await release.TestAsync();
     }
+
+    // Longer than ten seconds: each pod looks at its certificates every five, three times.
+    [HelmFact]
+    public async Task MembersAuthority_Changed_IsNoticedByNobody()
+    {
+        await using var kubernetes = await KubernetesApi.StartAsync();
+        await using var postgres = await PostgresServer.StartAsync();
+        string[] values = ["--set", "administrator.existingSecret=login,silos.replicas=2,gateways.replicas=1,gateways.drainTime=0"];
+        await using var release = new Cluster(await kubernetes.UpgradeAsync(ValuesFile.Minimal, values), await SecretsAsync(postgres));
+        await release.StartAsync();
+
+        foreach (var (step, times) in new[] { ("introduce", 1), ("switch", 2), ("", 3) })
+        {
+            kubernetes.LetStepsBeMinutesAgo();
+            release.Refresh(await kubernetes.UpgradeAsync(ValuesFile.Minimal, [.. values, "--set", $"cluster.tls.rotation={step}"]));
+            await Task.WhenAll(release.Running.Select(pod => pod.WhenLoggedAsync(3402, pod.Pod.Name == "granary-gateway-0" ? 1 : times)));
+
+            // Connections that are there go on with what they were opened with: the gateway has to open new ones.
+            await release.ReplaceAsync("granary-gateway-0");
+            await release.TestAsync();
+        }
+
+        Assert.DoesNotContain(release.Running.SelectMany(pod => pod.Logged()), line => line.Event is 3403 or 3405);
+    }
+
+    private static async Task<Dictionary<string, Dictionary<string, string>>> SecretsAsync(PostgresServer postgres) => new()
+    {
+        ["login"] = Login,
+        ["granary-postgres"] = new() { ["connection"] = await postgres.CreateDatabaseAsync() },
+    };
 }
