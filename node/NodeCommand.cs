@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
+using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Hosting;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster.Certificates;
@@ -17,6 +18,8 @@ internal static class NodeCommand
         var grpcPort = Port("--grpc-port", 50051, "gRPC");
         var httpPort = Port("--http-port", 15672, "management and health");
         var metricsPort = Port("--metrics-port", 15692, "metrics");
+        var proxyPort = Of<int?>("--proxy-port", null, "A port for AMQP 0-9-1 behind a header of the PROXY protocol; none unless told, 0 picks a free one.", text => ParsePort(text));
+        var proxyNetworks = Of<ProxyNetworks?>("--proxy-networks", null, "The networks and addresses of the proxies that --proxy-port is for, with commas between them.", ProxyNetworks.Parse);
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var sendTimeout = Of(
             "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds a client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
@@ -44,7 +47,7 @@ internal static class NodeCommand
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, grpcPort, httpPort, metricsPort, bind, sendTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
+            amqpPort, proxyPort, proxyNetworks, grpcPort, httpPort, metricsPort, bind, sendTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
             siloCertificate, siloKey, siloCa, siloName,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
@@ -56,6 +59,8 @@ internal static class NodeCommand
                 {
                     Bind = result.GetValue(bind)!,
                     AmqpPort = result.GetValue(amqpPort),
+                    ProxyPort = result.GetValue(proxyPort),
+                    ProxyNetworks = result.GetValue(proxyNetworks),
                     GrpcPort = result.GetValue(grpcPort),
                     HttpPort = result.GetValue(httpPort),
                     MetricsPort = result.GetValue(metricsPort),
@@ -74,8 +79,9 @@ internal static class NodeCommand
 
     private static NodeOptions Drained(TimeSpan? time, NodeOptions options) => time is { } told ? options with { Drain = told } : options;
 
-    private static Option<int> Port(string name, int standard, string what) => Of(name, standard, $"The port for {what}; 0 picks a free one.", text =>
-        ushort.TryParse(text, out var port) ? port : throw new FormatException($"'{text}' is not a port: 0 to 65535"));
+    private static Option<int> Port(string name, int standard, string what) => Of(name, standard, $"The port for {what}; 0 picks a free one.", ParsePort);
+
+    private static int ParsePort(string text) => ushort.TryParse(text, out var port) ? port : throw new FormatException($"'{text}' is not a port: 0 to 65535");
 
     private static IPAddress ParseAddress(string text) =>
         IPAddress.TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an IP address");

@@ -28,6 +28,11 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal()
     {
+        if (Gateway.Refusal() is { } reason)
+        {
+            return reason;
+        }
+
         if (Store is { Kind: StoreKind.Postgres, Connection: null or "" })
         {
             return "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.";

@@ -8,6 +8,7 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Management;
@@ -57,8 +58,12 @@ public static class GatewayHosting
         {
             kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
             kestrel.Limits.LimitGrpc();
-            var amqpEndPoint = OperatingSystem.IsLinux() ? new DirectEndPoint(options.Bind, options.AmqpPort) : new IPEndPoint(options.Bind, options.AmqpPort);
-            kestrel.Listen(amqpEndPoint, listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
+            kestrel.Listen(AmqpEndPoint(options.Bind, options.AmqpPort), listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
+            if (options is { ProxyPort: { } proxyPort, ProxyNetworks: { } proxies })
+            {
+                kestrel.Listen(AmqpEndPoint(options.Bind, proxyPort), listen => listen.UseProxyHeader(proxies).UseConnectionHandler<AmqpConnectionHandler>());
+            }
+
             var unread = kestrel.ApplicationServices.GetRequiredService<UnreadSockets>();
             kestrel.Listen(options.Bind, options.GrpcPort, listen =>
             {
@@ -104,6 +109,8 @@ public static class GatewayHosting
         });
         return builder;
     }
+
+    private static IPEndPoint AmqpEndPoint(IPAddress address, int port) => OperatingSystem.IsLinux() ? new DirectEndPoint(address, port) : new IPEndPoint(address, port);
 
     private static void AddMemoryAlarm(this IServiceCollection services, GatewayOptions options)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using Granary.Gateway.Amqp.Proxy;
 
 namespace Granary.Gateway.Hosting;
 
@@ -8,6 +9,12 @@ public sealed record GatewayOptions
     public IPAddress Bind { get; init; } = IPAddress.Loopback;
 
     public int AmqpPort { get; init; } = 5672;
+
+    /// <summary>Where AMQP is spoken behind a header of the PROXY protocol; null: nowhere.</summary>
+    public int? ProxyPort { get; init; }
+
+    /// <summary>Who may connect to <see cref="ProxyPort"/>.</summary>
+    public ProxyNetworks? ProxyNetworks { get; init; }
 
     public int GrpcPort { get; init; } = 50051;
 
@@ -20,4 +27,12 @@ public sealed record GatewayOptions
 
     /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Why it cannot listen like this, and what to do, for the operator; null: nothing is wrong.</summary>
+    public string? Refusal() => (ProxyPort, ProxyNetworks) switch
+    {
+        (not null, null) => "--proxy-port needs --proxy-networks: the networks or addresses of the proxies, such as 10.0.0.0/8,192.168.1.5. Whoever reaches the port from there can say that he is any client.",
+        (null, not null) => "--proxy-networks says whom --proxy-port is for, and there is no --proxy-port.",
+        _ => null,
+    };
 }

@@ -8,6 +8,8 @@ public sealed class RefusalTests
     [Theory]
     [InlineData("--role silo", "The store 'files' serves one node: a cluster, and a silo or gateway alone, need --store postgres and --connection.")]
     [InlineData("--role gateway --store memory", "The store 'memory' serves one node: a cluster, and a silo or gateway alone, need --store postgres and --connection.")]
+    [InlineData("--proxy-port 5673", "--proxy-port needs --proxy-networks: the networks or addresses of the proxies")]
+    [InlineData("--proxy-port 5673 --proxy-networks 10.0.0.0/33", "--proxy-networks: '10.0.0.0/33' is no network")]
     [InlineData("--cluster-id one", "The store 'files' serves one node")]
     [InlineData("--role silo --store postgres", "--store postgres needs --connection")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-port 0", "--silo-port has to be given a port")]

@@ -47,4 +47,10 @@ internal enum ConnectionEnd
 
     /// <summary>Before it was open: the client went.</summary>
     GoneBeforeOpen,
+
+    /// <summary>At the port for proxies: what it began with is no header of the PROXY protocol.</summary>
+    ProxyHeaderRefused,
+
+    /// <summary>At the port for proxies: it is none that was named.</summary>
+    NotAProxy,
 }

@@ -65,6 +65,12 @@ internal sealed partial class ConnectionEnds(ILogger log)
             case ConnectionEnd.GoneBeforeOpen:
                 LogGoneBeforeOpen(log, peer);
                 break;
+            case ConnectionEnd.ProxyHeaderRefused:
+                LogProxyHeaderRefused(log, peer, detail);
+                break;
+            case ConnectionEnd.NotAProxy:
+                LogNotAProxy(log, peer);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(end), end, "Not the end of a connection.");
         }
@@ -84,6 +90,12 @@ internal sealed partial class ConnectionEnds(ILogger log)
 
     [LoggerMessage(1105, LogLevel.Warning, "Login of {Peer} refused using mechanism {Mechanism}")]
     private static partial void LogLoginRefused(ILogger logger, EndPoint? peer, string mechanism);
+
+    [LoggerMessage(1106, LogLevel.Information, "Connection of {Peer} closed, for it does not begin with a header of the PROXY protocol: {Reason}")]
+    private static partial void LogProxyHeaderRefused(ILogger logger, EndPoint? peer, string reason);
+
+    [LoggerMessage(1107, LogLevel.Debug, "Connection of {Peer} to the port for proxies closed unread: it is none that was named")]
+    private static partial void LogNotAProxy(ILogger logger, EndPoint? peer);
 
     [LoggerMessage(1201, LogLevel.Debug, "Connection of {Peer} aborted: the process ends")]
     private static partial void LogAborted(ILogger logger, EndPoint? peer);

@@ -4,6 +4,7 @@ using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
 using Granary.Testing.Logs;
@@ -38,7 +39,8 @@ internal sealed class ListeningGateway : IAsyncDisposable
     public AmqpServer Server => _app.Services.GetRequiredService<AmqpServer>();
 
     /// <param name="isDirect">On the transport of its own; otherwise on Kestrel's.</param>
-    public static async Task<ListeningGateway> StartAsync(bool isDirect, AmqpOptions options)
+    /// <param name="proxies">It is a listener for these alone; null: for clients.</param>
+    public static async Task<ListeningGateway> StartAsync(bool isDirect, AmqpOptions options, ProxyNetworks? proxies = null)
     {
         ListenOptions? listener = null;
         var queue = new ScriptedQueue();
@@ -59,7 +61,16 @@ internal sealed class ListeningGateway : IAsyncDisposable
         builder.Services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
             isDirect ? new DirectEndPoint(IPAddress.Loopback, 0) : new IPEndPoint(IPAddress.Loopback, 0),
-            listen => (listener = listen).UseConnectionHandler<AmqpConnectionHandler>()));
+            listen =>
+            {
+                listener = listen;
+                if (proxies is not null)
+                {
+                    listen.UseProxyHeader(proxies);
+                }
+
+                listen.UseConnectionHandler<AmqpConnectionHandler>();
+            }));
         var app = builder.Build();
         await app.StartAsync();
         return new ListeningGateway(app, listener!, queue, watched);

@@ -43,12 +43,13 @@ public sealed class WireConnection : IAsyncDisposable
     }
 
     /// <summary>Connects, opens the virtual host and channels 1 to <paramref name="channels"/>.</summary>
-    public static async Task<WireConnection> OpenAsync(int port, int channels = 1, int receiveBuffer = 0)
+    /// <param name="before">What is sent before AMQP begins.</param>
+    public static async Task<WireConnection> OpenAsync(int port, int channels = 1, int receiveBuffer = 0, byte[]? before = null)
     {
         var connection = await ConnectAsync(port, receiveBuffer).ConfigureAwait(false);
         try
         {
-            await connection.SendAsync(ProtocolHeader).ConfigureAwait(false);
+            await connection.SendAsync((byte[])[.. before ?? [], .. ProtocolHeader]).ConfigureAwait(false);
             await connection.ExpectAsync(10, 10).ConfigureAwait(false);
             await connection.SendMethodAsync(0, WireMethods.StartOk()).ConfigureAwait(false);
             await connection.ExpectAsync(10, 30).ConfigureAwait(false);
