@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Granary.Chart.Tests.Rendering;
 using k8s.Models;
@@ -68,6 +70,16 @@ internal sealed class Cluster : IAsyncDisposable
         var codes = await Task.WhenAll(_running.Select(pod => pod.StopAsync()));
         await EndAsync();
         return codes;
+    }
+
+    /// <summary>Each port that a pod's manifest names is one that its process listens on.</summary>
+    public async Task ExpectOpenPortsAsync()
+    {
+        foreach (var (address, port) in Pods.SelectMany(pod => pod.Spec.Containers.Single().Ports.Select(port => (pod.Address, port.ContainerPort))))
+        {
+            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(IPAddress.Parse(address), port);
+        }
     }
 
     /// <summary>Runs the pod of <c>helm test</c>: its containers for preparation one by one, then the others at once.</summary>

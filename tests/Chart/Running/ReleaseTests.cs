@@ -13,11 +13,13 @@ public sealed class ReleaseTests
     [HelmFact]
     public async Task Trial_Started_TakesMessagesAndKeepsThemOverAStop()
     {
-        var manifests = await Helm.RenderAsync(ValuesFile.Trial, "--set", "administrator.existingSecret=login");
+        var manifests = await Helm.RenderAsync(
+            ValuesFile.Trial, "--set", "administrator.existingSecret=login", "--set", "services.proxy.enabled=true,services.proxy.networks={127.0.0.0/8,10.0.0.0/8}");
         await using var release = new Cluster(manifests, new() { ["login"] = Login });
         await release.StartAsync();
         await release.TestAsync();
         await release.Running.Single().ExpectAliveAsync();
+        await release.ExpectOpenPortsAsync();
 
         Assert.Equal(0, Assert.Single(await release.StopAsync()));
         await release.StartAsync();
@@ -36,6 +38,7 @@ public sealed class ReleaseTests
         await release.StartAsync();
         await release.TestAsync();
         await Task.WhenAll(release.Running.Select(pod => pod.ExpectAliveAsync()));
+        await release.ExpectOpenPortsAsync();
 
         Assert.All(await release.StopAsync(), code => Assert.Equal(0, code));
         await release.StartAsync();
