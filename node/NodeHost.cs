@@ -84,9 +84,17 @@ internal static class NodeHost
         });
         _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway);
         builder.Services.AddHostedService<MemoryKeeper>();
+        builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<StopLimit>(provider, (int code) => End(provider, code)));
         builder.Services.AddSingleton<Drain>();
         builder.Services.AddHealthChecks().AddCheck<Drain>("node", tags: [HealthTags.Ready]);
         builder.Services.AddSingleton<IHostLifetime>(provider => ActivatorUtilities.CreateInstance<DrainedLifetime>(provider, options.Drain));
         return builder;
+    }
+
+    private static void End(IServiceProvider services, int code)
+    {
+        // What was logged is written by then.
+        services.GetRequiredService<ILoggerFactory>().Dispose();
+        Environment.Exit(code);
     }
 }
