@@ -47,6 +47,10 @@ public interface IMemberService : IGrainService
     /// <returns>How many are on their way. Fewer than asked for: there are no more that can be moved.</returns>
     [Alias("MoveQueues")]
     Task<int> MoveQueuesAsync(SiloAddress to, int count);
+
+    /// <summary>Whether this process has queues, and has reached the cluster's database just now.</summary>
+    [Alias("ReachesDatabase")]
+    Task<bool> ReachesDatabaseAsync();
 }
 
 /// <summary>What a gateway is answered that says that it is there.</summary>

@@ -90,6 +90,9 @@ public static class ClusterSilo
             silo.Services.AddSingleton<Owners>();
             silo.Services.AddHostedService<Rebalancing>();
             silo.Services.AddSingleton<LeaseBook>();
+            silo.Services.AddSingleton<IDatabaseReach>(_ => new PostgresReach(member.Connection));
+            silo.Services.AddSingleton<DatabaseWatch>();
+            silo.Services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());
         }
         else
         {

@@ -8,10 +8,12 @@ namespace Granary.Silo.Hosting.Cluster;
 
 /// <summary>What other members ask of this process.</summary>
 /// <param name="book">Null in a process without queues.</param>
+/// <param name="watch">Null in a process without queues.</param>
 /// <param name="desk">Where direct replies go; null in a process without clients.</param>
 /// <param name="moves">Null in a process without queues.</param>
 internal sealed class MemberService(
-    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null, QueueMoves? moves = null)
+    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null, QueueMoves? moves = null,
+    DatabaseWatch? watch = null)
     : GrainService(id, silo, logs), IMemberService
 {
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
@@ -28,4 +30,6 @@ internal sealed class MemberService(
     public Task<int> CountQueuesAsync() => Task.FromResult(moves?.Count ?? 0);
 
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => moves?.MoveAsync(to, count, CancellationToken.None) ?? Task.FromResult(0);
+
+    public Task<bool> ReachesDatabaseAsync() => Task.FromResult(watch?.ReachesDatabase ?? false);
 }

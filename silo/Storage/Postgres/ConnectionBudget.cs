@@ -9,6 +9,9 @@ internal static class ConnectionBudget
     /// <summary>Flushes have one that nothing else uses.</summary>
     public const int Flushes = 1;
 
+    /// <summary>Looks whether the database is there, which must not wait for what else is asked; only a member with queues has it.</summary>
+    public const int Looks = 1;
+
     /// <summary>Before the others are there.</summary>
     public const int Checks = 2;
 
@@ -21,5 +24,5 @@ internal static class ConnectionBudget
     /// <summary>It opens no store. The checks at its start are over before it looks for other members.</summary>
     public static int OfGateway => Math.Max(Checks, Membership);
 
-    public static int OfSilo(PostgresOptions options) => StoreOf(options) + Flushes + (options.IsMember ? Membership : 0);
+    public static int OfSilo(PostgresOptions options) => StoreOf(options) + Flushes + (options.IsMember ? Membership + Looks : 0);
 }

@@ -40,4 +40,6 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
     public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
 
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
+
+    public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
 }

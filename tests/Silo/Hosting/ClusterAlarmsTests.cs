@@ -140,5 +140,7 @@ public sealed class ClusterAlarmsTests : IAsyncLifetime
         public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
 
         public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
+
+        public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
     }
 }

@@ -220,6 +220,8 @@ public sealed class GatewayLeaseTests
 
         public Task<TimeSpan> CloseLeaseAsync(string member) => AnswerAsync(Left);
 
+        public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
+
         public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
 
         public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => throw new NotSupportedException("no replies here");

@@ -41,7 +41,7 @@ public sealed class ServerRoomTests : IAsyncLifetime
         var silo = ConnectionBudget.OfSilo(new PostgresOptions("") { IsMember = true });
 
         // As docs/operations.md has it.
-        Assert.Equal((14, 2, NeededByNode), (silo, ConnectionBudget.OfGateway, ConnectionBudget.OfSilo(new PostgresOptions(""))));
+        Assert.Equal((15, 2, NeededByNode), (silo, ConnectionBudget.OfGateway, ConnectionBudget.OfSilo(new PostgresOptions(""))));
         Assert.InRange((3 * silo) + (10 * ConnectionBudget.OfGateway), 0, 97);
     }
 
