@@ -188,6 +188,11 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Those that have ended, and those that the list of members has as dead, or no more, and that may not know it yet.</summary>
     public async Task<string[]> GoneAsync()
     {
+        if (HasEnded(Database))
+        {
+            return [.. _members.Keys.Where(HasEnded)];
+        }
+
         await using var database = NpgsqlDataSource.Create(_connection);
         await using var command = database.CreateCommand("select distinct on (Port) Port, Status from OrleansMembershipTable order by Port, Generation desc");
         await using var rows = await command.ExecuteReaderAsync();

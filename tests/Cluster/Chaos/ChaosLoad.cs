@@ -9,15 +9,15 @@ namespace Granary.Cluster.Tests.Chaos;
 
 /// <summary>
 /// Publishers with confirms and consumers with acknowledgements at two gateways, over durable, transient and exclusive queues, half of the publishers through a topic exchange, and somebody who
-/// binds and unbinds all the while. A connection that is closed is a fault, unless its gateway has gone.
+/// binds and unbinds all the while. What is consumed at once is confirmed without a store: some durable queues have no consumer until the end. A connection that is closed is a fault, unless its gateway has gone.
 /// </summary>
 internal sealed class ChaosLoad : IAsyncDisposable
 {
-    private const int Gateways = 2, Durable = 30, Transient = 10, Exclusive = 10;
+    private const int Gateways = 2, Durable = 24, Parked = 6, Transient = 10, Exclusive = 10;
     private const string Topic = "chaos.topic";
     private const ushort IsLocked = 405, ConnectionForced = 320;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), PatienceForAll = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(100);
 
     private readonly Ledger _ledger = new();
@@ -28,7 +28,8 @@ internal sealed class ChaosLoad : IAsyncDisposable
     private readonly ConcurrentQueue<string> _faults = new();
     private readonly ConcurrentQueue<Closing> _closings = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly string[] _durable = Named("durable", Durable);
+    private readonly string[] _parked = Named("parked", Parked);
+    private readonly string[] _durable = [.. Named("durable", Durable), .. Named("parked", Parked)];
     private readonly HashSet<string> _exclusive = [.. Named("exclusive", Exclusive)];
     private Toggling? _toggling;
     private volatile bool _mayLoseGateways;
@@ -107,7 +108,15 @@ internal sealed class ChaosLoad : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await Task.WhenAll(_running);
-        using var limit = new CancellationTokenSource(Patience);
+        await using var last = await _cluster.ConnectAsync(1);
+        await using var channel = await last.CreateChannelAsync();
+        var consumer = await NewConsumerAsync(channel);
+        foreach (var queue in _parked)
+        {
+            await channel.BasicConsumeAsync(queue, autoAck: false, consumer);
+        }
+
+        using var limit = new CancellationTokenSource(PatienceForAll);
         while (_ledger.MissingOf(_durable) is { Length: > 0 } missing)
         {
             Assert.False(limit.IsCancellationRequested, $"{missing.Length} of {Confirmed} confirmed messages have not come: {string.Join(", ", missing.Take(20))}");
@@ -146,10 +155,40 @@ internal sealed class ChaosLoad : IAsyncDisposable
     {
         var channel = await connection.CreateChannelAsync();
         channel.ChannelShutdownAsync += (_, ended) => Report(connection, $"A consumer's channel was closed: {ended}");
-        await channel.BasicQosAsync(0, 50, global: false);
         await channel.ExchangeDeclareAsync(Topic, ExchangeType.Topic, durable: true);
-        var consumer = new AsyncEventingBasicConsumer(channel);
+        foreach (var queue in _parked)
+        {
+            await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false);
+            await channel.QueueBindAsync(queue, Topic, queue);
+        }
+
+        var consumer = await NewConsumerAsync(channel);
         consumer.UnregisteredAsync += (_, _) => Report(connection, "A consumer was cancelled");
+        foreach (var (kind, count) in new[] { ("durable", Durable), ("transient", Transient), ("exclusive", Exclusive) })
+        {
+            foreach (var queue in Named(kind, count).Where((_, number) => number % Gateways == share % Gateways))
+            {
+                if (kind == "exclusive")
+                {
+                    await OwnAsync(connection, queue);
+                }
+                else
+                {
+                    await channel.QueueDeclareAsync(queue, durable: kind == "durable", exclusive: false, autoDelete: false);
+                }
+
+                await channel.QueueBindAsync(queue, Topic, queue);
+                await channel.BasicConsumeAsync(queue, autoAck: false, consumer);
+            }
+        }
+
+        return channel;
+    }
+
+    private async Task<AsyncEventingBasicConsumer> NewConsumerAsync(IChannel channel)
+    {
+        await channel.BasicQosAsync(0, 50, global: false);
+        var consumer = new AsyncEventingBasicConsumer(channel);
 
         // The key is the queue's name on both ways.
         consumer.ReceivedAsync += async (_, delivery) =>
@@ -170,25 +209,7 @@ internal sealed class ChaosLoad : IAsyncDisposable
                 // It comes again.
             }
         };
-        foreach (var (kind, count) in new[] { ("durable", Durable), ("transient", Transient), ("exclusive", Exclusive) })
-        {
-            foreach (var queue in Named(kind, count).Where((_, number) => number % Gateways == share % Gateways))
-            {
-                if (kind == "exclusive")
-                {
-                    await OwnAsync(connection, queue);
-                }
-                else
-                {
-                    await channel.QueueDeclareAsync(queue, durable: kind == "durable", exclusive: false, autoDelete: false);
-                }
-
-                await channel.QueueBindAsync(queue, Topic, queue);
-                await channel.BasicConsumeAsync(queue, autoAck: false, consumer);
-            }
-        }
-
-        return channel;
+        return consumer;
     }
 
     // The last connection's may be there until it is known that its gateway is gone.
