@@ -52,7 +52,7 @@ internal sealed partial class Queue
             session.Link.Unacked.AddLoaded(runs);
             if (session.Number > 0)
             {
-                borrowed?.NoteProgress(session.Link.Session, session.Number);
+                borrowed?.NoteProgress(new PublishProgress(session.Link.Session, session.Number));
             }
         }
 

@@ -28,7 +28,7 @@ internal sealed partial class Queue
         _sessions.Remove(link.Session);
         if (_storedSessions.Remove(link.Session) || session.IsStored)
         {
-            _journal?.NoteProgress(link.Session, QueueJournal.Over);
+            _journal?.NoteProgress(PublishProgress.End(link.Session));
         }
     }
 
@@ -112,7 +112,7 @@ internal sealed partial class Queue
         if (_journal is { } journal && (publish.Batch.Flags & MessageFlags.Persistent) != 0)
         {
             session.IsStored = true;
-            journal.NoteProgress(link.Session, publish.Number);
+            journal.NoteProgress(new PublishProgress(link.Session, publish.Number));
         }
     }
 
@@ -133,7 +133,7 @@ internal sealed partial class Queue
             }
             else
             {
-                _journal?.NoteProgress(id, QueueJournal.Over);
+                _journal?.NoteProgress(PublishProgress.End(id));
             }
         }
 

@@ -36,4 +36,10 @@ internal sealed record StoredBacklog(
 
 /// <summary>All persistent messages that a session published up to this number are in the store, or were gone before they had to be.</summary>
 /// <param name="Number">Below 0: the session is over, and the store forgets it.</param>
-internal readonly record struct PublishProgress(SessionId Session, long Number);
+internal readonly record struct PublishProgress(SessionId Session, long Number)
+{
+    /// <summary>Nothing will be heard of the session any more.</summary>
+    public bool IsOver => Number < 0;
+
+    public static PublishProgress End(SessionId session) => new(session, -1);
+}

@@ -102,7 +102,7 @@ internal sealed class LogState
         for (var i = 0; i < entry.LinkCount; i++)
         {
             var progress = entry.Link(i);
-            if (progress.Number < 0)
+            if (progress.IsOver)
             {
                 queue.Sessions.Remove(progress.Session);
             }

@@ -1,0 +1,150 @@
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Storage;
+
+/// <summary>
+/// Which messages of a queue wait for the next flush, are in the one that runs, or are stored. What is settled before it was written leaves without a trace;
+/// of all else the settlement waits for the next flush. Copies are messages that nobody waits for: what is paged out, or rewritten. Under the gate.
+/// </summary>
+internal sealed class JournaledMessages
+{
+    private readonly UnwrittenRuns _pending = new();
+    private readonly UnwrittenRuns _pendingCopies = new();
+    private readonly UnwrittenRuns _flushing = new();
+    private readonly UnwrittenRuns _flushingCopies = new();
+    private readonly OffsetSet _stored = new();
+    private readonly OffsetSet _settled = new();
+    private readonly Action<long, long> _noteSettled;
+
+    // All that the flush writes: held until it is through, though some of it may be settled meanwhile.
+    private List<MessageRun> _writing = [];
+
+    public JournaledMessages(StoredBacklog backlog)
+    {
+        _noteSettled = _settled.Add;
+        if (backlog.Count > 0)
+        {
+            _stored.Add(backlog.First, backlog.NextOffset);
+        }
+    }
+
+    /// <summary>The store has none of them, and none waits for it.</summary>
+    public bool IsEmpty => _stored.IsEmpty && !HasRuns && !HasCopies && !HasSettled;
+
+    /// <summary>Messages wait for the next flush, and their publishers for them.</summary>
+    public bool HasRuns => !_pending.IsEmpty;
+
+    public bool HasCopies => !_pendingCopies.IsEmpty;
+
+    public bool HasSettled => !_settled.IsEmpty;
+
+    /// <summary>The first message that publishers wait for; <see cref="long.MaxValue"/> if there is none.</summary>
+    public long First => Math.Min(_flushing.First, _pending.First);
+
+    /// <summary>What <see cref="First"/> is when the flush that runs is through.</summary>
+    public long FirstAfterFlush => _pending.First;
+
+    /// <summary>The first message or copy on its way; <see cref="long.MaxValue"/> if there is none.</summary>
+    public long FirstOfAll => Math.Min(First, Math.Min(_flushingCopies.First, _pendingCopies.First));
+
+    public void Add(in MessageRun run) => _pending.Add(run);
+
+    public void AddCopy(in MessageRun run) => _pendingCopies.Add(run);
+
+    /// <summary>The messages from <paramref name="first"/> to below <paramref name="end"/> are gone.</summary>
+    public void Settle(long first, long end)
+    {
+        _pending.Remove(first, end);
+        _pendingCopies.Remove(first, end);
+        _flushing.Remove(first, end);
+        _flushingCopies.Remove(first, end);
+        if (!_stored.IsEmpty)
+        {
+            _stored.Remove(first, end, _noteSettled);
+        }
+    }
+
+    /// <summary>How much of them was added and is not settled. What is on its way for the first time is a part.</summary>
+    public Holding Has(long first, long end) =>
+        _stored.Covers(first, end) ? Holding.All
+        : _stored.Touches(first, end) || _pending.Touches(first, end) || _pendingCopies.Touches(first, end) ? Holding.Part
+        : Holding.None;
+
+    /// <summary>A flush begins: it writes all that waits, which counts as stored from now on, for its settlement has to be written, too.</summary>
+    public void Take(QueueChanges changes)
+    {
+        TakeRuns(changes.Runs);
+        _writing = changes.Runs;
+        foreach (var run in _writing)
+        {
+            LargeRecord.Hold(run.Records);
+        }
+
+        _settled.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(changes.Settled, first, end));
+    }
+
+    /// <summary>The flush is through.</summary>
+    public void Complete()
+    {
+        _flushing.Clear();
+        _flushingCopies.Clear();
+        foreach (var run in _writing)
+        {
+            LargeRecord.LetGo(run.Records);
+        }
+
+        _writing = [];
+    }
+
+    /// <summary>Runs and copies in one ascending list that names each message once: a copy of what is not written yet stands for it.</summary>
+    private void TakeRuns(List<MessageRun> runs)
+    {
+        _pendingCopies.CopyTo(runs);
+        var copies = runs.Count;
+        foreach (var copy in runs)
+        {
+            _stored.Add(copy.First, copy.End);
+            _flushingCopies.Add(copy);
+        }
+
+        _pending.CopyTo(runs);
+        for (var i = copies; i < runs.Count; i++)
+        {
+            _stored.Add(runs[i].First, runs[i].End);
+            _flushing.Add(runs[i]);
+        }
+
+        if (copies > 0 && runs.Count > copies)
+        {
+            runs.RemoveRange(copies, runs.Count - copies);
+            for (var i = 0; i < copies; i++)
+            {
+                _pending.Remove(runs[i].First, runs[i].End);
+            }
+
+            _pending.CopyTo(runs);
+            runs.Sort(static (left, right) => left.First.CompareTo(right.First));
+        }
+
+        _pending.Clear();
+        _pendingCopies.Clear();
+    }
+
+    private static void AddRange(List<OffsetRange> ranges, long first, long end)
+    {
+        for (; first < end; first += int.MaxValue)
+        {
+            ranges.Add(new OffsetRange(first, (int)Math.Min(end - first, int.MaxValue)));
+        }
+    }
+}
+
+/// <summary>How much of some messages a journal has.</summary>
+internal enum Holding
+{
+    None,
+    Part,
+    All,
+}
