@@ -5,13 +5,12 @@ using Granary.Bench.Amqp;
 namespace Granary.Bench.Load;
 
 /// <summary>Consumes from its queues over one connection and counts deliveries by skipping over their frames.</summary>
-internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList<string> queues) : ConsumerWorker($"consumer {index}")
+internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList<string> queues) : ConsumerWorker(options, index)
 {
     // More unacked than the prefetch allows never come: then the acknowledgement has to go out earlier.
     private readonly int _ackBatch = options.Prefetch > 0 ? Math.Min(options.AckBatch, options.Prefetch * queues.Count) : options.AckBatch;
 
     private AmqpConnection? _connection;
-    private long _recordFrom;
     private ulong _bodyLeft;
     private bool _stampAhead;
     private ulong _tag;
@@ -19,30 +18,18 @@ internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList
 
     private AmqpConnection Connection => _connection ?? throw new InvalidOperationException("the consumer is not open");
 
-    protected override void Open()
+    protected override void Connect()
     {
-        _connection = AmqpConnection.Open(options.Endpoint, options.Patience);
-        if (options.Prefetch > 0)
+        _connection = AmqpConnection.Open(Options.Endpoint, Options.Patience);
+        if (Options.Prefetch > 0)
         {
-            _connection.Begin(Method.BasicQos).U32(0).U16((ushort)options.Prefetch).U8(0).End();
+            _connection.Begin(Method.BasicQos).U32(0).U16((ushort)Options.Prefetch).U8(0).End();
             _connection.Call(Method.BasicQosOk);
-        }
-
-        if (!options.LateConsumers)
-        {
-            Subscribe();
         }
     }
 
-    protected override void Work()
+    protected override void Receive()
     {
-        // Without a warm-up everything counts, also what was published before this thread came to run.
-        _recordFrom = options.Warmup > TimeSpan.Zero ? Stopwatch.GetTimestamp() + (long)(options.Warmup.TotalSeconds * Stopwatch.Frequency) : 0;
-        if (options.LateConsumers)
-        {
-            Subscribe();
-        }
-
         while (true)
         {
             // Before the first receive, too: deliveries may lie behind the answer to basic.consume.
@@ -66,13 +53,13 @@ internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList
         Connection.Dispose();
     }
 
-    private void Subscribe()
+    protected override void Subscribe()
     {
         const byte NoAck = 2;
         foreach (var queue in queues)
         {
             Connection.Begin(Method.BasicConsume).U16(0).ShortString(queue).ShortString(queue)
-                .U8(options.AckBatch == 0 ? NoAck : (byte)0).Table().End();
+                .U8(Options.AckBatch == 0 ? NoAck : (byte)0).Table().End();
         }
 
         Connection.Flush();
@@ -83,7 +70,7 @@ internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList
 
     private void CountDeliveries()
     {
-        var now = options.MeasuresLatency ? Stopwatch.GetTimestamp() : 0;
+        var now = Options.MeasuresLatency ? Stopwatch.GetTimestamp() : 0;
         var count = 0;
         while (Connection.Reader.TryRead(out var frame))
         {
@@ -99,7 +86,7 @@ internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList
                     break;
                 case Frame.HeaderType:
                     _bodyLeft = frame.BodySize;
-                    _stampAhead = options.MeasuresLatency;
+                    _stampAhead = Options.MeasuresLatency;
                     break;
                 case Frame.MethodType:
                     OnMethod(frame);
@@ -164,10 +151,6 @@ internal sealed class AmqpConsumer(LoadOptions options, int index, IReadOnlyList
     private void RecordLatency(ReadOnlySpan<byte> body, long now)
     {
         _stampAhead = false;
-        var sent = BinaryPrimitives.ReadInt64LittleEndian(body);
-        if (sent >= _recordFrom)
-        {
-            Latency.RecordTicks(now - sent);
-        }
+        RecordLatency(sent: BinaryPrimitives.ReadInt64LittleEndian(body), now);
     }
 }

@@ -7,7 +7,7 @@ using Grpc.Core;
 namespace Granary.Bench.Load;
 
 /// <summary>Consumes from its queues over one connection, a stream each, and counts deliveries by skipping over them.</summary>
-internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList<string> queues) : ConsumerWorker($"consumer {index}")
+internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList<string> queues) : ConsumerWorker(options, index)
 {
     private static readonly Marshaller<ConsumeRequest> Requests = Marshallers.Create<ConsumeRequest>(
         static (request, context) => context.Complete(request.ToByteArray()),
@@ -21,26 +21,11 @@ internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList
     private readonly List<Task> _streams = [];
     private readonly CancellationTokenSource _stop = new();
     private GrpcConnection? _connection;
-    private long _recordFrom;
 
-    protected override void Open()
+    protected override void Connect() => _connection = new GrpcConnection(Options);
+
+    protected override void Receive()
     {
-        _connection = new GrpcConnection(options);
-        if (!options.LateConsumers)
-        {
-            Subscribe();
-        }
-    }
-
-    protected override void Work()
-    {
-        // Without a warm-up everything counts, also what was published before this thread came to run.
-        _recordFrom = options.Warmup > TimeSpan.Zero ? Stopwatch.GetTimestamp() + (long)(options.Warmup.TotalSeconds * Stopwatch.Frequency) : 0;
-        if (options.LateConsumers)
-        {
-            Subscribe();
-        }
-
         while (!Stopping)
         {
             _ended.WaitOne(TimeSpan.FromMilliseconds(20));
@@ -55,7 +40,7 @@ internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList
     {
         // Half-closed streams end when what was said before has been taken.
         _stop.Cancel();
-        if (!Task.WhenAll(_streams).Wait(options.Patience))
+        if (!Task.WhenAll(_streams).Wait(Options.Patience))
         {
             throw new StalledException("a consume stream did not end");
         }
@@ -63,7 +48,7 @@ internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList
         _connection?.Dispose();
     }
 
-    private void Subscribe()
+    protected override void Subscribe()
     {
         foreach (var queue in queues)
         {
@@ -77,11 +62,11 @@ internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList
 
     private async Task ConsumeAsync(string queue, TaskCompletionSource subscribed)
     {
-        using var call = _connection!.Open("Consume", Requests, DeliveryTally.Marshaller(options.MeasuresLatency, RecordLatency));
+        using var call = _connection!.Open("Consume", Requests, DeliveryTally.Marshaller(Options.MeasuresLatency, RecordLatency));
         var requests = call.RequestStream;
         await requests.WriteAsync(new ConsumeRequest
         {
-            Subscribe = new Subscribe { Queue = queue, ConsumerTag = queue, NoAck = options.AckBatch == 0, Credit = (uint)options.Prefetch },
+            Subscribe = new Subscribe { Queue = queue, ConsumerTag = queue, NoAck = Options.AckBatch == 0, Credit = (uint)Options.Prefetch },
         }).ConfigureAwait(false);
         var halfClosing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var stopping = _stop.Token.Register(halfClosing.SetResult);
@@ -133,10 +118,7 @@ internal sealed class GrpcConsumer(LoadOptions options, int index, IReadOnlyList
         var now = Stopwatch.GetTimestamp();
         lock (_gate)
         {
-            if (sent >= _recordFrom)
-            {
-                Latency.RecordTicks(now - sent);
-            }
+            RecordLatency(sent, now);
         }
     }
 }

@@ -101,7 +101,48 @@ internal abstract class ProducerWorker(string name) : LoadWorker(name)
 }
 
 /// <summary>A worker that consumes until it is stopped.</summary>
-internal abstract class ConsumerWorker(string name) : LoadWorker(name)
+internal abstract class ConsumerWorker(LoadOptions options, int index) : LoadWorker($"consumer {index}")
 {
+    private long _recordFrom;
+
+    protected LoadOptions Options => options;
+
     public Measure.LatencyHistogram Latency { get; } = new();
+
+    protected sealed override void Open()
+    {
+        Connect();
+        if (!options.LateConsumers)
+        {
+            Subscribe();
+        }
+    }
+
+    protected sealed override void Work()
+    {
+        // Without a warm-up everything counts, also what was published before this thread came to run.
+        _recordFrom = options.Warmup > TimeSpan.Zero ? Stopwatch.GetTimestamp() + (long)(options.Warmup.TotalSeconds * Stopwatch.Frequency) : 0;
+        if (options.LateConsumers)
+        {
+            Subscribe();
+        }
+
+        Receive();
+    }
+
+    protected abstract void Connect();
+
+    protected abstract void Subscribe();
+
+    /// <summary>Counts what comes until the worker is stopped.</summary>
+    protected abstract void Receive();
+
+    /// <summary>How long a message was under way that has just come, unless it was sent during the warm-up.</summary>
+    protected void RecordLatency(long sent, long now)
+    {
+        if (sent >= _recordFrom)
+        {
+            Latency.RecordTicks(now - sent);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Granary.Core.Alarms;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -51,16 +52,9 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
-        try
+        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
-            {
-                Look();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            LogStopped(log);
+            Look();
         }
     }
 
@@ -69,9 +63,6 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
 
     [LoggerMessage(1402, LogLevel.Warning, "Memory alarm cleared: {Used} bytes in use, limit {Limit}")]
     private static partial void LogCleared(ILogger logger, long used, long limit);
-
-    [LoggerMessage(1403, LogLevel.Debug, "Memory is no longer watched")]
-    private static partial void LogStopped(ILogger logger);
 }
 
 /// <param name="HighWatermark">Share of the memory available to the process, 0 to 1 (<c>vm_memory_high_watermark</c>).</param>

@@ -7,6 +7,7 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Counting;
+using Granary.Gateway.Links;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -20,15 +21,12 @@ internal sealed partial class AmqpServer(
     private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
     private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
 
-    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
-
     // What takes longer is lost with the process.
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<AmqpConnection, Task> _connections = new();
-    private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _impatient = new();
-    private Task _ticker = Task.CompletedTask;
+    private Ticker<AmqpConnection>? _ticker;
 
     public IGrainFactory Grains => grains;
 
@@ -66,7 +64,8 @@ internal sealed partial class AmqpServer(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _ticker = TickAsync(_stopping.Token);
+        _ticker = new Ticker<AmqpConnection>(() => _connections.Keys, static connection => connection.Tick(), exception => LogTickFailed(log, exception), clock);
+        _ticker.Start();
         lease?.AtEnd(() =>
         {
             CloseAll(DeclaredDead);
@@ -94,8 +93,7 @@ internal sealed partial class AmqpServer(
         // Those that are left give up at once now, and say so.
         await _impatient.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_connections.Values).WaitAsync(LastWords, clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _ticker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await (_ticker?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
     }
 
     /// <summary>Runs one connection until its socket may be closed. What it has at queues it lets go of beside that, if it takes longer.</summary>
@@ -133,26 +131,6 @@ internal sealed partial class AmqpServer(
         foreach (var connection in _connections.Keys)
         {
             connection.ForceClose(reason);
-        }
-    }
-
-    private async Task TickAsync(CancellationToken stopping)
-    {
-        using var timer = new PeriodicTimer(TickInterval, clock);
-        while (await timer.WaitForNextTickAsync(stopping).ConfigureAwait(false))
-        {
-            foreach (var connection in _connections.Keys)
-            {
-                try
-                {
-                    connection.Tick();
-                }
-                catch (Exception exception)
-                {
-                    // One connection's fault must not stop the others' clocks.
-                    LogTickFailed(log, exception);
-                }
-            }
         }
     }
 

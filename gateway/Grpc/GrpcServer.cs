@@ -18,19 +18,17 @@ namespace Granary.Gateway.Grpc;
 /// <summary>What all gRPC calls of this process share, and the ticker that lets time pass for their links.</summary>
 internal sealed partial class GrpcServer : IHostedService
 {
-    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<LinkSet, byte> _open = new();
     private readonly ConcurrentDictionary<Caller, UnaryLinks> _unary = new();
-    private readonly CancellationTokenSource _ended = new();
     private readonly IGrainFactory _grains;
     private readonly ILocalQueues? _local;
     private readonly SiloLosses? _losses;
     private readonly CancellationTokenSource _closing;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
-    private Task _ticker = Task.CompletedTask;
+    private readonly Ticker<LinkSet> _ticker;
 
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options,
@@ -41,6 +39,7 @@ internal sealed partial class GrpcServer : IHostedService
         (MaxMessageSize, Patience) = (options.MaxMessageSize, options.OperationTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
+        _ticker = new Ticker<LinkSet>(() => _open.Keys, static links => links.Tick(), exception => LogTickFailed(_log, exception), clock);
         lease?.AtEnd(_closing.CancelAsync);
     }
 
@@ -121,15 +120,14 @@ internal sealed partial class GrpcServer : IHostedService
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _ticker = TickAsync(_ended.Token);
+        _ticker.Start();
         return Task.CompletedTask;
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await Task.WhenAll(_open.Keys.Select(CloseAsync)).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _ended.CancelAsync().ConfigureAwait(false);
-        await _ticker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _ticker.StopAsync().ConfigureAwait(false);
     }
 
     // Until the links are closed they need the ticker.
@@ -143,26 +141,6 @@ internal sealed partial class GrpcServer : IHostedService
         {
             _open.TryRemove(links, out _);
             Counts.End(links.Counts);
-        }
-    }
-
-    private async Task TickAsync(CancellationToken ended)
-    {
-        using var timer = new PeriodicTimer(TickInterval, _clock);
-        while (await timer.WaitForNextTickAsync(ended).ConfigureAwait(false))
-        {
-            foreach (var links in _open.Keys)
-            {
-                try
-                {
-                    links.Tick();
-                }
-                catch (Exception exception)
-                {
-                    // One call's fault must not stop the others' clocks.
-                    LogTickFailed(_log, exception);
-                }
-            }
         }
     }
 

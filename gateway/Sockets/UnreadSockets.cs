@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
+using Granary.Core.Threads;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting;
@@ -23,16 +24,9 @@ internal sealed partial class UnreadSockets(TimeSpan limit, TimeProvider clock, 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
-        try
+        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
-            {
-                Look();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            LogStopped(log);
+            Look();
         }
     }
 
@@ -67,9 +61,6 @@ internal sealed partial class UnreadSockets(TimeSpan limit, TimeProvider clock, 
 
     [LoggerMessage(1411, LogLevel.Warning, "HTTP connection of {Peer} cut: the client has not read anything of what it is sent for {Timeout}")]
     private static partial void LogCut(ILogger logger, System.Net.EndPoint? peer, TimeSpan timeout);
-
-    [LoggerMessage(1412, LogLevel.Debug, "HTTP connections are no longer watched")]
-    private static partial void LogStopped(ILogger logger);
 
     private sealed record Watched(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Granary.Core.Messages;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -15,20 +16,13 @@ internal sealed partial class MemoryKeeper(TimeProvider clock, ILogger<MemoryKee
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
-        try
+        for (var since = clock.GetTimestamp(); await timer.NextAsync(stoppingToken).ConfigureAwait(false); since = clock.GetTimestamp())
         {
-            for (var since = clock.GetTimestamp(); await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false); since = clock.GetTimestamp())
+            LargeRecordPool.Shared.Tidy();
+            if (_heap.IsDue(clock.GetElapsedTime(since), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes()))
             {
-                LargeRecordPool.Shared.Tidy();
-                if (_heap.IsDue(clock.GetElapsedTime(since), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes()))
-                {
-                    Collect();
-                }
+                Collect();
             }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The process ends, and all memory with it.
         }
     }
 

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Threads;
 using Granary.Silo.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -31,26 +32,19 @@ internal sealed partial class DiskAlarm(StoreOptions options, PublisherAlarms al
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        try
+        do
         {
-            do
+            try
             {
-                try
-                {
-                    Check(new DriveInfo(options.Data!.FullName).AvailableFreeSpace, options.DiskFreeLimit);
-                }
-                catch (IOException exception)
-                {
-                    // The store itself says what is wrong with its folder.
-                    LogUnknown(exception);
-                }
+                Check(new DriveInfo(options.Data!.FullName).AvailableFreeSpace, options.DiskFreeLimit);
             }
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
+            catch (IOException exception)
+            {
+                // The store itself says what is wrong with its folder.
+                LogUnknown(exception);
+            }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            LogStopped();
-        }
+        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
     }
 
     [LoggerMessage(3331, LogLevel.Warning, "Disk alarm: {Free} bytes free, less than the limit of {Limit}; publishers are held")]
@@ -61,7 +55,4 @@ internal sealed partial class DiskAlarm(StoreOptions options, PublisherAlarms al
 
     [LoggerMessage(3333, LogLevel.Debug, "How much room the disk has is not known")]
     private partial void LogUnknown(Exception exception);
-
-    [LoggerMessage(3334, LogLevel.Debug, "The disk is no longer watched")]
-    private partial void LogStopped();
 }

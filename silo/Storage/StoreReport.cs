@@ -1,3 +1,4 @@
+using Granary.Core.Threads;
 using Granary.Silo.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -13,22 +14,15 @@ internal sealed partial class StoreReport(StoreHome home, TimeProvider time, ILo
     {
         using var timer = new PeriodicTimer(Period, time);
         var last = default(StoreFigures);
-        try
+        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            var now = home.Commit.Statistics.Figures;
+            if (now.Flushes != last.Flushes)
             {
-                var now = home.Commit.Statistics.Figures;
-                if (now.Flushes != last.Flushes)
-                {
-                    Tell(now, last);
-                }
-
-                last = now;
+                Tell(now, last);
             }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            LogStopped();
+
+            last = now;
         }
     }
 
@@ -44,7 +38,4 @@ internal sealed partial class StoreReport(StoreHome home, TimeProvider time, ILo
     [LoggerMessage(3306, LogLevel.Information,
         "{Flushes:F1} flushes/s, {Synced:F1} of them waited for, {Queues:F1} queues and {Milliseconds:F2} ms each; {Messages:F0} messages/s, {Megabytes:F1} MB/s")]
     private partial void LogWritten(double flushes, double synced, double queues, double messages, double megabytes, double milliseconds);
-
-    [LoggerMessage(3307, LogLevel.Debug, "What is written is no longer told")]
-    private partial void LogStopped();
 }

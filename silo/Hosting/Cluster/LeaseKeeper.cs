@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Granary.Core.Members;
 using Granary.Core.Routing;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -38,18 +39,11 @@ internal sealed partial class LeaseKeeper(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(SnapshotLease.RenewEvery, clock);
-        try
+        do
         {
-            do
-            {
-                Ask();
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
+            Ask();
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            LogStopped(log);
-        }
+        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
     }
 
     private async Task AskAsync(string silo)
@@ -116,7 +110,4 @@ internal sealed partial class LeaseKeeper(
 
     [LoggerMessage(3514, LogLevel.Debug, "Silo {Silo} does not know this member")]
     private static partial void LogUnknown(ILogger logger, string silo);
-
-    [LoggerMessage(3515, LogLevel.Debug, "The lease is not renewed any more: the process stops")]
-    private static partial void LogStopped(ILogger logger);
 }

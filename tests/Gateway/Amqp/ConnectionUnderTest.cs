@@ -242,23 +242,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
         Watched.Check();
     }
 
-    public async Task<byte[]> ReadFrameAsync()
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        while (true)
-        {
-            var read = await _toClient.Reader.ReadAsync(limit.Token);
-            var octets = System.Buffers.BuffersExtensions.ToArray(read.Buffer);
-            if (FrameReader.TryRead(octets, 131072, out _, out _, out _, out var consumed))
-            {
-                _toClient.Reader.AdvanceTo(read.Buffer.GetPosition(consumed));
-                return octets[..consumed];
-            }
-
-            Assert.False(read.IsCompleted, "the broker wrote nothing more");
-            _toClient.Reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
-    }
+    public Task<byte[]> ReadFrameAsync() => Frames.ReadAsync(_toClient.Reader, Limit);
 
     /// <summary>Takes a delivery with one body frame on a channel.</summary>
     public async Task ReadContentAsync(ushort channel)

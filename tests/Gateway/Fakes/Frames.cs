@@ -46,6 +46,25 @@ internal static class Frames
         return [.. frames];
     }
 
+    /// <summary>Takes the next frame that comes, whole.</summary>
+    public static async Task<byte[]> ReadAsync(PipeReader reader, TimeSpan patience)
+    {
+        using var limit = new CancellationTokenSource(patience);
+        while (true)
+        {
+            var read = await reader.ReadAsync(limit.Token);
+            var octets = read.Buffer.ToArray();
+            if (FrameReader.TryRead(octets, 131072, out _, out _, out _, out var consumed))
+            {
+                reader.AdvanceTo(read.Buffer.GetPosition(consumed));
+                return octets[..consumed];
+            }
+
+            Assert.False(read.IsCompleted, "the broker wrote nothing more");
+            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
     /// <summary>The acks and nacks that were flushed or only written to a pipe.</summary>
     public static List<object> Drain(Pipe pipe)
     {

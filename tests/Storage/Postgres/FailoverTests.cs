@@ -44,10 +44,7 @@ public sealed class FailoverTests : IAsyncLifetime
 
         // Confirmed, and of a new reservation.
         await WriteAsync(store, queue, 10, offsetBound: 1L << 34);
-        await _primary.KillAsync();
-        await _standby.StartAgainAsync();
-        await _standby.PromoteAsync();
-        _watched.Allow(ServerChanged);
+        await FailOverAsync(isStandbyStopped: true);
 
         var refused = await Assert.ThrowsAsync<StoreLostException>(() => WriteAsync(store, queue, 20, offsetBound: 1L << 34));
         Assert.StartsWith("PostgreSQL has lost what it had confirmed: flush 2 of this process was synced, and the database knows 1.", refused.Message, StringComparison.Ordinal);
@@ -79,10 +76,7 @@ public sealed class FailoverTests : IAsyncLifetime
         await WhenReceivedAsync();
         await _standby.StopAsync();
         var lost = await HandOutAsync(blocks: 100);
-        await _primary.KillAsync();
-        await _standby.StartAgainAsync();
-        await _standby.PromoteAsync();
-        _watched.Allow(ServerChanged);
+        await FailOverAsync(isStandbyStopped: true);
 
         await using var next = NewStore();
         await next.OpenAsync(CancellationToken.None);
@@ -98,9 +92,7 @@ public sealed class FailoverTests : IAsyncLifetime
         var queue = store.Create(StoreSession.Identity("orders"), 1);
         await WriteAsync(store, queue, 0, offsetBound: 100);
         await WhenReceivedAsync();
-        await _primary.KillAsync();
-        await _standby.PromoteAsync();
-        _watched.Allow(ServerChanged);
+        await FailOverAsync();
 
         await WriteAsync(store, queue, 10, offsetBound: 100);
 
@@ -120,9 +112,7 @@ public sealed class FailoverTests : IAsyncLifetime
         var queue = store.Create(StoreSession.Identity("orders"), 1);
         await WriteAsync(store, queue, 0, offsetBound: 100);
         await WhenReceivedAsync();
-        await _primary.KillAsync();
-        await _standby.PromoteAsync();
-        _watched.Allow(ServerChanged);
+        await FailOverAsync();
         await WriteAsync(store, queue, 10, offsetBound: 100);
 
         // It comes back, as what it was.
@@ -166,6 +156,18 @@ public sealed class FailoverTests : IAsyncLifetime
     }
 
     private PostgresStore NewStore() => PostgresHome.NewStore(_options, _watched);
+
+    private async Task FailOverAsync(bool isStandbyStopped = false)
+    {
+        await _primary.KillAsync();
+        if (isStandbyStopped)
+        {
+            await _standby.StartAgainAsync();
+        }
+
+        await _standby.PromoteAsync();
+        _watched.Allow(ServerChanged);
+    }
 
     private async Task WhenReceivedAsync()
     {

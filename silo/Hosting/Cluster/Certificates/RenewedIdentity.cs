@@ -1,3 +1,4 @@
+using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -25,19 +26,12 @@ internal sealed partial class RenewedIdentity(CertificateFiles files, TimeProvid
     {
         using var timer = new PeriodicTimer(Period, time);
         LogUsed(files.Certificate, Current.ValidUntil);
-        try
+        do
         {
-            do
-            {
-                Renew();
-                TellOfExpiry();
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
+            Renew();
+            TellOfExpiry();
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            LogEnded();
-        }
+        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
     }
 
     private void Renew()
@@ -90,7 +84,4 @@ internal sealed partial class RenewedIdentity(CertificateFiles files, TimeProvid
 
     [LoggerMessage(3404, LogLevel.Warning, "The certificate in {File} is due to be renewed: from {Until:u} on, no connection to another member can be opened")]
     private partial void LogExpires(string file, DateTimeOffset until);
-
-    [LoggerMessage(3407, LogLevel.Debug, "Certificates are not looked at any more: the node stops")]
-    private partial void LogEnded();
 }

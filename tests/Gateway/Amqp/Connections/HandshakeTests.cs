@@ -271,22 +271,7 @@ public sealed class HandshakeTests
 
     private async Task SendAsync(params byte[] octets) => await _toBroker.Writer.WriteAsync(octets);
 
-    private async Task<byte[]> ReadAsync()
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        while (true)
-        {
-            var read = await _toClient.Reader.ReadAsync(limit.Token);
-            var octets = System.Buffers.BuffersExtensions.ToArray(read.Buffer);
-            if (FrameReader.TryRead(octets, 131072, out _, out _, out _, out var consumed))
-            {
-                _toClient.Reader.AdvanceTo(read.Buffer.GetPosition(consumed));
-                return octets[..consumed];
-            }
-
-            _toClient.Reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
-    }
+    private Task<byte[]> ReadAsync() => Frames.ReadAsync(_toClient.Reader, Limit);
 
     private async Task<uint> ReadIdAsync() => MethodFrame.ReadId((await ReadAsync()).AsSpan(Frame.HeaderSize), out _);
 
