@@ -120,7 +120,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
 
     /// <summary>Each has an alarm of its own: one that works again says nothing about the other.</summary>
     private GroupCommit NewCommit(IMessageStore store, PublisherAlarm alarm) =>
-        new(store, _log, trouble => _alarms.Set(alarm, isRaised: trouble is not null));
+        new(store, _log, cannotWrite => _alarms.Set(alarm, isRaised: cannotWrite), _time);
 
     private async Task CloseAsync()
     {

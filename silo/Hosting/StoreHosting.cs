@@ -33,7 +33,9 @@ public static class StoreHosting
             provider.GetRequiredService<ILogger<DueTable>>()));
         services.AddHostedService<Waker>();
         services.AddHostedService<StoreReport>();
-        services.AddHealthChecks().AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready]);
+        services.AddHealthChecks()
+            .AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready])
+            .AddCheck<StoreRefusalHealth>("store writes", tags: [HealthTags.Ready]);
         if (options is { Kind: StoreKind.Files, Data: not null })
         {
             services.AddHostedService<DiskAlarm>();

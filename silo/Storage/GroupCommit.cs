@@ -6,14 +6,13 @@ namespace Granary.Silo.Storage;
 
 /// <summary>
 /// Writes for all queues and rows of a silo together: while one flush runs the next gathers, with no timer for what somebody waits for. A flush that
-/// fails because the store is out of reach is repeated as it is until it succeeds; nothing is confirmed meanwhile, and the owner is told why.
+/// fails because the store is out of reach, or refuses it, is repeated as it is until it succeeds; nothing is confirmed meanwhile, and the owner is told why.
 /// </summary>
 internal sealed partial class GroupCommit : IAsyncDisposable
 {
     /// <summary>How long what nobody waits for may gather, such as settlements.</summary>
     private static readonly TimeSpan Leisure = TimeSpan.FromMilliseconds(5);
 
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(10);
 
@@ -21,7 +20,8 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private readonly IMessageStore _store;
     private readonly ILogger<GroupCommit> _log;
-    private readonly Action<string?> _trouble;
+    private readonly Action<bool> _cannotWrite;
+    private readonly TimeProvider _time;
     private readonly Thread _thread;
     private readonly CancellationTokenSource _stop = new();
     private List<QueueJournal> _dirty = [];
@@ -30,14 +30,15 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private List<PendingRow> _flushingRows = [];
     private bool _isUrgent;
     private bool _isStopping;
+    private bool _cannotTidy;
     private volatile bool _isBroken;
-    private volatile string? _lastTrouble;
-    private long _flushBegan;
+    private volatile StoreOutage? _outage;
+    private long _tryBegan;
 
-    /// <param name="trouble">Told why the store does not work, and null when it does again. Not called under the gate.</param>
-    public GroupCommit(IMessageStore store, ILogger<GroupCommit> log, Action<string?> trouble)
+    /// <param name="cannotWrite">Told when the store cannot be written to, and when it can again. Not called under the gate.</param>
+    public GroupCommit(IMessageStore store, ILogger<GroupCommit> log, Action<bool> cannotWrite, TimeProvider? time = null)
     {
-        (_store, _log, _trouble) = (store, log, trouble);
+        (_store, _log, _cannotWrite, _time) = (store, log, cannotWrite, time ?? TimeProvider.System);
         _thread = OwnThread.Start("store", Run);
     }
 
@@ -53,11 +54,11 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>False when a fault of the store has ended its thread: only a restart helps.</summary>
     public bool IsRunning => !_isBroken;
 
-    /// <summary>How long the flush has been running that runs now, with all its tries; zero between flushes.</summary>
-    public TimeSpan FlushingFor => Volatile.Read(ref _flushBegan) is var began and not 0 ? Stopwatch.GetElapsedTime(began) : TimeSpan.Zero;
+    /// <summary>How long the try of a flush has been running that runs now; zero between tries.</summary>
+    public TimeSpan TryingFor => Volatile.Read(ref _tryBegan) is var began and not 0 ? _time.GetElapsedTime(began) : TimeSpan.Zero;
 
-    /// <summary>Why the store cannot be written to at present; null when it can.</summary>
-    public string? Trouble => _lastTrouble;
+    /// <summary>That the store cannot be written to at present; null when it can.</summary>
+    public StoreOutage? Outage => _outage;
 
     /// <summary>Completes when the row is durable; fails with <see cref="RowConflictException"/> if its version was another one.</summary>
     public Task WriteAsync(RowChange change)
@@ -138,14 +139,12 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             while (Take() is { } flush)
             {
                 var started = Stopwatch.GetTimestamp();
-                Volatile.Write(ref _flushBegan, started);
                 if (!TryWrite(flush, out var result))
                 {
                     Abandon();
                     return;
                 }
 
-                Volatile.Write(ref _flushBegan, 0);
                 Statistics.Add(flush, Stopwatch.GetElapsedTime(started));
                 Complete(result);
             }
@@ -155,7 +154,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             // Nothing is confirmed any more, and nothing is lost but what was not confirmed.
             _isBroken = true;
             LogBroken(exception);
-            Tell("the store is broken");
+            _cannotWrite(true);
         }
     }
 
@@ -199,11 +198,19 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     {
         try
         {
-            return Wait(_store.TidyAsync(_stop.Token));
+            var hasMore = Wait(_store.TidyAsync(_stop.Token));
+            _cannotTidy = false;
+            return hasMore;
         }
-        catch (Exception exception) when (exception is StoreUnavailableException or OperationCanceledException)
+        catch (Exception exception) when (exception is StoreUnavailableException or StoreException or OperationCanceledException)
         {
-            LogNotTidied(exception);
+            // Told once: it is tried again every second.
+            if (!_cannotTidy)
+            {
+                _cannotTidy = true;
+                LogNotTidied(exception);
+            }
+
             return false;
         }
     }
@@ -238,47 +245,62 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private bool TryWrite(Flush flush, out FlushResult result)
     {
-        for (var failures = 0; ; failures++)
+        while (true)
         {
             try
             {
+                Volatile.Write(ref _tryBegan, _time.GetTimestamp());
                 result = Wait(_store.FlushAsync(flush, _stop.Token));
-                if (failures > 0)
-                {
-                    LogWorksAgain();
-                    Tell(null);
-                }
-
+                NoteWritten();
                 return true;
             }
             catch (Exception exception) when (exception is StoreUnavailableException or StoreException)
             {
-                if (failures == 0)
+                if (_stop.Token.WaitHandle.WaitOne(NoteFailure(exception)))
                 {
-                    LogUnavailable(exception, exception.Message);
-                    Tell(exception.Message);
-                }
-
-                if (_stop.Token.WaitHandle.WaitOne(RetryAfter))
-                {
-                    LogGaveUp(flush.Queues.Count);
-                    result = FlushResult.Complete;
-                    return false;
+                    break;
                 }
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
-                LogGaveUp(flush.Queues.Count);
-                result = FlushResult.Complete;
-                return false;
+                break;
             }
+        }
+
+        LogGaveUp(flush.Queues.Count);
+        result = FlushResult.Complete;
+        return false;
+    }
+
+    private void NoteWritten()
+    {
+        Volatile.Write(ref _tryBegan, 0);
+        if (_outage is { } outage)
+        {
+            _outage = null;
+            LogWorksAgain(outage.Tries, (long)outage.Lasts.TotalSeconds);
+            _cannotWrite(false);
         }
     }
 
-    private void Tell(string? trouble)
+    /// <returns>How long to wait.</returns>
+    private TimeSpan NoteFailure(Exception exception)
     {
-        _lastTrouble = trouble;
-        _trouble(trouble);
+        Volatile.Write(ref _tryBegan, 0);
+        var isFirst = _outage is null;
+        var outage = _outage ??= new StoreOutage(_time);
+        var (pause, isNews) = outage.Fail(exception);
+        if (isFirst)
+        {
+            LogUnavailable(exception, outage.Reason);
+            _cannotWrite(true);
+        }
+        else if (isNews)
+        {
+            LogStillUnavailable(outage.Tries, (long)outage.Lasts.TotalSeconds, outage.Reason);
+        }
+
+        return pause;
     }
 
     private void Complete(FlushResult result)
@@ -353,8 +375,11 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     [LoggerMessage(3301, LogLevel.Error, "The store cannot be written to: {Reason}. Publishers are held until it can")]
     private partial void LogUnavailable(Exception exception, string reason);
 
-    [LoggerMessage(3302, LogLevel.Warning, "The store can be written to again")]
-    private partial void LogWorksAgain();
+    [LoggerMessage(3308, LogLevel.Error, "The store still cannot be written to, after {Tries} tries in {Seconds} s: {Reason}. Publishers are held until it can")]
+    private partial void LogStillUnavailable(int tries, long seconds, string reason);
+
+    [LoggerMessage(3302, LogLevel.Warning, "The store can be written to again, after {Tries} tries in {Seconds} s")]
+    private partial void LogWorksAgain(int tries, long seconds);
 
     [LoggerMessage(3303, LogLevel.Critical, "The store is broken; nothing durable is confirmed until the node is restarted")]
     private partial void LogBroken(Exception exception);

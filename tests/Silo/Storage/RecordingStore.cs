@@ -15,8 +15,14 @@ internal sealed class RecordingStore : IMessageStore
     /// <summary>Nothing can be written at present.</summary>
     public bool IsOutOfReach { get; set; }
 
+    /// <summary>It refuses whatever is to be written.</summary>
+    public bool IsRefusing { get; set; }
+
     /// <summary>What flushes wait for.</summary>
     public Task Held { get; set; } = Task.CompletedTask;
+
+    /// <summary>A flush waits for <see cref="Held"/>.</summary>
+    public bool IsHeld { get; private set; }
 
     /// <summary>How many rows each flush changed.</summary>
     public List<int> RowsOfEachFlush { get; } = [];
@@ -35,7 +41,14 @@ internal sealed class RecordingStore : IMessageStore
             throw new StoreUnavailableException("as a database that is being restarted");
         }
 
+        if (IsRefusing)
+        {
+            throw new StoreException("as a database that has taken a right away");
+        }
+
+        IsHeld = !Held.IsCompleted;
         await Held;
+        IsHeld = false;
         var result = await _store.FlushAsync(flush, cancellation);
         AfterEachFlush.Add(_store.Copy());
         RowsOfEachFlush.Add(flush.Rows.Count);
