@@ -77,6 +77,9 @@ internal static class NodeCommand
         return command;
     }
 
+    /// <summary>The environment variable that is the same as an option.</summary>
+    public static string VariableOf(string option) => $"GRANARY_{option[2..].Replace('-', '_').ToUpperInvariant()}";
+
     private static NodeOptions Drained(TimeSpan? time, NodeOptions options) => time is { } told ? options with { Drain = told } : options;
 
     private static Option<int> Port(string name, int standard, string what) => Of(name, standard, $"The port for {what}; 0 picks a free one.", ParsePort);
@@ -104,7 +107,7 @@ internal static class NodeCommand
 
     private static Option<T> Of<T>(string name, T standard, string description, Func<string, T> parse)
     {
-        var variable = $"GRANARY_{name[2..].Replace('-', '_').ToUpperInvariant()}";
+        var variable = VariableOf(name);
         return new Option<T>(name)
         {
             Description = $"{description} [{variable}]",

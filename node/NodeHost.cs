@@ -26,6 +26,12 @@ internal static class NodeHost
             return 2;
         }
 
+        if (Listeners.Refusal(options) is { } taken)
+        {
+            await Console.Error.WriteLineAsync(taken).ConfigureAwait(false);
+            return 1;
+        }
+
         await using var app = CreateBuilder(options).Build();
         _ = options.Role == NodeRole.Silo ? app.MapHealth() : app.MapGateway();
         var opened = options.Role == NodeRole.Gateway
@@ -43,7 +49,7 @@ internal static class NodeHost
         }
         catch (Exception exception) when (exception is IOException or MemberRefusedException)
         {
-            // Most often a port that is taken, or other members are of another version; the stack trace would hide the reason.
+            // A port that was taken since it was looked at, or other members are of another version; the stack trace would hide the reason.
             await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
             return 1;
         }

@@ -138,7 +138,7 @@ internal sealed class NodeProcess : IAsyncDisposable
     }
 
     // Ports are free when they are picked; another process may get one before the node does.
-    private bool HasLostAPort => Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase);
+    private bool HasLostAPort => Log.Contains("already in use", StringComparison.OrdinalIgnoreCase);
 
     private Task SignalAsync(string signal) => ChildProcess.RunAsync("kill", [signal, Text(_process.Id)], Limit);
 

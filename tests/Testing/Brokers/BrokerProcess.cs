@@ -74,7 +74,7 @@ public sealed class BrokerProcess : IAsyncDisposable
     public SharedLog SharedLog { get; }
 
     // Ports are free when they are picked; another test's socket may get one before the broker does.
-    private bool HasLostAPort => Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase);
+    private bool HasLostAPort => Log.Contains("already in use", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The broker that all tests of this process share; started by the first, killed when the test process ends.</summary>
     public static Task<BrokerProcess> SharedAsync() => One.Value;
