@@ -1,31 +1,53 @@
 using System.Globalization;
+using CsCheck;
 using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
+using Granary.Testing.Walks;
 
 namespace Granary.Storage.Tests;
 
-/// <summary>Random operations on a store, each compared with a model. The same seed does the same.</summary>
-internal sealed class StoreWalk(StoreSession session, int seed)
+/// <summary>Operations on a store, each compared with a model.</summary>
+internal sealed class StoreWalk(StoreSession session)
 {
-    private readonly Random _random = new(seed);
     private readonly StoreModel _model = new();
+
+    // Of the present step.
+    private Random _random = new(0);
+
     private int _names;
     private MessageRun? _shared;
 
-    public async Task RunAsync(int operations)
+    /// <summary>Random walks over a store that has just been opened, each over one of its own; one that fails is made smaller.</summary>
+    /// <param name="check">For after each walk, before its store goes.</param>
+    public static void Walk<THome>(Func<Task<THome>> home, int count, Action<THome>? check = null)
+        where THome : IStoreHome => StoreStep.Any.Array[1, 2_000].Walk(
+            steps => RunAsync(home, steps, check).GetAwaiter().GetResult(), count, print: steps => string.Join(", ", steps.AsEnumerable()), seconds: 60);
+
+    private static async Task RunAsync<THome>(Func<Task<THome>> newHome, StoreStep[] steps, Action<THome>? check)
+        where THome : IStoreHome
     {
-        for (var i = 0; i < operations; i++)
+        var home = await newHome();
+        await using var session = new StoreSession(home);
+        await session.OpenAsync();
+        await new StoreWalk(session).RunAsync(steps);
+        check?.Invoke(home);
+    }
+
+    private async Task RunAsync(StoreStep[] steps)
+    {
+        foreach (var step in steps)
         {
-            var dice = _random.Next(1000);
-            await (dice switch
+            _random = new Random(step.Seed);
+            await (step.Act switch
             {
-                < 600 => FlushAsync(),
-                < 900 => ReadSomeAsync(),
-                < 960 => TakeOverAsync(),
-                < 970 => ReadRowsAsync(),
-                < 980 => session.Store.TidyAsync(CancellationToken.None).AsTask(),
-                < 990 => RestartAsync(crash: dice % 2 == 0),
+                StoreAct.Flush => FlushAsync(),
+                StoreAct.ReadSome => ReadSomeAsync(),
+                StoreAct.TakeOver => TakeOverAsync(),
+                StoreAct.ReadRows => ReadRowsAsync(),
+                StoreAct.Tidy => session.Store.TidyAsync(CancellationToken.None).AsTask(),
+                StoreAct.Crash => RestartAsync(crash: true),
+                StoreAct.Reopen => RestartAsync(crash: false),
                 _ => ReadAllAsync(),
             });
         }

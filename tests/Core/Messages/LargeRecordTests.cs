@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using CsCheck;
 using Granary.Core.Messages;
 
 namespace Granary.Core.Tests.Messages;
@@ -7,7 +8,12 @@ public sealed class LargeRecordTests
 {
     private readonly LargeRecordPool _pool = new();
 
-    public static TheoryData<int> Seeds => [1, 2, 3, 4, 5, 6];
+    private enum Step
+    {
+        Take,
+        Hold,
+        LetGo,
+    }
 
     [Fact]
     public void LetGo_OfTheLastHold_GivesTheArrayToTheNextRecord()
@@ -77,28 +83,31 @@ public sealed class LargeRecordTests
         Assert.InRange(capacity, length, (long)(length * 1.25) + 1024);
     }
 
-    [Theory]
-    [MemberData(nameof(Seeds))]
-    public void Records_HeldAndLetGoAtRandom_NeverShareMemory(int seed)
+    /// <summary>In each step a record is taken, or one of those that are held is held once more, or let go of.</summary>
+    [Fact]
+    public void Records_HeldAndLetGoAtRandom_NeverShareMemory() =>
+        Gen.Select(Gen.Frequency((2, Gen.Const(Step.Take)), (1, Gen.Const(Step.Hold)), (2, Gen.Const(Step.LetGo))), Gen.Int[LargeRecord.LargerThan + 1, 299_999]).Array[1, 20_000]
+            .Sample(CheckMemory, iter: 12);
+
+    private static void CheckMemory((Step Step, int Number)[] steps)
     {
-        var random = new Random(seed);
+        var pool = new LargeRecordPool();
         var holds = new List<(LargeRecord Record, long Stamp)>();
         var stamp = 0L;
-        for (var step = 0; step < 20_000; step++)
+        foreach (var (step, number) in steps)
         {
-            var choice = random.Next(5);
-            if (holds.Count == 0 || (choice < 2 && holds.Count < 50))
+            if (holds.Count == 0 || (step == Step.Take && holds.Count < 50))
             {
-                var record = _pool.Take(random.Next(LargeRecord.LargerThan + 1, 300_000));
+                var record = pool.Take(number);
                 Stamp(record, ++stamp);
                 holds.Add((record, stamp));
                 continue;
             }
 
-            var at = random.Next(holds.Count);
+            var at = number % holds.Count;
             var held = holds[at];
-            Assert.True(IsStamped(held.Record, held.Stamp), $"Step {step}.");
-            if (choice == 2 && holds.Count < 100)
+            Assert.True(IsStamped(held.Record, held.Stamp));
+            if (step == Step.Hold && holds.Count < 100)
             {
                 held.Record.Hold();
                 holds.Add(held);
@@ -116,7 +125,7 @@ public sealed class LargeRecordTests
             record.LetGo();
         }
 
-        Assert.NotEqual(0, _pool.IdleBytes);
+        Assert.NotEqual(0, pool.IdleBytes);
     }
 
     [Fact]

@@ -8,7 +8,8 @@ namespace Granary.Gateway.Tests.Fakes;
 /// <summary>
 /// The queue's end of links in its simplest form, behind a network that loses, repeats and reorders: nothing moves until the walk moves it.
 /// </summary>
-internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : IQueueGrain
+/// <param name="random">Says what becomes of what moves in the present step.</param>
+internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gateway) : IQueueGrain
 {
     // Links that close send from the pool while the walk goes on.
     private readonly Lock _gate = new();
@@ -111,8 +112,8 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     /// <summary>One packet, answer or push moves, some way or other; faithfully when not <paramref name="unkind"/>.</summary>
     public void Move(bool unkind)
     {
-        var fate = unkind ? random.Next(10) : 9;
-        switch (random.Next(3))
+        var fate = unkind ? random().Next(10) : 9;
+        switch (random().Next(3))
         {
             case 0 when _calls.Count > 0:
                 var (up, call) = Take(_calls);
@@ -256,7 +257,7 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
                 }
 
                 _progress[end.Session] = publish.Number;
-                var refused = Enumerable.Range(0, bodies.Length).Where(_ => random.Next(20) == 0).ToArray();
+                var refused = Enumerable.Range(0, bodies.Length).Where(_ => random().Next(20) == 0).ToArray();
                 var published = new PublishedItem(_nextOffset, refused.Length == 0 ? null : refused);
                 for (var i = 0; i < bodies.Length; i++)
                 {
@@ -287,7 +288,7 @@ internal sealed class LossyQueue(Random random, Func<ILinkObserver> gateway) : I
     {
         lock (_gate)
         {
-            var index = random.Next(list.Count);
+            var index = random().Next(list.Count);
             var taken = list[index];
             list.RemoveAt(index);
             return taken;

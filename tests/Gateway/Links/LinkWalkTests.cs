@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
+using CsCheck;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Links;
 using Granary.Gateway.Tests.Fakes;
 using Granary.Testing.Logs;
+using Granary.Testing.Walks;
 
 namespace Granary.Gateway.Tests.Links;
 
@@ -12,15 +14,11 @@ namespace Granary.Gateway.Tests.Links;
 public sealed class LinkWalkTests
 {
     [Fact]
-    public async Task Publish_UnkindNetwork_EveryRunIsSettledOnceAndTruthfully()
+    public void Publish_UnkindNetwork_EveryRunIsSettledOnceAndTruthfully()
     {
-        var seed = Seeds.First;
         var forgotten = 0;
-        for (var i = 0; i < 40; i++)
-        {
-            // On the thread pool, where what awaits an answer runs before the answer returns.
-            forgotten += await Task.Run(() => new Walk(unchecked(seed + i), deletes: i % 2 == 0).RunAsync());
-        }
+        Gen.Select(Gen.Bool, LinkStep.Any.Array[1, 3_000]).Walk(
+            walk => forgotten += Run(new Walk(deletes: walk.Item1), walk.Item2), count: 40, print: walk => $"deletes {walk.Item1}: {string.Join(", ", walk.Item2.AsEnumerable())}", seconds: 60);
 
         // Some link had no call that failed, or else the queues' check of what comes after the last packet was none.
         Assert.NotEqual(0, forgotten);
@@ -28,21 +26,16 @@ public sealed class LinkWalkTests
 
     /// <summary>With activations that end in the middle: what is not durable is gone with them, and what is, is known to the next one.</summary>
     [Fact]
-    public async Task Publish_ActivationsThatAreLost_EveryRunIsSettledOnceAndNothingIsLostOrDoubled()
-    {
-        var seed = Seeds.First;
-        for (var i = 0; i < 40; i++)
-        {
-            await Task.Run(() => new Walk(unchecked(seed + i), deletes: false, loses: true).RunAsync());
-        }
-    }
+    public void Publish_ActivationsThatAreLost_EveryRunIsSettledOnceAndNothingIsLostOrDoubled() => LinkStep.Any.Array[1, 3_000].Walk(
+        steps => Run(new Walk(deletes: false, loses: true), steps), count: 40, print: steps => string.Join(", ", steps.AsEnumerable()), seconds: 60);
+
+    // On the thread pool, where what awaits an answer runs before the answer returns.
+    private static int Run(Walk walk, LinkStep[] steps) => Task.Run(() => walk.RunAsync(steps)).GetAwaiter().GetResult();
 
     private sealed class Walk : IPublishOwner
     {
         private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-        private readonly string _name;
-        private readonly Random _random;
         private readonly bool _deletes;
         private readonly bool _loses;
         private readonly FakeClock _clock = new();
@@ -57,14 +50,15 @@ public sealed class LinkWalkTests
         private readonly Dictionary<string, FakeConsumer> _consumers = [];
         private int _lastId;
 
-        public Walk(int seed, bool deletes, bool loses = false)
+        // Of the present step.
+        private Random _random = new(0);
+
+        public Walk(bool deletes, bool loses = false)
         {
-            _name = $"seed {seed}, deletes {deletes}, loses {loses}";
             _loses = loses;
-            _random = new Random(seed);
             _deletes = deletes;
             LinkSet? set = null;
-            var grains = new FakeGrains(name => _queues[name] = new LossyQueue(_random, () => set!));
+            var grains = new FakeGrains(name => _queues[name] = new LossyQueue(() => _random, () => set!));
             _set = set = new LinkSet(grains.Factory, local: null, ConnectionId.New(), "/", _clock, _watched.LoggerOf<LinkSet>());
         }
 
@@ -75,11 +69,12 @@ public sealed class LinkWalkTests
         public void OnLost(PublishRun run) => _lost.Add(run);
 
         /// <summary>How many links were allowed to be forgotten.</summary>
-        public async Task<int> RunAsync()
+        public async Task<int> RunAsync(LinkStep[] steps)
         {
-            for (var step = 0; step < 1500; step++)
+            foreach (var step in steps)
             {
-                Step();
+                _random = new Random(step.Seed);
+                Step(step.Act);
             }
 
             await SettleAsync();
@@ -137,31 +132,31 @@ public sealed class LinkWalkTests
             }
         }
 
-        private void Step()
+        private void Step(LinkAct act)
         {
-            switch (_random.Next(20))
+            switch (act)
             {
-                case < 5:
+                case LinkAct.Publish:
                     Publish();
                     break;
-                case 5:
+                case LinkAct.Flush:
                     lock (_set.Gate)
                     {
                         _set.Flush();
                     }
 
                     break;
-                case 6:
+                case LinkAct.Pass:
                     _clock.Advance(_random.Next(40) == 0 ? TimeSpan.FromSeconds(61) : TimeSpan.FromMilliseconds(_random.Next(600)));
                     _set.Tick();
                     break;
-                case 7 when _queues.Count > 0:
+                case LinkAct.Sync when _queues.Count > 0:
                     AnyQueue().Sync();
                     break;
-                case 8 when _queues.Count > 0 && _random.Next(4) == 0:
+                case LinkAct.Resend when _queues.Count > 0 && _random.Next(4) == 0:
                     AnyQueue().Resend();
                     break;
-                case 9 when _deletes && _queues.Count > 0 && _random.Next(3) == 0:
+                case LinkAct.DeleteOrDeclare when _deletes && _queues.Count > 0 && _random.Next(3) == 0:
                     var queue = AnyQueue();
                     if (queue.Exists)
                     {
@@ -173,10 +168,10 @@ public sealed class LinkWalkTests
                     }
 
                     break;
-                case 10 when !_deletes && _queues.Count > 0:
+                case LinkAct.Consume when !_deletes && _queues.Count > 0:
                     Consume();
                     break;
-                case 11 when _loses && _queues.Count > 0 && _random.Next(4) == 0:
+                case LinkAct.EndActivation when _loses && _queues.Count > 0 && _random.Next(4) == 0:
                     AnyQueue().EndActivation();
                     break;
                 default:
@@ -288,6 +283,6 @@ public sealed class LinkWalkTests
 
         private LossyQueue AnyQueue() => _queues.Values.ElementAt(_random.Next(_queues.Count));
 
-        private void Check(bool holds, string otherwise) => Assert.True(holds, $"{_name}: {otherwise}");
+        private static void Check(bool holds, string otherwise) => Assert.True(holds, otherwise);
     }
 }

@@ -1,22 +1,23 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using Granary.Gateway.Tests.Fakes;
 using Microsoft.AspNetCore.Connections;
 
 namespace Granary.Gateway.Tests.Sockets;
 
 public sealed class SocketInputTests
 {
-    public static TheoryData<int> Walks => [.. Enumerable.Range(0, 6).Select(walk => Seeds.First + walk)];
+    [Fact]
+    public void Input_RandomPiecesConsumedAndExamined_ShowsWhatWasNotConsumed() => StreamWalk.Check(ConsumeAsync);
 
-    [Theory]
-    [MemberData(nameof(Walks))]
-    public async Task Input_RandomPiecesConsumedAndExamined_ShowsWhatWasNotConsumed(int seed)
+    [Fact]
+    public void Input_RandomTargets_FillsThemFirstAndReadsTheRest() => StreamWalk.Check(FillTargetsAsync);
+
+    private static async Task ConsumeAsync(StreamWalk walk)
     {
-        const int Length = 5 * 1024 * 1024;
+        var (length, seed) = walk;
         await using var pair = await LoopbackPair.OpenAsync();
-        var sending = Task.Run(() => SendAsync(pair.Client, Length, new Random(seed)));
+        var sending = Task.Run(() => SendAsync(pair.Client, length, new Random(seed)));
         var random = new Random(seed);
         long consumed = 0, examined = 0;
         while (true)
@@ -28,7 +29,7 @@ public sealed class SocketInputTests
             Assert.Equal(-1, LoopbackPair.FirstWrong(buffer.FirstSpan, consumed));
             if (read.IsCompleted && random.Next(2) == 0)
             {
-                Assert.Equal(Length, end);
+                Assert.Equal(length, end);
                 break;
             }
 
@@ -42,13 +43,11 @@ public sealed class SocketInputTests
         await sending;
     }
 
-    [Theory]
-    [MemberData(nameof(Walks))]
-    public async Task Input_RandomTargets_FillsThemFirstAndReadsTheRest(int seed)
+    private static async Task FillTargetsAsync(StreamWalk walk)
     {
-        const int Length = 5 * 1024 * 1024;
+        var (length, seed) = walk;
         await using var pair = await LoopbackPair.OpenAsync();
-        var sending = Task.Run(() => SendAsync(pair.Client, Length, new Random(seed)));
+        var sending = Task.Run(() => SendAsync(pair.Client, length, new Random(seed)));
         var random = new Random(seed);
         long consumed = 0;
         var targets = 0;
@@ -68,8 +67,8 @@ public sealed class SocketInputTests
             isCompleted = read.IsCompleted;
         }
 
-        Assert.Equal(Length, consumed);
-        Assert.NotEqual(0, targets);
+        Assert.Equal(length, consumed);
+        Assert.True(targets > 0 || length < 1024 * 1024);
         await sending;
     }
 

@@ -9,19 +9,23 @@ public static class RandomWalks
     // How many smaller cases are looked at when one has failed.
     private const int Smaller = 20_000;
 
+    // One after the other: cases may share what their test has.
+    private const int Threads = 1;
+
     /// <summary>Checks that many cases. One that fails is made smaller; the failure shows it, and the seed that <c>CsCheck_Seed</c> takes to repeat it.</summary>
     /// <param name="cases">What makes them.</param>
     /// <param name="check">Fails for a wrong one.</param>
     /// <param name="count">How many.</param>
     /// <param name="print">A case in words.</param>
-    public static void Walk<T>(this Gen<T> cases, Action<T> check, int count, Func<T, string>? print = null)
+    /// <param name="seconds">How long smaller cases are looked for, where each takes so long that a number of them says little.</param>
+    public static void Walk<T>(this Gen<T> cases, Action<T> check, int count, Func<T, string>? print = null, int seconds = -1)
     {
         ArgumentNullException.ThrowIfNull(cases);
         ArgumentNullException.ThrowIfNull(check);
         if (Check.Seed is not null)
         {
             // A case that failed once.
-            cases.Sample(check, iter: Smaller, print: print);
+            cases.Sample(check, iter: Smaller, time: seconds, threads: Threads, print: print);
             return;
         }
 
@@ -36,7 +40,7 @@ public static class RandomWalks
             }
             catch (Exception)
             {
-                cases.Sample(check, iter: Smaller, seed: repeat, print: print);
+                cases.Sample(check, iter: Smaller, time: seconds, threads: Threads, seed: repeat, print: print);
                 throw;
             }
         }

@@ -1,8 +1,10 @@
+using CsCheck;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Walks;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp.Delivering;
@@ -49,20 +51,13 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
     public void Settle_AllWithNothingThere_IsNoError() => Assert.True(new UnackedDeliveries().TrySettle(0, multiple: true, _ => { }));
 
     [Fact]
-    public void Walk_AnySettlements_IsAsANaiveModel()
-    {
-        var first = Seeds.First;
-        for (var i = 0; i < 100; i++)
-        {
-            Walk(unchecked(first + i));
-        }
-    }
+    public void Walk_AnySettlements_IsAsANaiveModel() =>
+        UnackedStep.Any.Array[1, 800].Walk(Check, count: 100, print: steps => string.Join('\n', steps.AsEnumerable()));
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();
 
-    private void Walk(int seed)
+    private void Check(UnackedStep[] steps)
     {
-        var random = new Random(seed);
         var unacked = new UnackedDeliveries();
         var model = new SortedDictionary<ulong, (QueueSession Link, long Offset, AmqpConsumer? Consumer)>();
         var channel = new AmqpChannel(_client.Connection, 1);
@@ -73,28 +68,29 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
         var offset = 0L;
         var lastTag = 0UL;
         var taken = new List<SettledDelivery>();
-        for (var step = 0; step < 400; step++)
+        foreach (var step in steps)
         {
-            switch (random.Next(12))
+            switch (step)
             {
-                case < 4:
-                    var (link, consumer) = sources[random.Next(sources.Length)];
-                    var count = random.Next(1, random.Next(2) == 0 ? 4 : 200);
-                    offset += random.Next(3) == 0 ? random.Next(5) : 0;
-                    unacked.Add(lastTag + 1, count, link, offset, consumer);
-                    for (var i = 0; i < count; i++)
+                case UnackedStep.Deliver deliver:
+                    var (link, consumer) = sources[deliver.Source];
+                    offset += deliver.Gap;
+                    unacked.Add(lastTag + 1, deliver.Count, link, offset, consumer);
+                    for (var i = 0; i < deliver.Count; i++)
                     {
                         model.Add(++lastTag, (link, offset++, consumer));
                     }
 
                     // Deliveries without acknowledgement use tags up as well.
-                    lastTag += random.Next(3) == 0 ? 2UL : 0;
+                    lastTag += (ulong)deliver.TagsOfOthers;
                     break;
-                case < 10:
-                    SettleOne();
+                case UnackedStep.Settle { IsThere: true, Tag: var which, Multiple: var multiple } when model.Count > 0:
+                    SettleOne(model.Keys.ElementAt(which % Math.Min(model.Count, 300)), multiple);
                     break;
-                case 10 when taken.Count > 0:
-                    // A rollback.
+                case UnackedStep.Settle { Tag: var which, Multiple: var multiple }:
+                    SettleOne((ulong)which % (lastTag + 3), multiple);
+                    break;
+                case UnackedStep.RollBack:
                     unacked.Restore([.. taken]);
                     foreach (var delivery in taken)
                     {
@@ -106,7 +102,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
 
                     taken.Clear();
                     break;
-                case 11 when random.Next(8) == 0:
+                case UnackedStep.TakeAll:
                     Expect([.. model.Keys], unacked.TakeAll);
                     break;
             }
@@ -117,22 +113,19 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
                 taken.RemoveRange(0, 10);
             }
 
-            Assert.True(model.Count == unacked.Count, $"seed {seed}: {unacked.Count} instead of {model.Count}");
-            Assert.Equal(model.Values.Count(value => value.Consumer is not null), unacked.CountOfConsumers);
+            Assert.Equal((model.Count, model.Values.Count(value => value.Consumer is not null)), (unacked.Count, unacked.CountOfConsumers));
         }
 
-        void SettleOne()
+        void SettleOne(ulong tag, bool multiple)
         {
-            var tag = random.Next(4) == 0 || model.Count == 0 ? (ulong)random.NextInt64((long)lastTag + 3) : model.Keys.ElementAt(random.Next(Math.Min(model.Count, 300)));
-            var multiple = random.Next(3) == 0;
             ulong[] expected = multiple ? [.. model.Keys.TakeWhile(key => tag == 0 || key <= tag)] : [tag];
             if (!model.ContainsKey(tag) && !(multiple && tag == 0))
             {
-                Assert.False(unacked.TrySettle(tag, multiple, _ => Assert.Fail($"seed {seed}: {tag} is not there")), $"seed {seed}: {tag}");
+                Assert.False(unacked.TrySettle(tag, multiple, _ => Assert.Fail($"{tag} is not there")), $"{tag}");
                 return;
             }
 
-            Expect(expected, settled => Assert.True(unacked.TrySettle(tag, multiple, settled), $"seed {seed}: {tag}"));
+            Expect(expected, settled => Assert.True(unacked.TrySettle(tag, multiple, settled), $"{tag}"));
         }
 
         void Expect(ulong[] expected, Action<Action<SettledDelivery>> act)
@@ -151,7 +144,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
                 }
             }
 
-            Assert.True(expected.SequenceEqual(tags), $"seed {seed}: {string.Join(' ', tags)} instead of {string.Join(' ', expected)}");
+            Assert.Equal(expected, tags);
             taken.AddRange(settled);
         }
     }

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using CsCheck;
 using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Core.Links;
@@ -7,6 +8,7 @@ using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Walks;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp.Publishing;
@@ -114,51 +116,55 @@ public sealed class ConfirmsTests : IPublishOwner
     }
 
     [Fact]
-    public void Walk_AnyOrder_EveryTagIsConfirmedOnceAndOnlyWhenSettled()
+    public void Walk_AnyOrder_EveryTagIsConfirmedOnceAndOnlyWhenSettled() =>
+        ConfirmsStep.Any.Array[1, 2_000].Walk(steps => new ConfirmsTests().Check(steps), count: 5, print: steps => string.Join('\n', steps.AsEnumerable()));
+
+    private void Check(ConfirmsStep[] steps)
     {
-        var random = new Random(Seeds.First);
         var waiting = new List<PublishRun>();
         var outcome = new Dictionary<ulong, bool>();
         var open = new SortedSet<ulong>();
-        var last = 0UL;
-        for (var step = 0; step < 5000; step++)
+        foreach (var step in steps)
         {
-            switch (random.Next(5))
+            if (step.Publishes > 0)
             {
-                case < 2 when step < 4500:
-                    var run = Track(random.Next(1, 5));
-                    waiting.Add(run);
-                    while (last < run.LastTag)
-                    {
-                        open.Add(++last);
-                    }
-
-                    break;
-                case < 4 when waiting.Count > 0:
-                    var settled = waiting[random.Next(2) == 0 ? 0 : random.Next(waiting.Count)];
-                    waiting.Remove(settled);
-                    if (random.Next(6) == 0)
-                    {
-                        settled.Refuse([random.Next(settled.Batch.Count)]);
-                    }
-
-                    for (var i = 0; i < settled.Batch.Count; i++)
-                    {
-                        outcome[settled.FirstTag + (ulong)i] = !settled.IsRefused(i);
-                    }
-
-                    settled.Passed();
-                    break;
-                default:
-                    Receive();
-                    break;
+                var run = Track(step.Publishes);
+                waiting.Add(run);
+                open.UnionWith(TagsOf(run));
+            }
+            else if (step.Settles is { } which && waiting.Count > 0)
+            {
+                Settle(waiting[which % waiting.Count], step.Refuses);
+            }
+            else
+            {
+                Receive();
             }
         }
 
-        waiting.ForEach(run => run.Passed());
-        waiting.ForEach(run => Enumerable.Range(0, run.Count).ToList().ForEach(i => outcome[run.FirstTag + (ulong)i] = true));
+        while (waiting.Count > 0)
+        {
+            Settle(waiting[0], refused: null);
+        }
+
         Receive();
         Assert.Empty(open);
+
+        void Settle(PublishRun run, int? refused)
+        {
+            waiting.Remove(run);
+            if (refused is { } message)
+            {
+                run.Refuse([message % run.Count]);
+            }
+
+            foreach (var tag in TagsOf(run))
+            {
+                outcome[tag] = !run.IsRefused((int)(tag - run.FirstTag));
+            }
+
+            run.Passed();
+        }
 
         void Receive()
         {
@@ -181,6 +187,8 @@ public sealed class ConfirmsTests : IPublishOwner
             Assert.DoesNotContain(open, outcome.ContainsKey);
         }
     }
+
+    private static IEnumerable<ulong> TagsOf(PublishRun run) => Enumerable.Range(0, run.Count).Select(i => run.FirstTag + (ulong)i);
 
     void IPublishOwner.OnPublished(PublishRun run) => _confirms.Settled(run);
 
