@@ -14,6 +14,10 @@ internal static class Listeners
         if (options.Role != NodeRole.Silo)
         {
             ports.InsertRange(0, [("--amqp-port", gateway.AmqpPort), ("--grpc-port", gateway.GrpcPort)]);
+            if (gateway.ProxyPort is { } proxyPort)
+            {
+                ports.Add(("--proxy-port", proxyPort));
+            }
         }
 
         if (options.Member is { } member)
