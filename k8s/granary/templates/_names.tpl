@@ -83,11 +83,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Without a cluster to ask, helm knows all versions of all times: the version of Kubernetes is looked at, too. */}}
+{{/*
+Without a cluster to ask, helm knows all versions of all times: the version of Kubernetes is looked at, too, unless it is one that does not tell.
+*/}}
 {{- define "granary.disruptionVersion" -}}
-{{- if and (semverCompare ">=1.21-0" .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "policy/v1") }}policy/v1{{ else }}policy/v1beta1{{ end }}
+{{- if and (semverCompare ">=1.21-0 || <1.0-0" .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "policy/v1") }}policy/v1{{ else }}policy/v1beta1{{ end }}
 {{- end }}
 
 {{- define "granary.autoscalingVersion" -}}
-{{- if and (semverCompare ">=1.23-0" .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "autoscaling/v2") }}autoscaling/v2{{ else }}autoscaling/v2beta2{{ end }}
+{{- if and (semverCompare ">=1.23-0 || <1.0-0" .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "autoscaling/v2") }}autoscaling/v2{{ else }}autoscaling/v2beta2{{ end }}
 {{- end }}

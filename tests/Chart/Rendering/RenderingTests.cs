@@ -52,6 +52,10 @@ public sealed class RenderingTests
         Assert.DoesNotContain(kinds, kind => kind.Contains("beta", StringComparison.Ordinal));
     }
 
+    [HelmFact]
+    public async Task Chart_OnKubernetesThatDoesNotTellItsVersion_GoesByWhatItSaysItHas() =>
+        Assert.Contains("policy/v1/PodDisruptionBudget", (await Helm.RenderAsync(ValuesFile.Minimal, "--kube-version", "v0.0.0-master+faecb196815e2")).Kinds);
+
     [HelmTheory]
     [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
     public async Task Pods_Always_AreLockedDown(string values)
