@@ -1,11 +1,12 @@
 #!/bin/bash
 # Starts a cluster on this machine, on loopback: PostgreSQL, N silos and M gateways, each a process of its own. Ends all of them with itself.
-#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]... [--nodes FOLDER] [--namespaces]
+#   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]... [--nodes FOLDER] [--proxies NETWORKS] [--namespaces]
 # Prints a line for each process when it is ready (kind, pid, ports), and "ready" (with --json, all of it as one line of JSON). PostgreSQL is Debian's
 # (postgresql-15), in a folder of its own that goes with the cluster; with --connection one that runs already is used instead. --data keeps the logs.
 # SIGHUP starts again what has ended meanwhile, on the ports it had, and prints its line anew when it is ready (with --json a line of JSON for each).
 # With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem. --with gives one of them options of its own, such as silo-2=--bind=::1.
 # With --nodes a file FOLDER/NAME, read each time NAME is started, has the path of the Granary.Node.dll that it is to be: of another version, say.
+# With --proxies each gateway has a port more, for proxies in these networks (--proxy-port).
 # With --namespaces (root, Linux) each process has a network of its own, on a bridge, and links between two of them can be cut: .ci/namespaces.sh says how. They have
 # certificates then (made here without --tls), and clients that log in as guest are in the namespace of their gateway: ip netns exec NAMESPACE …
 set -euo pipefail
@@ -17,9 +18,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$root/.ci/ports.sh"
 # shellcheck source=.ci/namespaces.sh
 . "$root/.ci/namespaces.sh"
-usage() { sed -n '2,10s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,11s/^# *//p' "$0" >&2; exit 2; }
 
-silos="" gateways="" json=false data="" connection="" nodes="" tls=() namespaces=false
+silos="" gateways="" json=false data="" connection="" nodes="" proxies="" tls=() namespaces=false
 declare -A with=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -28,6 +29,7 @@ while [ $# -gt 0 ]; do
         --connection) connection=${2:?}; shift ;;
         --tls) tls=(--silo-certificate "${2:?}/silo.pem" --silo-key "$2/silo.key" --silo-ca "$2/ca.pem"); shift ;;
         --nodes) nodes=${2:?}; shift ;;
+        --proxies) proxies=${2:?}; shift ;;
         --with) with[${2%%=*}]=${2#*=}; shift ;;
         --namespaces) namespaces=true ;;
         [0-9]*) if [ -z "$silos" ]; then silos=$1; elif [ -z "$gateways" ]; then gateways=$1; else usage; fi ;;
@@ -119,14 +121,15 @@ start_postgres() {
 }
 
 start_node() { # kind number
-    local name="$1-$2" node silo http metrics amqp="" grpc="" options=() inside host place place_json
+    local name="$1-$2" node silo http metrics amqp="" grpc="" proxy="" options=() inside host place place_json
     if [ -z "${ports[$name]:-}" ]; then
-        for _ in silo http metrics amqp grpc; do free_port; ports[$name]+="$port "; done
+        for _ in silo http metrics amqp grpc proxy; do free_port; ports[$name]+="$port "; done
         names+=("$name")
     fi
-    read -r silo http metrics amqp grpc <<<"${ports[$name]}"
+    read -r silo http metrics amqp grpc proxy <<<"${ports[$name]}"
     options=(--role "$1" --store postgres --connection "$connection" --data "$data/$name" --silo-port "$silo" --http-port "$http" --metrics-port "$metrics" "${tls[@]}")
     [ "$1" != gateway ] || options+=(--amqp-port "$amqp" --grpc-port "$grpc")
+    if [ "$1" != gateway ] || [ -z "$proxies" ]; then proxy=""; else options+=(--proxy-port "$proxy" --proxy-networks "$proxies"); fi
     locate "$name"
     ! $namespaces || options+=(--bind 0.0.0.0 --advertise "$host")
     # shellcheck disable=SC2206 # Options are words.
@@ -139,6 +142,7 @@ start_node() { # kind number
     if [ "$1" = gateway ]; then
         said="amqp=$amqp grpc=$grpc $said"
         more=",\"amqp\":$amqp,\"grpc\":$grpc"
+        [ -z "$proxy" ] || { said="proxy=$proxy $said"; more+=",\"proxy\":$proxy"; }
     fi
     lines[$name]="$name pid=$! $said$place log=$data/$name.log"
     objects[$name]="{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more$place_json,\"log\":\"$data/$name.log\"}"

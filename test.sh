@@ -44,6 +44,7 @@ needed=(
     "/usr/lib/python3/dist-packages/grpc python3-grpcio"
     "/usr/lib/postgresql/15/bin/postgres postgresql-15"
     "/usr/sbin/pgbouncer pgbouncer"
+    "/usr/sbin/haproxy haproxy"
     "/usr/bin/protoc protobuf-compiler"
     "/usr/bin/grpc_python_plugin protobuf-compiler-grpc"
 )

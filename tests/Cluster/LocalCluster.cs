@@ -78,6 +78,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>The AMQP port of a gateway, counted from 1.</summary>
     public int AmqpPort(int gateway) => _members[$"gateway-{gateway}"].Amqp;
 
+    /// <summary>The port of a gateway, counted from 1, for proxies; with <c>--proxies</c>.</summary>
+    public int ProxyPort(int gateway) => _members[$"gateway-{gateway}"].Proxy;
+
     /// <summary>The gRPC port of a gateway, counted from 1.</summary>
     public int GrpcPort(int gateway) => _members[$"gateway-{gateway}"].Grpc;
 
@@ -255,7 +258,7 @@ internal sealed class LocalCluster : IAsyncDisposable
            select $"{member}: {line}",
     ];
 
-    private sealed record Member(string Name, int Pid, int Silo, int Http, int Amqp, int Grpc, string Log, string? Address, string? Namespace)
+    private sealed record Member(string Name, int Pid, int Silo, int Http, int Amqp, int Proxy, int Grpc, string Log, string? Address, string? Namespace)
     {
         public static Member From(JsonElement process) => new(
             process.GetProperty("name").GetString()!,
@@ -263,6 +266,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             PortOf(process, "silo"),
             PortOf(process, "http"),
             PortOf(process, "amqp"),
+            PortOf(process, "proxy"),
             PortOf(process, "grpc"),
             TextOf(process, "log") ?? "",
             TextOf(process, "address"),
