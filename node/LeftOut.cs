@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Granary.Silo.Hosting.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Node;
@@ -25,7 +26,7 @@ internal static class LeftOut
     // When the process wrote its first line.
     private static readonly long Began = Stopwatch.GetTimestamp();
 
-    public static bool Includes<TState>(in LogEntry<TState> entry) => entry.EventId.Id switch
+    public static bool Includes<TState>(in LogEntry<TState> entry) => IsSaidAnyhow(entry.Exception) || entry.EventId.Id switch
     {
         NoServerCollector => entry.Category == "Orleans.Runtime.Silo",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
@@ -34,6 +35,9 @@ internal static class LeftOut
         TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
         _ => false,
     };
+
+    // Why the process does not start: the operator is told without a stack trace, and once.
+    private static bool IsSaidAnyhow(Exception? exception) => exception is MemberRefusedException;
 
     private static bool IsOfPlacement(object? state) =>
         state is IEnumerable<KeyValuePair<string, object?>> values && values.Any(value => value.Value is string source && source.StartsWith("Orleans.Placement", StringComparison.Ordinal));

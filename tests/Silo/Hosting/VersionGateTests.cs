@@ -12,11 +12,18 @@ public sealed class VersionGateTests
     private static readonly SiloAddress Own = SiloAddress.New(new IPEndPoint(IPAddress.Loopback, 1), 1);
     private static readonly SiloAddress Other = SiloAddress.New(new IPEndPoint(IPAddress.Parse("10.0.0.2"), 11111), 1);
 
+    private readonly Table _table = new();
+
     [Theory]
     [InlineData(-1)]
     [InlineData(0)]
     [InlineData(1)]
-    public Task Joining_MembersOneVersionApart_IsLetIn(int apart) => CheckAsync(NameOf(ContractVersion.Current + apart), SiloStatus.Active);
+    public async Task Joining_MembersOneVersionApart_IsLetIn(int apart)
+    {
+        await CheckAsync(NameOf(ContractVersion.Current + apart), SiloStatus.Active);
+
+        Assert.Equal(SiloStatus.Joining, _table.Own);
+    }
 
     [Theory]
     [InlineData(2, SiloStatus.Active)]
@@ -25,6 +32,7 @@ public sealed class VersionGateTests
     {
         var refused = await Assert.ThrowsAsync<MemberRefusedException>(() => CheckAsync(NameOf(ContractVersion.Current + apart), status));
 
+        Assert.Equal(SiloStatus.Dead, _table.Own);
         Assert.StartsWith(
             $"Member 10.0.0.2:11111 of the cluster is of contract version {ContractVersion.Current + apart}, and this process of {ContractVersion.Current}: members may be one version apart.",
             refused.Message, StringComparison.Ordinal);
@@ -55,8 +63,8 @@ public sealed class VersionGateTests
 
     private static string NameOf(int version) => $"contract-{version}-0123";
 
-    private static Task CheckAsync(string other, SiloStatus status) =>
-        new VersionGate(new Listed(other, status), new OwnSilo(), NullLogger<VersionGate>.Instance).CheckAsync(CancellationToken.None);
+    private Task CheckAsync(string other, SiloStatus status) =>
+        new VersionGate(new Listed(other, status), _table, new OwnSilo(), NullLogger<VersionGate>.Instance).CheckAsync(CancellationToken.None);
 
     /// <summary>The list of members, which has the other one when it is asked for the newest.</summary>
     private sealed class Listed(string other, SiloStatus status) : IClusterMembershipService
@@ -73,6 +81,42 @@ public sealed class VersionGateTests
         }
 
         public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
+    }
+
+    /// <summary>The list as it is stored. The first write meets somebody else's.</summary>
+    private sealed class Table : IMembershipTable
+    {
+        private int _writes;
+
+        public SiloStatus Own { get; private set; } = SiloStatus.Joining;
+
+        public Task<MembershipTableData> ReadAll() => Task.FromResult(new MembershipTableData(
+            [Tuple.Create(new MembershipEntry { SiloAddress = Other, Status = SiloStatus.Active }, "1"), Tuple.Create(new MembershipEntry { SiloAddress = VersionGateTests.Own, Status = Own }, "1")],
+            new TableVersion(7, "7")));
+
+        public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
+        {
+            Assert.Equal((VersionGateTests.Own, 8), (entry.SiloAddress, tableVersion.Version));
+            if (_writes++ == 0)
+            {
+                return Task.FromResult(false);
+            }
+
+            Own = entry.Status;
+            return Task.FromResult(true);
+        }
+
+        public Task InitializeMembershipTable(bool tryInitTableVersion) => throw new NotSupportedException();
+
+        public Task DeleteMembershipTableEntries(string clusterId) => throw new NotSupportedException();
+
+        public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => throw new NotSupportedException();
+
+        public Task<MembershipTableData> ReadRow(SiloAddress key) => throw new NotSupportedException();
+
+        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => throw new NotSupportedException();
+
+        public Task UpdateIAmAlive(MembershipEntry entry) => throw new NotSupportedException();
     }
 
     private sealed class OwnSilo : ILocalSiloDetails
