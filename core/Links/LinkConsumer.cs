@@ -59,6 +59,15 @@ public abstract class LinkConsumer(string tag, bool noAck)
         OnAttached(error);
     }
 
+    /// <summary>An activation has given it a place among the queue's consumers, which the next ones are told.</summary>
+    internal void NoteRank(long rank)
+    {
+        if (rank > 0)
+        {
+            _attachment = _attachment! with { Rank = rank };
+        }
+    }
+
     internal void Ended()
     {
         IsAttached = false;

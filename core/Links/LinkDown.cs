@@ -92,8 +92,9 @@ public sealed record DeliveryItem([property: Id(0)] int Consumer, [property: Id(
 
 /// <summary>Answers <see cref="AttachItem"/>.</summary>
 /// <param name="Error">Null when the consumer is attached.</param>
+/// <param name="Rank">Higher than that of each consumer that attached before; 0: from a silo that gives none. It tells the next activation in which order they came.</param>
 [GenerateSerializer, Immutable, Alias("granary.AttachedItem")]
-public sealed record AttachedItem([property: Id(0)] int Consumer, [property: Id(1)] BrokerError? Error) : LinkDownItem;
+public sealed record AttachedItem([property: Id(0)] int Consumer, [property: Id(1)] BrokerError? Error, [property: Id(2)] long Rank = 0) : LinkDownItem;
 
 /// <summary>Answers <see cref="DetachItem"/>.</summary>
 [GenerateSerializer, Immutable, Alias("granary.DetachedItem")]

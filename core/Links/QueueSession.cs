@@ -335,6 +335,7 @@ public sealed partial class QueueSession
             _consumers.Remove(item.Consumer);
         }
 
+        consumer.NoteRank(item.Rank);
         if (!consumer.IsAttached)
         {
             consumer.Attached(item.Error);

@@ -7,7 +7,7 @@ namespace Granary.Core.Members;
 /// </summary>
 public static class ContractVersion
 {
-    public const ushort Current = 1;
+    public const ushort Current = 2;
 
     private const string Prefix = "contract-";
 

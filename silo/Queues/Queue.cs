@@ -155,7 +155,7 @@ internal sealed partial class Queue
                 Get(link, get, now);
                 break;
             case AttachItem attach:
-                Attach(link, attach);
+                Attach(link, attach, now);
                 break;
             case HoldItem hold:
                 (_recovery ??= new Recovery([], now)).Add(link, hold);
@@ -418,7 +418,7 @@ internal sealed partial class Queue
         return true;
     }
 
-    private void Attach(QueueLink link, AttachItem attach)
+    private void Attach(QueueLink link, AttachItem attach, long now)
     {
         var error = RefusalFor(link) ?? ExclusiveRefusal(attach) ?? ConsumerArguments.Check(Definition, attach.Arguments);
         if (error is null && link.Consumers.ContainsKey(attach.Consumer))
@@ -426,13 +426,14 @@ internal sealed partial class Queue
             error = new BrokerError(ReplyCode.NotAllowed, $"attempt to reuse consumer tag '{attach.Tag}'");
         }
 
-        link.Send(new AttachedItem(attach.Consumer, error));
         if (error is not null)
         {
+            link.Send(new AttachedItem(attach.Consumer, error));
             return;
         }
 
-        var consumer = new Consumer(link, attach);
+        var consumer = new Consumer(link, _ring.Ranked(attach, now));
+        link.Send(new AttachedItem(attach.Consumer, null, consumer.Rank));
         link.Consumers.Add(attach.Consumer, consumer);
         ConsumerCount++;
         if (attach.Exclusive)

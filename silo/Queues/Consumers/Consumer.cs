@@ -20,6 +20,9 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
 
     public string Tag => attach.Tag;
 
+    /// <summary>Higher than that of each consumer that came before it, also to an earlier activation.</summary>
+    public long Rank => attach.Rank;
+
     public bool NoAck => attach.NoAck;
 
     public bool Exclusive => attach.Exclusive;

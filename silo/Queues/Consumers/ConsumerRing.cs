@@ -13,6 +13,9 @@ internal sealed class ConsumerRing(QueueFigures figures)
     // Smaller messages are given out faster than anybody publishes them.
     private const int LargeMessage = 8 * 1024;
 
+    /// <summary>2^20 of them.</summary>
+    private const int RanksPerMillisecond = 20;
+
     /// <summary>Who has taken nothing for so long, in milliseconds, is not waited for.</summary>
     private const long TakesNothing = 20;
 
@@ -28,6 +31,9 @@ internal sealed class ConsumerRing(QueueFigures figures)
     /// <summary>Those under a shared limit that have not been told yet that there is something for them.</summary>
     private readonly List<Consumer> _untold = [];
 
+    // Of the consumer that came last, here or at an earlier activation.
+    private long _lastRank;
+
     // When a consumer was given something last, on the queue's clock.
     private long _givenAt = long.MinValue / 2;
 
@@ -39,7 +45,18 @@ internal sealed class ConsumerRing(QueueFigures figures)
         }
 
         Refresh(consumer);
+        if (consumer.Rank < _lastRank)
+        {
+            PutInOrder();
+        }
+
+        _lastRank = Math.Max(_lastRank, consumer.Rank);
     }
+
+    /// <summary>A consumer that is new gets the next rank. One that comes again keeps its own, so that the order in which they attached outlives the activation.</summary>
+    /// <param name="now">Milliseconds: ranks are times, so that what comes first here is behind those that will come again.</param>
+    public AttachItem Ranked(AttachItem attach, long now) =>
+        attach.Rank > 0 ? attach : attach with { Rank = Math.Max(_lastRank + 1, now << RanksPerMillisecond) };
 
     /// <summary>Its credit may have grown.</summary>
     public void Refresh(Consumer consumer)
@@ -155,6 +172,23 @@ internal sealed class ConsumerRing(QueueFigures figures)
         }
 
         return credit;
+    }
+
+    /// <summary>Those that come again after the loss of an activation come in any order.</summary>
+    private void PutInOrder()
+    {
+        var able = new Consumer[_able.Count];
+        for (var i = 0; i < able.Length; i++)
+        {
+            able[i] = _able.RemoveFirst();
+        }
+
+        foreach (var consumer in able.OrderBy(static consumer => consumer.Rank))
+        {
+            _able.AddLast(consumer);
+        }
+
+        _untold.Sort(static (left, right) => left.Rank.CompareTo(right.Rank));
     }
 
     /// <summary>Makes the first of the ring one that is able; false if there is none.</summary>

@@ -103,6 +103,22 @@ public sealed class QueueSessionEndTests : LinkTests
     }
 
     [Fact]
+    public void Lost_ConsumerWithARank_TellsTheNextActivationAndTheOneAfterASiloThatGivesNone()
+    {
+        var link = Opened("q");
+        var consumer = Attached(link);
+        Push(Queue.Last.Down(3, 2, 0, new AttachedItem(consumer.Id, null, Rank: 77)));
+
+        Push(new LinkDown { Link = Queue.Last.Up.Link, Epoch = 8, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+        Assert.Equal(77, Assert.IsType<AttachItem>(Queue.Last.Up.Items[0]).Rank);
+
+        Push(new LinkDown { Link = Queue.Last.Up.Link, Epoch = 9, Number = 1, ReceivedThrough = 1, Items = [Opened(), new AttachedItem(consumer.Id, null)] });
+        Push(new LinkDown { Link = Queue.Last.Up.Link, Epoch = 10, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+        Assert.Equal(77, Assert.IsType<AttachItem>(Queue.Last.Up.Items[0]).Rank);
+        Assert.Equal(["attached"], consumer.Events);
+    }
+
+    [Fact]
     public void Lost_AgainAndAgainWithoutHavingBeenOpen_IsGivenUp()
     {
         Watched.Expect(1004);

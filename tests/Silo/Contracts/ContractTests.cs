@@ -11,8 +11,8 @@ namespace Granary.Silo.Tests.Contracts;
 public sealed class ContractTests
 {
     private const string WhatToDo =
-        "What members say to each other is not what it was written down as. If that is meant: raise ContractVersion.Current by one and add a file for it; files of earlier versions stay as they are. "
-        + "docs/decisions/0021 says what may change. This is what it is now: ";
+        "What members say to each other is not what it was written down as. If that is meant: raise ContractVersion.Current by one and add a file for it. Only where the current version is in no "
+        + "release yet is its own file changed instead; those of earlier versions stay as they are. docs/decisions/0021 says what may change. This is what it is now: ";
 
     private static readonly Contract Now = Contract.OfThisBuild();
 

@@ -114,13 +114,14 @@ public sealed class QueueLifeTests
         var gateway = new TestGateway().Declare();
         var link = gateway.Open();
         var refused = BrokerError.QueueInExclusiveUse("/", "q");
-        Assert.Equal(new AttachedItem(1, null), Assert.Single(link.Attach(1)));
+        var rank = gateway.Now << 20;
+        Assert.Equal(new AttachedItem(1, null, rank), Assert.Single(link.Attach(1)));
         Assert.Equal(new AttachedItem(2, refused), Assert.Single(link.Attach(2, exclusive: true)));
         link.Send(new DetachItem(1));
-        Assert.Equal(new AttachedItem(2, null), Assert.Single(link.Attach(2, exclusive: true)));
+        Assert.Equal(new AttachedItem(2, null, rank + 1), Assert.Single(link.Attach(2, exclusive: true)));
         Assert.Equal(new AttachedItem(3, refused), Assert.Single(gateway.Open().Attach(3)));
         link.Send(new CloseItem());
-        Assert.Equal(new AttachedItem(3, null), Assert.Single(gateway.Open().Attach(3)));
+        Assert.Equal(new AttachedItem(3, null, rank + 2), Assert.Single(gateway.Open().Attach(3)));
     }
 
     [Fact]
