@@ -41,6 +41,28 @@ public sealed class PostgresServerTests : IDisposable
     }
 
     [Fact]
+    public async Task Database_ThatRefusesWhatIsWritten_TakesTheSameFlushWhenThatIsMended()
+    {
+        var home = await PostgresHome.CreateAsync();
+        await using var store = NewStore(new PostgresOptions(home.ConnectionString));
+        await store.OpenAsync(CancellationToken.None);
+        var queue = store.Create(StoreSession.Identity("refused"), 1);
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { IsCreated = true, Runs = { Messages.Run(0, 30) }, OffsetBound = 30 });
+        await ExecuteAsync(home, "alter table granary.ring rename to elsewhere");
+
+        for (var i = 0; i < 2; i++)
+        {
+            var refusal = await Assert.ThrowsAsync<StoreException>(async () => await store.FlushAsync(flush, CancellationToken.None));
+            Assert.StartsWith("PostgreSQL refuses: relation \"granary.ring\" does not exist", refusal.Message, StringComparison.Ordinal);
+        }
+
+        await ExecuteAsync(home, "alter table granary.elsewhere rename to ring");
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
+        Assert.Equal(30, (await store.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Backlog.Count);
+    }
+
+    [Fact]
     public async Task Server_LosesSettlementsThatNobodyWaitedFor_IsToldAgain()
     {
         var home = await PostgresHome.CreateAsync();
