@@ -20,6 +20,7 @@ internal sealed partial class SnapshotSource(
 
     private static readonly double HolderLimitSeconds = SnapshotLease.HolderLimit.TotalSeconds;
 
+    /// <summary>A timestamp of the clock, in its own unit; it says nothing beyond this process.</summary>
     public long Now => time.GetTimestamp();
 
     public LeaseEnds Leases { get; } = new();

@@ -56,6 +56,7 @@ internal sealed partial class AmqpChannel
     /// <summary>Where replies to this channel's requests go, once it consumes them.</summary>
     public byte[]? AddressForReplies => _replyConsumer?.AddressBytes;
 
+    /// <summary>Tags count from 1 on each channel.</summary>
     public ulong NextDeliveryTag => _lastTag + 1;
 
     private LinkSet Links => Connection.Links;

@@ -3,9 +3,10 @@ namespace Granary.Gateway.Amqp;
 /// <summary>What the AMQP listener tells and allows its clients; the defaults are RabbitMQ's.</summary>
 internal sealed record AmqpOptions
 {
-    /// <summary>Clients choose their behaviour by product and version.</summary>
+    /// <summary>As connection.start tells it: clients choose their behaviour by product and version.</summary>
     public string Product { get; init; } = "RabbitMQ";
 
+    /// <summary>The version of RabbitMQ that is told with <see cref="Product"/>: the one whose behaviour this broker has.</summary>
     public string Version { get; init; } = "4.2.0";
 
     public string ClusterName { get; init; } = "granary";
@@ -16,13 +17,16 @@ internal sealed record AmqpOptions
     /// <summary>Largest frame offered, in octets; clients may ask for less, down to <see cref="FrameMin"/>.</summary>
     public int FrameMax { get; init; } = 131072;
 
+    /// <summary>The least that a client may ask for as its largest frame, in octets; less is refused with 530.</summary>
     public int FrameMin { get; init; } = 4096;
 
-    /// <summary>Largest frame before tune-ok.</summary>
+    /// <summary>Largest frame before tune-ok, in octets.</summary>
     public int InitialFrameMax { get; init; } = 8192;
 
+    /// <summary>The interval that is offered, in whole seconds up to 65535; the client's answer counts, and 0 turns heartbeats off. A client that is silent for two intervals is cut off.</summary>
     public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long a client may take from connecting to connection.open; then its socket is closed.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Largest message body in bytes, at most 512 MiB.</summary>

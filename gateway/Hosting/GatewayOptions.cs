@@ -6,8 +6,10 @@ namespace Granary.Gateway.Hosting;
 /// <summary>Where the gateway listens, and what it allows its clients.</summary>
 public sealed record GatewayOptions
 {
+    /// <summary>The address of all listeners.</summary>
     public IPAddress Bind { get; init; } = IPAddress.Loopback;
 
+    /// <summary>0 to 65535; 0 picks a free one, here and below.</summary>
     public int AmqpPort { get; init; } = 5672;
 
     /// <summary>Where AMQP is spoken behind a header of the PROXY protocol; null: nowhere.</summary>
@@ -16,10 +18,13 @@ public sealed record GatewayOptions
     /// <summary>Who may connect to <see cref="ProxyPort"/>.</summary>
     public ProxyNetworks? ProxyNetworks { get; init; }
 
+    /// <summary>gRPC over HTTP/2 without TLS.</summary>
     public int GrpcPort { get; init; } = 50051;
 
+    /// <summary>Management and health, over HTTP.</summary>
     public int HttpPort { get; init; } = 15672;
 
+    /// <summary>Metrics, and health once more, over HTTP.</summary>
     public int MetricsPort { get; init; } = 15692;
 
     /// <summary>The share of its memory that the process may use before publishers are held, 0 to 1; RabbitMQ's <c>vm_memory_high_watermark</c>.</summary>

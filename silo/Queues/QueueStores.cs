@@ -21,6 +21,7 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
     private readonly ConcurrentDictionary<string, long> _fenced = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<QueueIdentity, SessionId[]> _left = new();
 
+    /// <summary>When the store was opened, in Unix milliseconds.</summary>
     public long OpenedAt => openedAt;
 
     /// <summary>Writes durable queues and their definitions; null if nothing is.</summary>

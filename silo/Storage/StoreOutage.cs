@@ -20,6 +20,7 @@ internal sealed class StoreOutage(TimeProvider time)
     /// <summary>How often it was tried in vain.</summary>
     public int Tries { get; private set; }
 
+    /// <summary>How long it has been so.</summary>
     public TimeSpan Lasts => time.GetElapsedTime(_began);
 
     /// <summary>As it was at the last try, for the operator.</summary>

@@ -20,8 +20,10 @@ internal sealed class PublishedProperties
 
     public MessageFlags Flags { get; private set; }
 
+    /// <summary>0 to 255; 0 where there is none.</summary>
     public byte Priority { get; private set; }
 
+    /// <summary>The expiration as it was published, in milliseconds from when a queue takes the message; only with <see cref="MessageFlags.HasExpiry"/>.</summary>
     public long Expiry { get; private set; }
 
     /// <summary>There are CC or BCC keys to route by.</summary>

@@ -223,8 +223,10 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
         /// <summary>What the store has, or will have when what stands in line is written.</summary>
         public long Stored { get; set; } = Never;
 
+        /// <summary>What it is to have. As <see cref="Stored"/> in Unix milliseconds, or <see cref="Never"/>.</summary>
         public long Wanted { get; set; } = Never;
 
+        /// <summary>When it is to be activated here, in Unix milliseconds, or <see cref="Never"/>.</summary>
         public long WakeAt { get; set; } = Never;
 
         /// <summary>Set by a grain that is active on this silo.</summary>

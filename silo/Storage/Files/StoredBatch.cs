@@ -7,8 +7,12 @@ namespace Granary.Silo.Storage.Files;
 [StructLayout(LayoutKind.Sequential, Pack = 4)]
 internal struct StoredBatch
 {
+    /// <summary>The offset of the first message.</summary>
     public long First;
+
+    /// <summary>When the first of those that expire does so, in Unix milliseconds, or <see cref="long.MaxValue"/>.</summary>
     public long Due;
+
     public int Count;
 
     /// <summary>How many of <see cref="Count"/> are not settled.</summary>
