@@ -1,21 +1,25 @@
 #!/bin/bash
-# Runs suites of clients against the first gateway of a cluster: tests/Compat/cluster.sh [SILOS GATEWAYS [SUITE]...], 3 and 2 unless told.
+# Runs suites of clients against the first gateway of a cluster: tests/Compat/cluster.sh [--haproxy] [SILOS GATEWAYS [SUITE]...], 3 and 2 unless told.
 # SUITE is tutorials, go, celery or all (a run of every compatibility test that needs no node of its own); the first three unless told. Builds first.
+# With --haproxy AMQP clients reach both gateways through HAProxy, with the better one of the configurations in docs/operations.md.
 # Ends with 0 if every one passed.
 set -euo pipefail
 
+haproxy=false
+[ "${1:-}" != --haproxy ] || { haproxy=true; shift; }
 silos=${1:-3} gateways=${2:-2}
 shift $(($# < 2 ? $# : 2))
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=(tutorials go celery)
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 mkdir -p "$root/.build"
-log="$root/.build/compat-cluster.log" cluster="" said=""
+log="$root/.build/compat-cluster.log" cluster="" proxy="" said=""
 
 cleanup() {
     trap - EXIT INT TERM
+    [ -z "$proxy" ] || kill "$proxy" 2>/dev/null || true
     [ -z "$cluster" ] || { kill -TERM "$cluster" 2>/dev/null && wait "$cluster"; } || true
-    [ -z "$said" ] || rm -f "$said"
+    [ -z "$said" ] || rm -f "$said" "$said.cfg"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
@@ -29,14 +33,39 @@ for part in node/Granary.Node tests/Compat/Granary.Compat.Tests tests/Compat/Rab
 done
 
 said=$(mktemp "${TMPDIR:-/tmp}/granary-compat.XXXXXX")
-"$root/cluster.sh" "$silos" "$gateways" >"$said" &
+"$root/cluster.sh" "$silos" "$gateways" --proxies 127.0.0.1 >"$said" &
 cluster=$!
 until grep -qx ready "$said"; do
     kill -0 "$cluster" 2>/dev/null || { echo "cluster.sh: the cluster did not start" >&2; exit 1; }
     sleep 0.2
 done
-GRANARY_TEST_AMQP_PORT=$(sed -n 's/^gateway-1 .* amqp=\([0-9]*\).*/\1/p' "$said")
-GRANARY_TEST_GRPC_PORT=$(sed -n 's/^gateway-1 .* grpc=\([0-9]*\).*/\1/p' "$said")
+
+port_of() { # gateway kind
+    sed -n "s/^gateway-$1 .*\\b$2=\\([0-9]*\\).*/\\1/p" "$said"
+}
+
+start_haproxy() {
+    local changes=() i
+    # shellcheck source=.ci/ports.sh
+    . "$root/.ci/ports.sh"
+    free_port
+    for i in 1 2; do
+        changes+=(-e "/server gateway-$i /{ s/10[.0-9]*:[0-9]*/127.0.0.1:$(port_of $i proxy)/; s/check port [0-9]*/check port $(port_of $i http)/; }")
+    done
+    awk '/^```haproxy$/ { block++; next } /^```$/ && block == 2 { exit } block == 2' "$root/docs/operations.md" |
+        sed -e 's/maxconn .*/maxconn 2000/' -e "s/bind :5672/bind 127.0.0.1:$port/" "${changes[@]}" >"$said.cfg"
+    /usr/sbin/haproxy -db -f "$said.cfg" &
+    proxy=$!
+    until (exec 3<>/dev/tcp/127.0.0.1/"$port") 2>/dev/null; do
+        kill -0 "$proxy" 2>/dev/null || { echo "HAProxy did not start" >&2; exit 1; }
+        sleep 0.1
+    done
+    GRANARY_TEST_AMQP_PORT=$port
+}
+
+GRANARY_TEST_AMQP_PORT=$(port_of 1 amqp)
+GRANARY_TEST_GRPC_PORT=$(port_of 1 grpc)
+! $haproxy || start_haproxy
 export GRANARY_TEST_AMQP_PORT GRANARY_TEST_GRPC_PORT
 
 status=0
@@ -65,7 +94,7 @@ for suite in "${suites[@]}"; do
             run "RabbitMQ.Client 6" $six
             run "other clients" $compat 'FullyQualifiedName~Clients|FullyQualifiedName~Protocol'
             ;;
-        *) sed -n '2,4s/^# //p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
 exit $status
