@@ -43,6 +43,7 @@ export GRANARY_DRAIN_TIME=${GRANARY_DRAIN_TIME:-0}
 [[ $silos =~ ^[1-9][0-9]?$ && $gateways =~ ^[0-9][0-9]?$ ]] || usage
 # A database elsewhere is out of reach from there.
 ! $namespaces || [ -z "$connection" ] || usage
+! $namespaces || export GRANARY_DEFAULT_PASS=${GRANARY_DEFAULT_PASS:-guest}
 
 keep=false
 if [ -n "$data" ]; then mkdir -p "$data"; keep=true; else data=$(mktemp -d "${TMPDIR:-/tmp}/granary-cluster.XXXXXX"); fi
@@ -131,7 +132,8 @@ start_node() { # kind number
     [ "$1" != gateway ] || options+=(--amqp-port "$amqp" --grpc-port "$grpc")
     if [ "$1" != gateway ] || [ -z "$proxies" ]; then proxy=""; else options+=(--proxy-port "$proxy" --proxy-networks "$proxies"); fi
     locate "$name"
-    ! $namespaces || options+=(--bind 0.0.0.0 --advertise "$host")
+    # Whoever reaches the bridge may log in as guest: nobody but this machine does.
+    ! $namespaces || options+=(--bind 0.0.0.0 --advertise "$host" --default-user guest)
     # shellcheck disable=SC2206 # Options are words.
     options+=(${with[$name]:-})
     node=$(granary_node "$root")

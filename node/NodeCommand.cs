@@ -45,10 +45,13 @@ internal static class NodeCommand
         var siloCa = Of<string?>("--silo-ca", null, "A file in PEM: the certificate of the CA that signs for the cluster's members.", text => text);
         var siloName = Of("--silo-name", CertificateFiles.StandardName, "The DNS name that the certificate of each of the cluster's members is for.", text => text);
 
+        var defaultUser = Of<string?>("--default-user", null, "The first administrator of a new store, who may log in from everywhere. guest, over loopback only, unless told.", text => text);
+        var defaultPassFile = Of<string?>("--default-pass-file", null, "A file with the password of --default-user; GRANARY_DEFAULT_PASS is the password itself.", text => text);
+
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
             amqpPort, proxyPort, proxyNetworks, grpcPort, httpPort, metricsPort, bind, sendTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
-            siloCertificate, siloKey, siloCa, siloName,
+            siloCertificate, siloKey, siloCa, siloName, defaultUser, defaultPassFile,
         };
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             Drained(result.GetValue(drainTime), new NodeOptions(
@@ -72,7 +75,11 @@ internal static class NodeCommand
                     result.GetValue(siloPort),
                     result.GetValue(advertise),
                     result.GetValue(insecureCluster),
-                    new CertificateSettings(result.GetValue(siloCertificate), result.GetValue(siloKey), result.GetValue(siloCa), result.GetValue(siloName)!)))),
+                    new CertificateSettings(result.GetValue(siloCertificate), result.GetValue(siloKey), result.GetValue(siloCa), result.GetValue(siloName)!)))
+            {
+                Administrator = new AdministratorSettings(
+                    result.GetValue(defaultUser), Environment.GetEnvironmentVariable("GRANARY_DEFAULT_PASS"), result.GetValue(defaultPassFile)),
+            }),
             cancellation));
         return command;
     }

@@ -2,6 +2,7 @@ using Granary.Core.Health;
 using Granary.Gateway.Hosting;
 using Granary.Node.Memory;
 using Granary.Node.Stopping;
+using Granary.Silo.Access;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
 using Microsoft.AspNetCore.Builder;
@@ -35,8 +36,8 @@ internal static class NodeHost
         await using var app = CreateBuilder(options).Build();
         _ = options.Role == NodeRole.Silo ? app.MapHealth() : app.MapGateway();
         var opened = options.Role == NodeRole.Gateway
-            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, cancellation)
-            : app.Services.TryOpenStoreAsync(cancellation);
+            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, options.AdmitsOthers && options.Administrator.User is null, cancellation)
+            : app.Services.TryOpenStoreAsync(options.AdmitsOthers, cancellation);
         if (await opened.ConfigureAwait(false) is { } refused)
         {
             await Console.Error.WriteLineAsync(refused).ConfigureAwait(false);
@@ -89,6 +90,11 @@ internal static class NodeHost
             }
         });
         _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway);
+        if (options.Administrator.ToAccount() is { } administrator)
+        {
+            builder.Services.AddSingleton(new FirstAccount(administrator));
+        }
+
         builder.Services.AddHostedService<MemoryKeeper>();
         builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<StopLimit>(provider, (int code) => End(provider, code)));
         builder.Services.AddSingleton<Drain>();

@@ -17,6 +17,12 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>How long clients are served after the process was told to stop, while it is not ready any more.</summary>
     public TimeSpan Drain { get; init; } = Role == NodeRole.Gateway ? DrainOfGateway : TimeSpan.Zero;
 
+    /// <summary>The first administrator of a new store, as configured.</summary>
+    public AdministratorSettings Administrator { get; init; } = AdministratorSettings.None;
+
+    /// <summary>Clients of other machines reach it, so that somebody has to be there who may log in from one.</summary>
+    public bool AdmitsOthers => Role != NodeRole.Silo && !IPAddress.IsLoopback(Gateway.Bind);
+
     /// <summary>As others see it, if it is a member of a cluster: it is when it is told which, and when it is a silo or a gateway alone.</summary>
     public SiloMember? Member => Cluster is { } cluster && (cluster.Id is not null || Role != NodeRole.Both)
         ? new SiloMember(
@@ -36,6 +42,11 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
         if (Store is { Kind: StoreKind.Postgres, Connection: null or "" })
         {
             return "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.";
+        }
+
+        if (Administrator.Refusal() is { } administrator)
+        {
+            return administrator;
         }
 
         if (Member is not { } member || Cluster is not { } cluster)

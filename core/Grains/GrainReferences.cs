@@ -12,8 +12,20 @@ public static class GrainReferences
     /// <summary>The runtime's name for exchanges.</summary>
     public const string ExchangeType = "exchange";
 
+    /// <summary>The runtime's name for the list of accounts.</summary>
+    public const string AccountsType = "accounts";
+
+    /// <summary>The only key of <see cref="IAccountsGrain"/>.</summary>
+    public const string AccountsKey = "all";
+
     private static readonly GrainType Queues = GrainType.Create(QueueType);
     private static readonly GrainType Exchanges = GrainType.Create(ExchangeType);
+
+    public static IAccountsGrain Accounts(this IGrainFactory grains)
+    {
+        ArgumentNullException.ThrowIfNull(grains);
+        return grains.GetGrain<IAccountsGrain>(GrainId.Create(AccountsType, AccountsKey));
+    }
 
     public static IQueueGrain Queue(this IGrainFactory grains, string vhost, string name) => grains.Queue(GrainKeys.For(vhost, name));
 

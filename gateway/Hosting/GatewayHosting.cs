@@ -11,6 +11,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management;
 using Granary.Gateway.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -38,7 +39,7 @@ public static class GatewayHosting
         var amqp = new AmqpOptions { SendTimeout = options.SendTimeout };
         services.AddSingleton(amqp);
         services.AddMemoryAlarm(options);
-        services.AddSingleton<LoopbackGuest>();
+        services.AddSingleton<IUsers, StoredUsers>();
         services.AddSingleton(MakeReplies);
         services.AddSingleton<IReplyDesk>(provider => provider.GetRequiredService<ReplyRegistry>());
         services.AddSingleton(provider => new Router(
@@ -69,6 +70,11 @@ public static class GatewayHosting
             {
                 listen.Protocols = HttpProtocols.Http2;
                 unread.Watch(listen);
+                listen.Use(next => connection =>
+                {
+                    connection.Features.Set(new ConnectionLogin());
+                    return next(connection);
+                });
             });
             kestrel.Listen(options.Bind, options.HttpPort, unread.Watch);
             kestrel.Listen(options.Bind, options.MetricsPort, unread.Watch);

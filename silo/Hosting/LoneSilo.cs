@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
 
 namespace Granary.Silo.Hosting;
@@ -13,9 +12,6 @@ public static class LoneSilo
 {
     private const int PortInName = 11111;
 
-    // Orleans registers one factory of connections to other silos, one of their listener, and one of the listener for clients outside of a silo.
-    private const int NetworkServices = 3;
-
     /// <exception cref="InvalidOperationException">This version of Orleans makes its connections in another way than the one this was written for.</exception>
     public static ISiloBuilder UseLoneSilo(this ISiloBuilder silo)
     {
@@ -25,20 +21,8 @@ public static class LoneSilo
 
         // It remembers where other silos have grains, of which there are none, in tables that are made at their full size: 18 MiB.
         silo.Configure<GrainDirectoryOptions>(options => options.CacheSize = 1_000);
-        var replaced = 0;
-        for (var i = 0; i < silo.Services.Count; i++)
-        {
-            var service = silo.Services[i];
-            if (service.IsKeyedService && (service.ServiceType == typeof(IConnectionFactory) || service.ServiceType == typeof(IConnectionListenerFactory)))
-            {
-                silo.Services[i] = new ServiceDescriptor(service.ServiceType, service.ServiceKey, new NoNetwork());
-                replaced++;
-            }
-        }
-
-        return replaced == NetworkServices
-            ? silo
-            : throw new InvalidOperationException($"Orleans has {replaced} services for its network and not {NetworkServices}: a lone silo would open ports of its own.");
+        silo.ReplaceNetwork(static _ => new NoNetwork());
+        return silo;
     }
 
     /// <summary>Listens to nobody, and reaches nobody.</summary>

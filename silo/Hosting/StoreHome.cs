@@ -1,5 +1,7 @@
+using Granary.Core.Access;
 using Granary.Core.Alarms;
 using Granary.Core.Storage;
+using Granary.Silo.Access;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Files;
@@ -24,6 +26,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     private readonly bool _keepsMessages;
     private readonly bool _isInCluster;
     private readonly IMessageStore? _scratchStore;
+    private readonly Func<Account> _firstAccount;
     private GroupCommit? _commit;
     private GroupCommit? _scratch;
     private QueueStores? _queues;
@@ -34,6 +37,8 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     {
         (_alarms, _time, _log) = (alarms, time, log);
         _isInCluster = options.IsInCluster;
+        var first = services.GetService<FirstAccount>();
+        _firstAccount = () => first?.Account ?? Account.Guest();
         var given = services.GetService<IMessageStore>();
         _store = given ?? Create(options, services);
         _keepsMessages = given is not null || options.Kind != StoreKind.Memory;
@@ -68,13 +73,15 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
                 }
 
                 _isOpen = true;
-                Volatile.Write(ref _commit, NewCommit(_store, PublisherAlarm.Store));
+                var commit = NewCommit(_store, PublisherAlarm.Store);
+                Volatile.Write(ref _commit, commit);
                 var budget = _keepsMessages
                     ? new MemoryBudget(MemoryBudget.StandardPerQueue, MemoryBudget.StandardPerSilo)
                     : new MemoryBudget(long.MaxValue, long.MaxValue);
                 Volatile.Write(
                     ref _queues,
                     new QueueStores(_keepsMessages ? _commit : null, _scratch, budget, _time.GetUtcNow().ToUnixTimeMilliseconds(), _isInCluster));
+                await AccountRows.CreateAsync(commit, _firstAccount, cancellation).ConfigureAwait(false);
             }
         }
         finally

@@ -1,6 +1,7 @@
 using Granary.Core.Alarms;
 using Granary.Core.Health;
 using Granary.Core.Storage;
+using Granary.Silo.Access;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Storage.Postgres;
@@ -14,6 +15,10 @@ namespace Granary.Silo.Hosting;
 /// <summary>Gives a silo the place where messages and definitions are kept.</summary>
 public static class StoreHosting
 {
+    private const string NobodyFromElsewhere =
+        "Clients from other machines could not log in: guest is for loopback only, and there is no other user. Give the first start of a new store "
+        + "--default-user with --default-pass-file (or GRANARY_DEFAULT_PASS), or --bind to a loopback address.";
+
     public static ISiloBuilder AddStore(this ISiloBuilder silo, StoreOptions options)
     {
         ArgumentNullException.ThrowIfNull(silo);
@@ -45,15 +50,22 @@ public static class StoreHosting
     }
 
     /// <summary>Brings the database to the format of this version, for a process that has no store there: members of the cluster are listed in it.</summary>
+    /// <param name="admitsOthers">Somebody has to be there who may log in from elsewhere.</param>
     /// <returns>Null, or why it cannot be used and what to do, for the operator.</returns>
-    public static async Task<string?> TryPrepareDatabaseAsync(StoreOptions options, CancellationToken cancellation)
+    public static async Task<string?> TryPrepareDatabaseAsync(StoreOptions options, bool admitsOthers, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(options);
         try
         {
             var postgres = new PostgresOptions(options.Connection!) { IsMember = true };
             await Schema.PrepareAsync(postgres, ConnectionBudget.OfGateway, cancellation).ConfigureAwait(false);
-            return null;
+            if (!admitsOthers)
+            {
+                return null;
+            }
+
+            await using var database = DatabaseConnections.CreateForChecks(postgres);
+            return AccountRows.AdmitsOthers(await new RowReader(database).ReadAsync(AccountRows.Key, cancellation).ConfigureAwait(false)) ? null : NobodyFromElsewhere;
         }
         catch (StoreException exception)
         {
@@ -66,13 +78,17 @@ public static class StoreHosting
     }
 
     /// <summary>Opens the store ahead of the host's start.</summary>
+    /// <param name="admitsOthers">Somebody has to be there who may log in from elsewhere.</param>
     /// <returns>Null, or why it cannot be used and what to do, for the operator.</returns>
-    public static async Task<string?> TryOpenStoreAsync(this IServiceProvider services, CancellationToken cancellation)
+    public static async Task<string?> TryOpenStoreAsync(this IServiceProvider services, bool admitsOthers, CancellationToken cancellation)
     {
         try
         {
-            await services.GetRequiredService<StoreHome>().OpenAsync(cancellation).ConfigureAwait(false);
-            return null;
+            var home = services.GetRequiredService<StoreHome>();
+            await home.OpenAsync(cancellation).ConfigureAwait(false);
+            return !admitsOthers || AccountRows.AdmitsOthers(await home.Commit.Store.ReadRowAsync(AccountRows.Key, cancellation).ConfigureAwait(false))
+                ? null
+                : NobodyFromElsewhere;
         }
         catch (Exception exception) when (exception is StoreException or StoreUnavailableException or NotSupportedException)
         {

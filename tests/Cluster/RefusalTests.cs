@@ -2,7 +2,7 @@ using Granary.Testing.Processes;
 
 namespace Granary.Cluster.Tests;
 
-/// <summary>What a member of a cluster cannot be is said in a sentence that says what to do.</summary>
+/// <summary>What a node, or a member of a cluster, cannot be is said in a sentence that says what to do.</summary>
 public sealed class RefusalTests
 {
     [Theory]
@@ -21,6 +21,11 @@ public sealed class RefusalTests
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-certificate a --silo-key a --silo-ca a --insecure-cluster", "leave one of them out")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1;Port=1", "PostgreSQL is out of reach")]
     [InlineData("--role gateway --store postgres --connection Host=127.0.0.1;Port=1", "PostgreSQL is out of reach")]
+    [InlineData("--bind 0.0.0.0 --store memory", "Clients from other machines could not log in: guest is for loopback only, and there is no other user. Give the first start of a new store --default-user")]
+    [InlineData("--default-user boss", "--default-user boss needs a password: GRANARY_DEFAULT_PASS, or a file with it by --default-pass-file.")]
+    [InlineData("--default-pass-file /dev/null", "A password is given, and no user: --default-user, or GRANARY_DEFAULT_USER, is whose it is.")]
+    [InlineData("--default-user boss --default-pass-file /dev/null", "--default-pass-file: '/dev/null' is empty.")]
+    [InlineData("--default-user boss --default-pass-file /nowhere/password", "--default-pass-file: Could not find a part of the path '/nowhere/password'.")]
     public async Task Member_ThatCannotBe_IsRefusedWithWhatToDo(string options, string text)
     {
         await using var node = ChildProcess.Start("dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options.Split(' ')], folder: Path.GetTempPath());

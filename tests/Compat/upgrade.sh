@@ -1,7 +1,7 @@
 #!/bin/bash
 # Upgrades a cluster under load: builds an earlier commit of this repository in a folder of its own, starts two silos and two gateways of it, replaces them one by one by what
 # is checked out here, and checks that nothing confirmed is lost and that clients see nothing but their gateway's close.
-#   upgrade.sh --from COMMIT   the first that can is the one that gave members contract versions (docs/decisions/0021)
+#   upgrade.sh --from COMMIT   the first that can is the one that keeps users in the store: gateways since then ask silos for them
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
-using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Gateway.Access;
@@ -13,7 +12,7 @@ namespace Granary.Gateway.Amqp.Connections;
 /// From the protocol header to connection.open-ok (section 2.2.4). A connection exists only once this has succeeded; until then nothing but
 /// this object reads or writes.
 /// </summary>
-internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, LoopbackGuest users, TimeProvider clock, ConnectionEnds ends)
+internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, IUsers users, TimeProvider clock, ConnectionEnds ends)
 {
     private const string Mechanisms = "PLAIN AMQPLAIN";
 
@@ -48,6 +47,10 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         {
             ends.Add(_end, peer, _detail);
         }
+        catch (TimeoutException exception)
+        {
+            ends.Add(ConnectionEnd.HandshakeTimeout, peer, exception.Message);
+        }
         catch (Exception exception)
         {
             ends.Add(ConnectionEnd.InternalError, peer, exception: exception);
@@ -71,7 +74,7 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
 
         var startOk = MethodFrame.Read<ConnectionStartOk>(startOkFields);
         var capabilities = CapabilitiesOf(startOk.ClientProperties);
-        var user = Authenticate(startOk);
+        var user = await AuthenticateAsync(startOk, cancellation).ConfigureAwait(false);
         if (user is null)
         {
             await RefuseLoginAsync(startOk.Mechanism, capabilities, cancellation).ConfigureAwait(false);
@@ -230,7 +233,7 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         _ => "opening",
     };
 
-    private string? Authenticate(in ConnectionStartOk startOk)
+    private async ValueTask<string?> AuthenticateAsync(ConnectionStartOk startOk, CancellationToken cancellation)
     {
         var credentials = startOk.Mechanism switch
         {
@@ -238,7 +241,7 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
             "AMQPLAIN" => SaslResponse.ReadAmqPlain(startOk.Response.Span),
             _ => throw new AmqpConnectionException(ReplyCode.CommandInvalid, $"unknown authentication mechanism '{startOk.Mechanism}'", MethodId.ConnectionStartOk),
         };
-        return users.Accepts(credentials.User, credentials.Password, peer?.Address) ? Encoding.UTF8.GetString(credentials.User) : null;
+        return await users.AcceptsAsync(credentials.User, credentials.Password, peer?.Address, cancellation).ConfigureAwait(false) ? credentials.User : null;
     }
 
     private async ValueTask RefuseLoginAsync(string mechanism, ClientCapabilities capabilities, CancellationToken cancellation)

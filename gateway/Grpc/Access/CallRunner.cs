@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Gateway.Grpc.Access;
 
 /// <summary>Runs a call for whom its metadata names, and turns what goes wrong into a status.</summary>
-internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner> log)
+internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
 {
     private const string Scheme = "Basic ";
     private const string VhostHeader = "granary-vhost";
@@ -19,7 +19,7 @@ internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner
     {
         try
         {
-            return await call(Identify(context.GetHttpContext())).ConfigureAwait(false);
+            return await call(await IdentifyAsync(context.GetHttpContext(), context.CancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
         }
         catch (AmqpException error)
         {
@@ -49,9 +49,9 @@ internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner
         return true;
     });
 
-    private Caller Identify(HttpContext http)
+    private async ValueTask<Caller> IdentifyAsync(HttpContext http, CancellationToken cancellation)
     {
-        var user = Authenticate(http);
+        var user = await AuthenticateAsync(http, cancellation).ConfigureAwait(false);
         var vhosts = http.Request.Headers[VhostHeader];
         var vhost = vhosts.Count == 0 ? DefaultVhost : vhosts.ToString();
         return vhost == DefaultVhost
@@ -59,10 +59,29 @@ internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner
             : throw CallErrors.Of(StatusCode.NotFound, ReplyCode.NotAllowed, ReplyText.Format(ReplyCode.NotAllowed, $"vhost {vhost} not found"));
     }
 
-    // RFC 7617: user and password in UTF-8, the first colon between them.
-    private string Authenticate(HttpContext http)
+    private async ValueTask<string> AuthenticateAsync(HttpContext http, CancellationToken cancellation)
     {
         var text = http.Request.Headers.Authorization.ToString();
+
+        var connection = http.Features.Get<ConnectionLogin>();
+        if (connection?.UserOf(text) is { } known)
+        {
+            return known;
+        }
+
+        var (user, password) = Credentials(text);
+        if (!await users.AcceptsAsync(user, password, http.Connection.RemoteIpAddress, cancellation).ConfigureAwait(false))
+        {
+            throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
+        }
+
+        connection?.Remember(text, user);
+        return user;
+    }
+
+    // RFC 7617: user and password in UTF-8, the first colon between them.
+    private static (string User, byte[] Password) Credentials(string text)
+    {
         if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
             throw Unauthenticated("no basic credentials in the metadata 'authorization'");
@@ -76,8 +95,8 @@ internal sealed partial class CallRunner(LoopbackGuest users, ILogger<CallRunner
 
         var credentials = bytes.AsSpan(0, length);
         var colon = credentials.IndexOf((byte)':');
-        return colon >= 0 && users.Accepts(credentials[..colon], credentials[(colon + 1)..], http.Connection.RemoteIpAddress)
-            ? Encoding.UTF8.GetString(credentials[..colon])
+        return colon >= 0
+            ? (Encoding.UTF8.GetString(credentials[..colon]), credentials[(colon + 1)..].ToArray())
             : throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
     }
 

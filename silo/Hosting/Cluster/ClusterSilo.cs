@@ -4,6 +4,7 @@ using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster.Certificates;
+using Granary.Silo.Hosting.Cluster.Sockets;
 using Granary.Silo.Ownership;
 using Granary.Silo.Placement;
 using Granary.Silo.Storage.Postgres;
@@ -46,6 +47,7 @@ public static class ClusterSilo
             // No port for Orleans' own clients: there are none.
             end.GatewayPort = 0;
         });
+        silo.ReplaceNetwork(static provider => ActivatorUtilities.CreateInstance<MemberSockets>(provider));
         if (member.Certificates is { } certificates)
         {
             MutualTls.Use(silo, certificates);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Core;
 using Granary.Core.Topology;
+using Granary.Silo.Access;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Ownership;
 using Granary.Silo.Queues.Activation;
@@ -18,6 +19,7 @@ namespace Granary.Silo.Storage.Definitions;
 [JsonSerializable(typeof(QueueState))]
 [JsonSerializable(typeof(Binding))]
 [JsonSerializable(typeof(RunState))]
+[JsonSerializable(typeof(AccountsState))]
 internal sealed partial class DefinitionsJson : JsonSerializerContext;
 
 /// <summary>Tables keep the bytes that the client sent, which JSON's own types would not: base64.</summary>

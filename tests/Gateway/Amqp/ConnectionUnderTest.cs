@@ -4,7 +4,6 @@ using Granary.Amqp.Methods;
 using Granary.Core.Alarms;
 using Granary.Core.Members;
 using Granary.Core.Routing;
-using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.DirectReply;

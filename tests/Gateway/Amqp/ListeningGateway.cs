@@ -55,7 +55,7 @@ internal sealed class ListeningGateway : IAsyncDisposable
         builder.Services.AddSingleton(provider => new Router(
             provider.GetRequiredService<IGrainFactory>(), TimeProvider.System, provider.GetRequiredService<ILogger<Router>>()));
         builder.Services.AddSingleton<PublisherAlarms>();
-        builder.Services.AddSingleton<LoopbackGuest>();
+        builder.Services.AddSingleton<IUsers, LoopbackGuest>();
         builder.Services.AddSingleton<ReplyRegistry>();
         builder.Services.AddSingleton<AmqpServer>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());

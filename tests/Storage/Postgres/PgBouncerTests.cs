@@ -35,7 +35,7 @@ public sealed class PgBouncerTests : IDisposable
         var refused = await Assert.ThrowsAsync<StoreException>(() => store.OpenAsync(CancellationToken.None));
         Assert.Contains(Refusal, refused.Message, StringComparison.Ordinal);
 
-        var gateway = await StoreHosting.TryPrepareDatabaseAsync(new StoreOptions(StoreKind.Postgres, Connection: database.ConnectionString), CancellationToken.None);
+        var gateway = await StoreHosting.TryPrepareDatabaseAsync(new StoreOptions(StoreKind.Postgres, Connection: database.ConnectionString), admitsOthers: false, CancellationToken.None);
         Assert.Contains(Refusal, gateway, StringComparison.Ordinal);
     }
 

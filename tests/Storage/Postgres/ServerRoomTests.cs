@@ -138,7 +138,7 @@ public sealed class ServerRoomTests : IAsyncLifetime
     }
 
     private static Task<string?> GatewayRefusalAsync(string connection) =>
-        StoreHosting.TryPrepareDatabaseAsync(new StoreOptions(StoreKind.Postgres, Connection: connection), CancellationToken.None);
+        StoreHosting.TryPrepareDatabaseAsync(new StoreOptions(StoreKind.Postgres, Connection: connection), admitsOthers: false, CancellationToken.None);
 
     private async Task TakeAsync(int count)
     {

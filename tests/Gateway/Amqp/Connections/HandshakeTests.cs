@@ -3,7 +3,6 @@ using System.Net;
 using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
-using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Ends;

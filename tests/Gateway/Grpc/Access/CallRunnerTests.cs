@@ -1,6 +1,8 @@
 using System.Net;
+using System.Text;
 using Granary.Gateway.Access;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Tests.Fakes;
 using Granary.Testing.Logs;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
@@ -32,6 +34,24 @@ public sealed class CallRunnerTests : IDisposable
         Assert.Equal(StatusCode.Internal, status.StatusCode);
     }
 
+    [Fact]
+    public async Task Run_OnAConnectionThatHasLoggedIn_AsksAgainForOtherCredentialsAlone()
+    {
+        var users = new CountingUsers();
+        var runner = new CallRunner(users, _watched.LoggerOf<CallRunner>());
+        var login = new ConnectionLogin();
+        await runner.RunAsync(new Call(login), _ => Task.CompletedTask);
+        await runner.RunAsync(new Call(login), _ => Task.CompletedTask);
+        Assert.Equal(1, users.Asked);
+
+        await Assert.ThrowsAsync<RpcException>(() => runner.RunAsync(new Call(login, "guest:wrong"), _ => Task.CompletedTask));
+        await runner.RunAsync(new Call(login), _ => Task.CompletedTask);
+        Assert.Equal(2, users.Asked);
+
+        await runner.RunAsync(new Call(new ConnectionLogin()), _ => Task.CompletedTask);
+        Assert.Equal(3, users.Asked);
+    }
+
     public void Dispose() => _watched.Check();
 
     private async Task<Status> RunAsync(Exception failure)
@@ -41,14 +61,28 @@ public sealed class CallRunnerTests : IDisposable
         return thrown.Status;
     }
 
+    private sealed class CountingUsers : IUsers
+    {
+        private readonly LoopbackGuest _guest = new();
+
+        public int Asked { get; private set; }
+
+        public ValueTask<bool> AcceptsAsync(string user, ReadOnlyMemory<byte> password, IPAddress? from, CancellationToken cancellation)
+        {
+            Asked++;
+            return _guest.AcceptsAsync(user, password, from, cancellation);
+        }
+    }
+
     /// <summary>A call of the guest from a loopback address.</summary>
     private sealed class Call : ServerCallContext
     {
-        public Call()
+        public Call(ConnectionLogin? login = null, string credentials = "guest:guest")
         {
             var http = new DefaultHttpContext();
             http.Connection.RemoteIpAddress = IPAddress.Loopback;
-            http.Request.Headers.Authorization = "Basic " + Convert.ToBase64String("guest:guest"u8);
+            http.Request.Headers.Authorization = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials));
+            http.Features.Set(login);
             UserStateCore["__HttpContext"] = http;
         }
 
