@@ -17,7 +17,11 @@ public sealed partial class LogEventsTests
 
     private static readonly Dictionary<LogLevel, string> Levels = new()
     {
-        [LogLevel.Debug] = "debug", [LogLevel.Information] = "info", [LogLevel.Warning] = "warn", [LogLevel.Error] = "error", [LogLevel.Critical] = "critical",
+        [LogLevel.Debug] = "debug",
+        [LogLevel.Information] = "info",
+        [LogLevel.Warning] = "warn",
+        [LogLevel.Error] = "error",
+        [LogLevel.Critical] = "critical",
     };
 
     [Fact]
