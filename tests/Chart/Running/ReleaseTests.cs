@@ -7,15 +7,11 @@ namespace Granary.Chart.Tests.Running;
 /// <summary>Releases of the chart as processes of this machine: their probes pass, messages go through, and all of it comes back after all of it has stopped.</summary>
 public sealed class ReleaseTests
 {
-    // On loopback guest may come in; everywhere else the broker has to be told of an administrator.
-    private static readonly Dictionary<string, string> Login = new() { ["username"] = "guest", ["password"] = "guest" };
-
     [HelmFact]
     public async Task Trial_Started_TakesMessagesAndKeepsThemOverAStop()
     {
-        var manifests = await Helm.RenderAsync(
-            ValuesFile.Trial, "--set", "administrator.existingSecret=login", "--set", "services.proxy.enabled=true,services.proxy.networks={127.0.0.0/8,10.0.0.0/8}");
-        await using var release = new Cluster(manifests, new() { ["login"] = Login });
+        var manifests = await Helm.RenderAsync(ValuesFile.Trial, "--set", "services.proxy.enabled=true,services.proxy.networks={127.0.0.0/8,10.0.0.0/8}");
+        await using var release = new Cluster(manifests, []);
         await release.StartAsync();
         await release.TestAsync();
         await release.Running.Single().ExpectAliveAsync();
@@ -32,7 +28,7 @@ public sealed class ReleaseTests
     public async Task Production_StoppedAndStartedAllAtOnce_ComesUpByItself()
     {
         await using var postgres = await PostgresServer.StartAsync();
-        var manifests = await Helm.RenderAsync(ValuesFile.Production, "--set", "administrator.existingSecret=login,silos.replicas=2,gateways.drainTime=1");
+        var manifests = await Helm.RenderAsync(ValuesFile.Production, "--set", "silos.replicas=2,gateways.drainTime=1");
         await using var release = new Cluster(manifests, await SecretsAsync(postgres));
         Assert.Equal(4, release.Pods.Count);
         await release.StartAsync();
@@ -52,7 +48,7 @@ public sealed class ReleaseTests
     {
         await using var kubernetes = await KubernetesApi.StartAsync();
         await using var postgres = await PostgresServer.StartAsync();
-        string[] values = ["--set", "administrator.existingSecret=login,silos.replicas=2,gateways.replicas=1,gateways.drainTime=0"];
+        string[] values = ["--set", "silos.replicas=2,gateways.replicas=1,gateways.drainTime=0"];
         await using var release = new Cluster(await kubernetes.UpgradeAsync(ValuesFile.Minimal, values), await SecretsAsync(postgres));
         await release.StartAsync();
 
@@ -72,7 +68,6 @@ public sealed class ReleaseTests
 
     private static async Task<Dictionary<string, Dictionary<string, string>>> SecretsAsync(PostgresServer postgres) => new()
     {
-        ["login"] = Login,
         ["granary-postgres"] = new() { ["connection"] = await postgres.CreateDatabaseAsync() },
     };
 }
