@@ -23,12 +23,16 @@ internal static class LeftOut
     // queue that stays out of reach is told of by who asks for it (log 1006).
     private const int TriedAgain = 0, Tried = 3;
 
+    // A step of the start or of the stop that took more than a second: how long these take is seen, and nothing can be done about a step.
+    private const int SlowStep = 100452;
+
     // When the process wrote its first line.
     private static readonly long Began = Stopwatch.GetTimestamp();
 
     public static bool Includes<TState>(in LogEntry<TState> entry) => IsSaidAnyhow(entry.Exception) || entry.EventId.Id switch
     {
         NoServerCollector => entry.Category == "Orleans.Runtime.Silo",
+        SlowStep => entry.Category == "Orleans.Runtime.SiloLifecycleSubject",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),

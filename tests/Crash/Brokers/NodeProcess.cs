@@ -117,6 +117,7 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <summary>SIGTERM; returns the exit code.</summary>
     public async Task<int> TerminateAsync()
     {
+        Watched.Leave();
         await SignalAsync("-TERM");
         return await _process.WaitForExitAsync(Limit);
     }
