@@ -72,7 +72,8 @@ internal sealed class ChaosLoad : IAsyncDisposable
     public Task WholeRoundAsync() => Task.WhenAll(_publishers.Select(publisher => publisher.WholeRoundAsync()));
 
     /// <summary>The longest that a confirm has taken since the last call.</summary>
-    public Longest TakeLongest() => _publishers.Aggregate(default(Longest), (longest, publisher) => longest.Or(publisher.TakeLongest()));
+    /// <param name="gone">The gateway that goes meanwhile, if one does.</param>
+    public Longest TakeLongest(string? gone) => _publishers.Aggregate(default(Longest), (longest, publisher) => longest.Or(publisher.TakeLongest(gone)));
 
     /// <summary>Gateways may go from now on, and exclusive queues with them.</summary>
     public void ExpectGateways() => _mayLoseGateways = true;

@@ -50,13 +50,14 @@ internal sealed class RoundPublisher(int number, ChaosClient client, string exch
     }
 
     /// <summary>The longest that a confirm has taken since the last call.</summary>
-    public Longest TakeLongest()
+    /// <param name="gone">The gateway that goes meanwhile, if one does: what waits for it waits for its clients to find another one.</param>
+    public Longest TakeLongest(string? gone)
     {
         lock (_lock)
         {
             var longest = _longest;
             _longest = default;
-            return longest;
+            return gone == $"gateway-{client.Home}" ? new Longest(TimeSpan.Zero, longest.Or(new Longest(TimeSpan.Zero, longest.Stayed)).Recovered) : longest;
         }
     }
 
