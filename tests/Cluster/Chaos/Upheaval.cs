@@ -13,18 +13,19 @@ internal sealed record Upheaval(string Kind, string Member, string[] CutFrom, bo
 
     public const string SiloKill = "silo-kill";
 
-    private const string CutGateway = "cut-gateway", CutGatewayOff = "cut-gateway-off";
+    private const string CutSilos = "cut-silos", CutGateway = "cut-gateway", CutGatewayOff = "cut-gateway-off";
 
     public static readonly string[] Silos = ["silo-1", "silo-2", "silo-3"];
     public static readonly string[] Gateways = ["gateway-1", "gateway-2"];
 
-    private static readonly TimeSpan ShortestCut = TimeSpan.FromSeconds(4), LongestCut = TimeSpan.FromSeconds(14);
+    // A link that is mended may take as long again to be used: both together stay below what a method waits for a queue before its client is told that it is out of reach.
+    private static readonly TimeSpan ShortestCut = TimeSpan.FromSeconds(4), LongestCutOfOneLink = TimeSpan.FromSeconds(7), LongestCut = TimeSpan.FromSeconds(14);
 
     /// <summary>What may happen to processes.</summary>
     public static readonly string[] OfProcesses = [SiloKill, "silo-term", "silo-stop", Database, "gateway-kill", "gateway-term", "gateway-stop"];
 
     /// <summary>What may happen to links: two silos, a silo and the database, a gateway and a silo, a gateway and all silos.</summary>
-    public static readonly string[] OfLinks = ["cut-silos", "cut-database", CutGateway, CutGatewayOff];
+    public static readonly string[] OfLinks = [CutSilos, "cut-database", CutGateway, CutGatewayOff];
 
     public static string[] Kinds => [.. OfProcesses, .. OfLinks];
 
@@ -54,12 +55,12 @@ internal sealed record Upheaval(string Kind, string Member, string[] CutFrom, bo
         var silo = Silos.Where(silo => silo != newest).OrderBy(_ => random.Next()).First();
         var gateway = Gateways[random.Next(Gateways.Length)];
         var others = Silos.Where(other => other != silo).ToArray();
-        var cut = ShortestCut + (random.NextDouble() * (LongestCut - ShortestCut));
+        var cut = ShortestCut + (random.NextDouble() * ((kind is CutSilos or CutGateway ? LongestCutOfOneLink : LongestCut) - ShortestCut));
         var isOneWay = random.Next(2) == 0;
         return kind switch
         {
             Database => new Upheaval(kind, LocalCluster.Database, [], false, TimeSpan.Zero),
-            "cut-silos" => new Upheaval(kind, silo, [others[random.Next(others.Length)]], isOneWay, cut),
+            CutSilos => new Upheaval(kind, silo, [others[random.Next(others.Length)]], isOneWay, cut),
             "cut-database" => new Upheaval(kind, silo, [LocalCluster.Database], false, cut),
             CutGateway => new Upheaval(kind, gateway, [silo], isOneWay, cut),
             CutGatewayOff => new Upheaval(kind, gateway, Silos, false, cut),
