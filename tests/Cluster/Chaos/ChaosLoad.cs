@@ -78,11 +78,12 @@ internal sealed class ChaosLoad : IAsyncDisposable
     /// <summary>Gateways may go from now on, and exclusive queues with them.</summary>
     public void ExpectGateways() => _mayLoseGateways = true;
 
-    /// <summary>All gateways are there. Completes when their clients are at home and a whole round is through.</summary>
+    /// <summary>All gateways are there. Completes when their clients are at home, and a whole round and a binding more are through.</summary>
     public async Task SettleAsync()
     {
         await Task.WhenAll(_clients.Select(client => client.ReturnHomeAsync()));
         await WholeRoundAsync();
+        await _toggling!.OnceMoreAsync(_running[^1]);
     }
 
     /// <summary>Whoever was not at one of the gateways that went must not have been disconnected. None goes from now on.</summary>

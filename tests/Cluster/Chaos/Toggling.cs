@@ -27,6 +27,21 @@ internal sealed class Toggling(string exchange, ChaosClient binder, ChaosClient 
         return channel;
     }
 
+    /// <summary>Completes when it has got through once more from beginning to end: what was asked while something was lost is answered.</summary>
+    public async Task OnceMoreAsync(Task running)
+    {
+        for (var until = Count + 2; Count < until;)
+        {
+            if (running.IsCompleted)
+            {
+                await running;
+                return;
+            }
+
+            await Task.Delay(Pause, CancellationToken.None);
+        }
+    }
+
     public async Task RunAsync(CancellationToken stop)
     {
         for (var number = 0; !stop.IsCancellationRequested; number++)

@@ -18,7 +18,7 @@ internal sealed record Upheaval(string Kind, string Member, string[] CutFrom, bo
     public static readonly string[] Silos = ["silo-1", "silo-2", "silo-3"];
     public static readonly string[] Gateways = ["gateway-1", "gateway-2"];
 
-    // A link that is mended may take as long again to be used: both together stay below what a method waits for a queue before its client is told that it is out of reach.
+    // Methods that were lost on a link are asked again after 10 s, and refused after 15 s: one is not to be lost twice.
     private static readonly TimeSpan ShortestCut = TimeSpan.FromSeconds(4), LongestCutOfOneLink = TimeSpan.FromSeconds(7), LongestCut = TimeSpan.FromSeconds(14);
 
     /// <summary>What may happen to processes.</summary>

@@ -9,6 +9,14 @@ namespace Granary.Silo.Hosting.Cluster.Sockets;
 /// <summary>Connects members, and listens for them: <see cref="MemberConnection"/> in place of Orleans' own connections.</summary>
 internal sealed class MemberSockets(IOptions<SocketConnectionOptions> options) : IConnectionFactory, IConnectionListenerFactory
 {
+    /// <summary>
+    /// What was sent and not received for this long ends the connection. TCP by itself sends it again after ever longer pauses: a link that was cut is of use only as long after it was mended as
+    /// it was cut. A new connection is tried each second.
+    /// </summary>
+    internal const int UnansweredMilliseconds = 3000;
+
+    internal const int IpProtocolTcp = 6, TcpUserTimeout = 18;
+
     public async ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -57,9 +65,13 @@ internal sealed class MemberSockets(IOptions<SocketConnectionOptions> options) :
         return new(new Listener(socket, options.Value));
     }
 
-    private static Socket Set(Socket socket, SocketConnectionOptions options)
+    internal static Socket Set(Socket socket, SocketConnectionOptions options)
     {
         socket.NoDelay = options.NoDelay;
+        if (OperatingSystem.IsLinux())
+        {
+            socket.SetRawSocketOption(IpProtocolTcp, TcpUserTimeout, BitConverter.GetBytes(UnansweredMilliseconds));
+        }
 
         // Whoever ends a connection does not wait for a peer that may be gone.
         socket.LingerState = new LingerOption(true, 0);

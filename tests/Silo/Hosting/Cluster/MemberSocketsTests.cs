@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Sockets;
 using Granary.Silo.Hosting.Cluster.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
@@ -13,6 +14,16 @@ public sealed class MemberSocketsTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly MemberSockets _sockets = new(Options.Create(new SocketConnectionOptions()));
+
+    /// <summary>That the kernel does so is seen where links are cut: soak.sh.</summary>
+    [Fact]
+    public void Connection_OnWhichNothingIsReceived_IsToEndBeforeTcpWaitsForLong()
+    {
+        using var socket = MemberSockets.Set(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp), new SocketConnectionOptions());
+        var limit = new byte[sizeof(int)];
+        socket.GetRawSocketOption(MemberSockets.IpProtocolTcp, MemberSockets.TcpUserTimeout, limit);
+        Assert.Equal(MemberSockets.UnansweredMilliseconds, BitConverter.ToInt32(limit));
+    }
 
     [Fact]
     public async Task Connection_MoreThanItsBuffers_ArrivesAsItWasWritten()
