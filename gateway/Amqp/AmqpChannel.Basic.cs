@@ -153,6 +153,12 @@ internal sealed partial class AmqpChannel
     {
         var queue = QueueOrLast(method.Queue, MethodId.BasicGet);
         await DrainAsync(queue, MethodId.BasicGet).ConfigureAwait(false);
+        if (!Connection.MayDeliver)
+        {
+            // A queue can be there again before the silo that has it has renewed the lease.
+            await AnswerAsync(Connection.WhenMayDeliverAsync(), queue, MethodId.BasicGet).ConfigureAwait(false);
+        }
+
         var answered = new TaskCompletionSource<BrokerError?>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (Links.Gate)
         {

@@ -22,4 +22,11 @@ internal sealed partial class AmqpConnection
 
     /// <summary>What queues sent may be handed to the client.</summary>
     public bool MayDeliver => !_server.Lease.IsOver;
+
+    /// <summary>Completes when that is so; no sooner than the connection is closed if it never is.</summary>
+    public async Task<bool> WhenMayDeliverAsync()
+    {
+        await _server.Lease.WaitAsync(Gone).ConfigureAwait(false);
+        return MayDeliver;
+    }
 }

@@ -59,6 +59,23 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public async Task Get_WhileNoSiloAnswers_WaitsUntilOneDoes()
+    {
+        await using var client = new ConnectionUnderTest(isInCluster: true);
+        await client.OpenAsync();
+        client.Clock.Skip(SnapshotLease.HolderLimit);
+        await client.SendAsync(1, new BasicGet("q", NoAck: true));
+        await ConnectionUnderTest.WaitUntilAsync(() => client.Connection.Hold == Granary.Gateway.Amqp.HoldReason.Operation, "the get is held");
+        Assert.False(client.HasQueue("q"));
+
+        client.Lease!.Renew(client.Clock.GetTimestamp());
+        var queue = new QueueEnd(client, "q");
+        queue.Answer(await queue.NextAsync(), new GotItem(1, Messages.Slice(7, "a"), 0, null));
+
+        await client.ReadContentAsync(1);
+    }
+
+    [Fact]
     public async Task Connection_OfAGatewayDeclaredDead_IsClosedAndDeliversNothingMore()
     {
         await using var client = new ConnectionUnderTest(isInCluster: true);
