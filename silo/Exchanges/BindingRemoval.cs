@@ -10,6 +10,9 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
+    // Longer than it takes until the exchanges of a silo that is lost are somewhere else.
+    private static readonly TimeSpan Usual = TimeSpan.FromSeconds(10);
+
     /// <summary>Completes when every source has forgotten it.</summary>
     /// <exception cref="OperationCanceledException">Whoever owed it has ended: the debt is stored, and the next activation settles it.</exception>
     public Task SettleAsync(string vhost, BindingDebt debt, CancellationToken ended) =>
@@ -18,6 +21,7 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
     private async Task RemoveAsync(string vhost, string source, BindingDebt debt, CancellationToken ended)
     {
         var exchange = grains.Exchange(vhost, source);
+        var began = time.GetTimestamp();
         for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
         {
             ended.ThrowIfCancellationRequested();
@@ -29,12 +33,22 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
             }
             catch (Exception exception) when (!ended.IsCancellationRequested)
             {
-                LogNotRemoved(exception, source, vhost, debt.Destination.Name);
+                if (time.GetElapsedTime(began) < Usual)
+                {
+                    LogAgain(exception, source, vhost, debt.Destination.Name);
+                }
+                else
+                {
+                    LogNotRemoved(exception, source, vhost, debt.Destination.Name);
+                }
             }
 
             await Task.Delay(wait, time, ended).ConfigureAwait(false);
         }
     }
+
+    [LoggerMessage(3109, LogLevel.Debug, "Exchange {Exchange} in vhost {Vhost} did not answer that it removes its bindings to {Destination}, which is deleted; it is asked again")]
+    private partial void LogAgain(Exception exception, string exchange, string vhost, string destination);
 
     [LoggerMessage(3102, LogLevel.Warning, "Exchange {Exchange} in vhost {Vhost} did not remove its bindings to {Destination}, which is deleted; trying again")]
     private partial void LogNotRemoved(Exception exception, string exchange, string vhost, string destination);
