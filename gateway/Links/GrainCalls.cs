@@ -1,24 +1,20 @@
-using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Routing;
-using Granary.Core.Threads;
 using Granary.Core.Topology;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Links;
 
 /// <summary>
-/// Calls outside of links, for one client in one virtual host. A call that fails is made again, for the grain may be somewhere else then: whatever the runtime
-/// throws says nothing about the queue or exchange, whose refusals are answers. It may have happened nevertheless, so only what may happen twice is called this
-/// way: declarations, bindings, deletions. Who gets no answer within <paramref name="patience"/> is told that nobody could be asked.
+/// Calls outside of links, for one client in one virtual host: declarations, bindings, deletions, which may happen twice (<see cref="PatientCall"/>). Refusals of a queue or
+/// exchange are answers. Who gets none within <paramref name="patience"/> is told that nobody could be asked.
 /// </summary>
 /// <param name="aborted">Nobody waits for the answer any more.</param>
 internal sealed partial class GrainCalls(
     IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken aborted)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private readonly Action<Exception> _again = exception => LogAgain(log, exception);
 
     public string Vhost => vhost;
 
@@ -56,31 +52,14 @@ internal sealed partial class GrainCalls(
 
     private async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> call, Func<T> outOfReach)
     {
-        var began = clock.GetTimestamp();
-        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        try
         {
-            var left = patience - clock.GetElapsedTime(began);
-            try
-            {
-                await OwnThread.Leave();
-                var asked = call();
-                return asked.IsCompletedSuccessfully
-                    ? asked.Result
-                    : await asked.AsTask().WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, aborted).ConfigureAwait(false);
-            }
-            catch (Exception exception) when (exception is not AmqpException)
-            {
-                aborted.ThrowIfCancellationRequested();
-                if (clock.GetElapsedTime(began) + pause >= patience)
-                {
-                    LogOutOfReach(log, exception, patience);
-                    return outOfReach();
-                }
-
-                LogAgain(log, exception);
-            }
-
-            await Task.Delay(pause, clock, aborted).ConfigureAwait(false);
+            return await PatientCall.AskAsync(call, clock, patience, _again, aborted).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception)
+        {
+            LogOutOfReach(log, exception.InnerException!, patience);
+            return outOfReach();
         }
     }
 

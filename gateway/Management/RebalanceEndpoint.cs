@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Granary.Core.Members;
+using Granary.Gateway.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -20,7 +21,7 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
     public Task AnswerAsync(HttpContext context)
     {
         var from = context.Connection.RemoteIpAddress;
-        if (from is null || !IPAddress.IsLoopback(from.IsIPv4MappedToIPv6 ? from.MapToIPv4() : from))
+        if (!Loopback.Includes(from))
         {
             context.Response.StatusCode = StatusCodes.Status403Forbidden;
             context.Response.ContentType = "application/json";

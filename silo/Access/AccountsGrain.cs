@@ -2,12 +2,14 @@ using Granary.Core.Access;
 using Granary.Core.Grains;
 using Granary.Silo.Placement;
 using Granary.Silo.Storage.Definitions;
+using Orleans.Placement;
 
 namespace Granary.Silo.Access;
 
 /// <inheritdoc cref="IAccountsGrain"/>
 [GrainType(GrainReferences.AccountsType)]
 [SpreadPlacement]
+[Immovable]
 internal sealed class AccountsGrain : Grain, IAccountsGrain
 {
     private readonly StoredState<AccountsState> _state;

@@ -70,13 +70,26 @@ internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
         }
 
         var (user, password) = Credentials(text);
-        if (!await users.AcceptsAsync(user, password, http.Connection.RemoteIpAddress, cancellation).ConfigureAwait(false))
+        if (!await AcceptsAsync(user, password, http, cancellation).ConfigureAwait(false))
         {
             throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
         }
 
         connection?.Remember(text, user);
         return user;
+    }
+
+    private async ValueTask<bool> AcceptsAsync(string user, byte[] password, HttpContext http, CancellationToken cancellation)
+    {
+        try
+        {
+            return await users.AcceptsAsync(user, password, http.Connection.RemoteIpAddress, cancellation).ConfigureAwait(false);
+        }
+        catch (TimeoutException error)
+        {
+            LogNobodyToAsk(log, error);
+            throw CallErrors.Of(ReplyCode.ConnectionForced, "the users are out of reach");
+        }
     }
 
     // RFC 7617: user and password in UTF-8, the first colon between them.
@@ -105,6 +118,9 @@ internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
 
     [LoggerMessage(1501, LogLevel.Warning, "{Method} failed: a queue or exchange did not answer")]
     private static partial void LogOutOfReach(ILogger logger, Exception exception, string method);
+
+    [LoggerMessage(1504, LogLevel.Warning, "The users have not answered: a login over gRPC is refused")]
+    private static partial void LogNobodyToAsk(ILogger logger, Exception exception);
 
     [LoggerMessage(1502, LogLevel.Error, "{Method} failed")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method);
