@@ -36,7 +36,7 @@ internal static class NodeHost
         await using var app = CreateBuilder(options).Build();
         _ = options.Role == NodeRole.Silo ? app.MapHealth() : app.MapGateway();
         var opened = options.Role == NodeRole.Gateway
-            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, options.AdmitsOthers && options.Administrator.User is null, cancellation)
+            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, options.AdmitsOthers && options.Administrator.Account is null, cancellation)
             : app.Services.TryOpenStoreAsync(options.AdmitsOthers, cancellation);
         if (await opened.ConfigureAwait(false) is { } refused)
         {
@@ -90,7 +90,7 @@ internal static class NodeHost
             }
         });
         _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway);
-        if (options.Administrator.ToAccount() is { } administrator)
+        if (options.Administrator.Account is { } administrator)
         {
             builder.Services.AddSingleton(new FirstAccount(administrator));
         }

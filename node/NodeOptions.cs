@@ -44,7 +44,7 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
             return "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.";
         }
 
-        if (Administrator.Refusal() is { } administrator)
+        if (Administrator.Refusal is { } administrator)
         {
             return administrator;
         }
