@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Node;
 
-/// <summary>Events of the runtime that are no news to an operator, each by its category and id.</summary>
+/// <summary>Events of the runtime and of libraries that are no news to an operator, each by its category and id.</summary>
 internal static class LeftOut
 {
     // Two lines at each start that recommend the collector for servers. It brought nothing on two cores, and takes more memory.
@@ -26,6 +26,9 @@ internal static class LeftOut
     // A step of the start or of the stop that took more than a second: how long these take is seen, and nothing can be done about a step.
     private const int SlowStep = 100452;
 
+    // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
+    private const int NotHealthy = 103;
+
     // When the process wrote its first line.
     private static readonly long Began = Stopwatch.GetTimestamp();
 
@@ -34,6 +37,7 @@ internal static class LeftOut
         NoServerCollector => entry.Category == "Orleans.Runtime.Silo",
         SlowStep => entry.Category == "Orleans.Runtime.SiloLifecycleSubject",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
+        NotHealthy => entry.Category == "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService",
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
