@@ -86,9 +86,10 @@ public sealed class RebalancingTests(TwoSilos silos, ITestOutputHelper output) :
 
         async Task WhenReceivedAsync(string[] expected)
         {
-            for (var began = Stopwatch.GetTimestamp(); received.Count < expected.Length && Stopwatch.GetElapsedTime(began) < Patience; await Task.Delay(Pause))
+            var began = Stopwatch.GetTimestamp();
+            while (received.Count < expected.Length && Stopwatch.GetElapsedTime(began) < Patience)
             {
-                // It is another process that delivers.
+                await Task.Delay(Pause);
             }
 
             Assert.Equal(expected, received.Order(StringComparer.Ordinal));

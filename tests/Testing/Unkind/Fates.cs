@@ -34,7 +34,6 @@ public sealed class Fates(int seed)
     {
         lock (_gate)
         {
-            Drawn++;
             var fate = _random.Next(100) switch
             {
                 < 4 => Fate.Lost,
@@ -42,7 +41,11 @@ public sealed class Fates(int seed)
                 < 12 => Fate.Twice,
                 _ => Fate.Kind,
             };
-            return (Only ?? fate, _random.Next(3) == 0 ? TimeSpan.FromMilliseconds(_random.Next(1, 6)) : TimeSpan.Zero);
+            var drawn = (Only ?? fate, _random.Next(3) == 0 ? TimeSpan.FromMilliseconds(_random.Next(1, 6)) : TimeSpan.Zero);
+
+            // Last: who waits for it may set what there is only for those that are drawn after it.
+            Drawn++;
+            return drawn;
         }
     }
 }
