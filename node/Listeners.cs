@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Granary.Gateway.Hosting;
 
 namespace Granary.Node;
 
@@ -10,31 +11,35 @@ internal static class Listeners
     public static string? Refusal(NodeOptions options)
     {
         var gateway = options.Gateway;
-        List<(string Option, int Port)> ports = [("--http-port", gateway.HttpPort), ("--metrics-port", gateway.MetricsPort)];
+        List<(string Option, ListenPoints Points)> listeners =
+        [
+            ("--http-port", gateway.Http), ("--http-tls-port", gateway.HttpTls), ("--metrics-port", gateway.Metrics), ("--metrics-tls-port", gateway.MetricsTls),
+        ];
         if (options.Role != NodeRole.Silo)
         {
-            ports.InsertRange(0, [("--amqp-port", gateway.AmqpPort), ("--grpc-port", gateway.GrpcPort)]);
+            listeners.InsertRange(0, [("--amqp-port", gateway.Amqp), ("--amqp-tls-port", gateway.AmqpTls), ("--grpc-port", gateway.Grpc), ("--grpc-tls-port", gateway.GrpcTls)]);
             if (gateway.ProxyPort is { } proxyPort)
             {
-                ports.Add(("--proxy-port", proxyPort));
+                listeners.Add(("--proxy-port", ListenPoints.At(proxyPort)));
             }
         }
 
         if (options.Member is { } member)
         {
-            ports.Add(("--silo-port", member.SiloPort));
+            listeners.Add(("--silo-port", ListenPoints.At(member.SiloPort)));
         }
 
-        return ports.Select(port => Refusal(gateway.Bind, port.Port, port.Option)).FirstOrDefault(refusal => refusal is not null);
+        return listeners.SelectMany(listener => listener.Points.Select(point => Refusal(point.At(gateway.Bind), listener.Option))).FirstOrDefault(refusal => refusal is not null);
     }
 
     // Bound and not listened on: clients that come back meanwhile are refused as before, and nothing stays behind.
-    private static string? Refusal(IPAddress address, int port, string option)
+    private static string? Refusal(IPEndPoint end, string option)
     {
+        var (address, port) = (end.Address, end.Port);
         using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            socket.Bind(new IPEndPoint(address, port));
+            socket.Bind(end);
             return null;
         }
         catch (SocketException exception)

@@ -14,10 +14,11 @@ internal static class NodeCommand
 {
     public static RootCommand Create()
     {
-        var amqpPort = Port("--amqp-port", 5672, "AMQP 0-9-1");
-        var grpcPort = Port("--grpc-port", 50051, "gRPC");
-        var httpPort = Port("--http-port", 15672, "management and health");
-        var metricsPort = Port("--metrics-port", 15692, "metrics");
+        var amqpPort = Listen("--amqp-port", 5672, "AMQP 0-9-1");
+        var grpcPort = Listen("--grpc-port", 50051, "gRPC");
+        var httpPort = Listen("--http-port", 15672, "management and health");
+        var metricsPort = Listen("--metrics-port", 15692, "metrics");
+        var tls = new TlsSettings();
         var proxyPort = Of<int?>("--proxy-port", null, "A port for AMQP 0-9-1 behind a header of the PROXY protocol; none unless told, 0 picks a free one.", text => ParsePort(text));
         var proxyNetworks = Of<ProxyNetworks?>("--proxy-networks", null, "The networks and addresses of the proxies that --proxy-port is for, with commas between them.", ProxyNetworks.Parse);
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
@@ -53,23 +54,28 @@ internal static class NodeCommand
             amqpPort, proxyPort, proxyNetworks, grpcPort, httpPort, metricsPort, bind, sendTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
             siloCertificate, siloKey, siloCa, siloName, defaultUser, defaultPassFile,
         };
+        foreach (var option in tls.Options)
+        {
+            command.Add(option);
+        }
+
         command.SetAction((result, cancellation) => NodeHost.RunAsync(
             Drained(result.GetValue(drainTime), new NodeOptions(
                 result.GetValue(role),
                 result.GetValue(localLinks),
                 new StoreOptions(result.GetValue(store), result.GetValue(data), result.GetValue(connection), result.GetValue(repair)),
-                new GatewayOptions
+                tls.AddTo(result, new GatewayOptions
                 {
                     Bind = result.GetValue(bind)!,
-                    AmqpPort = result.GetValue(amqpPort),
+                    Amqp = result.GetValue(amqpPort)!,
                     ProxyPort = result.GetValue(proxyPort),
                     ProxyNetworks = result.GetValue(proxyNetworks),
-                    GrpcPort = result.GetValue(grpcPort),
-                    HttpPort = result.GetValue(httpPort),
-                    MetricsPort = result.GetValue(metricsPort),
+                    Grpc = result.GetValue(grpcPort)!,
+                    Http = result.GetValue(httpPort)!,
+                    Metrics = result.GetValue(metricsPort)!,
                     SendTimeout = result.GetValue(sendTimeout),
                     MemoryWatermark = result.GetValue(memoryWatermark),
-                },
+                }),
                 new ClusterSettings(
                     result.GetValue(clusterId),
                     result.GetValue(siloPort),
@@ -89,6 +95,9 @@ internal static class NodeCommand
 
     private static NodeOptions Drained(TimeSpan? time, NodeOptions options) => time is { } told ? options with { Drain = told } : options;
 
+    private static Option<ListenPoints> Listen(string name, int standard, string what) =>
+        Of(name, ListenPoints.At(standard), $"The port for {what}; 0 picks a free one, none listens nowhere. An address before it, as in 127.0.0.1:{standard}, or several with commas.", ListenPoints.Parse);
+
     private static Option<int> Port(string name, int standard, string what) => Of(name, standard, $"The port for {what}; 0 picks a free one.", ParsePort);
 
     private static int ParsePort(string text) => ushort.TryParse(text, out var port) ? port : throw new FormatException($"'{text}' is not a port: 0 to 65535");
@@ -96,7 +105,7 @@ internal static class NodeCommand
     private static IPAddress ParseAddress(string text) =>
         IPAddress.TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an IP address");
 
-    private static TimeSpan ParseSeconds(string text) =>
+    internal static TimeSpan ParseSeconds(string text) =>
         uint.TryParse(text, out var seconds) ? TimeSpan.FromSeconds(seconds) : throw new FormatException($"'{text}' is not a number of seconds");
 
     private static double ParseShare(string text) =>
@@ -104,7 +113,7 @@ internal static class NodeCommand
             ? share
             : throw new FormatException($"'{text}' is not a share such as 0.6");
 
-    private static bool ParseFlag(string text) => bool.TryParse(text, out var value) ? value : throw new FormatException($"'{text}' is not true or false");
+    internal static bool ParseFlag(string text) => bool.TryParse(text, out var value) ? value : throw new FormatException($"'{text}' is not true or false");
 
     private static T Enum<T>(string text)
         where T : struct, Enum =>
@@ -112,7 +121,7 @@ internal static class NodeCommand
             ? value
             : throw new FormatException($"'{text}' is not one of {string.Join(", ", System.Enum.GetNames<T>()).ToLowerInvariant()}");
 
-    private static Option<T> Of<T>(string name, T standard, string description, Func<string, T> parse)
+    internal static Option<T> Of<T>(string name, T standard, string description, Func<string, T> parse)
     {
         var variable = VariableOf(name);
         return new Option<T>(name)

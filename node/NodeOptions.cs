@@ -21,7 +21,7 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     public AdministratorSettings Administrator { get; init; } = AdministratorSettings.None;
 
     /// <summary>Clients of other machines reach it, so that somebody has to be there who may log in from one.</summary>
-    public bool AdmitsOthers => Role != NodeRole.Silo && !IPAddress.IsLoopback(Gateway.Bind);
+    public bool AdmitsOthers => Role != NodeRole.Silo && Gateway.AdmitsOthers;
 
     /// <summary>As others see it, if it is a member of a cluster: it is when it is told which, and when it is a silo or a gateway alone.</summary>
     public SiloMember? Member => Cluster is { } cluster && (cluster.Id is not null || Role != NodeRole.Both)

@@ -7,6 +7,7 @@ using Granary.Core.Members;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Sockets;
+using Granary.Gateway.Tls;
 
 namespace Granary.Gateway.Amqp;
 
@@ -29,7 +30,7 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
     private readonly List<PublishOutcomes> _confirmsDue = [];
 
     // Kestrel's own transport does not say how far it has got with a flush.
-    private readonly SocketOutput? _socket = pipe as SocketOutput;
+    private readonly SocketOutput? _socket = (pipe is TlsOutput tls ? tls.Encrypted : pipe) as SocketOutput;
     private TaskCompletionSource? _room;
     private long _flushes;
     private int _outcomes;

@@ -4,6 +4,7 @@ using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Tls;
 
 namespace Granary.Gateway.Counting;
 
@@ -20,11 +21,13 @@ internal sealed class GatewayMeters
     private readonly AmqpServer _amqp;
     private readonly GrpcServer? _grpc;
     private readonly Router _router;
+    private readonly RenewedTls? _tls;
 
     /// <param name="grpc">Null where nothing is served over gRPC.</param>
-    public GatewayMeters(IMeterFactory meters, AmqpServer amqp, Router router, GrpcServer? grpc = null)
+    /// <param name="tls">Null where no TLS is spoken.</param>
+    public GatewayMeters(IMeterFactory meters, AmqpServer amqp, Router router, GrpcServer? grpc = null, RenewedTls? tls = null)
     {
-        (_amqp, _router, _grpc) = (amqp, router, grpc);
+        (_amqp, _router, _grpc, _tls) = (amqp, router, grpc, tls);
         ShowNode(meters.Create(Node));
         ShowObjects(meters.Create(Objects));
     }
@@ -44,6 +47,11 @@ internal sealed class GatewayMeters
         meter.CreateObservableCounter("granary.connections.opened", () => _amqp.Counts.Opened, "{connection}", "AMQP connections that got as far as open-ok.");
         meter.CreateObservableUpDownCounter("granary.connections.open", () => _amqp.Counts.Open, "{connection}", "AMQP connections.");
         meter.CreateObservableCounter("granary.connections.ended", Ends, "{connection}", "AMQP connections that ended or never got open, by reason.");
+        if (_tls is { } tls)
+        {
+            meter.CreateObservableCounter("granary.tls.renewals.refused", () => tls.Refused, "{renewal}", "How often certificate and key were replaced by what cannot be used.");
+            meter.CreateObservableGauge("granary.tls.valid_until", () => tls.Current.ValidUntil.ToUnixTimeSeconds(), "s", "When the certificate that clients are shown expires, as Unix time.");
+        }
     }
 
     private IEnumerable<Measurement<long>> OfNode(MessageEvent what)

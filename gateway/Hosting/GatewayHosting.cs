@@ -1,4 +1,3 @@
-using System.Net;
 using Granary.Core.Alarms;
 using Granary.Core.Health;
 using Granary.Core.Members;
@@ -8,18 +7,16 @@ using Granary.Gateway.Access;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc;
-using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management;
 using Granary.Gateway.Sockets;
+using Granary.Gateway.Tls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -53,31 +50,14 @@ public static class GatewayHosting
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);
         services.AddManagement();
+        services.AddTls(options);
         services.AddMetrics();
         services.AddSingleton<GatewayMeters>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxResponseBufferSize = 256 * 1024;
             kestrel.Limits.LimitGrpc();
-            kestrel.Listen(AmqpEndPoint(options.Bind, options.AmqpPort), listen => listen.UseConnectionHandler<AmqpConnectionHandler>());
-            if (options is { ProxyPort: { } proxyPort, ProxyNetworks: { } proxies })
-            {
-                kestrel.Listen(AmqpEndPoint(options.Bind, proxyPort), listen => listen.UseProxyHeader(proxies).UseConnectionHandler<AmqpConnectionHandler>());
-            }
-
-            var unread = kestrel.ApplicationServices.GetRequiredService<UnreadSockets>();
-            kestrel.Listen(options.Bind, options.GrpcPort, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http2;
-                unread.Watch(listen);
-                listen.Use(next => connection =>
-                {
-                    connection.Features.Set(new ConnectionLogin());
-                    return next(connection);
-                });
-            });
-            kestrel.Listen(options.Bind, options.HttpPort, unread.Watch);
-            kestrel.Listen(options.Bind, options.MetricsPort, unread.Watch);
+            kestrel.Listen(options);
         });
         return builder;
     }
@@ -108,15 +88,10 @@ public static class GatewayHosting
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddMemoryAlarm(options);
         builder.Services.AddManagement();
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.Listen(options.Bind, options.HttpPort);
-            kestrel.Listen(options.Bind, options.MetricsPort);
-        });
+        builder.Services.AddTls(options);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenForHttp(options, _ => { }));
         return builder;
     }
-
-    private static IPEndPoint AmqpEndPoint(IPAddress address, int port) => OperatingSystem.IsLinux() ? new DirectEndPoint(address, port) : new IPEndPoint(address, port);
 
     private static void AddMemoryAlarm(this IServiceCollection services, GatewayOptions options)
     {
@@ -124,6 +99,16 @@ public static class GatewayHosting
         services.AddSingleton(new MemoryAlarmOptions(options.MemoryWatermark));
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
+    }
+
+    private static void AddTls(this IServiceCollection services, GatewayOptions options)
+    {
+        if (options.Tls is { } tls)
+        {
+            services.AddSingleton(tls);
+            services.AddSingleton<RenewedTls>();
+            services.AddHostedService(provider => provider.GetRequiredService<RenewedTls>());
+        }
     }
 
     private static ReplyRegistry MakeReplies(IServiceProvider services)

@@ -1,16 +1,20 @@
 using System.Net;
 using Granary.Gateway.Amqp.Proxy;
+using Granary.Gateway.Tls;
 
 namespace Granary.Gateway.Hosting;
 
 /// <summary>Where the gateway listens, and what it allows its clients.</summary>
 public sealed record GatewayOptions
 {
-    /// <summary>The address of all listeners.</summary>
+    /// <summary>The address of all listeners that have none of their own.</summary>
     public IPAddress Bind { get; init; } = IPAddress.Loopback;
 
-    /// <summary>0 to 65535; 0 picks a free one, here and below.</summary>
-    public int AmqpPort { get; init; } = 5672;
+    /// <summary>AMQP 0-9-1 as it is.</summary>
+    public ListenPoints Amqp { get; init; } = ListenPoints.At(5672);
+
+    /// <summary>AMQP 0-9-1 in TLS.</summary>
+    public ListenPoints AmqpTls { get; init; } = ListenPoints.None;
 
     /// <summary>Where AMQP is spoken behind a header of the PROXY protocol; null: nowhere.</summary>
     public int? ProxyPort { get; init; }
@@ -19,13 +23,25 @@ public sealed record GatewayOptions
     public ProxyNetworks? ProxyNetworks { get; init; }
 
     /// <summary>gRPC over HTTP/2 without TLS.</summary>
-    public int GrpcPort { get; init; } = 50051;
+    public ListenPoints Grpc { get; init; } = ListenPoints.At(50051);
+
+    /// <summary>gRPC over HTTP/2 in TLS.</summary>
+    public ListenPoints GrpcTls { get; init; } = ListenPoints.None;
 
     /// <summary>Management and health, over HTTP.</summary>
-    public int HttpPort { get; init; } = 15672;
+    public ListenPoints Http { get; init; } = ListenPoints.At(15672);
+
+    /// <summary>The same, over HTTPS.</summary>
+    public ListenPoints HttpTls { get; init; } = ListenPoints.None;
 
     /// <summary>Metrics, and health once more, over HTTP.</summary>
-    public int MetricsPort { get; init; } = 15692;
+    public ListenPoints Metrics { get; init; } = ListenPoints.At(15692);
+
+    /// <summary>The same, over HTTPS.</summary>
+    public ListenPoints MetricsTls { get; init; } = ListenPoints.None;
+
+    /// <summary>What is shown where TLS is spoken; null: it is nowhere.</summary>
+    public TlsOptions? Tls { get; init; }
 
     /// <summary>The share of its memory that the process may use before publishers are held, 0 to 1; RabbitMQ's <c>vm_memory_high_watermark</c>.</summary>
     public double MemoryWatermark { get; init; } = 0.6;
@@ -33,11 +49,19 @@ public sealed record GatewayOptions
     /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Clients of other machines reach it.</summary>
+    public bool AdmitsOthers => new[] { Amqp, AmqpTls, Grpc, GrpcTls, Http, HttpTls }.SelectMany(points => points)
+        .Any(point => !IPAddress.IsLoopback(point.At(Bind).Address)) || (ProxyPort is not null && !IPAddress.IsLoopback(Bind));
+
     /// <summary>Why it cannot listen like this, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal() => (ProxyPort, ProxyNetworks) switch
     {
         (not null, null) => "--proxy-port needs --proxy-networks: the networks or addresses of the proxies, such as 10.0.0.0/8,192.168.1.5. Whoever reaches the port from there can say that he is any client.",
         (null, not null) => "--proxy-networks says whom --proxy-port is for, and there is no --proxy-port.",
-        _ => null,
+        _ => TlsRefusal(),
     };
+
+    private string? TlsRefusal() => Tls is not null ? Tls.Refusal()
+        : AmqpTls.Count + GrpcTls.Count + HttpTls.Count + MetricsTls.Count > 0 ? "A port for TLS needs --tls-certificate and --tls-key: the gateway's certificate and its key, in PEM."
+        : null;
 }

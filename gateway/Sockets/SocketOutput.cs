@@ -64,6 +64,9 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     /// <summary>Octets that were flushed and that the kernel has not taken yet.</summary>
     public long UnsentBytes => Volatile.Read(ref _unsentBytes);
 
+    /// <summary>So much is unsent that a flush may be waiting.</summary>
+    public bool HoldsFlushes => UnsentBytes > MostUnsent / 2;
+
     /// <summary>Octets that the kernel has taken so far.</summary>
     public long SentBytes => Volatile.Read(ref _sentBytes);
 

@@ -53,4 +53,10 @@ internal enum ConnectionEnd
 
     /// <summary>At the port for proxies: it is none that was named.</summary>
     NotAProxy,
+
+    /// <summary>At a port for TLS: the client speaks something else.</summary>
+    NoTls,
+
+    /// <summary>At a port for TLS: client and broker did not agree, or one did not take the other's certificate.</summary>
+    TlsRefused,
 }

@@ -71,6 +71,12 @@ internal sealed partial class ConnectionEnds(ILogger log)
             case ConnectionEnd.NotAProxy:
                 LogNotAProxy(log, peer);
                 break;
+            case ConnectionEnd.NoTls:
+                LogNoTls(log, peer, detail);
+                break;
+            case ConnectionEnd.TlsRefused:
+                LogTlsRefused(log, peer, detail);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(end), end, "Not the end of a connection.");
         }
@@ -96,6 +102,12 @@ internal sealed partial class ConnectionEnds(ILogger log)
 
     [LoggerMessage(1107, LogLevel.Debug, "Connection of {Peer} to the port for proxies closed unread: it is none that was named")]
     private static partial void LogNotAProxy(ILogger logger, EndPoint? peer);
+
+    [LoggerMessage(1109, LogLevel.Information, "{Peer} does not speak TLS at a port for it, but {What}: closed")]
+    private static partial void LogNoTls(ILogger logger, EndPoint? peer, string what);
+
+    [LoggerMessage(1110, LogLevel.Information, "TLS with {Peer} came to nothing: {Reason}")]
+    private static partial void LogTlsRefused(ILogger logger, EndPoint? peer, string reason);
 
     [LoggerMessage(1201, LogLevel.Debug, "Connection of {Peer} aborted: the process ends")]
     private static partial void LogAborted(ILogger logger, EndPoint? peer);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Granary.Core.Alarms;
 using Granary.Core.Routing;
@@ -7,6 +8,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Gateway.Tls;
 using Granary.Testing.Logs;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -26,28 +28,38 @@ internal sealed class ListeningGateway : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly ListenOptions _listener;
 
-    private ListeningGateway(WebApplication app, ListenOptions listener, ScriptedQueue queue, WatchedLog watched) =>
-        (_app, _listener, Queue, Watched) = (app, listener, queue, watched);
+    private readonly ConcurrentQueue<LogLine> _said;
+
+    private ListeningGateway(WebApplication app, ListenOptions listener, ScriptedQueue queue, WatchedLog watched, ConcurrentQueue<LogLine> said) =>
+        (_app, _listener, Queue, Watched, _said) = (app, listener, queue, watched, said);
 
     public int Port => _listener.IPEndPoint!.Port;
 
     public WatchedLog Watched { get; }
 
+    /// <summary>All lines so far that an operator would see.</summary>
+    public IReadOnlyCollection<LogLine> Said => _said;
+
     /// <summary>What clients have sent to a queue; nobody answers there.</summary>
     public ScriptedQueue Queue { get; }
+
+    /// <summary>What is shown to clients; null: no TLS.</summary>
+    public RenewedTls? Tls => _app.Services.GetService<RenewedTls>();
 
     public AmqpServer Server => _app.Services.GetRequiredService<AmqpServer>();
 
     /// <param name="isDirect">On the transport of its own; otherwise on Kestrel's.</param>
     /// <param name="proxies">It is a listener for these alone; null: for clients.</param>
-    public static async Task<ListeningGateway> StartAsync(bool isDirect, AmqpOptions options, ProxyNetworks? proxies = null)
+    /// <param name="tls">What is shown to clients; null: no TLS.</param>
+    public static async Task<ListeningGateway> StartAsync(bool isDirect, AmqpOptions options, ProxyNetworks? proxies = null, TlsOptions? tls = null)
     {
         ListenOptions? listener = null;
         var queue = new ScriptedQueue();
         var builder = WebApplication.CreateSlimBuilder();
         var watched = new WatchedLog();
+        var said = new ConcurrentQueue<LogLine>();
         watched.Allow(HeartbeatSlow);
-        builder.Logging.ClearProviders().AddProvider(new LineProvider(watched.Add));
+        builder.Logging.ClearProviders().AddProvider(new LineProvider(watched.Add)).AddProvider(new LineProvider(said.Enqueue, LogLevel.Information));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
         builder.Services.AddSingleton(options);
@@ -59,6 +71,12 @@ internal sealed class ListeningGateway : IAsyncDisposable
         builder.Services.AddSingleton<ReplyRegistry>();
         builder.Services.AddSingleton<AmqpServer>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
+        if (tls is not null)
+        {
+            builder.Services.AddSingleton(tls).AddSingleton<RenewedTls>();
+            builder.Services.AddHostedService(provider => provider.GetRequiredService<RenewedTls>());
+        }
+
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
             isDirect ? new DirectEndPoint(IPAddress.Loopback, 0) : new IPEndPoint(IPAddress.Loopback, 0),
             listen =>
@@ -69,11 +87,16 @@ internal sealed class ListeningGateway : IAsyncDisposable
                     listen.UseProxyHeader(proxies);
                 }
 
+                if (tls is not null)
+                {
+                    listen.UseTls();
+                }
+
                 listen.UseConnectionHandler<AmqpConnectionHandler>();
             }));
         var app = builder.Build();
         await app.StartAsync();
-        return new ListeningGateway(app, listener!, queue, watched);
+        return new ListeningGateway(app, listener!, queue, watched, said);
     }
 
     public async ValueTask DisposeAsync()

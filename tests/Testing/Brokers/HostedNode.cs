@@ -24,7 +24,14 @@ internal sealed class HostedNode : IAsyncDisposable
     {
         var options = new NodeOptions(
             NodeRole.Both, LocalLinks: seed % 2 == 1, new StoreOptions(StoreKind.Files, new DirectoryInfo(data)),
-            new GatewayOptions { Bind = IPAddress.Loopback, AmqpPort = ports[0], GrpcPort = ports[1], HttpPort = ports[2], MetricsPort = ports[3] });
+            new GatewayOptions
+            {
+                Bind = IPAddress.Loopback,
+                Amqp = ListenPoints.At(ports[0]),
+                Grpc = ListenPoints.At(ports[1]),
+                Http = ListenPoints.At(ports[2]),
+                Metrics = ListenPoints.At(ports[3]),
+            });
         var builder = NodeHost.CreateBuilder(options);
         builder.Logging.ClearProviders().AddProvider(new LineProvider(log.Add));
         log.Allow(Unkindness.Events);

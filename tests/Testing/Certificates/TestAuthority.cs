@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -34,7 +35,7 @@ public sealed class TestAuthority : IDisposable
     }
 
     /// <summary>A certificate for servers and clients, and its key, both in PEM.</summary>
-    /// <param name="names">The DNS names that it is for.</param>
+    /// <param name="names">The DNS names and addresses that it is for.</param>
     /// <param name="from">Days from now.</param>
     /// <param name="until">Days from now.</param>
     /// <param name="isForClients">False: for servers alone.</param>
@@ -45,7 +46,14 @@ public sealed class TestAuthority : IDisposable
         var alternatives = new SubjectAlternativeNameBuilder();
         foreach (var name in names)
         {
-            alternatives.AddDnsName(name);
+            if (IPAddress.TryParse(name, out var address))
+            {
+                alternatives.AddIpAddress(address);
+            }
+            else
+            {
+                alternatives.AddDnsName(name);
+            }
         }
 
         request.CertificateExtensions.Add(alternatives.Build());

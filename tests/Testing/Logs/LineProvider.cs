@@ -2,11 +2,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Testing.Logs;
 
-/// <summary>Hands what a host in this process logs, from Warning up, to <paramref name="take"/>.</summary>
-public sealed class LineProvider(Action<LogLine> take) : ILoggerProvider
+/// <summary>Hands what a host in this process logs to <paramref name="take"/>.</summary>
+/// <param name="from">The least level that is of interest.</param>
+public sealed class LineProvider(Action<LogLine> take, LogLevel from = LogLevel.Warning) : ILoggerProvider
 {
     /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => new Logger(take, categoryName);
+    public ILogger CreateLogger(string categoryName) => new Logger(take, from, categoryName);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -14,9 +15,9 @@ public sealed class LineProvider(Action<LogLine> take) : ILoggerProvider
         // Nothing is held; a host says its last words after it has disposed of this.
     }
 
-    private sealed class Logger(Action<LogLine> take, string category) : ILogger
+    private sealed class Logger(Action<LogLine> take, LogLevel from, string category) : ILogger
     {
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= from;
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;

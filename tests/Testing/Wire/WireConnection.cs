@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 
 namespace Granary.Testing.Wire;
@@ -12,17 +13,14 @@ public sealed class WireConnection : IAsyncDisposable
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private readonly TcpClient _client;
-    private readonly NetworkStream _stream;
+    private readonly Stream _stream;
 
-    private WireConnection(TcpClient client)
-    {
-        _client = client;
-        _stream = client.GetStream();
-    }
+    private WireConnection(TcpClient client, Stream stream) => (_client, _stream) = (client, stream);
 
-    /// <summary>Connects and sends nothing.</summary>
+    /// <summary>Connects and, apart from TLS, sends nothing.</summary>
     /// <param name="receiveBuffer">What the system may keep for a client that does not read; 0 for as much as it likes.</param>
-    public static async Task<WireConnection> ConnectAsync(int port, int receiveBuffer = 0)
+    /// <param name="tls">Agreed on first; null: no TLS.</param>
+    public static async Task<WireConnection> ConnectAsync(int port, int receiveBuffer = 0, SslClientAuthenticationOptions? tls = null)
     {
         var client = new TcpClient { NoDelay = true };
         if (receiveBuffer > 0)
@@ -33,7 +31,14 @@ public sealed class WireConnection : IAsyncDisposable
         try
         {
             await client.ConnectAsync(IPAddress.Loopback, port).ConfigureAwait(false);
-            return new WireConnection(client);
+            if (tls is null)
+            {
+                return new WireConnection(client, client.GetStream());
+            }
+
+            var encrypted = new SslStream(client.GetStream());
+            await encrypted.AuthenticateAsClientAsync(tls).WaitAsync(Limit).ConfigureAwait(false);
+            return new WireConnection(client, encrypted);
         }
         catch
         {
@@ -44,9 +49,10 @@ public sealed class WireConnection : IAsyncDisposable
 
     /// <summary>Connects, opens the virtual host and channels 1 to <paramref name="channels"/>.</summary>
     /// <param name="before">What is sent before AMQP begins.</param>
-    public static async Task<WireConnection> OpenAsync(int port, int channels = 1, int receiveBuffer = 0, byte[]? before = null)
+    /// <param name="tls">Agreed on first; null: no TLS.</param>
+    public static async Task<WireConnection> OpenAsync(int port, int channels = 1, int receiveBuffer = 0, byte[]? before = null, SslClientAuthenticationOptions? tls = null)
     {
-        var connection = await ConnectAsync(port, receiveBuffer).ConfigureAwait(false);
+        var connection = await ConnectAsync(port, receiveBuffer, tls).ConfigureAwait(false);
         try
         {
             await connection.SendAsync((byte[])[.. before ?? [], .. ProtocolHeader]).ConfigureAwait(false);

@@ -1,3 +1,5 @@
+using Granary.Core.Certificates;
+
 namespace Granary.Silo.Hosting.Cluster.Certificates;
 
 /// <summary>What members of a cluster know each other by: files in PEM, which may be replaced while the process runs.</summary>
@@ -8,6 +10,12 @@ namespace Granary.Silo.Hosting.Cluster.Certificates;
 public sealed record CertificateFiles(string Certificate, string Key, string Authority, string Name)
 {
     public const string StandardName = "granary-silo";
+
+    internal PemFile CertificateFile => new("--silo-certificate", Certificate);
+
+    internal PemFile KeyFile => new("--silo-key", Key);
+
+    internal PemFile AuthorityFile => new("--silo-ca", Authority);
 
     /// <summary>What is wrong with them, for the operator; null: nothing.</summary>
     public string? Refusal()

@@ -1,3 +1,4 @@
+using Granary.Core.Certificates;
 using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -12,15 +13,10 @@ internal sealed partial class RenewedIdentity(CertificateFiles files, TimeProvid
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
-    // Of a certificate's life, when somebody should have renewed it.
-    private const double LastPart = 0.1;
-
-    private MemberIdentity _current = MemberIdentity.Load(files);
-    private string? _trouble;
-    private bool _isToldOfExpiry;
+    private readonly Renewed<MemberIdentity> _files = new(() => MemberIdentity.Load(files), () => MemberIdentity.Load(files));
 
     /// <summary>For a connection that begins now.</summary>
-    public MemberIdentity Current => Volatile.Read(ref _current);
+    public MemberIdentity Current => _files.Current;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -28,48 +24,28 @@ internal sealed partial class RenewedIdentity(CertificateFiles files, TimeProvid
         LogUsed(files.Certificate, Current.ValidUntil);
         do
         {
-            Renew();
-            TellOfExpiry();
+            Look();
         }
         while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
     }
 
-    private void Renew()
+    private void Look()
     {
-        if (!Current.IsStale(files))
+        switch (_files.Look(out var reason))
         {
-            _trouble = null;
-            return;
+            case Renewal.Used:
+                LogRenewed(files.Certificate, Current.ValidUntil);
+                break;
+            case Renewal.Refused:
+                LogNotRenewed(reason, Current.ValidUntil);
+                break;
+            default:
+                break;
         }
 
-        try
+        if (_files.IsNewlyDue(time.GetUtcNow()))
         {
-            Volatile.Write(ref _current, MemberIdentity.Load(files));
-            (_trouble, _isToldOfExpiry) = (null, false);
-            LogRenewed(files.Certificate, Current.ValidUntil);
-        }
-        catch (CertificateException exception)
-        {
-            // Half of a pair is there for a moment: what is still so the next time is said, and once.
-            if (_trouble is null)
-            {
-                _trouble = "";
-            }
-            else if (_trouble != exception.Message)
-            {
-                _trouble = exception.Message;
-                LogNotRenewed(exception.Message, Current.ValidUntil);
-            }
-        }
-    }
-
-    private void TellOfExpiry()
-    {
-        var (current, now) = (Current, time.GetUtcNow());
-        if (!_isToldOfExpiry && current.ValidUntil - now < LastPart * (current.ValidUntil - current.ValidFrom))
-        {
-            _isToldOfExpiry = true;
-            LogExpires(files.Certificate, current.ValidUntil);
+            LogExpires(files.Certificate, Current.ValidUntil);
         }
     }
 

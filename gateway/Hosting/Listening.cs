@@ -1,0 +1,90 @@
+using System.Net;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Amqp.Proxy;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Sockets;
+using Granary.Gateway.Tls;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Granary.Gateway.Hosting;
+
+/// <summary>What is spoken at which port.</summary>
+internal static class Listening
+{
+    /// <summary>All listeners of a gateway.</summary>
+    public static void Listen(this KestrelServerOptions kestrel, GatewayOptions options)
+    {
+        kestrel.ListenForAmqp(options.Bind, options.Amqp, _ => { });
+        kestrel.ListenForAmqp(options.Bind, options.AmqpTls, listen => listen.UseTls());
+        if (options is { ProxyPort: { } proxyPort, ProxyNetworks: { } proxies })
+        {
+            kestrel.ListenForAmqp(options.Bind, ListenPoints.At(proxyPort), listen => listen.UseProxyHeader(proxies));
+        }
+
+        var unread = kestrel.ApplicationServices.GetRequiredService<UnreadSockets>();
+        kestrel.ListenAt(options.Bind, options.Grpc, listen =>
+        {
+            unread.Watch(listen);
+            listen.UseGrpc();
+        });
+        kestrel.ListenAt(options.Bind, options.GrpcTls, listen =>
+        {
+            unread.Watch(listen);
+            listen.UseTlsForHttp();
+            listen.UseGrpc();
+        });
+        kestrel.ListenForHttp(options, unread.Watch);
+    }
+
+    /// <summary>The listeners for management, health and metrics.</summary>
+    /// <param name="before">What is in front of TLS and HTTP.</param>
+    public static void ListenForHttp(this KestrelServerOptions kestrel, GatewayOptions options, Action<ListenOptions> before)
+    {
+        foreach (var points in new[] { options.Http, options.Metrics })
+        {
+            kestrel.ListenAt(options.Bind, points, before);
+        }
+
+        foreach (var points in new[] { options.HttpTls, options.MetricsTls })
+        {
+            kestrel.ListenAt(options.Bind, points, listen =>
+            {
+                before(listen);
+                listen.UseTlsForHttp();
+            });
+        }
+    }
+
+    private static void ListenForAmqp(this KestrelServerOptions kestrel, IPAddress address, ListenPoints points, Action<ListenOptions> before)
+    {
+        foreach (var point in points)
+        {
+            var end = point.At(address);
+            kestrel.Listen(OperatingSystem.IsLinux() ? new DirectEndPoint(end.Address, end.Port) : end, listen =>
+            {
+                before(listen);
+                listen.UseConnectionHandler<AmqpConnectionHandler>();
+            });
+        }
+    }
+
+    private static void ListenAt(this KestrelServerOptions kestrel, IPAddress address, ListenPoints points, Action<ListenOptions> use)
+    {
+        foreach (var point in points)
+        {
+            kestrel.Listen(point.At(address), use);
+        }
+    }
+
+    private static void UseGrpc(this ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http2;
+        listen.Use(next => connection =>
+        {
+            connection.Features.Set(new ConnectionLogin());
+            return next(connection);
+        });
+    }
+}
