@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Messages;
 using Orleans.Services;
 using Orleans.CodeGeneration;
@@ -51,6 +52,15 @@ public interface IMemberService : IGrainService
     /// <summary>Whether this process has queues, and has reached the cluster's database just now.</summary>
     [Alias("ReachesDatabase")]
     Task<bool> ReachesDatabaseAsync();
+
+    /// <summary>What this process holds. Nothing is activated for it.</summary>
+    [Alias("TellFigures")]
+    Task<MemberFigures> TellFiguresAsync(FigureKinds kinds);
+
+    /// <summary>Closes a client's connection.</summary>
+    /// <returns>False: it is not one of this process.</returns>
+    [Alias("CloseConnection")]
+    Task<bool> CloseConnectionAsync(Guid connection, string reason);
 }
 
 /// <summary>What a gateway is answered that says that it is there.</summary>

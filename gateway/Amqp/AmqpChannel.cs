@@ -2,6 +2,7 @@ using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Core.Counting;
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
@@ -30,6 +31,7 @@ internal sealed partial class AmqpChannel
     {
         (Connection, Number) = (connection, number);
         Counts = new MessageCounts(connection.Links.Counts);
+        Rates = new CountRates(connection.Clock.GetUtcNow().ToUnixTimeMilliseconds());
         _outcomes = new PublishOutcomes(this);
         _intake = new MessageIntake(this, _outcomes);
         _content = _intake.Content;
@@ -43,6 +45,18 @@ internal sealed partial class AmqpChannel
     public ushort Number { get; }
 
     public MessageCounts Counts { get; }
+
+    /// <summary>How fast <see cref="Counts"/> grow. Looked at by one who samples.</summary>
+    public CountRates Rates { get; }
+
+    public IReadOnlyCollection<AmqpConsumer> Consumers => _consumers.Values;
+
+    public int Unacked => _unacked.Count;
+
+    /// <summary>That its next consumers get.</summary>
+    public ushort Prefetch => _prefetch;
+
+    public PublishOutcomes Outcomes => _outcomes;
 
     /// <summary>channel.close was sent: everything but close and close-ok is ignored.</summary>
     public bool IsClosing { get; set; }

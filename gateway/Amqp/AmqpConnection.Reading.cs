@@ -185,6 +185,7 @@ internal sealed partial class AmqpConnection
         }
 
         _channels.Add(new AmqpChannel(this, number));
+        _server.Channels.Begin();
         _output.Write(number, new ChannelOpenOk());
     }
 

@@ -3,7 +3,7 @@ using System.Net;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
-using Granary.Core.Counting;
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Connections;
@@ -15,6 +15,7 @@ using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
 using Granary.Gateway.Topology;
 using Granary.Gateway.Sockets;
+using Granary.Gateway.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Amqp;
@@ -75,6 +76,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         (_transport, _peer, _server, Terms, _abort, _aborted) = (transport, peer, server, terms, abort, aborted);
         Id = ConnectionId.New(server.Losses?.Own);
+        ConnectedAt = server.Clock.GetUtcNow();
+        Rates = new CountRates(ConnectedAt.ToUnixTimeMilliseconds());
         _channels = new ChannelTable(terms.ChannelMax);
         _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
@@ -92,6 +95,22 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public ConnectionId Id { get; }
 
     public ConnectionTerms Terms { get; }
+
+    /// <summary>Where the client came in; null if that is not known.</summary>
+    public IPEndPoint? Local { get; init; }
+
+    public EndPoint? Peer => _peer;
+
+    public DateTimeOffset ConnectedAt { get; }
+
+    /// <summary>How fast it receives and sends, and its channels work. Looked at by one who samples.</summary>
+    public CountRates Rates { get; }
+
+    /// <summary>Octets that came from the socket.</summary>
+    public long ReceivedBytes => ((_transport.Input is TlsInput tls ? tls.Encrypted : _transport.Input) as SocketInput)?.ReceivedBytes ?? 0;
+
+    /// <summary>What was agreed on with the client; null: nothing is encrypted.</summary>
+    public TlsSession? Tls { get; init; }
 
     public LinkSet Links { get; }
 
@@ -288,17 +307,26 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _output.Write(channel.Number, new ChannelClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
     }
 
-    /// <summary>What its channels have counted so far. Takes the gate.</summary>
-    public (ushort Number, MessageCounts Counts)[] CountsOfChannels()
+    /// <summary>What there is to say of each of its channels. Takes the gate.</summary>
+    public T[] OfChannels<T>(Func<AmqpChannel, T> tell)
     {
         lock (Links.Gate)
         {
-            return _channels.Counts();
+            return [.. _channels.All.Select(tell)];
         }
     }
 
+    /// <summary>Publishers are held, and it is one of them.</summary>
+    public bool IsBlocked => _server.Alarms.IsRaised && Hold == HoldReason.Limits;
+
     /// <summary>The channel's number is free again.</summary>
-    public void Forget(AmqpChannel channel) => _channels.Remove(channel);
+    public void Forget(AmqpChannel channel)
+    {
+        if (_channels.Remove(channel))
+        {
+            _server.Channels.End(1);
+        }
+    }
 
     public void NotePublished() => _hasPublished = true;
 }

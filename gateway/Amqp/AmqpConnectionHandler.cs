@@ -1,6 +1,7 @@
 using System.Net;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Sockets;
+using Granary.Gateway.Tls;
 using Microsoft.AspNetCore.Connections;
 
 namespace Granary.Gateway.Amqp;
@@ -15,8 +16,11 @@ internal sealed class AmqpConnectionHandler(AmqpServer server) : ConnectionHandl
         if (await handshake.RunAsync(connection.ConnectionClosed).ConfigureAwait(false) is { } terms)
         {
             var signs = connection.Features.Get<IPeerSigns>();
-            await server.RunAsync(new AmqpConnection(connection.Transport, peer, server, terms, connection.Abort, connection.ConnectionClosed, signs))
-                .ConfigureAwait(false);
+            await server.RunAsync(new AmqpConnection(connection.Transport, peer, server, terms, connection.Abort, connection.ConnectionClosed, signs)
+            {
+                Local = connection.LocalEndPoint as IPEndPoint,
+                Tls = connection.Features.Get<TlsSession>(),
+            }).ConfigureAwait(false);
         }
     }
 }

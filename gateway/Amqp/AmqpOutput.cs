@@ -42,6 +42,9 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
     /// <summary>Something was sent since the flag was last cleared: no heartbeat is due.</summary>
     public bool HasSent { get; set; }
 
+    /// <summary>Octets that the socket took, and those that wait for it.</summary>
+    public (long Sent, long Unsent) Octets => _socket is { } socket ? (socket.SentBytes, socket.UnsentBytes) : default;
+
     /// <summary>The client does not read what it is answered. May be asked without the gate: a late answer is put right after the next read.</summary>
     public bool IsBackedUp => _flushing && !_isLost && (pipe.UnflushedBytes > UnsentLimit || Volatile.Read(ref _outcomes) > MostOutcomes);
 

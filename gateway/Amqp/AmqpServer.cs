@@ -57,6 +57,9 @@ internal sealed partial class AmqpServer(
 
     public CountLedger Counts { get; } = new();
 
+    /// <summary>Channels that were opened here, and those of them that are closed.</summary>
+    public Turnover Channels { get; } = new();
+
     public ICollection<AmqpConnection> Connections => _connections.Keys;
 
     /// <summary>The node stops, and has waited long enough for queues that do not answer.</summary>

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Granary.Amqp;
-using Granary.Core.Counting;
 
 namespace Granary.Gateway.Amqp;
 
@@ -42,24 +41,27 @@ internal sealed class ChannelTable(ushort most)
     }
 
     /// <summary>The channel's number is free again.</summary>
-    public void Remove(AmqpChannel channel)
+    /// <returns>False: it was free already.</returns>
+    public bool Remove(AmqpChannel channel)
     {
-        _channels.Remove(channel.Number);
         _last = null;
+        return _channels.Remove(channel.Number);
     }
 
-    /// <summary>What each has counted.</summary>
-    public (ushort Number, MessageCounts Counts)[] Counts() => [.. _channels.Values.Select(channel => (channel.Number, channel.Counts))];
+    public IReadOnlyCollection<AmqpChannel> All => _channels.Values;
 
     /// <summary>Lets go of all of them.</summary>
-    public void ReleaseAll()
+    /// <returns>How many there were.</returns>
+    public int ReleaseAll()
     {
         foreach (var channel in _channels.Values)
         {
             channel.Release();
         }
 
+        var count = _channels.Count;
         _channels.Clear();
         _last = null;
+        return count;
     }
 }

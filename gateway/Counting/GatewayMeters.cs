@@ -90,7 +90,7 @@ internal sealed class GatewayMeters
 
     private IEnumerable<Measurement<long>> OfChannels(MessageEvent what) =>
         from connection in _amqp.Connections
-        from channel in connection.CountsOfChannels()
+        from channel in connection.OfChannels(static channel => (channel.Number, channel.Counts))
         select new Measurement<long>(
             channel.Counts[what],
             KeyValuePair.Create<string, object?>("connection", connection.Id.Value),

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Members;
 using Granary.Core.Messages;
@@ -8,14 +9,17 @@ using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Counting;
+using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Management;
+using Granary.Gateway.Metrics;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -51,6 +55,14 @@ public static class GatewayHosting
         services.AddGrpcGateway(amqp);
         services.AddManagement();
         services.AddTls(options);
+        services.AddManagementApi();
+        services.AddSingleton(provider => new Listeners(options, provider.GetRequiredService<IServer>()));
+        services.AddSingleton<GatewayFigures>();
+        services.AddSingleton<IFigureSource>(provider => provider.GetRequiredService<GatewayFigures>());
+        services.AddSingleton<ISampled>(provider => provider.GetRequiredService<GatewayFigures>());
+        services.AddSingleton<IConnectionCloser>(provider => provider.GetRequiredService<GatewayFigures>());
+        services.AddFigures();
+        services.AddSingleton<MetricsPage>();
         services.AddMetrics();
         services.AddSingleton<GatewayMeters>();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -68,6 +80,7 @@ public static class GatewayHosting
         // Made once, it shows what is counted; nobody calls it.
         app.Services.GetRequiredService<GatewayMeters>();
         app.MapGrpcGateway();
+        app.MapManagementApi();
         return app.MapHealth();
     }
 
@@ -76,6 +89,7 @@ public static class GatewayHosting
     {
         ArgumentNullException.ThrowIfNull(app);
         app.MapManagement();
+        app.MapMetrics();
         app.MapHealthChecks("/health/live", Answering(HealthTags.Live));
         app.MapHealthChecks("/health/ready", Answering(HealthTags.Ready));
         return app;
@@ -89,6 +103,9 @@ public static class GatewayHosting
         builder.Services.AddMemoryAlarm(options);
         builder.Services.AddManagement();
         builder.Services.AddTls(options);
+        builder.Services.AddFigures();
+        builder.Services.TryAddSingleton(new AmqpOptions());
+        builder.Services.AddSingleton<MetricsPage>();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenForHttp(options, _ => { }));
         return builder;
     }
@@ -97,6 +114,7 @@ public static class GatewayHosting
     {
         services.TryAddSingleton<PublisherAlarms>();
         services.AddSingleton(new MemoryAlarmOptions(options.MemoryWatermark));
+        services.AddSingleton(new MemoryLimit((long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.MemoryWatermark)));
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Proxy;
+using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tls;
@@ -42,17 +43,22 @@ internal static class Listening
     /// <param name="before">What is in front of TLS and HTTP.</param>
     public static void ListenForHttp(this KestrelServerOptions kestrel, GatewayOptions options, Action<ListenOptions> before)
     {
-        foreach (var points in new[] { options.Http, options.Metrics })
+        foreach (var (points, role) in new[] { (options.Http, PortRole.Management), (options.Metrics, PortRole.Metrics) })
         {
-            kestrel.ListenAt(options.Bind, points, before);
+            kestrel.ListenAt(options.Bind, points, listen =>
+            {
+                before(listen);
+                listen.Use(role);
+            });
         }
 
-        foreach (var points in new[] { options.HttpTls, options.MetricsTls })
+        foreach (var (points, role) in new[] { (options.HttpTls, PortRole.Management), (options.MetricsTls, PortRole.Metrics) })
         {
             kestrel.ListenAt(options.Bind, points, listen =>
             {
                 before(listen);
                 listen.UseTlsForHttp();
+                listen.Use(role);
             });
         }
     }
@@ -77,6 +83,13 @@ internal static class Listening
             kestrel.Listen(point.At(address), use);
         }
     }
+
+    // Connections know what their listener is for.
+    private static void Use(this ListenOptions listen, PortRole role) => listen.Use(next => connection =>
+    {
+        connection.Features.Set(role);
+        return next(connection);
+    });
 
     private static void UseGrpc(this ListenOptions listen)
     {

@@ -13,6 +13,9 @@ internal sealed class OpenRuns
 
     public int Count => _runs.Count;
 
+    /// <summary>Messages of runs that were not told: a look at each of them.</summary>
+    public int Untold => _runs.Sum(run => run.IsAnnounced ? 0 : run.Count);
+
     public void Add(PublishRun run) => _runs.Enqueue(run);
 
     public bool TryPeek([MaybeNullWhen(false)] out PublishRun run) => _runs.TryPeek(out run);

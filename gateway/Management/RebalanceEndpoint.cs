@@ -2,10 +2,8 @@ using System.Net;
 using System.Text.Json;
 using Granary.Core.Members;
 using Granary.Gateway.Access;
-using Microsoft.AspNetCore.Builder;
+using Granary.Gateway.Management.Frame;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Management;
@@ -26,7 +24,7 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
             context.Response.StatusCode = StatusCodes.Status403Forbidden;
             context.Response.ContentType = "application/json";
             return context.Response.WriteAsync(
-                JsonSerializer.Serialize(new Refusal("not_authorized", "Queues are rebalanced for clients on the node's own machine alone."), ManagementJson.Default.Refusal), context.RequestAborted);
+                JsonSerializer.Serialize(new Refusal("not_authorized", "Queues are rebalanced for clients on the node's own machine alone."), ApiJson.Default.Refusal), context.RequestAborted);
         }
 
         _ = RebalanceAsync(from);
@@ -52,13 +50,4 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
 
     [LoggerMessage(1602, LogLevel.Warning, "Queues were not, or not all, rebalanced")]
     private static partial void LogFailed(ILogger logger, Exception exception);
-}
-
-/// <summary>Puts the management API, as far as there is one, into a web application.</summary>
-internal static class ManagementHosting
-{
-    public static IServiceCollection AddManagement(this IServiceCollection services) => services.AddSingleton<RebalanceEndpoint>();
-
-    public static void MapManagement(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapPost(RebalanceEndpoint.Path, endpoints.ServiceProvider.GetRequiredService<RebalanceEndpoint>().AnswerAsync);
 }

@@ -28,6 +28,7 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     private ReadOnlySequence<byte> _current;
     private Memory<byte> _target;
     private int _targeted;
+    private long _receivedBytes;
 
     // Behind what has a place of its own little is read, so that the next part of it can go to its place as well.
     private bool _readsLittle;
@@ -42,6 +43,9 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
 
     // The last receive got less than there was room for: another one would get nothing before the next event.
     private bool _isDrained;
+
+    /// <summary>Octets that were read so far. May be asked by any thread.</summary>
+    public long ReceivedBytes => Volatile.Read(ref _receivedBytes);
 
     /// <summary>Whether memory of the pool is held.</summary>
     internal bool HoldsBlock => _busy is not null;
@@ -217,6 +221,7 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
 
         _isCompleted |= count == 0;
         received(count);
+        Volatile.Write(ref _receivedBytes, _receivedBytes + count);
         return true;
     }
 

@@ -19,6 +19,9 @@ internal sealed class TlsInput(SslStream tls, PipeReader encrypted) : PipeReader
     private volatile bool _isCanceled;
     private bool _isCompleted;
 
+    /// <summary>Where what is encrypted comes from.</summary>
+    public PipeReader Encrypted => encrypted;
+
     /// <summary>Whether memory of the pool is held.</summary>
     internal bool HoldsBlock => _buffer is not null;
 

@@ -13,7 +13,12 @@ namespace Granary.Silo.Exchanges;
 /// </summary>
 internal static class BindingRows
 {
-    public static string TableOf(string exchangeKey) => $"bindings {exchangeKey}";
+    private const string Prefix = "bindings ";
+
+    public static string TableOf(string exchangeKey) => $"{Prefix}{exchangeKey}";
+
+    /// <summary>The exchange that a row is a binding of.</summary>
+    public static string ExchangeOf(RowKey key) => key.Table[Prefix.Length..];
 
     public static RowChange Added(string exchangeKey, Binding binding) =>
         new(KeyOf(exchangeKey, binding), JsonSerializer.SerializeToUtf8Bytes(binding, DefinitionsJson.Default.Binding));

@@ -40,6 +40,9 @@ internal sealed class Exchange
     [MemberNotNullWhen(true, nameof(_declaration))]
     public bool Exists => _declaration is not null;
 
+    /// <summary>What it is; null: there is none. May be asked by any thread.</summary>
+    public ExchangeDeclaration? Declaration => Volatile.Read(ref _declaration);
+
     /// <summary>Nothing would be lost with this object: it can be made again from what is stored.</summary>
     public bool IsForgettable => !Exists || (IsStored(_declaration) && _transientBindings == 0);
 

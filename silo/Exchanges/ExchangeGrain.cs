@@ -42,6 +42,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly string _vhost;
     private readonly string _key;
     private readonly BindingRemoval _removal;
+    private readonly LocalExchanges _local;
+    private readonly ActiveExchange _active;
     private readonly Owners? _owners;
     private readonly SiloLosses? _losses;
     private readonly SnapshotHolders _holders;
@@ -58,11 +60,11 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private Task _written = Task.CompletedTask;
 
     public ExchangeGrain(
-        RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, TimeProvider time, ILogger<ExchangeGrain> logger,
+        RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, LocalExchanges local, TimeProvider time, ILogger<ExchangeGrain> logger,
         Owners? owners = null, SiloLosses? losses = null)
     {
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
-        (_commit, _due, _removal, _owners, _losses) = (commit, due, removal, owners, losses);
+        (_commit, _due, _removal, _local, _owners, _losses) = (commit, due, removal, local, owners, losses);
         _time = time;
         _began = time.GetTimestamp();
         _logger = logger;
@@ -70,6 +72,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         (_vhost, var name) = GrainKeys.Parse(_key);
         _holders = new SnapshotHolders(_key, Guid.NewGuid(), time, session => _ = SendAsync(session));
         _exchange = new Exchange(_vhost, name, _holders.Add, keepsTransient: owners is not null);
+        var context = GrainContext;
+        _active = new ActiveExchange(_key, _exchange, act => context.Scheduler.QueueAction(act));
     }
 
     /// <summary>Milliseconds of a clock that never goes back.</summary>
@@ -101,11 +105,13 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         // A debt that was settled may still be written down as due.
         UpdateDue();
         UpdateLifetime();
+        _local.Add(_key, _active);
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         _ended.Cancel();
+        _local.Remove(_key, _active);
         _due.Forget(DueKind.Exchange, _key);
         return Task.CompletedTask;
     }

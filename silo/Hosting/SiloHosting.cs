@@ -1,3 +1,4 @@
+using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Silo.DeadLetters;
@@ -5,8 +6,11 @@ using Granary.Silo.Exchanges;
 using Granary.Silo.Placement;
 using Granary.Silo.Queues.Activation;
 using Granary.Silo.Queues.Figures;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Hosting;
 
@@ -19,6 +23,11 @@ public static class SiloHosting
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.AddSpreadPlacement();
         silo.Services.TryAddSingleton<LocalQueues>();
+        silo.Services.TryAddSingleton<LocalExchanges>();
+        silo.Services.TryAddSingleton(provider => new StoredTopology(
+            provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoredTopology>>()));
+        silo.Services.AddSingleton<IFigureSource, SiloFigureSource>();
+        silo.Services.AddSingleton<ISampled>(provider => provider.GetRequiredService<SiloFigures>());
         silo.Services.TryAddSingleton<BindingRemoval>();
         silo.Services.TryAddSingleton<SiloFigures>();
         silo.Services.TryAddSingleton<QueueMoves>();

@@ -1,5 +1,5 @@
+using Granary.Core.Figures;
 using Granary.Silo.DeadLetters;
-using Granary.Silo.Queues.Figures;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Topology;
@@ -44,6 +45,7 @@ internal sealed partial class Queue
     {
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
         _settings = definition.Settings;
+        Figures = new QueueFigures(definition);
         _ring = new ConsumerRing(Figures);
         _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
@@ -61,7 +63,7 @@ internal sealed partial class Queue
 
     public Guid Incarnation { get; }
 
-    public QueueFigures Figures { get; } = new();
+    public QueueFigures Figures { get; }
 
     public long ReadyCount => _ready.Count;
 
@@ -192,7 +194,7 @@ internal sealed partial class Queue
         }
 
         _ready.EndTurn();
-        (Figures.Ready, Figures.Consumers) = (_ready.Count, ConsumerCount);
+        (Figures.Ready, Figures.Consumers, Figures.ReadyBytes) = (_ready.Count, ConsumerCount, (_ready.Bytes, _ready.MemoryBytes));
         if (_storage is not null)
         {
             StoreTurn(_storage, now);

@@ -41,6 +41,9 @@ internal interface IMessageStore : IAsyncDisposable
     /// <summary>All rows of a table, in no order.</summary>
     Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation);
 
+    /// <summary>All rows of all tables whose names begin so, in no order.</summary>
+    Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation);
+
     /// <summary>
     /// Does a little of what wins back space or speed: for a caller that has nothing else to write. True: there is more of it to do.
     /// May be called as <see cref="FlushAsync"/>, not while that runs.

@@ -30,6 +30,17 @@ public abstract partial class MessageStoreTests
     }
 
     [Fact]
+    public async Task Rows_OfAllTablesThatBeginSo_AreReadTogether()
+    {
+        await Session.WriteRowsAsync(Put("bindings a", "1", "one"), Put("bindings b\0", "2", "two"), Put("binding", "3", "three"), Put("cindings", "4", "four"));
+
+        await Session.CrashAndOpenAsync();
+
+        var rows = await Session.Store.ReadTablesAsync("bindings ", CancellationToken.None);
+        Assert.Equal([("bindings a", "1", "one"), ("bindings b\0", "2", "two")], rows.Select(row => (row.Key.Table, row.Key.Key, Encoding.UTF8.GetString(row.Value.Span))).Order());
+    }
+
+    [Fact]
     public async Task Row_WrittenAgainAndAgain_CountsItsVersion()
     {
         await Session.WriteRowsAsync(Put("t", "k", "one", expected: 0));

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Ends;
 
@@ -103,7 +104,11 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         }
 
         await SendAsync(new ConnectionOpenOk(), cancellation).ConfigureAwait(false);
-        return new ConnectionTerms(user, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities);
+        return new ConnectionTerms(user, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities)
+        {
+            Mechanism = startOk.Mechanism,
+            ClientProperties = EncodedTable.From(startOk.ClientProperties),
+        };
     }
 
     private async ValueTask<bool> ReadHeaderAsync(CancellationToken cancellation)

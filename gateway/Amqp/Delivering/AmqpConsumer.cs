@@ -14,6 +14,14 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
 
     public AmqpChannel Channel => channel;
 
+    public string Queue => queue;
+
+    public bool IsExclusive => exclusive;
+
+    public int Prefetch => prefetch;
+
+    public EncodedTable Arguments => arguments;
+
     /// <summary>Of replies, which come from no queue and without a window: what has come so far, in octets.</summary>
     public long RepliedBytes { get; set; }
 

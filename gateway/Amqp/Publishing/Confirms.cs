@@ -17,6 +17,9 @@ internal sealed class Confirms
     /// <summary>Runs that are kept.</summary>
     public int Open => _open.Count;
 
+    /// <summary>Messages that nothing was said of yet: a look at each run.</summary>
+    public int Unconfirmed => _open.Untold;
+
     /// <summary>Runs whose outcome is known and not written yet.</summary>
     public int Waiting => _early.Count;
 

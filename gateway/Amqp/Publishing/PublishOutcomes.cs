@@ -18,6 +18,11 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
     /// <summary>Not null on a transactional channel.</summary>
     public Transaction? Transaction { get; private set; }
 
+    public bool HasConfirms => _confirms is not null;
+
+    /// <summary>Messages that the publisher waits for a word about.</summary>
+    public int Unconfirmed => _confirms?.Unconfirmed ?? 0;
+
     private AmqpConnection Connection => channel.Connection;
 
     public void SelectConfirms()

@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Core.Members;
@@ -59,6 +60,7 @@ public static class ClusterSilo
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.AddHostedService<LossWatch>();
         silo.AddGrainService<MemberService>();
+        silo.Services.AddFigures();
 
         // The runtime tells in its name which share of its names it has, which it does not use.
         silo.Services.AddLogging(logging => logging.AddFilter(typeof(MemberService).FullName, LogLevel.Warning));

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Silo.Placement;
@@ -12,8 +13,8 @@ namespace Granary.Silo.Hosting.Cluster;
 /// <param name="desk">Where direct replies go; null in a process without clients.</param>
 /// <param name="moves">Null in a process without queues.</param>
 internal sealed class MemberService(
-    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, LeaseBook? book = null, IReplyDesk? desk = null, QueueMoves? moves = null,
-    DatabaseWatch? watch = null)
+    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, OwnFigures figures, IEnumerable<IConnectionCloser> closers, LeaseBook? book = null,
+    IReplyDesk? desk = null, QueueMoves? moves = null, DatabaseWatch? watch = null)
     : GrainService(id, silo, logs), IMemberService
 {
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
@@ -32,4 +33,8 @@ internal sealed class MemberService(
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => moves?.MoveAsync(to, count, CancellationToken.None) ?? Task.FromResult(0);
 
     public Task<bool> ReachesDatabaseAsync() => Task.FromResult(watch?.ReachesDatabase ?? false);
+
+    public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => figures.TellAsync(kinds, CancellationToken.None);
+
+    public Task<bool> CloseConnectionAsync(Guid connection, string reason) => Task.FromResult(closers.Any(closer => closer.Close(connection, reason)));
 }

@@ -145,7 +145,7 @@ internal sealed partial class QueueActivation
     {
         PostDead();
         _outbox = null;
-        _services.Figures.Remove(queue.Figures);
+        _services.Figures.End(queue.Figures);
         lock (Gate)
         {
             queue.DeleteStorage();

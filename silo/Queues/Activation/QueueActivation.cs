@@ -213,7 +213,7 @@ internal sealed partial class QueueActivation
         var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
         if (isNew && _slot.Queue is { } queue)
         {
-            _services.Figures.Add(queue.Figures);
+            _services.Figures.Add(queue.Figures, isNew);
             queue.Storage?.Journal.OnAdvance(_inbox.PostLook);
             Save(isNew);
         }

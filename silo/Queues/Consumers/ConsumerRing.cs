@@ -1,3 +1,4 @@
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Figures;

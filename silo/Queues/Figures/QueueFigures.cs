@@ -1,14 +1,23 @@
+using Granary.Core.Figures;
+using Granary.Core.Grains;
+using Granary.Silo.Queues.Definition;
+
 namespace Granary.Silo.Queues.Figures;
 
 /// <summary>The figures of one queue. Its turns write them, once for each batch; any thread may read them.</summary>
-internal sealed class QueueFigures
+internal sealed class QueueFigures(QueueDefinition definition)
 {
     private static readonly int Counts = Enum.GetValues<QueueCount>().Length;
 
     private readonly long[] _counts = new long[Counts];
     private long _ready;
+    private long _readyBytes;
+    private long _memoryBytes;
     private long _unacked;
     private int _consumers;
+    private CountRates? _rates;
+
+    public string Key => GrainKeys.For(definition.Vhost, definition.Name);
 
     public long this[QueueCount count] => Volatile.Read(ref _counts[(int)count]);
 
@@ -16,6 +25,17 @@ internal sealed class QueueFigures
     {
         get => Volatile.Read(ref _ready);
         set => Volatile.Write(ref _ready, value);
+    }
+
+    /// <summary>Octets of the records of ready messages, and those of them that are in memory.</summary>
+    public (long All, long InMemory) ReadyBytes
+    {
+        get => (Volatile.Read(ref _readyBytes), Volatile.Read(ref _memoryBytes));
+        set
+        {
+            Volatile.Write(ref _readyBytes, value.All);
+            Volatile.Write(ref _memoryBytes, value.InMemory);
+        }
     }
 
     /// <summary>Delivered or got, and not settled.</summary>
@@ -53,4 +73,34 @@ internal sealed class QueueFigures
 
     /// <summary>Messages that were given out and never reached anybody are back in their place.</summary>
     public void TakeBack(long messages) => _unacked -= messages;
+
+    /// <inheritdoc cref="CountRates.Look"/>
+    public void Look(TimeSpan elapsed, long now)
+    {
+        Span<long> numbers = stackalloc long[Counts + 2];
+        for (var i = 0; i < Counts; i++)
+        {
+            numbers[i] = this[(QueueCount)i];
+        }
+
+        (numbers[Counts], numbers[Counts + 1]) = (Ready, Unacked);
+        (_rates ??= new CountRates(now)).Look(numbers, elapsed, now);
+    }
+
+    public QueueFigure ToFigure()
+    {
+        var bytes = ReadyBytes;
+        return new QueueFigure(Key, definition.ToDeclaration())
+        {
+            IsActive = true,
+            Ready = Ready,
+            Unacked = Unacked,
+            Consumers = Consumers,
+            ReadyBytes = bytes.All,
+            MemoryBytes = bytes.InMemory,
+            Counts = _counts.AsSpan().ContainsAnyExcept(0) ? [.. _counts] : [],
+            Rates = _rates?.Current ?? [],
+            IdleSince = _rates?.IdleSince ?? 0,
+        };
+    }
 }

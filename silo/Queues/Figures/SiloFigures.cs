@@ -1,18 +1,25 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Granary.Core.Figures;
 
 namespace Granary.Silo.Queues.Figures;
 
 /// <summary>What the queues of this silo have done since it started, those that are gone included, and what they hold now: the meter <c>Granary.Silo</c>.</summary>
-internal sealed class SiloFigures
+internal sealed class SiloFigures : ISampled
 {
     /// <summary>The meter's name.</summary>
     public const string MeterName = "Granary.Silo";
 
+    /// <summary>For so long a deleted queue is told of as such, in milliseconds: longer than what was read of the store is believed.</summary>
+    private const long ToldAsEnded = 20_000;
+
     private readonly ConcurrentDictionary<QueueFigures, byte> _queues = new();
+    private readonly ConcurrentDictionary<string, long> _endedNames = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly long[] _ended = new long[Enum.GetValues<QueueCount>().Length];
     private long _failedTurns;
+    private long _declared;
+    private long _deleted;
 
     public SiloFigures(IMeterFactory meters)
     {
@@ -43,8 +50,52 @@ internal sealed class SiloFigures
     /// <summary>Queues that are active in this silo.</summary>
     public int Queues => _queues.Count;
 
+    /// <summary>Queues that were declared here, and those of any that were deleted.</summary>
+    public (long Declared, long Deleted) Turnover => (Volatile.Read(ref _declared), Volatile.Read(ref _deleted));
+
+    /// <summary>All counts, by <see cref="QueueCount"/>.</summary>
+    public long[] Totals()
+    {
+        lock (_gate)
+        {
+            long[] totals = [.. _ended];
+            foreach (var (queue, _) in _queues)
+            {
+                for (var i = 0; i < totals.Length; i++)
+                {
+                    totals[i] += queue[(QueueCount)i];
+                }
+            }
+
+            return totals;
+        }
+    }
+
+    /// <summary>What the queues are like that are active here.</summary>
+    public QueueFigure[] All() => [.. _queues.Select(static queue => queue.Key.ToFigure())];
+
+    /// <summary>Keys of those that were deleted here a moment ago.</summary>
+    public string[] EndedNames() => [.. _endedNames.Keys];
+
     /// <summary>Counts a queue in, from its declaration or recovery on.</summary>
-    public void Add(QueueFigures queue) => _queues[queue] = 0;
+    /// <param name="isNew">It was declared.</param>
+    public void Add(QueueFigures queue, bool isNew = false)
+    {
+        _queues[queue] = 0;
+        _endedNames.TryRemove(queue.Key, out _);
+        if (isNew)
+        {
+            Interlocked.Increment(ref _declared);
+        }
+    }
+
+    /// <summary>The queue was deleted.</summary>
+    public void End(QueueFigures queue)
+    {
+        _endedNames[queue.Key] = Environment.TickCount64;
+        Interlocked.Increment(ref _deleted);
+        Remove(queue);
+    }
 
     /// <summary>The queue, or its activation, has ended. What it did stays counted. Asking again changes nothing.</summary>
     public void Remove(QueueFigures queue)
@@ -57,6 +108,23 @@ internal sealed class SiloFigures
                 {
                     _ended[i] += queue[(QueueCount)i];
                 }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Look(TimeSpan elapsed, long now)
+    {
+        foreach (var (queue, _) in _queues)
+        {
+            queue.Look(elapsed, now);
+        }
+
+        foreach (var (name, at) in _endedNames)
+        {
+            if (Environment.TickCount64 - at > ToldAsEnded)
+            {
+                _endedNames.TryRemove(KeyValuePair.Create(name, at));
             }
         }
     }

@@ -58,14 +58,14 @@ internal sealed class BatchReader(LogState state, Lock gate)
         }
     }
 
-    public List<Row> ReadAll(string table)
+    public List<Row> ReadAll(Func<RowIndex, StoredRow[]> find)
     {
         while (true)
         {
             (StoredRow Row, Segment Segment)[] found;
             lock (gate)
             {
-                found = [.. state.Rows.FindAll(table).Select(row => (row, state.Segments[row.Segment]))];
+                found = [.. find(state.Rows).Select(row => (row, state.Segments[row.Segment]))];
             }
 
             try

@@ -78,7 +78,10 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) => Task.Run(() => Reader.Read(key), cancellation);
 
     public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) =>
-        Task.Run<IReadOnlyList<Row>>(() => Reader.ReadAll(table), cancellation);
+        Task.Run<IReadOnlyList<Row>>(() => Reader.ReadAll(rows => rows.FindAll(table)), cancellation);
+
+    public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation) =>
+        Task.Run<IReadOnlyList<Row>>(() => Reader.ReadAll(rows => rows.FindAllOf(prefix)), cancellation);
 
     public async ValueTask<bool> TidyAsync(CancellationToken cancellation)
     {

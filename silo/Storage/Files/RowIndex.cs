@@ -12,6 +12,10 @@ internal sealed class RowIndex(SegmentList segments)
 
     public StoredRow[] FindAll(string table) => _tables.TryGetValue(table, out var rows) ? [.. rows.Values] : [];
 
+    /// <summary>Of all tables whose names begin so.</summary>
+    public StoredRow[] FindAllOf(string prefix) =>
+        [.. _tables.Where(table => table.Key.StartsWith(prefix, StringComparison.Ordinal)).SelectMany(table => table.Value.Values)];
+
     public void Set(RowKey key, StoredRow row)
     {
         if (!_tables.TryGetValue(key.Table, out var rows))

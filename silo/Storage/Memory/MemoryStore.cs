@@ -105,6 +105,15 @@ internal sealed class MemoryStore : IMessageStore
         }
     }
 
+    public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<Row>>(
+                [.. _tables.Where(table => table.Key.StartsWith(prefix, StringComparison.Ordinal)).SelectMany(table => table.Value.Values)]);
+        }
+    }
+
     private bool TryApply(QueueChanges changes)
     {
         var (identity, epoch) = (changes.Queue.Identity, changes.Queue.Epoch);

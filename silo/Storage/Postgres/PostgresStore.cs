@@ -91,6 +91,9 @@ internal sealed class PostgresStore : IMessageStore
     public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) =>
         ReadAsync(() => _rows.ReadAllAsync(table, cancellation), cancellation);
 
+    public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation) =>
+        ReadAsync(() => _rows.ReadTablesAsync(prefix, cancellation), cancellation);
+
     public async ValueTask DisposeAsync()
     {
         await _ring.DisposeAsync().ConfigureAwait(false);

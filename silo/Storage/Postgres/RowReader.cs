@@ -29,4 +29,19 @@ internal sealed class RowReader(NpgsqlDataSource database)
 
         return rows;
     }
+
+    public async Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(SqlText.ReadTables);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = TextColumn.Encode(prefix) });
+        var rows = new List<Row>();
+        await using var row = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+        while (await row.ReadAsync(cancellation).ConfigureAwait(false))
+        {
+            rows.Add(new Row(
+                new RowKey(TextColumn.Decode(row.GetString(0)), TextColumn.Decode(row.GetString(1))), row.GetFieldValue<byte[]>(2), row.GetInt64(3)));
+        }
+
+        return rows;
+    }
 }

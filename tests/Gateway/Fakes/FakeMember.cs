@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 
@@ -42,4 +43,8 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
 
     public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
+
+    public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+
+    public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 }

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Silo.Hosting.Cluster;
@@ -142,5 +143,9 @@ public sealed class ClusterAlarmsTests : IAsyncLifetime
         public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
 
         public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
+
+        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+
+        public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
     }
 }

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Silo.Hosting.Cluster;
@@ -123,6 +124,10 @@ public sealed class DatabaseWatchTests : IDisposable
             WhenAsked();
             return Fails ? Task.FromException<bool>(new TimeoutException("it hangs")) : Task.FromResult(Reaches);
         }
+
+        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+
+        public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 
         public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
 

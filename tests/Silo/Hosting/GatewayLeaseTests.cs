@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
@@ -221,6 +222,10 @@ public sealed class GatewayLeaseTests
         public Task<TimeSpan> CloseLeaseAsync(string member) => AnswerAsync(Left);
 
         public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
+
+        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+
+        public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 
         public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
 

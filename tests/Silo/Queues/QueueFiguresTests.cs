@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Silo.Queues.Figures;

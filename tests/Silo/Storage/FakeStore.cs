@@ -124,6 +124,14 @@ internal sealed class FakeStore : IMessageStore
         }
     }
 
+    public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<Row>>([.. _rows.Values.Where(row => row.Key.Table.StartsWith(prefix, StringComparison.Ordinal))]);
+        }
+    }
+
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private bool Apply(QueueChanges changes)

@@ -62,5 +62,7 @@ internal sealed class RecordingStore : IMessageStore
 
     public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) => _store.ReadRowsAsync(table, cancellation);
 
+    public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation) => _store.ReadTablesAsync(prefix, cancellation);
+
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 }

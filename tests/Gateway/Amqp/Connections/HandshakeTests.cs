@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Ends;
@@ -109,7 +110,8 @@ public sealed class HandshakeTests
         var terms = await run;
 
         Assert.Equal(
-            new ConnectionTerms("guest", "/", 7, 4096, TimeSpan.FromSeconds(5), new ClientCapabilities(false, false, AuthenticationFailureClose: true)), terms);
+            new ConnectionTerms("guest", "/", 7, 4096, TimeSpan.FromSeconds(5), new ClientCapabilities(false, false, AuthenticationFailureClose: true))
+            { Mechanism = "PLAIN", ClientProperties = EncodedTable.From(ClientProperties(canListen: true)) }, terms);
     }
 
     [Fact]
@@ -255,8 +257,10 @@ public sealed class HandshakeTests
     private void AssertOnly(ConnectionEnd end) =>
         Assert.All(Enum.GetValues<ConnectionEnd>(), each => Assert.Equal((each, each == end ? 1 : 0), (each, _ends[each])));
 
-    private static byte[] StartOk(string mechanism, string response, bool canListen = true) => Frames.Method(0, new ConnectionStartOk(
-        FieldTable.Of(("capabilities", FieldTable.Of(("authentication_failure_close", canListen)))), mechanism, response, "en_US"));
+    private static byte[] StartOk(string mechanism, string response, bool canListen = true) =>
+        Frames.Method(0, new ConnectionStartOk(ClientProperties(canListen), mechanism, response, "en_US"));
+
+    private static FieldTable ClientProperties(bool canListen) => FieldTable.Of(("capabilities", FieldTable.Of(("authentication_failure_close", canListen))));
 
     private static byte[] TuneOk(ushort channelMax = 2047, uint frameMax = 131072, ushort heartbeat = 60) =>
         Frames.Method(0, new ConnectionTuneOk(channelMax, frameMax, heartbeat));

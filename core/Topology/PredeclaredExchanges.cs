@@ -1,10 +1,9 @@
 using Granary.Core.Routing;
-using Granary.Core.Topology;
 
-namespace Granary.Silo.Exchanges;
+namespace Granary.Core.Topology;
 
 /// <summary>The exchanges that every vhost has from the start (rabbit_vhost): durable, not to be deleted.</summary>
-internal static class PredeclaredExchanges
+public static class PredeclaredExchanges
 {
     /// <summary>Of each of them, in every run.</summary>
     public static readonly Guid Incarnation = new(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);

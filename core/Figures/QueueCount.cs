@@ -1,7 +1,7 @@
-namespace Granary.Silo.Queues.Figures;
+namespace Granary.Core.Figures;
 
 /// <summary>What is counted of a queue since it was declared or recovered, in messages unless it says otherwise. Named as in RabbitMQ's message_stats where it has a name.</summary>
-internal enum QueueCount
+public enum QueueCount
 {
     /// <summary>Accepted from publishers; dead letters from other queues included.</summary>
     Publish,

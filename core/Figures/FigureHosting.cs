@@ -1,0 +1,21 @@
+using Granary.Core.Alarms;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Granary.Core.Figures;
+
+/// <summary>Has a process tell what it holds, and ask the others.</summary>
+public static class FigureHosting
+{
+    public static IServiceCollection AddFigures(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<PublisherAlarms>();
+        services.TryAddSingleton(_ => new MemoryLimit(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        services.TryAddSingleton<ProcessFigures>();
+        services.TryAddSingleton<OwnFigures>();
+        services.TryAddSingleton<ClusterFigures>();
+        services.AddHostedService<Sampler>();
+        return services;
+    }
+}

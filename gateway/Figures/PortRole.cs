@@ -1,0 +1,15 @@
+namespace Granary.Gateway.Figures;
+
+/// <summary>What a listener for HTTP is for; a feature of its connections.</summary>
+internal sealed record PortRole(PortKind Kind)
+{
+    public static readonly PortRole Management = new(PortKind.Management);
+
+    public static readonly PortRole Metrics = new(PortKind.Metrics);
+}
+
+internal enum PortKind
+{
+    Management,
+    Metrics,
+}

@@ -1,0 +1,111 @@
+using Granary.Core.Figures;
+using Granary.Gateway.Management.Frame;
+
+namespace Granary.Gateway.Management.Clients;
+
+/// <summary><c>/api/connections</c>, <c>/api/channels</c>, <c>/api/consumers</c>. Who is no monitor sees what is his own.</summary>
+internal sealed class ClientResources(ClusterFigures figures, VhostNames vhosts) : IResource
+{
+    private const string StandardReason = "Closed via management plugin";
+
+    public void Map(ApiRoutes routes)
+    {
+        routes.Get("/connections", Need.Management, call => ListConnectionsAsync(call, static _ => true));
+        routes.Get("/vhosts/{vhost}/connections", Need.Management, call => ListConnectionsAsync(call, OfVhost(call)));
+        routes.Get("/connections/username/{user}", Need.Management, call => ListConnectionsAsync(call, connection => connection.User == call.Segments[2]));
+        routes.Delete("/connections/username/{user}", Need.Management, CloseAllAsync);
+        routes.Get("/connections/{name}", Need.Management, GetConnectionAsync);
+        routes.Delete("/connections/{name}", Need.Management, CloseAsync);
+        routes.Get("/connections/{name}/channels", Need.Management, call => ListChannelsAsync(call, channel => channel.ConnectionName == call.Segments[1]));
+        routes.Get("/channels", Need.Management, call => ListChannelsAsync(call, static _ => true));
+        routes.Get("/vhosts/{vhost}/channels", Need.Management, call =>
+        {
+            var vhost = vhosts.Require(call.Segments[1]);
+            return ListChannelsAsync(call, channel => channel.Vhost == vhost);
+        });
+        routes.Get("/channels/{name}", Need.Management, GetChannelAsync);
+        routes.Get("/consumers", Need.Management, call => ListConsumersAsync(call, null));
+        routes.Get("/consumers/{vhost}", Need.Management, call => ListConsumersAsync(call, vhosts.Require(call.Segments[1])));
+    }
+
+    private static string ReasonOf(ApiCall call) => call.Http.Request.Headers["X-Reason"].ToString() is { Length: > 0 } reason ? reason : StandardReason;
+
+    private static bool Sees(ApiCall call, string owner) => call.User.IsMonitor || call.User.Name == owner;
+
+    private Func<ConnectionFigure, bool> OfVhost(ApiCall call)
+    {
+        var vhost = vhosts.Require(call.Segments[1]);
+        return connection => connection.Vhost == vhost;
+    }
+
+    private async Task<List<Placed<ConnectionFigure>>> FindConnectionsAsync(ApiCall call, Func<ConnectionFigure, bool> isMeant)
+    {
+        var picture = await figures.TakeAsync(FigureKinds.Connections, call.Aborted).ConfigureAwait(false);
+        return [.. picture.Connections.Where(connection => Sees(call, connection.Figure.User) && isMeant(connection.Figure)).OrderBy(connection => connection.Figure.Name, StringComparer.Ordinal)];
+    }
+
+    private async Task ListConnectionsAsync(ApiCall call, Func<ConnectionFigure, bool> isMeant)
+    {
+        var connections = await FindConnectionsAsync(call, isMeant).ConfigureAwait(false);
+        await call.ReplyListAsync([.. connections.Select(connection => ConnectionJson.Of(connection))], ApiJson.Default.ConnectionJson, static connection => connection.Name).ConfigureAwait(false);
+    }
+
+    private async Task GetConnectionAsync(ApiCall call)
+    {
+        var connections = await FindConnectionsAsync(call, connection => connection.Name == call.Segments[1]).ConfigureAwait(false);
+        await call.ReplyAsync(connections.Count > 0 ? ConnectionJson.Of(connections[0]) : throw ApiException.NotFound(), ApiJson.Default.ConnectionJson).ConfigureAwait(false);
+    }
+
+    private async Task CloseAsync(ApiCall call)
+    {
+        var connections = await FindConnectionsAsync(call, connection => connection.Name == call.Segments[1]).ConfigureAwait(false);
+        if (connections.Count == 0)
+        {
+            throw ApiException.NotFound();
+        }
+
+        await figures.CloseConnectionAsync(connections[0].Figure.Id, ReasonOf(call), call.Aborted).ConfigureAwait(false);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task CloseAllAsync(ApiCall call)
+    {
+        var connections = await FindConnectionsAsync(call, connection => connection.User == call.Segments[2]).ConfigureAwait(false);
+        foreach (var connection in connections)
+        {
+            await figures.CloseConnectionAsync(connection.Figure.Id, ReasonOf(call), call.Aborted).ConfigureAwait(false);
+        }
+
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task ListChannelsAsync(ApiCall call, Func<ChannelFigure, bool> isMeant)
+    {
+        var picture = await figures.TakeAsync(FigureKinds.Channels, call.Aborted).ConfigureAwait(false);
+        var channels = picture.Channels.Where(channel => Sees(call, channel.Figure.User) && isMeant(channel.Figure))
+            .OrderBy(channel => channel.Figure.ConnectionName, StringComparer.Ordinal).ThenBy(channel => channel.Figure.Number);
+        await call.ReplyListAsync([.. channels.Select(channel => ChannelJson.Of(channel))], ApiJson.Default.ChannelJson, static channel => channel.Name).ConfigureAwait(false);
+    }
+
+    private async Task GetChannelAsync(ApiCall call)
+    {
+        var name = call.Segments[1];
+        var picture = await figures.TakeAsync(FigureKinds.Channels | FigureKinds.Consumers, call.Aborted).ConfigureAwait(false);
+        var found = picture.Channels.Where(channel => Sees(call, channel.Figure.User) && channel.Figure.Name == name).ToArray();
+        if (found.Length == 0)
+        {
+            throw ApiException.NotFound();
+        }
+
+        var consumers = picture.Consumers.Where(consumer => consumer.Figure.Connection == found[0].Figure.Connection && consumer.Figure.Channel == found[0].Figure.Number);
+        await call.ReplyAsync(ChannelJson.Of(found[0], [.. consumers.Select(consumer => ConsumerJson.Of(consumer))]), ApiJson.Default.ChannelJson).ConfigureAwait(false);
+    }
+
+    private async Task ListConsumersAsync(ApiCall call, string? vhost)
+    {
+        var picture = await figures.TakeAsync(FigureKinds.Consumers, call.Aborted).ConfigureAwait(false);
+        var consumers = picture.Consumers.Where(consumer => vhost is null || consumer.Figure.Vhost == vhost)
+            .OrderBy(consumer => consumer.Figure.Queue, StringComparer.Ordinal).ThenBy(consumer => consumer.Figure.Tag, StringComparer.Ordinal);
+        await call.ReplyListAsync([.. consumers.Select(consumer => ConsumerJson.Of(consumer))], ApiJson.Default.ConsumerJson, static consumer => consumer.ConsumerTag).ConfigureAwait(false);
+    }
+}

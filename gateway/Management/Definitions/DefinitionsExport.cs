@@ -1,0 +1,96 @@
+using Granary.Amqp;
+using Granary.Core.Figures;
+using Granary.Core.Grains;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Management.Exchanges;
+using Granary.Gateway.Management.Queues;
+
+namespace Granary.Gateway.Management.Definitions;
+
+/// <summary>Writes down what there is: what a client owns, and what is there anyway, is not.</summary>
+internal sealed class DefinitionsExport(ClusterFigures figures, AmqpOptions options)
+{
+    public async Task<DefinitionsFile> OfClusterAsync(CancellationToken cancellation)
+    {
+        var picture = await figures.TakeAsync(BindingResources.Needed, cancellation).ConfigureAwait(false);
+        return Fill(picture, null) with
+        {
+            RabbitVersion = options.Version,
+            RabbitmqVersion = options.Version,
+            ProductName = options.Product,
+            ProductVersion = options.Version,
+            RabbitmqDefinitionFormat = "cluster",
+            OriginalClusterName = options.ClusterName,
+            Explanation = $"Definitions of cluster '{options.ClusterName}'",
+        };
+    }
+
+    public async Task<DefinitionsFile> OfVhostAsync(string vhost, CancellationToken cancellation)
+    {
+        var picture = await figures.TakeAsync(BindingResources.Needed, cancellation).ConfigureAwait(false);
+        return Fill(picture, vhost) with
+        {
+            RabbitVersion = options.Version,
+            RabbitmqVersion = options.Version,
+            ProductName = options.Product,
+            ProductVersion = options.Version,
+            RabbitmqDefinitionFormat = "single_virtual_host",
+            OriginalVhostName = vhost,
+            Explanation = $"Definitions of virtual host '{vhost}'",
+        };
+    }
+
+    /// <param name="vhost">Null: of all, which each definition says then.</param>
+    private static DefinitionsFile Fill(Picture picture, string? vhost)
+    {
+        var exclusive = picture.Queues.Where(queue => queue.Figure.Declaration.Exclusive).Select(queue => queue.Figure.Key).ToHashSet(StringComparer.Ordinal);
+        return new DefinitionsFile
+        {
+            Queues =
+            [
+                .. QueueResources.Ordered(picture, vhost).Where(queue => !exclusive.Contains(queue.Figure.Key)).Select(queue => QueueJson.Of(queue))
+                    .Select(queue => new QueueDefinition
+                    {
+                        Name = queue.Name,
+                        Vhost = vhost is null ? queue.Vhost : null,
+                        Type = queue.Type,
+                        Durable = queue.Durable,
+                        AutoDelete = queue.AutoDelete,
+                        Arguments = queue.Arguments,
+                    }),
+            ],
+            Exchanges =
+            [
+                .. picture.Exchanges.Select(exchange => (Name: GrainKeys.Parse(exchange.Key), exchange.Declaration))
+                    .Where(exchange => (vhost is null || exchange.Name.Vhost == vhost) && !IsPredeclared(exchange.Name.Name))
+                    .OrderBy(exchange => exchange.Name.Vhost, StringComparer.Ordinal).ThenBy(exchange => exchange.Name.Name, StringComparer.Ordinal)
+                    .Select(exchange => new ExchangeDefinition
+                    {
+                        Name = exchange.Name.Name,
+                        Vhost = vhost is null ? exchange.Name.Vhost : null,
+                        Type = exchange.Declaration.Type,
+                        Durable = exchange.Declaration.Durable,
+                        AutoDelete = exchange.Declaration.AutoDelete,
+                        Internal = exchange.Declaration.Internal,
+                        Arguments = exchange.Declaration.Arguments.IsEmpty ? FieldTable.Empty : exchange.Declaration.Arguments.Decode(),
+                    }),
+            ],
+            Bindings =
+            [
+                .. BindingList.Of(picture, vhost)
+                    .Where(binding => binding.Source.Length > 0 && !(binding.DestinationType == "queue" && exclusive.Contains(GrainKeys.For(binding.Vhost, binding.Destination))))
+                    .Select(binding => new BindingDefinition
+                    {
+                        Source = binding.Source,
+                        Vhost = vhost is null ? binding.Vhost : null,
+                        Destination = binding.Destination,
+                        DestinationType = binding.DestinationType,
+                        RoutingKey = binding.RoutingKey,
+                        Arguments = binding.Arguments,
+                    }),
+            ],
+        };
+    }
+
+    private static bool IsPredeclared(string exchange) => exchange.Length == 0 || exchange.StartsWith("amq.", StringComparison.Ordinal);
+}

@@ -1,0 +1,121 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Figures;
+using Granary.Core.Topology;
+using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Queues;
+
+namespace Granary.Gateway.Management.Exchanges;
+
+/// <summary><c>/api/exchanges</c>.</summary>
+internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations operations, MessagePost post, VhostNames vhosts) : IResource
+{
+    private const FigureKinds Lists = FigureKinds.Exchanges | FigureKinds.Stored;
+    private const string DefaultExchange = "amq.default";
+
+    public void Map(ApiRoutes routes)
+    {
+        routes.Get("/exchanges", Need.Management, call => ListAsync(call, vhosts.All));
+        routes.Get("/exchanges/{vhost}", Need.Management, call => ListAsync(call, [vhosts.Require(call.Segments[1])]));
+        routes.Get("/exchanges/{vhost}/{name}", Need.Management, GetAsync);
+        routes.Put("/exchanges/{vhost}/{name}", Need.Management, PutAsync);
+        routes.Delete("/exchanges/{vhost}/{name}", Need.Management, DeleteAsync);
+        routes.Post("/exchanges/{vhost}/{name}/publish", Need.Management, PublishAsync);
+        routes.Get("/exchanges/{vhost}/{name}/bindings/source", Need.Management, call => ListBindingsAsync(call, isSource: true));
+        routes.Get("/exchanges/{vhost}/{name}/bindings/destination", Need.Management, call => ListBindingsAsync(call, isSource: false));
+    }
+
+    private async Task ListAsync(ApiCall call, IEnumerable<string> of)
+    {
+        var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
+        await call.ReplyListAsync([.. ExchangeList.Of(picture, of)], ApiJson.Default.ExchangeJson, static exchange => exchange.Name).ConfigureAwait(false);
+    }
+
+    private async Task GetAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        var exchange = await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        await call.ReplyAsync(exchange with { Incoming = [], Outgoing = [] }, ApiJson.Default.ExchangeJson).ConfigureAwait(false);
+    }
+
+    private async Task PutAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        var asked = await call.ReadAsync(ApiJson.Default.ExchangeRequest).ConfigureAwait(false);
+        if (asked.Type is not { } type)
+        {
+            throw ApiException.BadRequest("key_missing: type");
+        }
+
+        var topology = operations.Topology(call, vhost);
+        var isNew = await topology.CheckExchangeAsync(name).ConfigureAwait(false) is { SaysMissing: true };
+        ApiException.ThrowIf(await topology.DeclareExchangeAsync(
+            name, new ExchangeDeclaration(type, asked.Durable, asked.AutoDelete, asked.Internal, EncodedTable.From(asked.Arguments))).ConfigureAwait(false));
+        await call.ReplyPutAsync(isNew).ConfigureAwait(false);
+    }
+
+    private async Task DeleteAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        ApiException.ThrowIf(await operations.Topology(call, vhost).DeleteExchangeAsync(name, call.Flag("if-unused")).ConfigureAwait(false));
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task PublishAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        var asked = await call.ReadAsync(ApiJson.Default.PublishMessage).ConfigureAwait(false);
+        await call.ReplyAsync(new Published(await post.PublishAsync(call, vhost, name, asked).ConfigureAwait(false)), ApiJson.Default.Published).ConfigureAwait(false);
+    }
+
+    private async Task ListBindingsAsync(ApiCall call, bool isSource)
+    {
+        var (vhost, name) = Name(call);
+        var picture = await figures.TakeAsync(BindingResources.Needed, call.Aborted).ConfigureAwait(false);
+        if (ExchangeList.Find(picture, vhost, name) is null)
+        {
+            throw ApiException.NotFound();
+        }
+
+        await call.ReplyListAsync(
+            [.. BindingList.Of(picture, vhost).Where(binding => isSource ? binding.Source == name : binding.Destination == name && binding.DestinationType == "exchange")],
+            ApiJson.Default.BindingJson, static binding => binding.Source).ConfigureAwait(false);
+    }
+
+    private (string Vhost, string Name) Name(ApiCall call) =>
+        (vhosts.Require(call.Segments[1]), call.Segments[2] == DefaultExchange ? "" : call.Segments[2]);
+
+    private async Task<ExchangeJson> RequireAsync(ApiCall call, string vhost, string name) =>
+        ExchangeList.Find(await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false), vhost, name) ?? throw ApiException.NotFound();
+}
+
+/// <summary>What PUT says of an exchange.</summary>
+internal sealed record ExchangeRequest
+{
+    public string? Type { get; set; }
+
+    public bool Durable { get; set; } = true;
+
+    public bool AutoDelete { get; set; }
+
+    public bool Internal { get; set; }
+
+    public FieldTable Arguments { get; set; } = FieldTable.Empty;
+}
+
+/// <summary>A message to be published.</summary>
+internal sealed record PublishMessage
+{
+    public PropertiesJson Properties { get; set; } = new();
+
+    public string? RoutingKey { get; set; }
+
+    public string? Payload { get; set; }
+
+    public string? PayloadEncoding { get; set; }
+}
+
+/// <summary>What became of it.</summary>
+internal sealed record Published(bool Routed);

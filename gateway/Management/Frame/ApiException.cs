@@ -1,0 +1,41 @@
+using Granary.Amqp;
+using Granary.Core;
+
+namespace Granary.Gateway.Management.Frame;
+
+/// <summary>A request that is not done, as its client is told: a status, a word for programs and a sentence for people.</summary>
+internal sealed class ApiException(int status, string error, string reason) : Exception(reason)
+{
+    public int Status => status;
+
+    public string Error => error;
+
+    public static ApiException BadRequest(string reason) => new(400, "bad_request", reason);
+
+    public static ApiException NotFound() => new(404, "Object Not Found", "Not Found");
+
+    public static ApiException NotAuthorised(string reason) => new(401, "not_authorised", reason);
+
+    public static ApiException NotAllowed(string reason) => new(405, "method_not_allowed", reason);
+
+    /// <summary>What a refusal in AMQP's terms is over HTTP (rabbit_mgmt_util's with_channel).</summary>
+    public static ApiException Of(BrokerError error)
+    {
+        var text = ReplyText.Format(error.Code, error.Explanation);
+        return error.Code switch
+        {
+            _ when error.IsOutOfReach => new ApiException(503, "service_unavailable", text),
+            ReplyCode.NotFound => new ApiException(404, "not_found", text),
+            ReplyCode.AccessRefused or ReplyCode.NotAllowed => NotAuthorised(text),
+            _ => BadRequest($"{(int)error.Code} {text}"),
+        };
+    }
+
+    public static void ThrowIf(BrokerError? error)
+    {
+        if (error is not null)
+        {
+            throw Of(error);
+        }
+    }
+}

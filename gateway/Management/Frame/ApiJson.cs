@@ -1,0 +1,42 @@
+using System.Text.Json.Serialization;
+using Granary.Gateway.Management.Clients;
+using Granary.Gateway.Management.Definitions;
+using Granary.Gateway.Management.Exchanges;
+using Granary.Gateway.Management.Nodes;
+using Granary.Gateway.Management.Queues;
+
+namespace Granary.Gateway.Management.Frame;
+
+/// <summary>
+/// The types that the management API reads and writes, with code made for them when this is compiled. Of what is read, properties can be set: the code that is made
+/// gives those that can only be initialized nothing where the text says nothing, whatever they are initialized with.
+/// </summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters = [typeof(FieldTableConverter)])]
+[JsonSerializable(typeof(Refusal))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(QueueJson))]
+[JsonSerializable(typeof(QueueRequest))]
+[JsonSerializable(typeof(ActionRequest))]
+[JsonSerializable(typeof(GetRequest))]
+[JsonSerializable(typeof(List<MessageJson>))]
+[JsonSerializable(typeof(ConnectionJson))]
+[JsonSerializable(typeof(ChannelJson))]
+[JsonSerializable(typeof(ConsumerJson))]
+[JsonSerializable(typeof(ExchangeJson))]
+[JsonSerializable(typeof(ExchangeRequest))]
+[JsonSerializable(typeof(PublishMessage))]
+[JsonSerializable(typeof(Published))]
+[JsonSerializable(typeof(BindingJson))]
+[JsonSerializable(typeof(BindingRequest))]
+[JsonSerializable(typeof(NodeJson))]
+[JsonSerializable(typeof(MemoryJson))]
+[JsonSerializable(typeof(OverviewJson))]
+[JsonSerializable(typeof(ClusterNameJson))]
+[JsonSerializable(typeof(WhoAmI))]
+[JsonSerializable(typeof(ExtensionJson[]))]
+[JsonSerializable(typeof(CheckJson))]
+[JsonSerializable(typeof(DefinitionsFile))]
+internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,47 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Text;
+using Granary.Gateway.Access;
+using Microsoft.AspNetCore.Http;
+
+namespace Granary.Gateway.Management.Frame;
+
+/// <summary>Says who asks, by HTTP's Basic scheme.</summary>
+internal sealed class ApiLogin(IUsers users)
+{
+    private const string Scheme = "Basic ";
+
+    // Until users have tags whoever may log in may do everything.
+    private static readonly string[] Tags = ["administrator"];
+
+    /// <exception cref="ApiException">401: nobody who may log in.</exception>
+    /// <exception cref="TimeoutException">Nobody could be asked.</exception>
+    public async ValueTask<ApiUser> IdentifyAsync(HttpContext context)
+    {
+        var (user, password) = Credentials(context.Request.Headers.Authorization.ToString());
+        return await users.AcceptsAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false)
+            ? new ApiUser(user, Tags)
+            : throw ApiException.NotAuthorised("Login failed");
+    }
+
+    // RFC 7617: user and password in UTF-8, the first colon between them.
+    private static (string User, byte[] Password) Credentials(string text)
+    {
+        if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            throw ApiException.NotAuthorised("Login failed");
+        }
+
+        var bytes = Encoding.UTF8.GetBytes(text, Scheme.Length, text.Length - Scheme.Length);
+        if (!Base64.IsValid(bytes) || Base64.DecodeFromUtf8InPlace(bytes, out var length) != OperationStatus.Done)
+        {
+            throw ApiException.NotAuthorised("Login failed");
+        }
+
+        var credentials = bytes.AsSpan(0, length);
+        var colon = credentials.IndexOf((byte)':');
+        return colon >= 0
+            ? (Encoding.UTF8.GetString(credentials[..colon]), credentials[(colon + 1)..].ToArray())
+            : throw ApiException.NotAuthorised("Login failed");
+    }
+}

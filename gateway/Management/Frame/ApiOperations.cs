@@ -1,0 +1,14 @@
+using Granary.Gateway.Grpc;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Topology;
+
+namespace Granary.Gateway.Management.Frame;
+
+/// <summary>What the management API does to queues, exchanges and bindings: as a client that owns nothing.</summary>
+internal sealed class ApiOperations(GrpcServer server)
+{
+    public TopologyCalls Topology(ApiCall call, string vhost) => Topology(call.User, vhost, call.Aborted);
+
+    public TopologyCalls Topology(ApiUser user, string vhost, CancellationToken aborted) =>
+        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies);
+}

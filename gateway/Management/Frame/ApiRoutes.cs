@@ -1,0 +1,151 @@
+using System.Text.Json;
+using Granary.Gateway.Figures;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Management.Frame;
+
+/// <summary>A part of the management API: one kind of thing and what may be asked of it.</summary>
+internal interface IResource
+{
+    void Map(ApiRoutes routes);
+}
+
+/// <summary>The paths of the management API: whoever asks is identified, and whatever fails becomes JSON.</summary>
+internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogin login, ILogger<ApiRoutes> log)
+{
+    /// <summary>Octets of a body: as RabbitMQ's <c>management.http.max_body_size</c>.</summary>
+    private const long LargestBody = 20_000_000;
+
+    private readonly Dictionary<string, List<string>> _methods = new(StringComparer.Ordinal);
+
+    /// <param name="pattern">Behind <c>/api</c>.</param>
+    public void Get(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Get, HttpMethods.Head);
+
+    public void Put(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Put);
+
+    public void Post(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Post);
+
+    public void Delete(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Delete);
+
+    /// <summary>Answers OPTIONS for all that was mapped, and 404 for the rest of <c>/api</c>.</summary>
+    public void Close()
+    {
+        foreach (var (pattern, methods) in _methods)
+        {
+            var allow = string.Join(", ", methods.Append(HttpMethods.Options));
+            endpoints.MapMethods(pattern, [HttpMethods.Options], context =>
+            {
+                context.Response.Headers.Allow = allow;
+                return Task.CompletedTask;
+            });
+            endpoints.Map(pattern, context => RunAsync(context, Need.Management, _ =>
+            {
+                context.Response.Headers.Allow = allow;
+                throw ApiException.NotAllowed("Method Not Allowed");
+            }));
+        }
+
+        endpoints.Map("/api/{**rest}", context => RunAsync(context, Need.Management, static _ => throw ApiException.NotFound()));
+    }
+
+    private void Map(string pattern, Need need, Func<ApiCall, Task> answer, params string[] methods)
+    {
+        var path = $"/api{pattern}";
+        if (!_methods.TryGetValue(path, out var known))
+        {
+            _methods.Add(path, known = []);
+        }
+
+        known.AddRange(methods);
+        endpoints.MapMethods(path, methods, context => RunAsync(context, need, answer));
+    }
+
+    private async Task RunAsync(HttpContext context, Need need, Func<ApiCall, Task> answer)
+    {
+        if (context.Features.Get<PortRole>() is { Kind: PortKind.Metrics })
+        {
+            // Whoever may scrape need not be one who may ask this.
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        try
+        {
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
+            {
+                body.MaxRequestBodySize = LargestBody;
+            }
+
+            var user = await login.IdentifyAsync(context).ConfigureAwait(false);
+            if (user.Refusal(need) is { } refusal)
+            {
+                throw ApiException.NotAuthorised(refusal);
+            }
+
+            await answer(new ApiCall(context, user)).ConfigureAwait(false);
+        }
+        catch (ApiException refused)
+        {
+            await RefuseAsync(context, refused).ConfigureAwait(false);
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await RefuseAsync(context, new ApiException(exception.StatusCode, "bad_request", exception.Message)).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception)
+        {
+            LogOutOfReach(log, exception, context.Request.Method, context.Request.Path);
+            await RefuseAsync(context, new ApiException(StatusCodes.Status503ServiceUnavailable, "service_unavailable", "A part of the cluster is out of reach.")).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            LogFailed(log, exception, context.Request.Method, context.Request.Path);
+            await RefuseAsync(context, new ApiException(StatusCodes.Status500InternalServerError, "internal_server_error", "The request failed in the broker; its log says why.")).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception)
+        {
+            LogClientLeft(log, exception, context.Request.Method, context.Request.Path);
+        }
+    }
+
+    private static async Task RefuseAsync(HttpContext context, ApiException refused)
+    {
+        if (context.Response.HasStarted)
+        {
+            // Half an answer is none: the client is to see that.
+            context.Abort();
+            return;
+        }
+
+        var allow = context.Response.Headers.Allow;
+        context.Response.Clear();
+        context.Response.Headers.Allow = allow;
+        context.Response.StatusCode = refused.Status;
+        if (refused.Status == StatusCodes.Status401Unauthorized)
+        {
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"RabbitMQ Management\"";
+        }
+
+        context.Response.ContentType = "application/json";
+        await JsonSerializer.SerializeAsync(
+            context.Response.Body, new Refusal(refused.Error, refused.Message), ApiJson.Default.Refusal, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    [LoggerMessage(1701, LogLevel.Warning, "{Method} {Path} failed: a part of the cluster did not answer")]
+    private static partial void LogOutOfReach(ILogger logger, Exception exception, string method, string path);
+
+    [LoggerMessage(1702, LogLevel.Error, "{Method} {Path} failed")]
+    private static partial void LogFailed(ILogger logger, Exception exception, string method, string path);
+
+    [LoggerMessage(1703, LogLevel.Debug, "{Method} {Path} ended: its client has left")]
+    private static partial void LogClientLeft(ILogger logger, Exception exception, string method, string path);
+}
+
+/// <summary>What the management API answers when it does not do what it was asked for.</summary>
+/// <param name="Error">For programs.</param>
+/// <param name="Reason">For people.</param>
+internal sealed record Refusal(string Error, string Reason);

@@ -1,0 +1,37 @@
+namespace Granary.Gateway.Management.Frame;
+
+/// <summary>Who asks, and what the tags allow (RabbitMQ's rabbit_mgmt_util).</summary>
+internal sealed record ApiUser(string Name, IReadOnlyCollection<string> Tags)
+{
+    public bool IsAdministrator => Has("administrator");
+
+    /// <summary>Sees what belongs to others.</summary>
+    public bool IsMonitor => IsAdministrator || Has("monitoring");
+
+    /// <summary>May change policies and parameters.</summary>
+    public bool IsPolicymaker => IsAdministrator || Has("policymaker");
+
+    /// <summary>May ask anything at all.</summary>
+    public bool IsManagement => IsMonitor || IsPolicymaker || Has("management");
+
+    /// <summary>Why the user may not ask for something of that kind, in RabbitMQ's words; null: he may.</summary>
+    public string? Refusal(Need need) => need switch
+    {
+        Need.Administrator when !IsAdministrator => "Not administrator user",
+        Need.Monitor when !IsMonitor => "Not monitor user",
+        Need.Policymaker when !IsPolicymaker => "Not policymaker user",
+        _ when !IsManagement => "Not management user",
+        _ => null,
+    };
+
+    private bool Has(string tag) => Tags.Contains(tag);
+}
+
+/// <summary>What a user has to be to ask for something.</summary>
+internal enum Need
+{
+    Management,
+    Policymaker,
+    Monitor,
+    Administrator,
+}

@@ -1,0 +1,53 @@
+using Granary.Gateway.Management.Clients;
+using Granary.Gateway.Management.Definitions;
+using Granary.Gateway.Management.Exchanges;
+using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Nodes;
+using Granary.Gateway.Management.Queues;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Management;
+
+/// <summary>Puts the management API into a web application.</summary>
+internal static class ManagementHosting
+{
+    /// <summary>What every process answers.</summary>
+    public static IServiceCollection AddManagement(this IServiceCollection services) => services.AddSingleton<RebalanceEndpoint>();
+
+    /// <summary>What a process with clients answers beside that.</summary>
+    public static IServiceCollection AddManagementApi(this IServiceCollection services) => services
+        .AddSingleton<ApiLogin>()
+        .AddSingleton<ApiOperations>()
+        .AddSingleton<VhostNames>()
+        .AddSingleton<MessageReader>()
+        .AddSingleton<MessagePost>()
+        .AddSingleton<DefinitionsExport>()
+        .AddSingleton<DefinitionsImport>()
+        .AddSingleton<IResource, OverviewResource>()
+        .AddSingleton<IResource, NodeResources>()
+        .AddSingleton<IResource, HealthResources>()
+        .AddSingleton<IResource, ClientResources>()
+        .AddSingleton<IResource, ExchangeResources>()
+        .AddSingleton<IResource, QueueResources>()
+        .AddSingleton<IResource, BindingResources>()
+        .AddSingleton<IResource, DefinitionsResources>()
+        .AddSingleton<IResource, AbsentResources>();
+
+    public static void MapManagement(this IEndpointRouteBuilder endpoints) =>
+        endpoints.MapPost(RebalanceEndpoint.Path, endpoints.ServiceProvider.GetRequiredService<RebalanceEndpoint>().AnswerAsync);
+
+    public static void MapManagementApi(this IEndpointRouteBuilder endpoints)
+    {
+        var services = endpoints.ServiceProvider;
+        var routes = new ApiRoutes(endpoints, services.GetRequiredService<ApiLogin>(), services.GetRequiredService<ILogger<ApiRoutes>>());
+        foreach (var resource in services.GetServices<IResource>())
+        {
+            resource.Map(routes);
+        }
+
+        routes.Close();
+    }
+}

@@ -1,0 +1,142 @@
+using System.Globalization;
+using Granary.Core.Figures;
+using Granary.Core.Health;
+using Granary.Gateway.Management.Frame;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Granary.Gateway.Management.Nodes;
+
+/// <summary><c>/api/health/checks</c>, and what came before it.</summary>
+internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, HealthCheckService health, VhostNames vhosts) : IResource
+{
+    private const FigureKinds Asked = FigureKinds.Node;
+
+    public void Map(ApiRoutes routes)
+    {
+        routes.Get("/healthchecks/node", Need.Management, CheckNodeAsync);
+        routes.Get("/healthchecks/node/{node}", Need.Management, CheckNodeAsync);
+        routes.Get("/aliveness-test/{vhost}", Need.Management, call =>
+        {
+            vhosts.Require(call.Segments[1]);
+            return ReplyAsync(call, null);
+        });
+        routes.Get("/health/checks/alarms", Need.Management, call => CheckAlarmsAsync(call, isLocal: false));
+        routes.Get("/health/checks/local-alarms", Need.Management, call => CheckAlarmsAsync(call, isLocal: true));
+        routes.Get("/health/checks/port-listener/{port}", Need.Management, CheckPortAsync);
+        routes.Get("/health/checks/protocol-listener/{protocol}", Need.Management, CheckProtocolAsync);
+        routes.Get("/health/checks/virtual-hosts", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/certificate-expiration/{within}/{unit}", Need.Management, CheckCertificatesAsync);
+
+        // Every queue is in the store, and any silo can serve it: there are no copies that could be too few.
+        routes.Get("/health/checks/node-is-mirror-sync-critical", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/node-is-quorum-critical", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/quorum-queues-without-elected-leaders/all-vhosts", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/metadata-store/initialized", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/metadata-store/initialized/with-data", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/below-node-connection-limit", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/is-in-service", Need.Management, CheckReadyAsync);
+        routes.Get("/health/checks/ready-to-serve-clients", Need.Management, CheckReadyAsync);
+    }
+
+    private static Task ReplyAsync(ApiCall call, string? failure) => failure is null
+        ? call.ReplyAsync(new CheckJson("ok"), ApiJson.Default.CheckJson)
+        : call.ReplyAsync(new CheckJson("failed") { Reason = failure }, ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable);
+
+    private async Task CheckNodeAsync(ApiCall call)
+    {
+        if (call.Segments.Length > 2 && (await figures.TakeAsync(Asked, call.Aborted).ConfigureAwait(false)).Nodes.All(node => node.Node != call.Segments[2]))
+        {
+            throw ApiException.NotFound();
+        }
+
+        await ReplyAsync(call, null).ConfigureAwait(false);
+    }
+
+    private async Task CheckAlarmsAsync(ApiCall call, bool isLocal)
+    {
+        var picture = await figures.TakeAsync(Asked, call.Aborted).ConfigureAwait(false);
+        AlarmJson[] alarms =
+        [
+            .. picture.Nodes.Where(node => node.Figure.Alarm is not null && (!isLocal || node.Node == picture.Node))
+                .Select(node => new AlarmJson(node.Node, node.Figure.Alarm!)),
+        ];
+        await (alarms.Length == 0
+            ? ReplyAsync(call, null)
+            : call.ReplyAsync(
+                new CheckJson("failed") { Reason = isLocal ? "There are alarms in effect on the node" : "There are alarms in effect in the cluster", Alarms = alarms },
+                ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
+    }
+
+    private async Task CheckPortAsync(ApiCall call)
+    {
+        if (!int.TryParse(call.Segments[3], NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+        {
+            throw ApiException.BadRequest("Invalid port");
+        }
+
+        var listeners = await ListenersAsync(call).ConfigureAwait(false);
+        await (listeners.Any(listener => listener.Port == port)
+            ? call.ReplyAsync(new CheckJson("ok") { Port = port }, ApiJson.Default.CheckJson)
+            : call.ReplyAsync(
+                new CheckJson("failed") { Reason = "No active listener", Missing = call.Segments[3], Ports = [.. listeners.Select(listener => listener.Port)] },
+                ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
+    }
+
+    private async Task CheckProtocolAsync(ApiCall call)
+    {
+        // As tools call them.
+        var protocol = call.Segments[3] switch
+        {
+            "amqp091" or "amqp0.9.1" or "amqp0-9-1" => "amqp",
+            "prometheus" => "http/prometheus",
+            var other => other,
+        };
+        var listeners = await ListenersAsync(call).ConfigureAwait(false);
+        await (listeners.Any(listener => listener.Protocol == protocol)
+            ? call.ReplyAsync(new CheckJson("ok") { Protocol = call.Segments[3] }, ApiJson.Default.CheckJson)
+            : call.ReplyAsync(
+                new CheckJson("failed") { Reason = "No active listener", Missing = call.Segments[3], Protocols = [.. listeners.Select(listener => listener.Protocol)] },
+                ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
+    }
+
+    private static Task CheckCertificatesAsync(ApiCall call) =>
+        !int.TryParse(call.Segments[3], NumberStyles.None, CultureInfo.InvariantCulture, out _) || call.Segments[4] is not ("days" or "weeks" or "months" or "years")
+            ? throw ApiException.BadRequest("Invalid expiration unit")
+            : ReplyAsync(call, null);
+
+    private async Task CheckReadyAsync(ApiCall call)
+    {
+        var report = await health.CheckHealthAsync(check => check.Tags.Contains(HealthTags.Ready), call.Aborted).ConfigureAwait(false);
+        await ReplyAsync(
+            call,
+            report.Status == HealthStatus.Healthy
+                ? null
+                : string.Join("; ", report.Entries.Where(entry => entry.Value.Status != HealthStatus.Healthy).Select(entry => $"{entry.Key}: {entry.Value.Description}"))).ConfigureAwait(false);
+    }
+
+    private async Task<IReadOnlyList<ListenerFigure>> ListenersAsync(ApiCall call) =>
+        (await own.TellAsync(Asked, call.Aborted).ConfigureAwait(false)).Node?.Listeners ?? [];
+}
+
+/// <summary>What a check found.</summary>
+/// <param name="Status"><c>ok</c> or <c>failed</c>.</param>
+internal sealed record CheckJson(string Status)
+{
+    public string? Reason { get; init; }
+
+    public AlarmJson[]? Alarms { get; init; }
+
+    public int? Port { get; init; }
+
+    public string? Protocol { get; init; }
+
+    public string? Missing { get; init; }
+
+    public int[]? Ports { get; init; }
+
+    public string[]? Protocols { get; init; }
+}
+
+internal sealed record AlarmJson(string Node, string Resource);

@@ -1,0 +1,190 @@
+using Granary.Core.Figures;
+using Granary.Gateway.Management.Frame;
+
+namespace Granary.Gateway.Management.Nodes;
+
+/// <summary>A listener of a node.</summary>
+internal sealed record ListenerJson(string Node, string Protocol, string IpAddress, int Port)
+{
+    public static IEnumerable<ListenerJson> Of(in Placed<NodeFigure> node)
+    {
+        var name = node.Node;
+        return node.Figure.Listeners.Select(listener => new ListenerJson(name, listener.Protocol, listener.Address, listener.Port));
+    }
+}
+
+/// <summary>A type of exchanges.</summary>
+internal sealed record ExchangeTypeJson(string Name, string Description, bool Enabled);
+
+/// <summary>Something that is part of the broker and RabbitMQ's tools look for.</summary>
+internal sealed record ApplicationJson(string Name, string Description, string Version);
+
+/// <summary>A node as RabbitMQ's management tells it.</summary>
+internal sealed record NodeJson
+{
+    // Tools divide by these: a runtime that has no such bound tells RabbitMQ's.
+    private const long Processes = 1_048_576;
+
+    public required string Name { get; init; }
+
+    public required string Type { get; init; }
+
+    public required bool Running { get; init; }
+
+    public required string OsPid { get; init; }
+
+    public required long Uptime { get; init; }
+
+    public required int RunQueue { get; init; }
+
+    public required int Processors { get; init; }
+
+    public required long MemUsed { get; init; }
+
+    public Rate MemUsedDetails { get; init; }
+
+    public required long MemLimit { get; init; }
+
+    public required bool MemAlarm { get; init; }
+
+    public string MemCalculationStrategy { get; init; } = "rss";
+
+    public required long DiskFree { get; init; }
+
+    public Rate DiskFreeDetails { get; init; }
+
+    public required long DiskFreeLimit { get; init; }
+
+    public required bool DiskFreeAlarm { get; init; }
+
+    public required long FdUsed { get; init; }
+
+    public Rate FdUsedDetails { get; init; }
+
+    public required long FdTotal { get; init; }
+
+    public required long SocketsUsed { get; init; }
+
+    public Rate SocketsUsedDetails { get; init; }
+
+    public required long SocketsTotal { get; init; }
+
+    public required long ProcUsed { get; init; }
+
+    public Rate ProcUsedDetails { get; init; }
+
+    public required long ProcTotal { get; init; }
+
+    public string RatesMode { get; init; } = "basic";
+
+    public int NetTicktime { get; init; } = 60;
+
+    public required string[] Partitions { get; init; }
+
+    public required string[] EnabledPlugins { get; init; }
+
+    public required ApplicationJson[] Applications { get; init; }
+
+    public required ExchangeTypeJson[] ExchangeTypes { get; init; }
+
+    public required ApplicationJson[] AuthMechanisms { get; init; }
+
+    public required object[] Contexts { get; init; }
+
+    public string DbDir { get; init; } = "";
+
+    public string[] ConfigFiles { get; init; } = [];
+
+    public string[] LogFiles { get; init; } = ["<stdout>"];
+
+    public bool BeingDrained { get; init; }
+
+    public required object[] ClusterLinks { get; init; }
+
+    public required long GcNum { get; init; }
+
+    public required long GcBytesReclaimed { get; init; }
+
+    public required long ConnectionCreated { get; init; }
+
+    public required long ConnectionClosed { get; init; }
+
+    public required long ChannelCreated { get; init; }
+
+    public required long ChannelClosed { get; init; }
+
+    public required long QueueDeclared { get; init; }
+
+    public required long QueueCreated { get; init; }
+
+    public required long QueueDeleted { get; init; }
+
+    public static NodeJson Of(in Placed<NodeFigure> placed)
+    {
+        var node = placed.Figure;
+        return new NodeJson
+        {
+            Name = placed.Node,
+            Type = "disc",
+            Running = true,
+            OsPid = node.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            Uptime = node.Uptime,
+            RunQueue = (int)Math.Min(node.RunQueue, int.MaxValue),
+            Processors = node.Processors,
+            MemUsed = node.MemoryUsed,
+            MemLimit = node.MemoryLimit,
+            MemAlarm = node.MemoryAlarm,
+            DiskFree = node.DiskFree,
+            DiskFreeLimit = node.DiskFreeLimit,
+            DiskFreeAlarm = node.DiskAlarm,
+            FdUsed = node.FilesUsed,
+            FdTotal = node.FilesLimit,
+            SocketsUsed = node.SocketsUsed,
+
+            // As RabbitMQ reckons it: some files are kept for others.
+            SocketsTotal = Math.Max(1, (long)(node.FilesLimit * 0.9) - 2),
+            ProcUsed = node.Threads,
+            ProcTotal = Processes,
+            Partitions = [],
+            EnabledPlugins = Catalog.Plugins,
+            Applications = Catalog.Applications,
+            ExchangeTypes = Catalog.ExchangeTypes,
+            AuthMechanisms = Catalog.AuthMechanisms,
+            Contexts = [],
+            ClusterLinks = [],
+            GcNum = node.Collections,
+            GcBytesReclaimed = node.AllocatedBytes,
+            ConnectionCreated = node.ConnectionsOpened,
+            ConnectionClosed = node.ConnectionsEnded,
+            ChannelCreated = node.ChannelsOpened,
+            ChannelClosed = node.ChannelsEnded,
+            QueueDeclared = node.QueuesDeclared,
+            QueueCreated = node.QueuesDeclared,
+            QueueDeleted = node.QueuesEnded,
+        };
+    }
+}
+
+/// <summary>What is built in, by the names that RabbitMQ's tools look for.</summary>
+internal static class Catalog
+{
+    public static readonly string[] Plugins = ["rabbitmq_management", "rabbitmq_management_agent", "rabbitmq_prometheus"];
+
+    public static readonly ApplicationJson[] Applications = [new("rabbit", "Granary", ApiVersion.Of), new("rabbitmq_management", "Management API", ApiVersion.Of), new("rabbitmq_prometheus", "Metrics", ApiVersion.Of)];
+
+    public static readonly ExchangeTypeJson[] ExchangeTypes =
+    [
+        new("direct", "AMQP direct exchange, as per the AMQP specification", true),
+        new("fanout", "AMQP fanout exchange, as per the AMQP specification", true),
+        new("headers", "AMQP headers exchange, as per the AMQP specification", true),
+        new("topic", "AMQP topic exchange, as per the AMQP specification", true),
+    ];
+
+    public static readonly ApplicationJson[] AuthMechanisms = [new("PLAIN", "SASL PLAIN authentication mechanism", ""), new("AMQPLAIN", "QPid AMQPLAIN mechanism", "")];
+}
+
+/// <summary>The version of RabbitMQ whose behaviour this broker has; tools choose theirs by it.</summary>
+internal static class ApiVersion
+{
+    public static readonly string Of = new Amqp.AmqpOptions().Version;
+}

@@ -1,0 +1,176 @@
+using System.Runtime.InteropServices;
+using Granary.Core.Counting;
+using Granary.Core.Figures;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Management.Exchanges;
+using Granary.Gateway.Management.Frame;
+
+namespace Granary.Gateway.Management.Nodes;
+
+/// <summary><c>/api/overview</c>.</summary>
+internal sealed record OverviewJson
+{
+    public required string ManagementVersion { get; init; }
+
+    public string RatesMode { get; init; } = "basic";
+
+    public RetentionPolicies SampleRetentionPolicies { get; init; } = new();
+
+    public required ExchangeTypeJson[] ExchangeTypes { get; init; }
+
+    public required string ProductName { get; init; }
+
+    public required string ProductVersion { get; init; }
+
+    public required string RabbitmqVersion { get; init; }
+
+    public required string ClusterName { get; init; }
+
+    public Dictionary<string, string> ClusterTags { get; init; } = [];
+
+    public Dictionary<string, string> NodeTags { get; init; } = [];
+
+    public required string ErlangVersion { get; init; }
+
+    public required string ErlangFullVersion { get; init; }
+
+    public string CryptoLibVersion { get; init; } = "";
+
+    public bool ReleaseSeriesSupportStatus { get; init; }
+
+    public bool DisableStats { get; init; }
+
+    public bool EnableQueueTotals { get; init; }
+
+    public string DefaultQueueType { get; init; } = "classic";
+
+    public bool IsOpPolicyUpdatingEnabled { get; init; } = true;
+
+    public MessageStats? MessageStats { get; init; }
+
+    public required ChurnRates ChurnRates { get; init; }
+
+    public required QueueTotals QueueTotals { get; init; }
+
+    public required ObjectTotals ObjectTotals { get; init; }
+
+    public int StatisticsDbEventQueue { get; init; }
+
+    public required string Node { get; init; }
+
+    public IReadOnlyList<ListenerJson>? Listeners { get; init; }
+
+    public IReadOnlyList<ContextJson>? Contexts { get; init; }
+}
+
+/// <summary>For how many seconds figures are kept, by what they are of.</summary>
+internal sealed record RetentionPolicies
+{
+    public int[] Global { get; init; } = [5];
+
+    public int[] Basic { get; init; } = [5];
+
+    public int[] Detailed { get; init; } = [5];
+}
+
+internal sealed record QueueTotals(long Messages, Rate MessagesDetails, long MessagesReady, Rate MessagesReadyDetails, long MessagesUnacknowledged, Rate MessagesUnacknowledgedDetails);
+
+internal sealed record ObjectTotals(int Channels, int Connections, int Consumers, int Exchanges, int Queues);
+
+internal sealed record ContextJson(string Node, string Description, string Path, string Port, string SslOpts = "");
+
+/// <summary>What came and went, since the nodes started.</summary>
+internal sealed record ChurnRates(
+    long ChannelClosed, Rate ChannelClosedDetails, long ChannelCreated, Rate ChannelCreatedDetails, long ConnectionClosed, Rate ConnectionClosedDetails,
+    long ConnectionCreated, Rate ConnectionCreatedDetails, long QueueCreated, Rate QueueCreatedDetails, long QueueDeclared, Rate QueueDeclaredDetails,
+    long QueueDeleted, Rate QueueDeletedDetails);
+
+/// <inheritdoc cref="OverviewJson"/>
+internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions options, VhostNames vhosts) : IResource
+{
+    private const FigureKinds Needed =
+        FigureKinds.Node | FigureKinds.Queues | FigureKinds.Stored | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels;
+
+    public void Map(ApiRoutes routes)
+    {
+        routes.Get("/overview", Need.Management, AnswerAsync);
+        routes.Get("/cluster-name", Need.Management, call => call.ReplyAsync(new ClusterNameJson(options.ClusterName), ApiJson.Default.ClusterNameJson));
+        routes.Get("/whoami", Need.Management, call => call.ReplyAsync(new WhoAmI(call.User.Name, [.. call.User.Tags]), ApiJson.Default.WhoAmI));
+        routes.Get("/version", Need.Management, call => call.ReplyAsync(options.Version, ApiJson.Default.String));
+        routes.Get("/extensions", Need.Management, static call => call.ReplyAsync([new ExtensionJson("dispatcher.js")], ApiJson.Default.ExtensionJsonArray));
+    }
+
+    private async Task AnswerAsync(ApiCall call)
+    {
+        var picture = await figures.TakeAsync(Needed, call.Aborted).ConfigureAwait(false);
+        await call.ReplyAsync(Of(picture, call.User), ApiJson.Default.OverviewJson).ConfigureAwait(false);
+    }
+
+    private OverviewJson Of(Picture picture, ApiUser user)
+    {
+        var nodes = picture.Nodes;
+        var listeners = nodes.SelectMany(node => ListenerJson.Of(node)).ToArray();
+        return new OverviewJson
+        {
+            ManagementVersion = options.Version,
+            ExchangeTypes = Catalog.ExchangeTypes,
+            ProductName = options.Product,
+            ProductVersion = options.Version,
+            RabbitmqVersion = options.Version,
+            ClusterName = options.ClusterName,
+            ErlangVersion = Environment.Version.ToString(),
+            ErlangFullVersion = RuntimeInformation.FrameworkDescription,
+            MessageStats = MessageStats.Of(Sum(nodes, node => node.Counts), Sum(nodes, node => node.Rates)),
+            ChurnRates = ChurnOf(nodes),
+            QueueTotals = new QueueTotals(
+                picture.Queues.Sum(queue => queue.Figure.Ready + queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.ReadyRate + queue.Figure.UnackedRate)),
+                picture.Queues.Sum(queue => queue.Figure.Ready), new Rate(picture.Queues.Sum(queue => queue.Figure.ReadyRate)),
+                picture.Queues.Sum(queue => queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.UnackedRate))),
+            ObjectTotals = new ObjectTotals(
+                picture.Channels.Count, picture.Connections.Count, picture.Queues.Sum(queue => queue.Figure.Consumers),
+                ExchangeList.Of(picture, vhosts.All).Count(), picture.Queues.Count),
+            Node = picture.Node,
+            Listeners = user.IsMonitor ? listeners : null,
+            Contexts = user.IsMonitor
+                ? [.. listeners.Where(listener => listener.Protocol.StartsWith("http", StringComparison.Ordinal)).Select(ContextOf)]
+                : null,
+        };
+    }
+
+    private static ContextJson ContextOf(ListenerJson listener) => new(
+        listener.Node, listener.Protocol == "http" ? "RabbitMQ Management" : "RabbitMQ Prometheus", "/",
+        listener.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    private static ChurnRates ChurnOf(IReadOnlyList<Placed<NodeFigure>> nodes)
+    {
+        return new ChurnRates(
+            Count(node => node.ChannelsEnded), default, Count(node => node.ChannelsOpened), default, Count(node => node.ConnectionsEnded), default,
+            Count(node => node.ConnectionsOpened), default, Count(node => node.QueuesDeclared), default, Count(node => node.QueuesDeclared), default,
+            Count(node => node.QueuesEnded), default);
+
+        long Count(Func<NodeFigure, long> which) => nodes.Sum(node => which(node.Figure));
+    }
+
+    private static T[] Sum<T>(IReadOnlyList<Placed<NodeFigure>> nodes, Func<NodeFigure, T[]> which)
+        where T : struct, System.Numerics.INumber<T>
+    {
+        var sum = new T[MessageCounts.Events.Length];
+        foreach (var node in nodes)
+        {
+            var numbers = which(node.Figure);
+            for (var i = 0; i < numbers.Length; i++)
+            {
+                sum[i] += numbers[i];
+            }
+        }
+
+        return sum;
+    }
+}
+
+internal sealed record ClusterNameJson(string Name);
+
+internal sealed record ExtensionJson(string Javascript);
+
+/// <summary>Who asks.</summary>
+internal sealed record WhoAmI(string Name, string[] Tags, bool IsInternalUser = true);

@@ -1,0 +1,145 @@
+using System.Text.Json.Serialization;
+using Granary.Amqp;
+using Granary.Core.Figures;
+using Granary.Core.Grains;
+using Granary.Gateway.Management.Clients;
+using Granary.Gateway.Management.Frame;
+
+namespace Granary.Gateway.Management.Queues;
+
+/// <summary>A queue as RabbitMQ's management tells it.</summary>
+internal sealed record QueueJson
+{
+    public required string Name { get; init; }
+
+    public required string Vhost { get; init; }
+
+    public required string Type { get; init; }
+
+    public required bool Durable { get; init; }
+
+    public required bool AutoDelete { get; init; }
+
+    public required bool Exclusive { get; init; }
+
+    public required FieldTable Arguments { get; init; }
+
+    public required string Node { get; init; }
+
+    /// <summary><c>running</c> for all that can be used: one that nobody uses begins with the first use.</summary>
+    public required string State { get; init; }
+
+    public long Messages { get; init; }
+
+    public Rate MessagesDetails { get; init; }
+
+    public long MessagesReady { get; init; }
+
+    public Rate MessagesReadyDetails { get; init; }
+
+    public long MessagesUnacknowledged { get; init; }
+
+    public Rate MessagesUnacknowledgedDetails { get; init; }
+
+    public long MessagesRam { get; init; }
+
+    public long MessagesPersistent { get; init; }
+
+    public long MessagesPagedOut { get; init; }
+
+    public long MessageBytes { get; init; }
+
+    public long MessageBytesReady { get; init; }
+
+    public long MessageBytesUnacknowledged { get; init; }
+
+    public long MessageBytesRam { get; init; }
+
+    public long MessageBytesPersistent { get; init; }
+
+    public long MessageBytesPagedOut { get; init; }
+
+    public long Memory { get; init; }
+
+    public int Consumers { get; init; }
+
+    public double ConsumerCapacity { get; init; }
+
+    public double ConsumerUtilisation { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? Policy { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? OperatorPolicy { get; init; }
+
+    public FieldTable EffectivePolicyDefinition { get; init; } = FieldTable.Empty;
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? ExclusiveConsumerTag { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? SingleActiveConsumerTag { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public long? HeadMessageTimestamp { get; init; }
+
+    /// <summary>RabbitMQ's form of a time, in UTC; absent while it is used.</summary>
+    public string? IdleSince { get; init; }
+
+    public MessageStats? MessageStats { get; init; }
+
+    public IReadOnlyList<ConsumerJson>? ConsumerDetails { get; init; }
+
+    public object[]? Incoming { get; init; }
+
+    public object[]? Deliveries { get; init; }
+
+    public static QueueJson Of(in Placed<QueueFigure> placed, IReadOnlyList<ConsumerJson>? consumers = null)
+    {
+        var queue = placed.Figure;
+        var (vhost, name) = GrainKeys.Parse(queue.Key);
+        var arguments = queue.Declaration.Arguments.IsEmpty ? FieldTable.Empty : queue.Declaration.Arguments.Decode();
+        return new QueueJson
+        {
+            Name = name,
+            Vhost = vhost,
+            Type = TypeOf(arguments),
+            Durable = queue.Declaration.Durable,
+            AutoDelete = queue.Declaration.AutoDelete,
+            Exclusive = queue.Declaration.Exclusive,
+            Arguments = arguments,
+            Node = placed.Node,
+            State = "running",
+            Messages = queue.Ready + queue.Unacked,
+            MessagesDetails = new Rate(queue.ReadyRate + queue.UnackedRate),
+            MessagesReady = queue.Ready,
+            MessagesReadyDetails = new Rate(queue.ReadyRate),
+            MessagesUnacknowledged = queue.Unacked,
+            MessagesUnacknowledgedDetails = new Rate(queue.UnackedRate),
+            MessageBytes = queue.ReadyBytes,
+            MessageBytesReady = queue.ReadyBytes,
+            MessageBytesRam = queue.MemoryBytes,
+            MessageBytesPagedOut = queue.ReadyBytes - queue.MemoryBytes,
+            Memory = queue.IsActive ? QueueMemory.Resting + queue.MemoryBytes : 0,
+            Consumers = queue.Consumers,
+            ConsumerCapacity = queue.Consumers > 0 && queue.Ready == 0 ? 1 : 0,
+            ConsumerUtilisation = queue.Consumers > 0 && queue.Ready == 0 ? 1 : 0,
+            IdleSince = queue.IdleSince > 0 ? Times.Format(queue.IdleSince) : null,
+            MessageStats = MessageStats.Of(queue),
+            ConsumerDetails = consumers,
+            Incoming = consumers is null ? null : [],
+            Deliveries = consumers is null ? null : [],
+        };
+    }
+
+    private static string TypeOf(FieldTable arguments) =>
+        arguments.Count > 0 && arguments.TryGetValue("x-queue-type", out var value) && value.TryGetText(out var text) ? text : "classic";
+}
+
+/// <summary>What a queue takes of memory besides messages.</summary>
+internal static class QueueMemory
+{
+    /// <summary>Octets, as measured of many idle ones (docs/performance.md).</summary>
+    public const long Resting = 6_000;
+}

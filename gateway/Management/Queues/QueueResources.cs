@@ -1,0 +1,154 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Figures;
+using Granary.Core.Grains;
+using Granary.Gateway.Management.Clients;
+using Granary.Gateway.Management.Exchanges;
+using Granary.Gateway.Management.Frame;
+
+namespace Granary.Gateway.Management.Queues;
+
+/// <summary><c>/api/queues</c>.</summary>
+internal sealed class QueueResources(ClusterFigures figures, ApiOperations operations, MessageReader reader, VhostNames vhosts) : IResource
+{
+    private const FigureKinds Lists = FigureKinds.Queues | FigureKinds.Stored;
+
+    public void Map(ApiRoutes routes)
+    {
+        routes.Get("/queues", Need.Management, call => ListAsync(call, null));
+        routes.Get("/queues/{vhost}", Need.Management, call => ListAsync(call, vhosts.Require(call.Segments[1])));
+        routes.Get("/queues/{vhost}/{name}", Need.Management, GetAsync);
+        routes.Put("/queues/{vhost}/{name}", Need.Management, PutAsync);
+        routes.Delete("/queues/{vhost}/{name}", Need.Management, DeleteAsync);
+        routes.Delete("/queues/{vhost}/{name}/contents", Need.Management, PurgeAsync);
+        routes.Post("/queues/{vhost}/{name}/get", Need.Management, ReadMessagesAsync);
+        routes.Post("/queues/{vhost}/{name}/actions", Need.Administrator, ActAsync);
+        routes.Get("/queues/{vhost}/{name}/bindings", Need.Management, ListBindingsAsync);
+    }
+
+    /// <summary>All queues, or those of a vhost, by vhost and name.</summary>
+    public static List<Placed<QueueFigure>> Ordered(Picture picture, string? vhost)
+    {
+        var prefix = vhost is null ? "" : GrainKeys.For(vhost, "");
+        List<Placed<QueueFigure>> queues = [.. picture.Queues.Where(queue => queue.Figure.Key.StartsWith(prefix, StringComparison.Ordinal))];
+        queues.Sort(static (left, right) => string.CompareOrdinal(left.Figure.Key, right.Figure.Key));
+        return queues;
+    }
+
+    private async Task ListAsync(ApiCall call, string? vhost)
+    {
+        var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
+        await call.ReplyListAsync(
+            [.. Ordered(picture, vhost).Select(queue => QueueJson.Of(queue))], ApiJson.Default.QueueJson, static queue => queue.Name).ConfigureAwait(false);
+    }
+
+    private async Task GetAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        if (await FindAsync(call, vhost, name, FigureKinds.Consumers).ConfigureAwait(false) is not { } found)
+        {
+            throw ApiException.NotFound();
+        }
+
+        var (picture, queue) = found;
+        var consumers = picture.Consumers.Where(consumer => consumer.Figure.Vhost == vhost && consumer.Figure.Queue == name).Select(consumer => ConsumerJson.Of(consumer));
+        await call.ReplyAsync(QueueJson.Of(queue, [.. consumers]), ApiJson.Default.QueueJson).ConfigureAwait(false);
+    }
+
+    private async Task PutAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        var asked = await call.ReadOrEmptyAsync(ApiJson.Default.QueueRequest).ConfigureAwait(false);
+        var topology = operations.Topology(call, vhost);
+        var isNew = (await topology.DescribeQueueAsync(name).ConfigureAwait(false)).Error is { SaysMissing: true };
+        var (_, answer) = await topology.DeclareQueueAsync(name, asked.Durable, isExclusive: false, asked.AutoDelete, EncodedTable.From(asked.Arguments)).ConfigureAwait(false);
+        ApiException.ThrowIf(answer.Error);
+        await call.ReplyPutAsync(isNew).ConfigureAwait(false);
+    }
+
+    private async Task DeleteAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        var topology = operations.Topology(call, vhost);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        var answer = await topology.DeleteQueueAsync(name, call.Flag("if-unused"), call.Flag("if-empty")).ConfigureAwait(false);
+        ApiException.ThrowIf(answer.Error);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task PurgeAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        ApiException.ThrowIf((await operations.Topology(call, vhost).PurgeQueueAsync(name).ConfigureAwait(false)).Error);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task ReadMessagesAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        var asked = await call.ReadAsync(ApiJson.Default.GetRequest).ConfigureAwait(false);
+        await call.ReplyAsync(await reader.GetAsync(call, vhost, name, asked).ConfigureAwait(false), ApiJson.Default.ListMessageJson).ConfigureAwait(false);
+    }
+
+    // Mirrors are RabbitMQ's matter: what it would do to them is done.
+    private async Task ActAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        var asked = await call.ReadAsync(ApiJson.Default.ActionRequest).ConfigureAwait(false);
+        await (asked.Action is "sync" or "cancel_sync" ? call.ReplyNothingAsync() : throw ApiException.BadRequest($"action '{asked.Action}' is not sync or cancel_sync")).ConfigureAwait(false);
+    }
+
+    private async Task ListBindingsAsync(ApiCall call)
+    {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        var picture = await figures.TakeAsync(BindingResources.Needed, call.Aborted).ConfigureAwait(false);
+        await call.ReplyListAsync(
+            [.. BindingList.Of(picture, vhost).Where(binding => binding.Destination == name && binding.DestinationType == "queue")],
+            ApiJson.Default.BindingJson, static binding => binding.Source).ConfigureAwait(false);
+    }
+
+    private (string Vhost, string Name) Name(ApiCall call) => (vhosts.Require(call.Segments[1]), call.Segments[2]);
+
+    private async Task RequireAsync(ApiCall call, string vhost, string name)
+    {
+        if (await FindAsync(call, vhost, name).ConfigureAwait(false) is null)
+        {
+            throw ApiException.NotFound();
+        }
+    }
+
+    private async Task<(Picture Picture, Placed<QueueFigure> Queue)?> FindAsync(ApiCall call, string vhost, string name, FigureKinds more = FigureKinds.None)
+    {
+        var picture = await figures.TakeAsync(Lists | more, call.Aborted).ConfigureAwait(false);
+        var key = GrainKeys.For(vhost, name);
+        foreach (var queue in picture.Queues)
+        {
+            if (queue.Figure.Key == key)
+            {
+                return (picture, queue);
+            }
+        }
+
+        return null;
+    }
+}
+
+/// <summary>What PUT says of a queue.</summary>
+internal sealed record QueueRequest
+{
+    public bool Durable { get; set; } = true;
+
+    public bool AutoDelete { get; set; }
+
+    public FieldTable Arguments { get; set; } = FieldTable.Empty;
+}
+
+/// <summary>What is to be done with a queue.</summary>
+internal sealed record ActionRequest
+{
+    public string Action { get; set; } = "";
+}

@@ -1,0 +1,10 @@
+namespace Granary.Gateway.Metrics;
+
+/// <summary>One number that each thing of a kind has.</summary>
+/// <param name="Group">RabbitMQ's name for those that are asked for together, <c>family=</c>.</param>
+/// <param name="Name">Without the prefix.</param>
+/// <param name="IsCounter">It only rises.</param>
+internal sealed record Metric<T>(string Group, string Name, bool IsCounter, string Help, Func<T, double> Value)
+{
+    public string Type => IsCounter ? "counter" : "gauge";
+}

@@ -1,0 +1,184 @@
+using System.Buffers;
+using Granary.Core.Figures;
+using Granary.Core.Grains;
+using Granary.Gateway.Amqp;
+
+namespace Granary.Gateway.Metrics;
+
+/// <summary>What a scrape wants.</summary>
+/// <param name="Prefix">Of all names.</param>
+/// <param name="IsPerObject">A sample for each queue, channel and connection, and not their sums.</param>
+/// <param name="Groups">RabbitMQ's families; null: all.</param>
+/// <param name="Vhosts">Of queues; null: all.</param>
+internal sealed record Scrape(string Prefix, bool IsPerObject, IReadOnlySet<string>? Groups = null, IReadOnlySet<string>? Vhosts = null)
+{
+    public static readonly Scrape Sums = new("rabbitmq_", IsPerObject: false);
+
+    public static readonly Scrape PerObject = new("rabbitmq_", IsPerObject: true);
+
+    /// <summary>Only those families that were asked for.</summary>
+    public static Scrape Detailed(IEnumerable<string> families, IEnumerable<string> vhosts) => new(
+        "rabbitmq_detailed_", IsPerObject: true, families.ToHashSet(StringComparer.Ordinal), vhosts.ToHashSet(StringComparer.Ordinal) is { Count: > 0 } some ? some : null);
+
+    public bool Has(string group) => Groups is null || Groups.Contains(group);
+}
+
+/// <summary>
+/// The figures of this process in Prometheus' text format, by RabbitMQ's names (prometheus_rabbitmq_core_metrics_collector). Each member tells what it has itself: a
+/// cluster is scraped member by member. Why it is not OpenTelemetry's exporter that writes them: docs/decisions/0026.
+/// </summary>
+internal sealed class MetricsPage(OwnFigures own, AmqpOptions options)
+{
+    public async Task WriteAsync(IBufferWriter<byte> output, Scrape scrape, CancellationToken cancellation)
+    {
+        var figures = await own.TellAsync(
+            FigureKinds.Node | FigureKinds.Queues | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels | FigureKinds.Consumers, cancellation).ConfigureAwait(false);
+        var text = new MetricText(output);
+        if (scrape.Groups is null)
+        {
+            WriteIdentity(text, figures.Node!);
+            WriteTotals(text, figures);
+            WriteGlobal(text, figures);
+        }
+
+        foreach (var metric in NodeMetrics.All.Where(metric => scrape.Has(metric.Group)))
+        {
+            text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+            text.Sample([], metric.Value(figures.Node!));
+        }
+
+        WriteQueues(text, scrape, figures);
+        WriteChannels(text, scrape, figures);
+        WriteEach(text, scrape, ClientMetrics.Connections, figures.Connections, static connection => MetricText.Labels(("connection", connection.Name)));
+        WriteExchanges(text, scrape, figures);
+    }
+
+    private void WriteIdentity(MetricText text, NodeFigure node)
+    {
+        text.Family("rabbitmq_build_info", "untyped", "RabbitMQ version, of which this broker has the behaviour, and what it runs on");
+        text.Sample(MetricText.Labels(("rabbitmq_version", options.Version), ("product_name", options.Product), ("erlang_version", Environment.Version.ToString())), 1);
+        text.Family("rabbitmq_identity_info", "untyped", "Node and cluster identity");
+        text.Sample(MetricText.Labels(("rabbitmq_node", ClusterFigures.NamesOf([node])[0]), ("rabbitmq_cluster", options.ClusterName), ("rabbitmq_cluster_permanent_id", options.ClusterName)), 1);
+    }
+
+    private static void WriteTotals(MetricText text, MemberFigures figures)
+    {
+        Write("connections", "Connections currently open", figures.Connections.Length);
+        Write("channels", "Channels currently open", figures.Channels.Length);
+        Write("consumers", "Consumers currently connected", figures.Consumers.Length);
+        Write("queues", "Queues available", figures.Queues.Length);
+
+        void Write(string name, string help, double value)
+        {
+            text.Family($"rabbitmq_{name}", "gauge", help);
+            text.Sample([], value);
+        }
+    }
+
+    private static void WriteGlobal(MetricText text, MemberFigures figures)
+    {
+        var node = figures.Node!;
+        if (!node.HasClients)
+        {
+            return;
+        }
+
+        var (amqp, grpc) = (MetricText.Labels(("protocol", "amqp091")), MetricText.Labels(("protocol", "grpc")));
+        foreach (var (name, of, help) in NodeMetrics.Global)
+        {
+            text.Family($"rabbitmq_{name}", "counter", help);
+            text.Sample(amqp, of.Sum(what => node.Counts[(int)what] - node.GrpcCounts[(int)what]));
+            text.Sample(grpc, of.Sum(what => node.GrpcCounts[(int)what]));
+        }
+
+        text.Family("rabbitmq_global_messages_unroutable_dropped_total", "counter", "Total number of messages published as non-mandatory into an exchange and dropped as unroutable");
+        text.Sample(amqp, Math.Max(0, node.Unroutable - node.Counts[(int)Core.Counting.MessageEvent.ReturnUnroutable]));
+        text.Family("rabbitmq_global_consumers", "gauge", "Number of consumers");
+        text.Sample(amqp, figures.Consumers.Length);
+        text.Family("rabbitmq_global_publishers", "gauge", "Channels that have published");
+        text.Sample(amqp, figures.Channels.Count(channel => channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
+    }
+
+    private static void WriteQueues(MetricText text, Scrape scrape, MemberFigures figures)
+    {
+        if (!figures.Node!.HasQueues)
+        {
+            return;
+        }
+
+        var metrics = QueueMetrics.All.Where(metric => scrape.Has(metric.Group)).ToArray();
+        if (!scrape.IsPerObject)
+        {
+            foreach (var metric in metrics)
+            {
+                text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+                text.Sample([], QueueMetrics.SumOf(metric.Name) is { } count ? figures.Node.QueueCounts[(int)count] : figures.Queues.Sum(metric.Value));
+            }
+
+            return;
+        }
+
+        var queues = figures.Queues.Select(queue => (Queue: queue, Name: GrainKeys.Parse(queue.Key)))
+            .Where(queue => scrape.Vhosts is null || scrape.Vhosts.Contains(queue.Name.Vhost))
+            .Select(queue => (queue.Queue, Labels: MetricText.Labels(("vhost", queue.Name.Vhost), ("queue", queue.Name.Name)))).ToArray();
+        foreach (var metric in metrics)
+        {
+            text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+            foreach (var (queue, labels) in queues)
+            {
+                text.Sample(labels, metric.Value(queue));
+            }
+        }
+    }
+
+    private static void WriteChannels(MetricText text, Scrape scrape, MemberFigures figures)
+    {
+        if (scrape.IsPerObject)
+        {
+            WriteEach(text, scrape, ClientMetrics.Channels, figures.Channels, static channel => MetricText.Labels(("channel", channel.Name), ("vhost", channel.Vhost)));
+        }
+        else if (figures.Node!.HasClients)
+        {
+            // Those of channels that are closed included: what is counted only rises.
+            var counted = ClientMetrics.Counted.ToDictionary(count => count.Name, count => count.What, StringComparer.Ordinal);
+            foreach (var metric in ClientMetrics.Channels)
+            {
+                text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+                text.Sample([], counted.TryGetValue(metric.Name, out var what) ? figures.Node.Counts[(int)what] : figures.Channels.Sum(metric.Value));
+            }
+        }
+    }
+
+    private static void WriteEach<T>(MetricText text, Scrape scrape, Metric<T>[] metrics, T[] all, Func<T, byte[]> labelsOf)
+    {
+        var labels = scrape.IsPerObject ? Array.ConvertAll(all, one => labelsOf(one)) : [];
+        foreach (var metric in metrics.Where(metric => scrape.Has(metric.Group)))
+        {
+            text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+            if (!scrape.IsPerObject)
+            {
+                text.Sample([], all.Sum(metric.Value));
+                continue;
+            }
+
+            for (var i = 0; i < all.Length; i++)
+            {
+                text.Sample(labels[i], metric.Value(all[i]));
+            }
+        }
+    }
+
+    private static void WriteExchanges(MetricText text, Scrape scrape, MemberFigures figures)
+    {
+        if (!scrape.IsPerObject || !scrape.Has("exchange_metrics"))
+        {
+            return;
+        }
+
+        text.Family($"{scrape.Prefix}exchange_messages_published_total", "counter", "Total number of messages published into an exchange");
+        foreach (var exchange in figures.Publishes)
+        {
+            text.Sample(MetricText.Labels(("vhost", exchange.Vhost), ("exchange", exchange.Exchange)), exchange.In);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+using System.Net;
+using Granary.Testing.Brokers;
+using Granary.Testing.Wire;
+
+namespace Granary.Gateway.Tests.Management;
+
+/// <summary>Who may ask, and what is told of nodes and clients over HTTP.</summary>
+[WatchedBroker]
+public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
+{
+    [Theory]
+    [InlineData(null)]
+    [InlineData("guest:wrong")]
+    [InlineData("nobody:guest")]
+    [InlineData("guest")]
+    public async Task Request_OfWhoMayNotLogIn_IsRefused(string? credentials)
+    {
+        using var client = broker.ClientOf(credentials);
+        using var response = await client.GetAsync(new Uri("overview", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        Assert.Equal("Basic realm=\"RabbitMQ Management\"", response.Headers.WwwAuthenticate.ToString());
+        Assert.Contains("not_authorised", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Overview_HasWhatToolsRelyOn()
+    {
+        var overview = await broker.GetAsync("overview");
+        Assert.Equal(("4.2.0", "4.2.0", "RabbitMQ"), ((string)overview["rabbitmq_version"]!, (string)overview["management_version"]!, (string)overview["product_name"]!));
+        Assert.NotEmpty((string)overview["cluster_name"]!);
+        Assert.True((int)overview["object_totals"]!["exchanges"]! >= 7);
+        Assert.NotNull(overview["object_totals"]!["queues"]);
+        Assert.NotNull(overview["queue_totals"]!["messages"]);
+        Assert.Contains(overview["listeners"]!.AsArray(), listener => (string)listener!["protocol"]! == "amqp" && (int)listener["port"]! == broker.Broker.AmqpPort);
+        Assert.Contains(overview["listeners"]!.AsArray(), listener => (string)listener!["protocol"]! == "http" && (int)listener["port"]! == broker.Broker.HttpPort);
+    }
+
+    [Fact]
+    public async Task Node_IsNamedByItsMachineAndHasNoBoundOfNothing()
+    {
+        var name = $"rabbit@{Environment.MachineName.Split('.')[0]}";
+        var node = await broker.GetAsync($"nodes/{name}");
+        Assert.Equal((name, true), ((string)node["name"]!, (bool)node["running"]!));
+        foreach (var bound in new[] { "proc_total", "fd_total", "sockets_total", "mem_limit", "disk_free", "mem_used", "fd_used", "proc_used", "uptime", "processors" })
+        {
+            Assert.True((long)node[bound]! > 0, $"{bound} is {node[bound]}");
+        }
+
+        Assert.Equal(name, (string)Assert.Single((await broker.GetAsync("nodes")).AsArray())!["name"]!);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, "nodes/rabbit@nowhere")).Status);
+    }
+
+    [Theory]
+    [InlineData("aliveness-test/%2F")]
+    [InlineData("healthchecks/node")]
+    [InlineData("health/checks/alarms")]
+    [InlineData("health/checks/local-alarms")]
+    [InlineData("health/checks/virtual-hosts")]
+    [InlineData("health/checks/node-is-mirror-sync-critical")]
+    [InlineData("health/checks/node-is-quorum-critical")]
+    [InlineData("health/checks/protocol-listener/amqp091")]
+    [InlineData("health/checks/certificate-expiration/1/months")]
+    [InlineData("health/checks/ready-to-serve-clients")]
+    public async Task Check_OfAHealthyNode_IsPassed(string path) => Assert.Equal("ok", (string)(await broker.GetAsync(path))["status"]!);
+
+    [Fact]
+    public async Task Check_OfAPort_IsPassedOnlyWhereItIsListenedOn()
+    {
+        Assert.Equal("ok", (string)(await broker.GetAsync($"health/checks/port-listener/{broker.Broker.AmqpPort}"))["status"]!);
+        var (status, body) = await broker.SendAsync(HttpMethod.Get, "health/checks/port-listener/1");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "failed"), (status, (string)body!["status"]!));
+    }
+
+    [Theory]
+    [InlineData("shovels")]
+    [InlineData("policies")]
+    [InlineData("policies/%2F")]
+    [InlineData("parameters")]
+    [InlineData("operator-policies")]
+    public async Task List_OfWhatThereIsNot_IsEmpty(string path) => Assert.Equal("[]", (await broker.GetAsync(path)).ToJsonString());
+
+    [Fact]
+    public async Task Request_ForWhatThereIsNot_IsJsonToo()
+    {
+        var (status, body) = await broker.SendAsync(HttpMethod.Get, "no/such/thing");
+        Assert.Equal((HttpStatusCode.NotFound, "Object Not Found", "Not Found"), (status, (string)body!["error"]!, (string)body["reason"]!));
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, "queues/nowhere")).Status);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await broker.SendAsync(HttpMethod.Patch, "queues")).Status);
+        using var options = new HttpRequestMessage(HttpMethod.Options, "queues");
+        using var allowed = await broker.Client.SendAsync(options);
+        Assert.Equal((HttpStatusCode.OK, "GET, HEAD, OPTIONS"), (allowed.StatusCode, string.Join(", ", allowed.Content.Headers.Allow)));
+        using var head = new HttpRequestMessage(HttpMethod.Head, "queues");
+        using var headed = await broker.Client.SendAsync(head);
+        Assert.Equal((HttpStatusCode.OK, 0), (headed.StatusCode, (await headed.Content.ReadAsByteArrayAsync()).Length));
+    }
+
+    [Fact]
+    public async Task Connection_WithAChannelAndAConsumer_IsListedAndClosed()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        await using var client = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await client.CallAsync(1, WireMethods.BasicConsume(queue, "tag-1"), 60, 21);
+
+        var consumer = Assert.Single(
+            (await broker.WaitForAsync("consumers/%2F", all => all.AsArray().Any(item => (string)item!["queue"]!["name"]! == queue))).AsArray(),
+            item => (string)item!["queue"]!["name"]! == queue)!;
+        var connectionName = (string)consumer["channel_details"]!["connection_name"]!;
+        Assert.Equal("tag-1", (string)consumer["consumer_tag"]!);
+        Assert.Equal("tag-1", (string)(await broker.GetAsync($"queues/%2F/{queue}"))["consumer_details"]![0]!["consumer_tag"]!);
+
+        var connection = await broker.GetAsync($"connections/{Uri.EscapeDataString(connectionName)}");
+        Assert.Equal(("guest", "/", "AMQP 0-9-1", "running", "network", 1), (
+            (string)connection["user"]!, (string)connection["vhost"]!, (string)connection["protocol"]!, (string)connection["state"]!, (string)connection["type"]!, (int)connection["channels"]!));
+        Assert.True((long)connection["recv_oct"]! > 0 && (long)connection["send_oct"]! > 0);
+        var channel = await broker.GetAsync($"channels/{Uri.EscapeDataString($"{connectionName} (1)")}");
+        Assert.Equal((1, 1), ((int)channel["number"]!, (int)channel["consumer_count"]!));
+
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"connections/{Uri.EscapeDataString(connectionName)}") { Headers = { { "X-Reason", "enough" } } };
+        using var closed = await broker.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.NoContent, closed.StatusCode);
+        var close = await client.ExpectCloseAsync();
+        Assert.Equal((320, "CONNECTION_FORCED - enough"), ((int)close.Code, close.Text));
+    }
+}

@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using System.Net;
+using Granary.Gateway.Tests.Management;
+using Granary.Testing.Brokers;
+
+namespace Granary.Gateway.Tests.Metrics;
+
+/// <summary>What a scrape gets.</summary>
+[WatchedBroker]
+public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
+{
+    [Fact]
+    public async Task Scrape_OfSums_HasRabbitMqsNames()
+    {
+        var text = await ScrapeAsync("");
+        foreach (var name in new[]
+        {
+            "rabbitmq_connections", "rabbitmq_channels", "rabbitmq_consumers", "rabbitmq_queues", "rabbitmq_queue_messages_ready", "rabbitmq_queue_messages_unacked",
+            "rabbitmq_process_resident_memory_bytes", "rabbitmq_resident_memory_limit_bytes", "rabbitmq_disk_space_available_bytes", "rabbitmq_process_max_fds",
+            "rabbitmq_channel_messages_published_total", "rabbitmq_connections_opened_total", "rabbitmq_alarms_memory_used_watermark",
+        })
+        {
+            Assert.Contains($"\n{name} ", text, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("\nrabbitmq_identity_info{rabbitmq_node=\"rabbit@", text, StringComparison.Ordinal);
+        Assert.Contains("\nrabbitmq_global_messages_received_total{protocol=\"amqp091\"} ", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Scrape_PerObject_HasASampleForEachQueue()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        await broker.PublishAsync(queue, "x");
+        var text = await ScrapeAsync("/per-object");
+        Assert.Contains($"\nrabbitmq_queue_messages_ready{{vhost=\"/\",queue=\"{queue}\"}} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains($"\nrabbitmq_queue_messages_published_total{{vhost=\"/\",queue=\"{queue}\"}} 1\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Scrape_OfOneFamily_HasThatAlone()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        var text = await ScrapeAsync("/detailed?family=queue_coarse_metrics&vhost=%2F");
+        Assert.Contains($"\nrabbitmq_detailed_queue_messages{{vhost=\"/\",queue=\"{queue}\"}} 0\n", text, StringComparison.Ordinal);
+        Assert.All(text.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)), line => Assert.Contains("rabbitmq_detailed_queue_messages", line, StringComparison.Ordinal));
+        Assert.DoesNotContain(queue, await ScrapeAsync("/detailed?family=queue_coarse_metrics&vhost=other"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ports_ForManagementAndMetrics_AnswerNothingOfEachOther()
+    {
+        using var client = broker.ClientOf("guest:guest");
+        using var metrics = await client.GetAsync(new Uri("/metrics", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NotFound, metrics.StatusCode);
+        using var api = await client.GetAsync(new Uri(broker.Metrics, "/api/overview"));
+        Assert.Equal(HttpStatusCode.NotFound, api.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/per-object")]
+    [InlineData("/detailed?family=queue_metrics&family=channel_metrics&family=node_metrics")]
+    public async Task Scrape_LookedAtByPromtool_IsWellFormed(string path)
+    {
+        await broker.DeclareQueueAsync();
+        var text = await ScrapeAsync(path);
+        if (await PromtoolAsync(text) is { } found)
+        {
+            Assert.Equal("", found);
+        }
+    }
+
+    private async Task<string> ScrapeAsync(string path)
+    {
+        using var client = new HttpClient();
+        using var response = await client.GetAsync(new Uri(broker.Metrics + path));
+        Assert.Equal((HttpStatusCode.OK, "text/plain; version=0.0.4; charset=utf-8"), (response.StatusCode, response.Content.Headers.ContentType!.ToString()));
+        return await response.Content.ReadAsStringAsync();
+    }
+
+    // Null where promtool is not installed.
+    private static async Task<string?> PromtoolAsync(string metrics)
+    {
+        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "promtool"))))
+        {
+            return null;
+        }
+
+        using var promtool = Process.Start(new ProcessStartInfo("promtool", "check metrics") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true })!;
+        await promtool.StandardInput.WriteAsync(metrics);
+        promtool.StandardInput.Close();
+        var (output, errors) = (promtool.StandardOutput.ReadToEndAsync(), promtool.StandardError.ReadToEndAsync());
+        await promtool.WaitForExitAsync();
+        return await output + await errors;
+    }
+}
