@@ -14,7 +14,7 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(FieldTableConverter)])]
+    Converters = [typeof(FieldTableConverter), typeof(LenientBoolean)])]
 [JsonSerializable(typeof(Refusal))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(QueueJson))]
