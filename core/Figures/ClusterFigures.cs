@@ -16,12 +16,17 @@ public sealed partial class ClusterFigures(
     public async Task<Picture> TakeAsync(FigureKinds kinds, CancellationToken cancellation)
     {
         // The store is read before it is asked what is active: what began or ended meanwhile is told by those who know better.
-        var stored = (kinds & FigureKinds.Stored) == 0 ? null : await ReadStoreAsync(kinds, cancellation).ConfigureAwait(false);
-        var asked = (kinds & ~FigureKinds.Stored) | FigureKinds.Node;
-        var here = own.TellAsync(asked, cancellation);
-        var others = members is null ? [] : await Task.WhenAll(members.Others.Select(member => AskAsync(member, asked, cancellation))).ConfigureAwait(false);
-        MemberFigures[] all = [await here.ConfigureAwait(false), .. others.OfType<MemberFigures>()];
-        return Merge(all, stored);
+        var stored = (kinds & FigureKinds.Stored) == 0 ? null : await ReadStoreAsync(kinds, null, cancellation).ConfigureAwait(false);
+        var picture = Merge(await AskAllAsync(kinds & ~FigureKinds.Stored, null, cancellation).ConfigureAwait(false), stored);
+        return (kinds & FigureKinds.Queues) != 0 ? await CountUnusedAsync(picture, cancellation).ConfigureAwait(false) : picture;
+    }
+
+    /// <summary>As <see cref="TakeAsync"/>, of one queue alone; without any if there is none of that key.</summary>
+    public async Task<Picture> TakeOfQueueAsync(string key, FigureKinds more, CancellationToken cancellation)
+    {
+        var stored = await ReadStoreAsync(FigureKinds.Stored, key, cancellation).ConfigureAwait(false);
+        return await CountUnusedAsync(
+            Merge(await AskAllAsync(more | FigureKinds.Queues, key, cancellation).ConfigureAwait(false), stored), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Has whoever has a connection close it.</summary>
@@ -105,17 +110,45 @@ public sealed partial class ClusterFigures(
             OutRate = all.Sum(one => one.OutRate),
         };
 
-    private async Task<StoredFigures?> ReadStoreAsync(FigureKinds kinds, CancellationToken cancellation)
+    private async Task<MemberFigures[]> AskAllAsync(FigureKinds kinds, string? queue, CancellationToken cancellation)
     {
-        var asked = kinds & (FigureKinds.Stored | FigureKinds.Bindings);
-        if ((await own.TellAsync(asked, cancellation).ConfigureAwait(false)).Stored is { } here)
+        var asked = kinds | FigureKinds.Node;
+        var here = own.TellAsync(asked, queue, cancellation);
+        var others = members is null ? [] : await Task.WhenAll(members.Others.Select(member => AskAsync(member, asked, queue, cancellation))).ConfigureAwait(false);
+        return [await here.ConfigureAwait(false), .. others.OfType<MemberFigures>()];
+    }
+
+    /// <summary>Has the store say how many messages wait in queues that nobody uses: whoever starts consumers by that number is not to wait for the first of them.</summary>
+    private async Task<Picture> CountUnusedAsync(Picture picture, CancellationToken cancellation)
+    {
+        if (picture.Queues.All(static queue => queue.Figure.IsActive)
+            || (await ReadStoreAsync(FigureKinds.Stored | FigureKinds.StoredMessages, null, cancellation).ConfigureAwait(false))?.Messages is not { } messages)
+        {
+            return picture;
+        }
+
+        return picture with
+        {
+            Queues =
+            [
+                .. picture.Queues.Select(queue => !queue.Figure.IsActive && messages.TryGetValue(queue.Figure.Key, out var count)
+                    ? queue with { Figure = queue.Figure with { Ready = count } }
+                    : queue),
+            ],
+        };
+    }
+
+    private async Task<StoredFigures?> ReadStoreAsync(FigureKinds kinds, string? queue, CancellationToken cancellation)
+    {
+        var asked = kinds & (FigureKinds.Stored | FigureKinds.Bindings | FigureKinds.StoredMessages);
+        if ((await own.TellAsync(asked, queue, cancellation).ConfigureAwait(false)).Stored is { } here)
         {
             return here;
         }
 
         foreach (var member in members?.Others ?? [])
         {
-            if (await AskAsync(member, asked, cancellation).ConfigureAwait(false) is { Stored: { } there })
+            if (await AskAsync(member, asked, queue, cancellation).ConfigureAwait(false) is { Stored: { } there })
             {
                 return there;
             }
@@ -124,12 +157,12 @@ public sealed partial class ClusterFigures(
         return null;
     }
 
-    private async Task<MemberFigures?> AskAsync(string member, FigureKinds kinds, CancellationToken cancellation)
+    private async Task<MemberFigures?> AskAsync(string member, FigureKinds kinds, string? queue, CancellationToken cancellation)
     {
         try
         {
             return members!.Find(member) is { } service
-                ? await service.TellFiguresAsync(kinds).WaitAsync(AnswerLimit, clock, cancellation).ConfigureAwait(false)
+                ? await service.TellFiguresAsync(kinds, queue).WaitAsync(AnswerLimit, clock, cancellation).ConfigureAwait(false)
                 : null;
         }
         catch (Exception exception) when (!cancellation.IsCancellationRequested)

@@ -26,4 +26,7 @@ public enum FigureKinds
     Channels = 64,
 
     Consumers = 128,
+
+    /// <summary>With <see cref="Stored"/>: how many messages the store has of each queue.</summary>
+    StoredMessages = 256,
 }

@@ -4,7 +4,8 @@ namespace Granary.Core.Figures;
 public interface IFigureSource
 {
     /// <summary>Adds what it has of what is asked for.</summary>
-    ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, CancellationToken cancellation);
+    /// <param name="queue">Of queues, the one of this key alone; null: all.</param>
+    ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, string? queue, CancellationToken cancellation);
 }
 
 /// <summary>Closes client connections of this process on request.</summary>

@@ -49,4 +49,8 @@ public sealed record StoredFigures
 
     [Id(1)]
     public ExchangeFigure[] Exchanges { get; init; } = [];
+
+    /// <summary>By key; null: nobody asked.</summary>
+    [Id(2)]
+    public Dictionary<string, long>? Messages { get; init; }
 }

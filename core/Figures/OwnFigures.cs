@@ -5,12 +5,13 @@ public sealed class OwnFigures(ProcessFigures process, IEnumerable<IFigureSource
 {
     private readonly IFigureSource[] _sources = [.. sources];
 
-    public async Task<MemberFigures> TellAsync(FigureKinds kinds, CancellationToken cancellation)
+    /// <param name="queue">Of queues, the one of this key alone; null: all.</param>
+    public async Task<MemberFigures> TellAsync(FigureKinds kinds, string? queue, CancellationToken cancellation)
     {
         var figures = (kinds & FigureKinds.Node) == 0 ? MemberFigures.None : MemberFigures.None with { Node = process.Look() };
         foreach (var source in _sources)
         {
-            figures = await source.AddAsync(figures, kinds, cancellation).ConfigureAwait(false);
+            figures = await source.AddAsync(figures, kinds, queue, cancellation).ConfigureAwait(false);
         }
 
         return figures;

@@ -54,8 +54,9 @@ public interface IMemberService : IGrainService
     Task<bool> ReachesDatabaseAsync();
 
     /// <summary>What this process holds. Nothing is activated for it.</summary>
+    /// <param name="queue">Of queues, the one of this key alone; null: all.</param>
     [Alias("TellFigures")]
-    Task<MemberFigures> TellFiguresAsync(FigureKinds kinds);
+    Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue);
 
     /// <summary>Closes a client's connection.</summary>
     /// <returns>False: it is not one of this process.</returns>

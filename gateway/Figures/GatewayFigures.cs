@@ -18,7 +18,7 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
     // Of exchanges that nobody publishes to any more.
     private long _unroutableBefore;
 
-    public ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, CancellationToken cancellation)
+    public ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, string? queue, CancellationToken cancellation)
     {
         if (figures.Node is { } node)
         {

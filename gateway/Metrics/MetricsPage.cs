@@ -32,7 +32,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options)
     public async Task WriteAsync(IBufferWriter<byte> output, Scrape scrape, CancellationToken cancellation)
     {
         var figures = await own.TellAsync(
-            FigureKinds.Node | FigureKinds.Queues | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels | FigureKinds.Consumers, cancellation).ConfigureAwait(false);
+            FigureKinds.Node | FigureKinds.Queues | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels | FigureKinds.Consumers, null, cancellation).ConfigureAwait(false);
         var text = new MetricText(output);
         if (scrape.Groups is null)
         {

@@ -36,6 +36,9 @@ internal interface IMessageStore : IAsyncDisposable
     /// <exception cref="StoreException">What is there cannot be read.</exception>
     ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation);
 
+    /// <summary>How many unsettled messages there are of each queue that has any, about as an activation would find them now. It looks at all that is stored, if not at messages.</summary>
+    Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation);
+
     Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation);
 
     /// <summary>All rows of a table, in no order.</summary>

@@ -38,6 +38,22 @@ public abstract partial class MessageStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Count_OfMessages_IsOfThoseThatAreNotSettled()
+    {
+        var (one, other, empty) = (await Session.CreateAsync("%2F/one"), await Session.CreateAsync("%2F/other"), await Session.CreateAsync("%2F/empty"));
+        await Session.WriteAsync(one, Messages.Run(0, 3000), Messages.Run(5000, 10));
+        await Session.WriteAsync(other, Messages.Run(7, 4));
+        await Session.WriteAsync(empty, Messages.Run(0, 2));
+        await Session.SettleAsync(one, new OffsetRange(0, 100), new OffsetRange(900, 300), new OffsetRange(2999, 1), new OffsetRange(5005, 2));
+        await Session.SettleAsync(empty, new OffsetRange(0, 2));
+
+        await Session.CrashAndOpenAsync();
+
+        var counts = await Session.Store.CountMessagesAsync(CancellationToken.None);
+        Assert.Equal([(one.Identity, 2607L), (other.Identity, 4L)], counts.Where(count => count.Messages > 0).OrderBy(count => count.Queue.Key, StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Read_NothingStored_IsEmpty()
     {
         var queue = Session.Store.Create(StoreSession.Identity("a"), 1);

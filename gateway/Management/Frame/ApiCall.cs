@@ -57,11 +57,16 @@ internal sealed class ApiCall(HttpContext context, ApiUser user)
     /// <summary>A list: filtered, sorted and cut into pages as the query says.</summary>
     /// <param name="nameOf">What the filter <c>name</c> looks at.</param>
     public Task ReplyListAsync<T>(IReadOnlyCollection<T> items, JsonTypeInfo<T> type, Func<T, string> nameOf)
+        where T : class =>
+        ReplyListAsync(items, static item => item, type, nameOf);
+
+    /// <summary>As the other: only those that are told, or sorted by what they tell, are made into what is told.</summary>
+    public Task ReplyListAsync<TSource, T>(IReadOnlyCollection<TSource> items, Func<TSource, T> tell, JsonTypeInfo<T> type, Func<TSource, string> nameOf)
         where T : class
     {
         var listing = Listing.From(Query);
         var columns = Columns.From(Query);
-        var page = listing.Apply(items, type, nameOf);
+        var page = listing.Apply(items, tell, type, nameOf);
         context.Response.ContentType = JsonType;
         context.Response.Headers.CacheControl = "no-cache";
         return WriteAsync(writer => page.Write(writer, type, columns));

@@ -8,8 +8,10 @@ namespace Granary.Gateway.Management.Frame;
 /// <param name="Total">Of all items.</param>
 /// <param name="Filtered">Of those that were meant.</param>
 internal sealed record ListPage<T>(List<T> Items, int? Page, int Size, int Total, int Filtered, int Pages)
-    where T : class
 {
+    /// <summary>The same page of what is told of each.</summary>
+    public ListPage<TTold> As<TTold>(Func<T, TTold> tell) => new(Items.ConvertAll(item => tell(item)), Page, Size, Total, Filtered, Pages);
+
     public void Write(Utf8JsonWriter writer, JsonTypeInfo<T> type, Columns? columns)
     {
         if (Page is not { } page)
@@ -41,7 +43,7 @@ internal sealed record ListPage<T>(List<T> Items, int? Page, int Size, int Total
             }
             else
             {
-                columns.Write(writer, item, type);
+                columns.Write(writer, item!, type);
             }
         }
 

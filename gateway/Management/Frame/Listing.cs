@@ -46,20 +46,36 @@ internal sealed class Listing
     }
 
     /// <exception cref="ApiException">400: there is no such page.</exception>
-    public ListPage<T> Apply<T>(IReadOnlyCollection<T> items, JsonTypeInfo<T> type, Func<T, string> nameOf)
+    public ListPage<T> Apply<TSource, T>(IReadOnlyCollection<TSource> items, Func<TSource, T> tell, JsonTypeInfo<T> type, Func<TSource, string> nameOf)
         where T : class
     {
-        List<T> found = [.. _name.Length == 0 || (_page is null && _pattern is null) ? items : items.Where(item => IsMeant(nameOf(item)))];
-        Sort(found, type);
+        List<TSource> found = [.. _name.Length == 0 || (_page is null && _pattern is null) ? items : items.Where(item => IsMeant(nameOf(item)))];
+        if (_sort.Length == 0)
+        {
+            if (_isReverse)
+            {
+                found.Reverse();
+            }
+
+            return Cut(found, items.Count).As(tell);
+        }
+
+        var told = found.ConvertAll(item => tell(item));
+        Sort(told, type);
+        return Cut(told, items.Count);
+    }
+
+    private ListPage<T> Cut<T>(List<T> found, int total)
+    {
         if (_page is not { } page)
         {
-            return new ListPage<T>(found, null, 0, items.Count, found.Count, 0);
+            return new ListPage<T>(found, null, 0, total, found.Count, 0);
         }
 
         var pages = Math.Max(1, (found.Count + _size - 1) / _size);
         return page > pages || page < 1
             ? throw ApiException.BadRequest("page_out_of_range")
-            : new ListPage<T>(found.GetRange((page - 1) * _size, Math.Min(_size, found.Count - ((page - 1) * _size))), page, _size, items.Count, found.Count, pages);
+            : new ListPage<T>(found.GetRange((page - 1) * _size, Math.Min(_size, found.Count - ((page - 1) * _size))), page, _size, total, found.Count, pages);
     }
 
     private static int? Number(IQueryCollection query, string name) => query[name].ToString() is not { Length: > 0 } text ? null
@@ -93,14 +109,10 @@ internal sealed class Listing
     private void Sort<T>(List<T> found, JsonTypeInfo<T> type)
         where T : class
     {
-        if (_sort.Length > 0)
-        {
-            var keyed = found.ConvertAll(item => (Key: ValueAt(item, type, _sort), Item: item));
-            var ordered = keyed.OrderBy(pair => pair.Key, FieldOrder.Instance).Select(pair => pair.Item).ToList();
-            found.Clear();
-            found.AddRange(ordered);
-        }
-
+        var keyed = found.ConvertAll(item => (Key: ValueAt(item, type, _sort), Item: item));
+        var ordered = keyed.OrderBy(pair => pair.Key, FieldOrder.Instance).Select(pair => pair.Item).ToList();
+        found.Clear();
+        found.AddRange(ordered);
         if (_isReverse)
         {
             found.Reverse();

@@ -117,7 +117,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
     }
 
     private async Task<IReadOnlyList<ListenerFigure>> ListenersAsync(ApiCall call) =>
-        (await own.TellAsync(Asked, call.Aborted).ConfigureAwait(false)).Node?.Listeners ?? [];
+        (await own.TellAsync(Asked, null, call.Aborted).ConfigureAwait(false)).Node?.Listeners ?? [];
 }
 
 /// <summary>What a check found.</summary>

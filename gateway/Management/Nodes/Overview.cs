@@ -77,7 +77,7 @@ internal sealed record QueueTotals(long Messages, Rate MessagesDetails, long Mes
 
 internal sealed record ObjectTotals(int Channels, int Connections, int Consumers, int Exchanges, int Queues);
 
-internal sealed record ContextJson(string Node, string Description, string Path, string Port, string SslOpts = "");
+internal sealed record ContextJson(string Node, string Description, string Path, string Port, string Ip, string[] SslOpts, string Protocol = "http");
 
 /// <summary>What came and went, since the nodes started.</summary>
 internal sealed record ChurnRates(
@@ -139,7 +139,7 @@ internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions optio
 
     private static ContextJson ContextOf(ListenerJson listener) => new(
         listener.Node, listener.Protocol == "http" ? "RabbitMQ Management" : "RabbitMQ Prometheus", "/",
-        listener.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        listener.Port.ToString(System.Globalization.CultureInfo.InvariantCulture), listener.IpAddress, []);
 
     private static ChurnRates ChurnOf(IReadOnlyList<Placed<NodeFigure>> nodes)
     {

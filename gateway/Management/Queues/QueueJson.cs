@@ -43,6 +43,10 @@ internal sealed record QueueJson
 
     public long MessagesRam { get; init; }
 
+    public long MessagesReadyRam { get; init; }
+
+    public long MessagesUnacknowledgedRam { get; init; }
+
     public long MessagesPersistent { get; init; }
 
     public long MessagesPagedOut { get; init; }

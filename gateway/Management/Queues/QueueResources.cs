@@ -39,7 +39,7 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
     {
         var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
         await call.ReplyListAsync(
-            [.. Ordered(picture, vhost).Select(queue => QueueJson.Of(queue))], ApiJson.Default.QueueJson, static queue => queue.Name).ConfigureAwait(false);
+            Ordered(picture, vhost), static queue => QueueJson.Of(queue), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name).ConfigureAwait(false);
     }
 
     private async Task GetAsync(ApiCall call)
@@ -123,17 +123,8 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
 
     private async Task<(Picture Picture, Placed<QueueFigure> Queue)?> FindAsync(ApiCall call, string vhost, string name, FigureKinds more = FigureKinds.None)
     {
-        var picture = await figures.TakeAsync(Lists | more, call.Aborted).ConfigureAwait(false);
-        var key = GrainKeys.For(vhost, name);
-        foreach (var queue in picture.Queues)
-        {
-            if (queue.Figure.Key == key)
-            {
-                return (picture, queue);
-            }
-        }
-
-        return null;
+        var picture = await figures.TakeOfQueueAsync(GrainKeys.For(vhost, name), more, call.Aborted).ConfigureAwait(false);
+        return picture.Queues.Count > 0 ? (picture, picture.Queues[0]) : null;
     }
 }
 

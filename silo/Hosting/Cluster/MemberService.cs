@@ -34,7 +34,7 @@ internal sealed class MemberService(
 
     public Task<bool> ReachesDatabaseAsync() => Task.FromResult(watch?.ReachesDatabase ?? false);
 
-    public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => figures.TellAsync(kinds, CancellationToken.None);
+    public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => figures.TellAsync(kinds, queue, CancellationToken.None);
 
     public Task<bool> CloseConnectionAsync(Guid connection, string reason) => Task.FromResult(closers.Any(closer => closer.Close(connection, reason)));
 }

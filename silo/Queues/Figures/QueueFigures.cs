@@ -19,6 +19,8 @@ internal sealed class QueueFigures(QueueDefinition definition)
 
     public string Key => GrainKeys.For(definition.Vhost, definition.Name);
 
+    public bool IsOf(string vhost, string name) => definition.Name == name && definition.Vhost == vhost;
+
     public long this[QueueCount count] => Volatile.Read(ref _counts[(int)count]);
 
     public long Ready

@@ -8,18 +8,23 @@ namespace Granary.Silo.Queues.Figures;
 /// <summary>What a process with queues tells of them, and of exchanges.</summary>
 internal sealed class SiloFigureSource(SiloFigures queues, LocalExchanges exchanges, StoredTopology stored, StoreOptions store) : IFigureSource
 {
-    public async ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, CancellationToken cancellation)
+    public async ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, string? queue, CancellationToken cancellation)
     {
         var withBindings = (kinds & FigureKinds.Bindings) != 0;
         if ((kinds & FigureKinds.Stored) != 0)
         {
-            figures = figures with { Stored = await stored.ReadAsync(withBindings, cancellation).ConfigureAwait(false) };
+            figures = figures with
+            {
+                Stored = (kinds & FigureKinds.StoredMessages) != 0 ? await stored.CountMessagesAsync(cancellation).ConfigureAwait(false)
+                    : queue is not null ? await stored.FindAsync(queue, cancellation).ConfigureAwait(false)
+                    : await stored.ReadAsync(withBindings, cancellation).ConfigureAwait(false),
+            };
         }
 
         if ((kinds & FigureKinds.Queues) != 0)
         {
             // In this order: one that is deleted in between is told of as such.
-            var all = queues.All();
+            var all = queue is null ? queues.All() : queues.Find(queue) is { } one ? [one] : [];
             figures = figures with { Queues = all, EndedQueues = queues.EndedNames() };
         }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Granary.Core.Figures;
+using Granary.Core.Grains;
 
 namespace Granary.Silo.Queues.Figures;
 
@@ -73,6 +74,21 @@ internal sealed class SiloFigures : ISampled
 
     /// <summary>What the queues are like that are active here.</summary>
     public QueueFigure[] All() => [.. _queues.Select(static queue => queue.Key.ToFigure())];
+
+    /// <summary>The one of that name, if it is active here.</summary>
+    public QueueFigure? Find(string key)
+    {
+        var (vhost, name) = GrainKeys.Parse(key);
+        foreach (var (queue, _) in _queues)
+        {
+            if (queue.IsOf(vhost, name))
+            {
+                return queue.ToFigure();
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Keys of those that were deleted here a moment ago.</summary>
     public string[] EndedNames() => [.. _endedNames.Keys];

@@ -17,10 +17,12 @@ internal sealed partial class StoredTopology(Func<GroupCommit> commit, TimeProvi
     private const string ExchangeTable = "exchange";
 
     private static readonly TimeSpan Believed = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CountBelieved = TimeSpan.FromMinutes(1);
 
     private readonly SemaphoreSlim _gate = new(1, 1);
     private Reading? _withBindings;
     private Reading? _withoutBindings;
+    private Reading? _counted;
 
     /// <exception cref="StoreUnavailableException">It cannot be said.</exception>
     public async Task<StoredFigures> ReadAsync(bool withBindings, CancellationToken cancellation)
@@ -34,6 +36,39 @@ internal sealed partial class StoredTopology(Func<GroupCommit> commit, TimeProvi
         try
         {
             return Known(withBindings) ?? await ReadStoreAsync(withBindings, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>One queue, as the store has it now.</summary>
+    public async Task<StoredFigures> FindAsync(string key, CancellationToken cancellation)
+    {
+        var row = await commit().Store.ReadRowAsync(new RowKey(QueueTable, key), cancellation).ConfigureAwait(false);
+        return new StoredFigures { Queues = row is not null && ToQueue(row) is { } queue ? [queue] : [] };
+    }
+
+    /// <summary>How many messages the store has of each queue. What was counted is believed for a minute: nothing changes of a queue that nobody uses.</summary>
+    public async Task<StoredFigures> CountMessagesAsync(CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            if (_counted is not { } counted || time.GetElapsedTime(counted.At) >= CountBelieved)
+            {
+                var at = time.GetTimestamp();
+                var messages = new Dictionary<string, long>(StringComparer.Ordinal);
+                foreach (var (queue, count) in await commit().Store.CountMessagesAsync(cancellation).ConfigureAwait(false))
+                {
+                    messages[queue.Key] = messages.GetValueOrDefault(queue.Key) + count;
+                }
+
+                _counted = counted = new Reading(at, new StoredFigures { Messages = messages });
+            }
+
+            return counted.Figures;
         }
         finally
         {

@@ -54,6 +54,18 @@ internal sealed class BatchIndex(SegmentList segments)
         _batches.Replace(from, to - from, placed[..count]);
     }
 
+    /// <summary>Messages that are not settled.</summary>
+    public long CountLive()
+    {
+        var live = 0L;
+        for (var i = 0; i < _batches.Count; i++)
+        {
+            live += _batches[i].Live;
+        }
+
+        return live;
+    }
+
     public void Settle(long first, long end)
     {
         var from = IndexOf(first);

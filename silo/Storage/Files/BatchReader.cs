@@ -79,6 +79,14 @@ internal sealed class BatchReader(LogState state, Lock gate)
         }
     }
 
+    public List<(QueueIdentity Queue, long Messages)> CountMessages()
+    {
+        lock (gate)
+        {
+            return [.. state.Queues.Where(queue => queue.Identity is not null && queue.Batches.Count > 0).Select(queue => (queue.Identity!.Value, queue.Batches.CountLive()))];
+        }
+    }
+
     private static Row Read(StoredRow row, Segment segment)
     {
         var bytes = new byte[row.Length];

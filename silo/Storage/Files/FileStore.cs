@@ -75,6 +75,9 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         return new ValueTask<MessageRun[]>(Task.Run(() => Reader.Read(log, from, end, bytes), cancellation));
     }
 
+    public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation) =>
+        Task.Run<IReadOnlyList<(QueueIdentity Queue, long Messages)>>(Reader.CountMessages, cancellation);
+
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) => Task.Run(() => Reader.Read(key), cancellation);
 
     public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) =>

@@ -16,6 +16,9 @@ internal sealed class MemoryQueue
 
     public long Epoch { get; set; }
 
+    /// <summary>Messages, without those that were only paged out.</summary>
+    public long Count => _runs.Where(static run => (run.Flags & MessageFlags.Persistent) != 0).Sum(static run => (long)run.Count);
+
     public MemoryQueue Copy()
     {
         var copy = new MemoryQueue { Epoch = Epoch, _offsetBound = _offsetBound, _deliveredBound = _deliveredBound };

@@ -89,6 +89,15 @@ internal sealed class MemoryStore : IMessageStore
         }
     }
 
+    public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<(QueueIdentity Queue, long Messages)>>(
+                [.. _queues.Select(queue => (queue.Key, queue.Value.Count)).Where(queue => queue.Count > 0)]);
+        }
+    }
+
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation)
     {
         lock (_gate)

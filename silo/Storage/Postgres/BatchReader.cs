@@ -70,4 +70,19 @@ internal sealed class BatchReader(NpgsqlDataSource database)
             }
         }
     }
+
+    /// <inheritdoc cref="IMessageStore.CountMessagesAsync"/>
+    public async Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(SqlText.CountMessages);
+        command.Parameters.Add(new NpgsqlParameter<short> { TypedValue = (short)Core.Messages.MessageFlags.Persistent });
+        var counts = new List<(QueueIdentity Queue, long Messages)>();
+        await using var row = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+        while (await row.ReadAsync(cancellation).ConfigureAwait(false))
+        {
+            counts.Add((new QueueIdentity(TextColumn.Decode(row.GetString(0)), row.GetGuid(1)), row.GetInt64(2)));
+        }
+
+        return counts;
+    }
 }

@@ -85,6 +85,9 @@ internal sealed class PostgresStore : IMessageStore
             : await ReadAsync(() => _batches.ReadAsync(stored.Id, stored.Settled, from, end, bytes, cancellation), cancellation).ConfigureAwait(false);
     }
 
+    public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation) =>
+        ReadAsync(() => _batches.CountMessagesAsync(cancellation), cancellation);
+
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) =>
         ReadAsync(() => _rows.ReadAsync(key, cancellation), cancellation);
 

@@ -44,7 +44,7 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
 
     public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
 
-    public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+    public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => throw new NotSupportedException("no figures here");
 
     public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 }

@@ -1,8 +1,11 @@
 using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Messages;
 using Granary.Core.Topology;
 using Granary.Silo.Queues.Activation;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
 using Granary.Silo.Storage.Memory;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -67,6 +70,49 @@ public sealed class ClusterFiguresTests
     {
         NodeFigure[] nodes = [new("one") { Address = "10.0.0.1:11111" }, new("two") { Address = "10.0.0.2:11111" }, new("two") { Address = "10.0.0.2:11112" }];
         Assert.Equal(["rabbit@one", "rabbit@two-11111", "rabbit@two-11112"], ClusterFigures.NamesOf(nodes));
+    }
+
+    [Fact]
+    public async Task Picture_OfQueuesThatNobodyUses_HasWhatTheStoreHasOfThem()
+    {
+        var store = new MemoryStore();
+        Guid incarnation;
+        await using (var before = await StartAsync(store))
+        {
+            await DeclareAsync(before.Grains, "q", durable: true);
+            await DeclareAsync(before.Grains, "empty", durable: true);
+            incarnation = (await before.Grains.Queue("/", "q").DescribeAsync(Client)).Incarnation;
+        }
+
+        await WriteAsync(store, new QueueIdentity("%2F/q", incarnation), 7);
+        await using var silo = await StartAsync(store);
+        Assert.Equal([("%2F/empty", 0L), ("%2F/q", 7L)], (await TakeAsync(silo)).Queues.Select(queue => (queue.Figure.Key, queue.Figure.Ready)).Order());
+
+        var figures = silo.Services.GetRequiredService<ClusterFigures>();
+        Assert.Equal(7, Assert.Single((await figures.TakeOfQueueAsync("%2F/q", FigureKinds.None, CancellationToken.None)).Queues).Figure.Ready);
+        Assert.Empty((await figures.TakeOfQueueAsync("%2F/none", FigureKinds.None, CancellationToken.None)).Queues);
+        Assert.Empty(silo.Services.GetRequiredService<LocalQueues>().Inboxes);
+
+        // One that is used tells itself.
+        Assert.Equal(7, (await silo.Grains.Queue("/", "q").DescribeAsync(Client)).Messages);
+        var used = Assert.Single((await figures.TakeOfQueueAsync("%2F/q", FigureKinds.None, CancellationToken.None)).Queues).Figure;
+        Assert.Equal((7, true), (used.Ready, used.IsActive));
+    }
+
+    private static async Task WriteAsync(MemoryStore store, QueueIdentity queue, int count)
+    {
+        var length = (int)MessageRecord.SizeOf(hasExpiry: false, 0, 1, 0, 1);
+        var records = new byte[length * count];
+        for (var i = 0; i < count; i++)
+        {
+            MessageRecord.WriteHead(records.AsSpan(i * length), MessageFlags.Persistent, 0, 0, [], "q"u8, [], 1);
+        }
+
+        var changes = new QueueChanges(await store.TakeOverAsync(queue, 0, CancellationToken.None)) { OffsetBound = count };
+        changes.Runs.Add(new MessageRun(records, 0, count, Redelivered: false, MessageFlags.Persistent, Since: 0));
+        var flush = new Flush();
+        flush.Queues.Add(changes);
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
     }
 
     private static Task<TestSilo> StartAsync(MemoryStore store) => TestSilo.StartAsync(store: store, more: silo => silo.Services.AddFigures());

@@ -125,7 +125,7 @@ public sealed class DatabaseWatchTests : IDisposable
             return Fails ? Task.FromException<bool>(new TimeoutException("it hangs")) : Task.FromResult(Reaches);
         }
 
-        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => throw new NotSupportedException("no figures here");
 
         public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 

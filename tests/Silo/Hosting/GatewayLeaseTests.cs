@@ -223,7 +223,7 @@ public sealed class GatewayLeaseTests
 
         public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
 
-        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds) => throw new NotSupportedException("no figures here");
+        public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => throw new NotSupportedException("no figures here");
 
         public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 

@@ -124,6 +124,9 @@ internal sealed class FakeStore : IMessageStore
         }
     }
 
+    public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation) =>
+        throw new NotSupportedException("nobody counts here");
+
     public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation)
     {
         lock (_gate)

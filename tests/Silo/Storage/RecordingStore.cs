@@ -62,6 +62,8 @@ internal sealed class RecordingStore : IMessageStore
 
     public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) => _store.ReadRowsAsync(table, cancellation);
 
+    public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation) => _store.CountMessagesAsync(cancellation);
+
     public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation) => _store.ReadTablesAsync(prefix, cancellation);
 
     public ValueTask DisposeAsync() => _store.DisposeAsync();
