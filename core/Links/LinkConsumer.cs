@@ -60,11 +60,11 @@ public abstract class LinkConsumer(string tag, bool noAck)
     }
 
     /// <summary>An activation has given it a place among the queue's consumers, which the next ones are told.</summary>
-    internal void NoteRank(long rank)
+    internal void NotePlace(long rank, bool active)
     {
         if (rank > 0)
         {
-            _attachment = _attachment! with { Rank = rank };
+            _attachment = _attachment! with { Rank = rank, Active = active };
         }
     }
 

@@ -90,11 +90,13 @@ public sealed record PublishedItem([property: Id(0)] long FirstOffset, [property
 [GenerateSerializer, Immutable, Alias("granary.DeliveryItem")]
 public sealed record DeliveryItem([property: Id(0)] int Consumer, [property: Id(1)] DeliverySlice[] Slices) : LinkDownItem;
 
-/// <summary>Answers <see cref="AttachItem"/>.</summary>
+/// <summary>Answers <see cref="AttachItem"/>. Comes again when another consumer becomes <paramref name="Active"/>.</summary>
 /// <param name="Error">Null when the consumer is attached.</param>
 /// <param name="Rank">Higher than that of each consumer that attached before; 0: from a silo that gives none. It tells the next activation in which order they came.</param>
+/// <param name="Active">It is the one that is given messages, where only one is given any: the next activation is told.</param>
 [GenerateSerializer, Immutable, Alias("granary.AttachedItem")]
-public sealed record AttachedItem([property: Id(0)] int Consumer, [property: Id(1)] BrokerError? Error, [property: Id(2)] long Rank = 0) : LinkDownItem;
+public sealed record AttachedItem([property: Id(0)] int Consumer, [property: Id(1)] BrokerError? Error, [property: Id(2)] long Rank = 0,
+    [property: Id(3)] bool Active = false) : LinkDownItem;
 
 /// <summary>Answers <see cref="DetachItem"/>.</summary>
 [GenerateSerializer, Immutable, Alias("granary.DetachedItem")]

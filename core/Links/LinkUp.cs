@@ -79,11 +79,12 @@ public sealed record HoldItem([property: Id(0)] int Consumer, [property: Id(1)] 
 /// <param name="Prefetch">Unacknowledged deliveries allowed; 0 is no limit. Not used when <paramref name="NoAck"/>.</param>
 /// <param name="Shared">See <see cref="ShareItem"/>.</param>
 /// <param name="Rank">Which an earlier activation gave it (<see cref="AttachedItem"/>); 0: it is new, or was attached by a silo that gives none.</param>
+/// <param name="Active">It was the one that an earlier activation gave messages to, where only one is given any.</param>
 [GenerateSerializer, Immutable, Alias("granary.AttachItem")]
 public sealed record AttachItem(
     [property: Id(0)] int Consumer, [property: Id(1)] string Tag, [property: Id(2)] bool NoAck, [property: Id(3)] bool Exclusive,
     [property: Id(4)] int Prefetch, [property: Id(5)] bool Shared, [property: Id(6)] EncodedTable Arguments, [property: Id(7)] Window Window,
-    [property: Id(8)] long Rank = 0) : LinkUpItem;
+    [property: Id(8)] long Rank = 0, [property: Id(9)] bool Active = false) : LinkUpItem;
 
 /// <summary>How much may have been pushed to a consumer in all since it attached: absolute, so that a repeated or late one does no harm.</summary>
 /// <param name="Messages">Messages in all.</param>
@@ -107,6 +108,7 @@ public sealed record PrefetchItem([property: Id(0)] int Consumer, [property: Id(
 public sealed record ShareItem([property: Id(0)] int Consumer, [property: Id(1)] bool Shared) : LinkUpItem;
 
 /// <summary>Lends a part of a shared limit to a consumer. What is not used at once comes back by <see cref="UnusedItem"/>.</summary>
+/// <param name="Count">0: nothing is left of the limit. The consumer is lent something as soon as there is; until then others need not wait for it.</param>
 [GenerateSerializer, Immutable, Alias("granary.LendItem")]
 public sealed record LendItem([property: Id(0)] int Consumer, [property: Id(1)] int Count) : LinkUpItem;
 

@@ -335,7 +335,7 @@ public sealed partial class QueueSession
             _consumers.Remove(item.Consumer);
         }
 
-        consumer.NoteRank(item.Rank);
+        consumer.NotePlace(item.Rank, item.Active);
         if (!consumer.IsAttached)
         {
             consumer.Attached(item.Error);

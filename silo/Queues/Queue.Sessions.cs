@@ -61,12 +61,7 @@ internal sealed partial class Queue
     {
         foreach (var consumer in link.Consumers.Values)
         {
-            consumer.Leave();
-            ConsumerCount--;
-            if (_exclusiveConsumer == consumer)
-            {
-                _exclusiveConsumer = null;
-            }
+            _dispatch.Remove(consumer);
         }
 
         Settle(link, 0, long.MaxValue, Settlement.Requeue, now);

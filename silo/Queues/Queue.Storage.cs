@@ -174,7 +174,7 @@ internal sealed partial class Queue
             return null;
         }
 
-        var credit = _ring.Credit(_ready.Count) + _waitingGets.Count;
+        var credit = _dispatch.Credit(_ready.Count) + _waitingGets.Count;
         return credit > 0 ? _ready.First.First + Math.Min(credit, _ready.Count) : null;
     }
 

@@ -32,10 +32,9 @@ internal sealed partial class Queue
     private readonly Queue<(QueueLink Link, GetItem Get)> _waitingGets = new();
     private readonly List<MessageRun> _lifetimes = [];
     private readonly List<MessageRun> _live = [];
-    private readonly ConsumerRing _ring;
+    private readonly Dispatch _dispatch;
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
     private readonly HashSet<QueueLink> _untidy = [];
-    private Consumer? _exclusiveConsumer;
     private long _usedAt;
     private long _nextOffset;
 
@@ -46,7 +45,7 @@ internal sealed partial class Queue
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
         _settings = definition.Settings;
         Figures = new QueueFigures(definition);
-        _ring = new ConsumerRing(Figures);
+        _dispatch = new Dispatch(definition, Figures);
         _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
         _journal = storage?.Durable;
@@ -70,7 +69,7 @@ internal sealed partial class Queue
     /// <summary>Record bytes of the ready messages.</summary>
     public long ReadyBytes => _ready.Bytes;
 
-    public int ConsumerCount { get; private set; }
+    public int ConsumerCount => _dispatch.Count;
 
     /// <summary>Its last consumer went, and it is one that is deleted then. Whatever comes in the rest of the turn meets a queue that is gone.</summary>
     public bool IsDoomed { get; private set; }
@@ -137,17 +136,17 @@ internal sealed partial class Queue
                 break;
             case WindowItem window when link.Consumers.TryGetValue(window.Consumer, out var consumer):
                 consumer.Renew(window.Window);
-                _ring.Refresh(consumer);
+                _dispatch.Refresh(consumer);
                 break;
             case PrefetchItem prefetch when link.Consumers.TryGetValue(prefetch.Consumer, out var consumer):
                 consumer.Prefetch = prefetch.Prefetch;
-                _ring.Refresh(consumer);
+                _dispatch.Refresh(consumer);
                 break;
             case ShareItem share when link.Consumers.TryGetValue(share.Consumer, out var consumer):
-                _ring.Share(consumer, share.Shared);
+                _dispatch.Share(consumer, share.Shared);
                 break;
             case LendItem lend when link.Consumers.TryGetValue(lend.Consumer, out var borrower):
-                _ring.Lend(borrower, lend.Count);
+                _dispatch.Lend(borrower, lend.Count);
                 break;
             case LendItem lend:
                 // The consumer went while the offer was under way.
@@ -178,7 +177,7 @@ internal sealed partial class Queue
         if (!IsDoomed && _recovery is null)
         {
             ServeWaitingGets(now);
-            _ring.Deliver(_ready, _bound, _untidy, now);
+            _dispatch.Deliver(_ready, _bound, _untidy, now);
 
             // A time to live of nothing is up here: whoever could take the message at once has it.
             _ready.Expire(now + 1);
@@ -190,7 +189,7 @@ internal sealed partial class Queue
                 _live.Clear();
             }
 
-            _ring.EndTurn(_ready);
+            _dispatch.EndTurn(_ready);
         }
 
         _ready.EndTurn();
@@ -242,7 +241,7 @@ internal sealed partial class Queue
             return;
         }
 
-        link.Send(new PublishedItem(_nextOffset, null, _ring.Backlog(_ready, batch, now)));
+        link.Send(new PublishedItem(_nextOffset, null, _dispatch.Backlog(_ready, batch, now)));
         Figures.Add(QueueCount.Publish, batch.Count);
         Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;
@@ -262,7 +261,7 @@ internal sealed partial class Queue
             records = records[record.Length..];
             if (!limit.HasRoomFor(_ready, bodyLength))
             {
-                _ring.Deliver(_ready, _bound, _untidy, now);
+                _dispatch.Deliver(_ready, _bound, _untidy, now);
             }
 
             if (limit.HasRoomFor(_ready, bodyLength))
@@ -325,7 +324,7 @@ internal sealed partial class Queue
     {
         var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
         var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
-        var settled = link.Unacked.Settle(from, to, dies || returns ? _live : null, dies || returns ? null : _storage?.Journal, _ring);
+        var settled = link.Unacked.Settle(from, to, dies || returns ? _live : null, dies || returns ? null : _storage?.Journal, _dispatch);
         CountSettled(settlement, settled);
         foreach (var run in _live)
         {
@@ -363,7 +362,7 @@ internal sealed partial class Queue
 
     private void Get(QueueLink link, GetItem get, long now)
     {
-        if (RefusalFor(link) is { } error)
+        if ((RefusalFor(link) ?? Definition.CheckGet()) is { } error)
         {
             link.Send(new GotItem(get.Request, null, 0, error));
             return;
@@ -422,7 +421,8 @@ internal sealed partial class Queue
 
     private void Attach(QueueLink link, AttachItem attach, long now)
     {
-        var error = RefusalFor(link) ?? ExclusiveRefusal(attach) ?? ConsumerArguments.Check(Definition, attach.Arguments);
+        var badArgument = ConsumerArguments.Read(Definition, attach.Arguments, out var priority);
+        var error = RefusalFor(link) ?? (_dispatch.IsInExclusiveUse(attach) ? BrokerError.QueueInExclusiveUse(Definition.Vhost, Definition.Name) : null) ?? badArgument;
         if (error is null && link.Consumers.ContainsKey(attach.Consumer))
         {
             error = new BrokerError(ReplyCode.NotAllowed, $"attempt to reuse consumer tag '{attach.Tag}'");
@@ -434,22 +434,11 @@ internal sealed partial class Queue
             return;
         }
 
-        var consumer = new Consumer(link, _ring.Ranked(attach, now));
-        link.Send(new AttachedItem(attach.Consumer, null, consumer.Rank));
+        var consumer = new Consumer(link, _dispatch.Ranked(attach, now), priority);
+        link.Send(new AttachedItem(attach.Consumer, null, consumer.Rank, attach.Active));
         link.Consumers.Add(attach.Consumer, consumer);
-        ConsumerCount++;
-        if (attach.Exclusive)
-        {
-            _exclusiveConsumer = consumer;
-        }
-
-        _ring.Add(consumer);
+        _dispatch.Add(consumer);
     }
-
-    private BrokerError? ExclusiveRefusal(AttachItem attach) =>
-        _exclusiveConsumer is not null || (attach.Exclusive && ConsumerCount > 0)
-            ? BrokerError.QueueInExclusiveUse(Definition.Vhost, Definition.Name)
-            : null;
 
     private BrokerError? RefusalFor(QueueLink link) =>
         IsDoomed ? BrokerError.NoQueue(Definition.Vhost, Definition.Name) : Definition.CheckAccess(link.Connection);
@@ -461,14 +450,8 @@ internal sealed partial class Queue
             return;
         }
 
-        consumer.Leave();
-        ConsumerCount--;
+        _dispatch.Remove(consumer);
         Use(now);
-        if (_exclusiveConsumer == consumer)
-        {
-            _exclusiveConsumer = null;
-        }
-
         IsDoomed |= Definition.AutoDelete && ConsumerCount == 0;
     }
 

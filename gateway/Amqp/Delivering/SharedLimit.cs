@@ -21,6 +21,11 @@ internal sealed class SharedLimit(int limit)
     {
         _ready.Enqueue(consumer);
         Lend();
+        if (_ready.Count > 0)
+        {
+            // Its queue need not keep messages for it.
+            consumer.Lend(0);
+        }
     }
 
     /// <summary>Messages have come from a queue: so many lent places are taken.</summary>

@@ -6,7 +6,8 @@ using Granary.Silo.Queues.Messages;
 namespace Granary.Silo.Queues.Consumers;
 
 /// <summary>One consumer of a queue: what it may be given, and what it is given in this turn.</summary>
-internal sealed class Consumer(QueueLink link, AttachItem attach)
+/// <param name="priority">Consumers with a higher one come first.</param>
+internal sealed class Consumer(QueueLink link, AttachItem attach, long priority = 0)
 {
     private readonly List<DeliverySlice> _slices = [];
     private Window _window = attach.Window;
@@ -22,6 +23,8 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
 
     /// <summary>Higher than that of each consumer that came before it, also to an earlier activation.</summary>
     public long Rank => attach.Rank;
+
+    public long Priority => priority;
 
     public bool NoAck => attach.NoAck;
 
@@ -43,8 +46,23 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     /// <summary>It was said that there is something for it, and nothing has been lent since.</summary>
     public bool ReadySaid { get; set; }
 
-    /// <summary>It stands in the ring of those that may be given messages.</summary>
+    /// <summary>Its gateway was told so, and has nothing to lend it for the time being.</summary>
+    public bool GetsNothing { get; set; }
+
+    /// <summary>Those whom it takes turns with; null while it is given nothing.</summary>
+    public TurnRing? Ring { get; set; }
+
+    /// <summary>It stands in its ring.</summary>
     public bool InRing { get; set; }
+
+    /// <summary>It is the one that its queue gives messages to, where only one is given any, as far as its gateway knows.</summary>
+    public bool IsActive { get; set; } = attach.Active;
+
+    /// <summary>It was that at an earlier activation.</summary>
+    public bool WasActive => attach.Active;
+
+    /// <summary>Whether it is given the next message depends on what its gateway says, which has not said it yet.</summary>
+    public bool HasToBeAsked => IsShared && Lent == 0 && !GetsNothing && CouldBorrow;
 
     /// <summary>It could be given messages if the shared limit lets it.</summary>
     public bool CouldBorrow => ByteCredit > 0 && OwnCredit > 0;
@@ -69,6 +87,7 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     {
         IsShared = shared;
         ReadySaid = false;
+        GetsNothing = false;
         Lent = 0;
     }
 
@@ -76,6 +95,7 @@ internal sealed class Consumer(QueueLink link, AttachItem attach)
     {
         Lent = (int)Math.Min((long)Lent + count, int.MaxValue);
         ReadySaid = false;
+        GetsNothing = false;
     }
 
     /// <summary>Takes back what is lent and not used.</summary>

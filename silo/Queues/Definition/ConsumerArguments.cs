@@ -3,19 +3,22 @@ using Granary.Core;
 
 namespace Granary.Silo.Queues.Definition;
 
-/// <summary>The checks of basic.consume's arguments (rabbit_amqqueue's consume_args).</summary>
+/// <summary>The arguments of basic.consume (rabbit_amqqueue's consume_args). Those that no queue knows are ignored, as there.</summary>
 internal static class ConsumerArguments
 {
     private const string Priority = "x-priority";
 
-    public static BrokerError? Check(QueueDefinition queue, EncodedTable arguments)
+    /// <summary>Reads them; what is wrong with them, or null.</summary>
+    public static BrokerError? Read(QueueDefinition queue, EncodedTable arguments, out long priority)
     {
-        if (arguments.IsEmpty || !arguments.Decode().TryGetValue(Priority, out var priority))
+        priority = 0;
+        if (arguments.IsEmpty || !arguments.Decode().TryGetValue(Priority, out var value))
         {
             return null;
         }
 
-        return QueueArguments.Integer(priority, least: long.MinValue) is { } term
+        _ = value.TryGetInteger(out priority);
+        return QueueArguments.Integer(value, least: long.MinValue) is { } term
             ? new BrokerError(ReplyCode.PreconditionFailed, $"invalid arg '{Priority}' for queue '{queue.Name}' in vhost '{queue.Vhost}': {term}")
             : null;
     }

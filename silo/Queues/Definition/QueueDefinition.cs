@@ -72,6 +72,12 @@ internal sealed record QueueDefinition(
             : null;
     }
 
+    /// <summary>405 where messages only go to the one consumer that is active (rabbit_channel's unsupported_single_active_consumer_error; classic queues allow it).</summary>
+    public BrokerError? CheckGet() => Type == QueueTypes.Quorum && Settings.SingleActiveConsumer
+        ? new BrokerError(
+            ReplyCode.ResourceLocked, $"cannot obtain access to locked {Kind}. basic.get operations are not supported by quorum queues with single active consumer")
+        : null;
+
     private static QueueDefinition AsAsked(string vhost, string name, QueueDeclaration declaration)
     {
         var type = QueueTypes.Classic;

@@ -62,7 +62,7 @@ internal sealed class UnackedMessages
 
     /// <summary>Settles the live ones of a range; what they were is added to <paramref name="live"/> when it is wanted, and told to <paramref name="gone"/>.</summary>
     /// <returns>How many messages were settled.</returns>
-    public long Settle(long from, long to, List<MessageRun>? live, QueueJournal? gone, ConsumerRing ring)
+    public long Settle(long from, long to, List<MessageRun>? live, QueueJournal? gone, Dispatch dispatch)
     {
         var before = Count;
         var at = from;
@@ -85,7 +85,7 @@ internal sealed class UnackedMessages
                 Count -= settled;
                 if (run.Consumer is { } consumer)
                 {
-                    ring.Settled(consumer, settled);
+                    dispatch.Settled(consumer, settled);
                 }
 
                 if (run.Live > 0)

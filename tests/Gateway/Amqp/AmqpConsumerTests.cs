@@ -66,6 +66,7 @@ public sealed class AmqpConsumerTests
         await client.SendAsync(1, new BasicConsume("q", "n", NoLocal: false, NoAck: true, Exclusive: false, NoWait: false, FieldTable.Empty));
         Assert.True(Assert.IsType<AttachItem>(Assert.Single(await queue.AnswerAsync(new AttachedItem(2, null), new ReadyItem(2)))).Shared);
         await client.ExpectAsync(1, new BasicConsumeOk("n"));
+        Assert.Equal([new LendItem(2, 0)], await queue.AnswerAsync());
 
         await client.SendAsync(1, new BasicAck(1, Multiple: false));
 

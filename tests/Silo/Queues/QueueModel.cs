@@ -1,15 +1,22 @@
+using Granary.Amqp;
 using Granary.Core.Links;
 
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>The plainest possible queue: one entry per message. It says what a real one must have done, not how.</summary>
-internal sealed class QueueModel
+/// <param name="isSingle">Only one consumer is given messages at a time.</param>
+/// <param name="isQuorum">The queue is of that type.</param>
+internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
 {
     private readonly SortedDictionary<long, bool> _ready = [];
     private readonly Dictionary<long, Unacked> _unacked = [];
     private readonly Dictionary<(TestLink Link, int Number), ModelConsumer> _consumers = [];
     private readonly HashSet<long> _gone = [];
     private long _next;
+    private int _attached;
+    private ModelConsumer? _active;
+
+    public bool RefusesGets => isSingle && isQuorum;
 
     public int ReadyCount => _ready.Count;
 
@@ -35,8 +42,29 @@ internal sealed class QueueModel
         _ready.Clear();
     }
 
-    public void Attach(TestLink link, int number, bool noAck, int prefetch, bool shared, Window window) =>
-        _consumers.Add((link, number), new ModelConsumer { Link = link, Number = number, NoAck = noAck, Prefetch = prefetch, Shared = shared, Window = window });
+    /// <returns>Whether it is let in.</returns>
+    public bool Attach(TestLink link, AttachItem attach, int priority)
+    {
+        var isAlone = attach.Exclusive && !isQuorum;
+        if (_consumers.Values.Any(consumer => consumer.IsAlone) || (isAlone && (isSingle || _consumers.Count > 0)))
+        {
+            return false;
+        }
+
+        _consumers.Add((link, attach.Consumer), new ModelConsumer
+        {
+            Link = link,
+            Number = attach.Consumer,
+            NoAck = attach.NoAck,
+            Prefetch = attach.Prefetch,
+            Shared = attach.Shared,
+            Window = attach.Window,
+            Priority = priority,
+            IsAlone = isAlone,
+            Place = _attached++,
+        });
+        return true;
+    }
 
     public void Detach(TestLink link, int number) => _consumers.Remove((link, number));
 
@@ -46,9 +74,22 @@ internal sealed class QueueModel
         consumer.Window = new Window(Math.Max(window.Messages, consumer.Window.Messages), Math.Max(window.Bytes, consumer.Window.Bytes));
     }
 
-    public void Share(TestLink link, int number, bool shared) => (_consumers[(link, number)].Shared, _consumers[(link, number)].Lent) = (shared, 0);
+    public void Share(TestLink link, int number, bool shared)
+    {
+        var consumer = _consumers[(link, number)];
+        (consumer.Shared, consumer.Lent, consumer.IsAsked, consumer.GetsNothing) = (shared, 0, false, false);
+    }
 
-    public void Lend(TestLink link, int number, int count) => _consumers[(link, number)].Lent += count;
+    public void Lend(TestLink link, int number, int count)
+    {
+        var consumer = _consumers[(link, number)];
+        consumer.GetsNothing = count == 0 && consumer.IsAsked;
+        consumer.IsAsked &= count == 0;
+        consumer.Lent += count;
+    }
+
+    /// <summary>The queue says that there is something for a consumer under a shared limit.</summary>
+    public void Ask(TestLink link, int number) => _consumers[(link, number)].IsAsked = true;
 
     public void Settle(TestLink link, Settlement settlement, OffsetRange range)
     {
@@ -91,6 +132,12 @@ internal sealed class QueueModel
 
     public void Got(TestLink link, GotItem item, bool noAck)
     {
+        if (RefusesGets)
+        {
+            Assert.Equal(ReplyCode.ResourceLocked, item.Error?.Code);
+            return;
+        }
+
         if (item.Message is not { } slice)
         {
             Assert.Empty(_ready);
@@ -106,6 +153,7 @@ internal sealed class QueueModel
     /// <summary>Checks all deliveries of one turn together.</summary>
     public void Deliver(IEnumerable<(TestLink Link, DeliveryItem Item)> deliveries)
     {
+        Choose();
         var before = _ready.Keys.ToArray();
         var taken = new List<long>();
         foreach (var consumer in _consumers.Values)
@@ -124,6 +172,7 @@ internal sealed class QueueModel
                     Assert.Equal(slice.FirstOffset + i, id);
                     Assert.True(id > last, "Deliveries of one turn to one consumer are in the order of their offsets.");
                     Assert.True(consumer.IsAble, "Delivered beyond prefetch, window or loan.");
+                    Assert.True(!isSingle || consumer == _active, "Delivered to a consumer that is not the active one.");
                     last = id;
                     Take(link, consumer, slice, id, consumer.NoAck);
                     taken.Add(id);
@@ -134,9 +183,18 @@ internal sealed class QueueModel
 
         taken.Sort();
         Assert.Equal(before.Take(taken.Count), taken);
-        var able = _consumers.Values.Where(consumer => consumer.IsAble).ToArray();
-        Assert.True(_ready.Count == 0 || able.Length == 0, "Messages were left though a consumer could have taken them.");
-        Assert.True(able.Length == 0 || able.Max(consumer => consumer.GivenNow) - able.Min(consumer => consumer.GivenNow) <= 1, "Consumers took unequal turns.");
+        var able = _consumers.Values.Where(consumer => consumer.IsAble && (!isSingle || consumer == _active)).ToArray();
+        Assert.True(_ready.Count == 0 || able.All(IsBehindOthers), "Messages were left though a consumer could have taken them.");
+        if (!isSingle)
+        {
+            Assert.DoesNotContain(_consumers.Values, consumer => consumer.GivenNow > 0 && IsBehindOthers(consumer));
+        }
+
+        foreach (var equals in able.GroupBy(consumer => consumer.Priority))
+        {
+            Assert.True(equals.Max(consumer => consumer.GivenNow) - equals.Min(consumer => consumer.GivenNow) <= 1, "Consumers took unequal turns.");
+        }
+
         foreach (var consumer in _consumers.Values)
         {
             consumer.Lent = 0;
@@ -144,6 +202,36 @@ internal sealed class QueueModel
     }
 
     public void CheckThatNothingIsLost() => Assert.Equal(_next, _ready.Count + _unacked.Count + _gone.Count);
+
+    /// <summary>One of a higher priority could be given the next message.</summary>
+    private bool IsBehindOthers(ModelConsumer consumer) => !isSingle && _consumers.Values.Any(
+        other => other.Priority > consumer.Priority && (other.IsAble || (other is { Shared: true, Lent: 0, GetsNothing: false } && other.CouldBorrow)));
+
+    /// <summary>The active one stays until it leaves; in a quorum queue until one of a higher priority comes, and it has settled all. The highest priority is next, and the first of equals.</summary>
+    private void Choose()
+    {
+        if (!isSingle || _consumers.Count == 0)
+        {
+            _active = null;
+            return;
+        }
+
+        var isThere = _active is { } active && _consumers.ContainsValue(active);
+        var next = _consumers.Values.Where(consumer => !isThere || consumer != _active).OrderByDescending(consumer => consumer.Priority).ThenBy(consumer => consumer.Place).FirstOrDefault();
+        if (!isThere)
+        {
+            _active = next;
+        }
+        else if (isQuorum && next is not null && next.Priority > _active!.Priority)
+        {
+            _active.IsLeaving = _active.Unacked > 0;
+            _active = _active.IsLeaving ? _active : next;
+        }
+        else
+        {
+            _active!.IsLeaving = false;
+        }
+    }
 
     private static int RecordLength(DeliverySlice slice) => slice.Batch.Records.Length / slice.Batch.Count;
 
@@ -182,14 +270,31 @@ internal sealed class ModelConsumer
 
     public required Window Window { get; set; }
 
+    public required int Priority { get; init; }
+
+    /// <summary>It wants the queue for itself.</summary>
+    public required bool IsAlone { get; init; }
+
+    /// <summary>Higher than that of those that came before.</summary>
+    public required int Place { get; init; }
+
+    /// <summary>It is active, and gets nothing any more: another one follows when it has settled all.</summary>
+    public bool IsLeaving { get; set; }
+
+    public bool IsAsked { get; set; }
+
+    /// <summary>Nothing is left of its shared limit.</summary>
+    public bool GetsNothing { get; set; }
+
     public int Unacked { get; set; }
 
     public int Lent { get; set; }
 
     public int GivenNow { get; set; }
 
-    public bool IsAble => _messages < Window.Messages && _bytes < Window.Bytes
-        && (NoAck || Prefetch == 0 || Unacked < Prefetch) && (!Shared || Lent > 0);
+    public bool CouldBorrow => _messages < Window.Messages && _bytes < Window.Bytes && (NoAck || Prefetch == 0 || Unacked < Prefetch);
+
+    public bool IsAble => CouldBorrow && !IsLeaving && (!Shared || Lent > 0);
 
     public void Take(int length)
     {

@@ -18,12 +18,14 @@ internal sealed record QueueTurn(int Link, bool Opens, bool? Gets, (QueueAct Act
         (count, resent, persistent, inChunk) => new QueueAct.Publish(count, resent, persistent, inChunk));
 
     private static readonly Gen<QueueAct> AnyAct = Gen.Frequency(
-        (10, Gen.Select(OneIn(3), OneIn(4), Gen.Frequency((1, Gen.Const(0)), (2, Gen.Int[1, 299])), Gen.Int[0, 199], Gen.Int[0, 9_999], (noAck, shared, prefetch, messages, bytes) =>
-            (QueueAct)new QueueAct.Attach(noAck, shared, prefetch, new Window(messages, bytes)))),
+        (10, Gen.Select(
+            OneIn(3), OneIn(4), OneIn(80), Gen.Frequency((1, Gen.Const(0)), (2, Gen.Int[1, 299])), Gen.Frequency((2, Gen.Const(0)), (1, Gen.Int[-1, 2])),
+            Gen.Select(Gen.Int[0, 199], Gen.Int[0, 9_999], (messages, bytes) => new Window(messages, bytes)),
+            (noAck, shared, exclusive, prefetch, priority, window) => (QueueAct)new QueueAct.Attach(noAck, shared, exclusive, prefetch, priority, window))),
         (2, Gen.Int[0, Most].Select(which => (QueueAct)new QueueAct.Detach(which))),
         (2, Gen.Int[0, Most].Select(which => (QueueAct)new QueueAct.Share(which))),
         (20, Gen.Select(Gen.Int[0, Most], Gen.Int[-5, 39], Gen.Int[-100, 1_999], (which, messages, bytes) => (QueueAct)new QueueAct.Renew(which, messages, bytes))),
-        (10, Gen.Select(Gen.Int[0, Most], Gen.Int[1, 29], (which, count) => (QueueAct)new QueueAct.Lend(which, count))),
+        (10, Gen.Select(Gen.Int[0, Most], Gen.Frequency((1, Gen.Const(0)), (4, Gen.Int[1, 29])), (which, count) => (QueueAct)new QueueAct.Lend(which, count))),
         (50, Gen.Select(
             Gen.Int[0, 3], Gen.Select(Gen.Int[0, 100 * Most], Gen.Int[0, 2], Gen.Frequency((1, Gen.Int[1, 499]), (2, Gen.Int[1, 7]))).Array[1, 3],
             (settlement, ranges) => (QueueAct)new QueueAct.Settle((Settlement)settlement, ranges))),
@@ -55,7 +57,7 @@ internal abstract record QueueAct
 {
     public sealed record Publish(int Count, bool Resent, bool Persistent, bool InChunk) : QueueAct;
 
-    public sealed record Attach(bool NoAck, bool Shared, int Prefetch, Window Window) : QueueAct;
+    public sealed record Attach(bool NoAck, bool Shared, bool Exclusive, int Prefetch, int Priority, Window Window) : QueueAct;
 
     public sealed record Detach(int Which) : QueueAct;
 

@@ -1,4 +1,6 @@
 using CsCheck;
+using Granary.Amqp;
+using Granary.Core;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
@@ -13,14 +15,26 @@ public sealed class QueueWalkTests
 {
     [Fact]
     public void RandomOperations_LeaveTheQueueAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 1_500].Walk(
-        turns => new Walk(new TestGateway().Declare(), isPaged: false).Run(turns), count: 40, print: turns => string.Join('\n', turns.AsEnumerable()));
+        turns => new Walk(new TestGateway().Declare(), new QueueModel(), isPaged: false).Run(turns), count: 40, print: Print);
+
+    /// <summary>Only one consumer is given messages; in a quorum queue it makes way for one of a higher priority.</summary>
+    [Theory]
+    [InlineData("classic")]
+    [InlineData("quorum")]
+    public void RandomOperations_WithASingleActiveConsumer_LeaveTheQueueAsTheModelSays(string type) => QueueTurn.AnyTurn.Array[1, 1_000].Walk(
+        turns => new Walk(
+            new TestGateway().Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-single-active-consumer", true), ("x-queue-type", type)))),
+            new QueueModel(isSingle: true, isQuorum: type == "quorum"), isPaged: false).Run(turns),
+        count: 20, print: Print);
 
     /// <summary>With so little memory that nearly all of the queue is in the store nearly all of the time.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void RandomOperations_OnAPagedQueue_LeaveItAsTheModelSays(bool isDurable) => QueueTurn.AnyTurn.Array[1, 800].Walk(
-        turns => RunPagedAsync(turns, isDurable).GetAwaiter().GetResult(), count: 10, print: turns => string.Join('\n', turns.AsEnumerable()));
+        turns => RunPagedAsync(turns, isDurable).GetAwaiter().GetResult(), count: 10, print: Print);
+
+    private static string Print(QueueTurn[] turns) => string.Join('\n', turns.AsEnumerable());
 
     private static async Task RunPagedAsync(QueueTurn[] turns, bool isDurable)
     {
@@ -29,18 +43,19 @@ public sealed class QueueWalkTests
         await using var commit = new GroupCommit(store, watched.LoggerOf<GroupCommit>(), _ => { });
         var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable);
         var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
-        new Walk(gateway, isPaged: true).Run(turns);
+        new Walk(gateway, new QueueModel(), isPaged: true).Run(turns);
         Assert.True(store.Written > 0 || turns.Length < 100);
         Assert.Empty(store.Offsets(identity));
         watched.Check();
     }
 
-    private sealed class Walk(TestGateway gateway, bool isPaged)
+    private sealed class Walk(TestGateway gateway, QueueModel model, bool isPaged)
     {
-        private readonly QueueModel _model = new();
+        private readonly QueueModel _model = model;
         private readonly List<TestLink> _links = [];
         private readonly Dictionary<TestLink, int> _seen = [];
         private int _consumers;
+        private int _refused;
 
         public void Run(QueueTurn[] turns)
         {
@@ -98,8 +113,9 @@ public sealed class QueueWalkTests
 
             var last = gateway.Open();
             _seen[last] = last.Items.Count;
-            _model.Attach(last, 0, true, 0, false, new Window(long.MaxValue, long.MaxValue));
-            last.Attach(0, noAck: true, messages: long.MaxValue, bytes: long.MaxValue);
+            var attach = TestLink.Attachment(0, noAck: true, messages: long.MaxValue, bytes: long.MaxValue);
+            Assert.True(_model.Attach(last, attach, priority: 0));
+            last.Send(attach);
             Check(last, true);
             Assert.Equal(0, _model.ReadyCount);
             Assert.Equal((0, 0), (gateway.Queue.ReadyCount, gateway.Queue.ReadyBytes));
@@ -109,6 +125,8 @@ public sealed class QueueWalkTests
         /// <summary>A get stands alone in its packet, and deliveries come after it.</summary>
         private void Check(TestLink sender, bool getsNoAck)
         {
+            Assert.Equal(_refused, New(sender).OfType<AttachedItem>().Count(attached => attached.Error is not null));
+            _refused = 0;
             foreach (var got in New(sender).OfType<GotItem>())
             {
                 _model.Got(sender, got, getsNoAck);
@@ -117,6 +135,11 @@ public sealed class QueueWalkTests
             _model.Deliver(_seen.Keys.SelectMany(link => New(link).OfType<DeliveryItem>().Select(item => (link, item))).ToArray());
             foreach (var link in _seen.Keys)
             {
+                foreach (var ready in New(link).OfType<ReadyItem>())
+                {
+                    _model.Ask(link, ready.Consumer);
+                }
+
                 _seen[link] = link.Items.Count;
             }
         }
@@ -162,9 +185,10 @@ public sealed class QueueWalkTests
 
         private AttachItem Attach(TestLink link, QueueAct.Attach attach)
         {
-            var number = _consumers++;
-            _model.Attach(link, number, attach.NoAck, attach.Prefetch, attach.Shared, attach.Window);
-            return new AttachItem(number, "t", attach.NoAck, false, attach.Prefetch, attach.Shared, default, attach.Window);
+            var item = new AttachItem(
+                _consumers++, "t", attach.NoAck, attach.Exclusive, attach.Prefetch, attach.Shared, TestLink.PriorityArgument(attach.Priority), attach.Window);
+            _refused += _model.Attach(link, item, attach.Priority) ? 0 : 1;
+            return item;
         }
 
         private SettleItem Settle(TestLink link, QueueAct.Settle settle)

@@ -1,3 +1,4 @@
+using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Topology;
@@ -200,8 +201,16 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection, Ses
     public LinkDownItem[] Publish(long first, int count) => Send(new PublishItem(Batches.Of(first, count), false));
 
     public LinkDownItem[] Attach(
-        int consumer, bool noAck = false, int prefetch = 0, bool shared = false, bool exclusive = false, long messages = 1_000_000, long bytes = 1L << 40) =>
-        Send(new AttachItem(consumer, $"tag-{consumer}", noAck, exclusive, prefetch, shared, default, new Window(messages, bytes)));
+        int consumer, bool noAck = false, int prefetch = 0, bool shared = false, bool exclusive = false, long messages = 1_000_000, long bytes = 1L << 40,
+        long priority = 0) =>
+        Send(Attachment(consumer, noAck, prefetch, shared, exclusive, messages, bytes, priority));
+
+    public static AttachItem Attachment(
+        int consumer, bool noAck = false, int prefetch = 0, bool shared = false, bool exclusive = false, long messages = 1_000_000, long bytes = 1L << 40,
+        long priority = 0) =>
+        new(consumer, $"tag-{consumer}", noAck, exclusive, prefetch, shared, PriorityArgument(priority), new Window(messages, bytes));
+
+    public static EncodedTable PriorityArgument(long priority) => priority == 0 ? default : EncodedTable.From(FieldTable.Of(("x-priority", priority)));
 
     public LinkDownItem[] Settle(Settlement settlement, params (long First, int Count)[] ranges) =>
         Send(new SettleItem(settlement, [.. ranges.Select(range => new OffsetRange(range.First, range.Count))]));

@@ -182,20 +182,6 @@ public sealed class ConsumeTests(SharedBroker shared) : IClassFixture<SharedBrok
         Assert.Equal(Enumerable.Range(0, 20), bodies);
     }
 
-    [Fact(Skip = "Not yet: see docs/compatibility.md")]
-    public async Task ConsumerPriority_Higher_GetsAllWhileItHasRoom()
-    {
-        var queue = await _channel.OwnQueueAsync();
-        await using var one = await _connection.CreateChannelAsync();
-        await using var two = await _connection.CreateChannelAsync();
-        await two.BasicQosAsync(0, 2, global: false);
-        var low = await Inbox.ConsumeAsync(one, queue);
-        var high = await Inbox.ConsumeAsync(two, queue, arguments: new Dictionary<string, object?> { ["x-priority"] = 5 });
-        await _channel.SendAllAsync(queue, "1", "2", "3");
-        Assert.Equal(["1", "2"], await high.BodiesAsync(2));
-        Assert.Equal(["3"], await low.BodiesAsync(1));
-    }
-
     [Fact]
     public async Task Recover_WithRequeue_DeliversAllAgainMarked()
     {
@@ -216,21 +202,6 @@ public sealed class ConsumeTests(SharedBroker shared) : IClassFixture<SharedBrok
         await _channel.QueueDeleteAsync(queue);
         await inbox.WaitForCancelAsync();
         Assert.True(other.IsOpen);
-    }
-
-    [Fact(Skip = "Not yet: see docs/compatibility.md")]
-    public async Task SingleActiveConsumer_FirstCancelled_SecondTakesOver()
-    {
-        var queue = await _channel.OwnQueueAsync(new Dictionary<string, object?> { ["x-single-active-consumer"] = true });
-        await using var one = await _connection.CreateChannelAsync();
-        await using var two = await _connection.CreateChannelAsync();
-        var first = await Inbox.ConsumeAsync(one, queue, autoAck: true);
-        var second = await Inbox.ConsumeAsync(two, queue, autoAck: true);
-        await _channel.SendAllAsync(queue, "1", "2");
-        Assert.Equal(["1", "2"], await first.BodiesAsync(2));
-        await one.BasicCancelAsync(first.Tag);
-        await _channel.SendAllAsync(queue, "3");
-        Assert.Equal(["3"], await second.BodiesAsync(1));
     }
 
     private async Task<string> FilledAsync(params string[] bodies)

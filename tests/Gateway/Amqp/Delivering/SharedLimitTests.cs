@@ -13,11 +13,17 @@ namespace Granary.Gateway.Tests.Amqp.Delivering;
 public sealed class SharedLimitTests : IAsyncDisposable
 {
     private readonly ConnectionUnderTest _client = new();
-    private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
+    private readonly Dictionary<string, ScriptedQueue> _queues = [];
+    private readonly LinkSet _links;
     private readonly AmqpChannel _channel;
     private int _walks;
 
-    public SharedLimitTests() => _channel = new AmqpChannel(_client.Connection, 1);
+    public SharedLimitTests()
+    {
+        _channel = new AmqpChannel(_client.Connection, 1);
+        _links = new LinkSet(
+            new FakeGrains(name => _queues[name] = new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
+    }
 
     [Fact]
     public void Ready_OneQueue_IsLentAll()
@@ -43,6 +49,20 @@ public sealed class SharedLimitTests : IAsyncDisposable
         limit.Unused(first, 7);
 
         Assert.Equal((0, 7), (first.Lent, second.Lent));
+    }
+
+    [Fact]
+    public void Ready_WithNothingLeft_IsToldToItsQueue()
+    {
+        var limit = new SharedLimit(2);
+        var (first, second) = (Attached("a"), Attached("b"));
+        limit.Ready(first);
+        limit.Delivered(first, 2);
+        limit.Ready(second);
+        _links.Flush();
+
+        Assert.Equal([2], Lent("a"));
+        Assert.Equal([0], Lent("b"));
     }
 
     [Fact]
@@ -170,6 +190,9 @@ public sealed class SharedLimitTests : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();
+
+    /// <summary>What a queue has been told to be lent.</summary>
+    private int[] Lent(string queue) => [.. _queues[queue].Sent.SelectMany(sent => sent.Up.Items).OfType<LendItem>().Select(lend => lend.Count)];
 
     private AmqpConsumer Attached(string queue)
     {
