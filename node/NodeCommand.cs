@@ -24,6 +24,8 @@ internal static class NodeCommand
         var bind = Of("--bind", IPAddress.Loopback, "The address to listen on.", ParseAddress);
         var sendTimeout = Of(
             "--send-timeout", TimeSpan.FromSeconds(30), "How many seconds a client may leave what it is sent untouched before its connection is cut; 0 is for ever.", ParseSeconds);
+        var consumerTimeout = Of(
+            "--consumer-timeout", TimeSpan.FromMinutes(30), "How many seconds a delivery may stay unacknowledged before its channel is closed; 0 is for ever.", ParseSeconds);
         var drainTime = Of<TimeSpan?>(
             "--drain-time", null,
             $"How many seconds clients are served after a signal to stop, while the process says that it is not ready; 0 unless told, {NodeOptions.DrainOfGateway.TotalSeconds} for a gateway alone.",
@@ -51,7 +53,7 @@ internal static class NodeCommand
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
         {
-            amqpPort, proxyPort, proxyNetworks, grpcPort, httpPort, metricsPort, bind, sendTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
+            amqpPort, proxyPort, proxyNetworks, grpcPort, httpPort, metricsPort, bind, sendTimeout, consumerTimeout, drainTime, memoryWatermark, data, role, store, connection, repair, localLinks, clusterId, siloPort, advertise, insecureCluster,
             siloCertificate, siloKey, siloCa, siloName, defaultUser, defaultPassFile,
         };
         foreach (var option in tls.Options)
@@ -74,6 +76,7 @@ internal static class NodeCommand
                     Http = result.GetValue(httpPort)!,
                     Metrics = result.GetValue(metricsPort)!,
                     SendTimeout = result.GetValue(sendTimeout),
+                    ConsumerTimeout = result.GetValue(consumerTimeout),
                     MemoryWatermark = result.GetValue(memoryWatermark),
                 }),
                 new ClusterSettings(

@@ -51,8 +51,9 @@ public abstract record LinkDownItem;
 
 /// <summary>First in packet 1 when the queue exists.</summary>
 /// <param name="Incarnation">Identifies the declared queue: a deleted and redeclared one has another.</param>
+/// <param name="ConsumerTimeout">How long a delivery of it may stay unacknowledged, in milliseconds; null: as long as the gateway's clients may in general.</param>
 [GenerateSerializer, Immutable, Alias("granary.OpenedItem")]
-public sealed record OpenedItem([property: Id(0)] Guid Incarnation) : LinkDownItem;
+public sealed record OpenedItem([property: Id(0)] Guid Incarnation, [property: Id(1)] long? ConsumerTimeout = null) : LinkDownItem;
 
 /// <summary>Why a link ended from the queue's side.</summary>
 public enum LinkEnd : byte

@@ -74,6 +74,12 @@ public sealed partial class LinkSet : ILinkObserver
     /// <summary>Which silos went; null where none can.</summary>
     public SiloLosses? Losses { get; init; }
 
+    /// <summary>The shortest time that a queue has told for which its deliveries may stay unacknowledged; null: none has.</summary>
+    public TimeSpan? ShortestConsumerTimeout { get; private set; }
+
+    /// <summary>Called at each tick, under the gate.</summary>
+    public Action? Ticked { get; set; }
+
     /// <summary>Somebody else who takes pushes for this set; by default the set is an observer itself.</summary>
     public IObserverRegistry? Registry { get; init; }
 
@@ -94,6 +100,14 @@ public sealed partial class LinkSet : ILinkObserver
         }
 
         return session;
+    }
+
+    internal void NoteConsumerTimeout(TimeSpan? timeout)
+    {
+        if (timeout < (ShortestConsumerTimeout ?? TimeSpan.MaxValue))
+        {
+            ShortestConsumerTimeout = timeout;
+        }
     }
 
     internal void MarkDirty(QueueSession session)
@@ -212,6 +226,7 @@ public sealed partial class LinkSet : ILinkObserver
     {
         lock (Gate)
         {
+            Ticked?.Invoke();
             foreach (var session in _sessions.ToArray())
             {
                 session.Tick();

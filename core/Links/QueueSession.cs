@@ -60,6 +60,9 @@ public sealed partial class QueueSession
     /// <summary>No longer usable; whoever wants the queue opens another session.</summary>
     public bool IsEnded { get; private set; }
 
+    /// <summary>How long a delivery may stay unacknowledged, where the queue has a time of its own.</summary>
+    public TimeSpan? ConsumerTimeout { get; private set; }
+
     /// <summary>Deliveries that are not settled: it lives as long as there are any.</summary>
     public long Unsettled => _held.Count;
 
@@ -310,6 +313,8 @@ public sealed partial class QueueSession
                 break;
             case OpenedItem opened:
                 (_incarnation, _tries, _pause) = (opened.Incarnation, 0, default);
+                ConsumerTimeout = opened.ConsumerTimeout is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null;
+                _set.NoteConsumerTimeout(ConsumerTimeout);
                 break;
             case ClosedItem:
                 _published.PassAll();

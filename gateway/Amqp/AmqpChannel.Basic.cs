@@ -215,7 +215,7 @@ internal sealed partial class AmqpChannel
         Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
         if (!noAck)
         {
-            _unacked.Add(tag, 1, session, slice.FirstOffset, null);
+            _unacked.Add(tag, 1, session, slice.FirstOffset, null, Connection.Patience.Now);
         }
 
         Connection.Send(Number, new BasicGetOk(

@@ -34,7 +34,7 @@ internal sealed partial class AmqpChannel
     {
         var transaction = RequireTransaction(MethodId.TxRollback);
         Connection.Publisher.Seal();
-        _unacked.Restore(transaction.Rollback());
+        _unacked.Restore(transaction.Rollback(), Connection.Patience.Now);
         Connection.Send(Number, new TxRollbackOk());
     }
 

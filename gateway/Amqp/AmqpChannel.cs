@@ -110,11 +110,19 @@ internal sealed partial class AmqpChannel
         Counts.Add(MessageEvent.Redeliver, redelivered ? count : 0);
         if (!consumer.NoAck)
         {
-            _unacked.Add(_lastTag + 1, count, consumer.Session, firstOffset, consumer);
+            _unacked.Add(_lastTag + 1, count, consumer.Session, firstOffset, consumer, Connection.Patience.Now);
         }
 
         _lastTag += (ulong)count;
     }
+
+    /// <summary>Why the channel is to be closed, if a delivery was not acknowledged in time (rabbit_channel's handle_consumer_timed_out).</summary>
+    public AmqpChannelException? FindOverdue() => _unacked.FindOverdue(Connection.Patience) is { } timeout
+        ? new AmqpChannelException(
+            ReplyCode.PreconditionFailed,
+            $"delivery acknowledgement on channel {Number} timed out. Timeout value used: {timeout.TotalMilliseconds:F0} ms. "
+            + "This timeout value can be configured, see consumers doc guide to learn more")
+        : null;
 
     /// <summary>Deliveries that were never written go back.</summary>
     public void GiveBack(AmqpConsumer consumer, OffsetRange offsets)
@@ -144,7 +152,7 @@ internal sealed partial class AmqpChannel
         _consumers.Clear();
         if (_outcomes.Transaction is { } transaction)
         {
-            _unacked.Restore(transaction.Rollback());
+            _unacked.Restore(transaction.Rollback(), Connection.Patience.Now);
         }
 
         _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Session, Settlement.Requeue, delivery.Offsets));

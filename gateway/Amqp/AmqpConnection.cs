@@ -90,6 +90,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _body = new BodyInParts(transport.Input as ITargetedReader);
         _frames = new FrameSlicer(terms.FrameMax);
         _heartbeat = new Heartbeat(terms.Heartbeat, server.Clock);
+        Patience = new AckPatience(server.Options.ConsumerTimeout, Links);
     }
 
     public ConnectionId Id { get; }
@@ -119,6 +120,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public DeliveryWriter Deliveries => _output.Deliveries;
 
     public SettlementBuffer Settlements { get; } = new();
+
+    /// <summary>How long its deliveries may stay unacknowledged.</summary>
+    public AckPatience Patience { get; }
 
     public Publisher Publisher { get; } = new();
 
@@ -205,6 +209,11 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 _output.Flush();
             }
 
+            if (Patience.Tick())
+            {
+                CloseOverdue();
+            }
+
             if (Deliveries.HasPending)
             {
                 // They may have waited for the lease.
@@ -263,6 +272,19 @@ internal sealed partial class AmqpConnection : ILinkOwner
             else if (_state == State.Open)
             {
                 Deliveries.Add(consumer, new Core.Links.DeliverySlice(batch, 0, Redelivered: false));
+                _output.Flush();
+            }
+        }
+    }
+
+    /// <summary>Closes each channel on which a delivery was not acknowledged in time.</summary>
+    private void CloseOverdue()
+    {
+        foreach (var channel in _channels.All)
+        {
+            if (channel.FindOverdue() is { } error)
+            {
+                FailChannel(channel, error);
                 _output.Flush();
             }
         }

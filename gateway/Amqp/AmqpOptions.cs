@@ -38,6 +38,9 @@ internal sealed record AmqpOptions
     /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a delivery may stay unacknowledged before its channel is closed; zero for ever. A queue may say otherwise.</summary>
+    public TimeSpan ConsumerTimeout { get; init; } = TimeSpan.FromMinutes(30);
+
     /// <summary>How long a closing connection waits for the client's close-ok.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

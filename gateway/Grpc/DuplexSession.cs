@@ -48,9 +48,9 @@ internal abstract class DuplexSession<TRequest, TResponse>(
         {
             throw CallErrors.Stopping();
         }
-        catch (OperationCanceledException) when (writing.IsFaulted)
+        catch (OperationCanceledException) when (writing.IsFaulted || !context.CancellationToken.IsCancellationRequested)
         {
-            // What the writer ran into is the reason for the cancellation.
+            // What the writer ran into, or is about to say that it did, is the reason for the cancellation.
             await writing.ConfigureAwait(false);
             throw;
         }

@@ -36,7 +36,7 @@ internal sealed partial class GrpcServer : IHostedService
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
         (Router, Replies, Alarms, Id) = (router, replies, alarms, ConnectionId.New(losses?.Own));
-        (MaxMessageSize, Patience) = (options.MaxMessageSize, options.OperationTimeout);
+        (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
         _ticker = new Ticker<LinkSet>(() => _open.Keys, static links => links.Tick(), exception => LogTickFailed(_log, exception), clock);
@@ -55,6 +55,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     /// <summary>How long a queue or exchange may take to answer.</summary>
     public TimeSpan Patience { get; }
+
+    /// <summary>How long a delivery may stay open before its stream is ended; zero for ever.</summary>
+    public TimeSpan ConsumerTimeout { get; }
 
     /// <summary>Largest body in bytes.</summary>
     public int MaxMessageSize { get; }

@@ -37,7 +37,7 @@ public static class GatewayHosting
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
-        var amqp = new AmqpOptions { SendTimeout = options.SendTimeout };
+        var amqp = new AmqpOptions { SendTimeout = options.SendTimeout, ConsumerTimeout = options.ConsumerTimeout };
         services.AddSingleton(amqp);
         services.AddMemoryAlarm(options);
         services.AddSingleton<IUsers, StoredUsers>();

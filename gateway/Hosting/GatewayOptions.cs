@@ -53,6 +53,9 @@ public sealed record GatewayOptions
     public bool AdmitsOthers => new[] { Amqp, AmqpTls, Grpc, GrpcTls, Http, HttpTls }.SelectMany(points => points)
         .Any(point => !IPAddress.IsLoopback(point.At(Bind).Address)) || (ProxyPort is not null && !IPAddress.IsLoopback(Bind));
 
+    /// <summary>How long a delivery may stay unacknowledged before its channel is closed; zero for ever. RabbitMQ's <c>consumer_timeout</c>.</summary>
+    public TimeSpan ConsumerTimeout { get; init; } = TimeSpan.FromMinutes(30);
+
     /// <summary>Why it cannot listen like this, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal() => (ProxyPort, ProxyNetworks) switch
     {

@@ -114,7 +114,7 @@ internal sealed partial class Queue
 
         link.Unacked.Memory = _storage is null ? null : _unacked;
         _recovery?.Open(link.Session);
-        link.Send(new OpenedItem(Incarnation));
+        link.Send(new OpenedItem(Incarnation, _settings.ConsumerTimeout));
         return true;
     }
 

@@ -19,14 +19,15 @@ internal sealed class UnackedDeliveries
     public int CountOfConsumers { get; private set; }
 
     /// <summary>Adds deliveries with tags above all earlier ones.</summary>
-    public void Add(ulong firstTag, int count, QueueSession session, long firstOffset, AmqpConsumer? consumer)
+    /// <param name="since">About when they were delivered, as a timestamp; see <see cref="AckPatience.Now"/>.</param>
+    public void Add(ulong firstTag, int count, QueueSession session, long firstOffset, AmqpConsumer? consumer, long since)
     {
         Count += count;
         CountOfConsumers += consumer is null ? 0 : count;
         if (_tail > _head)
         {
             ref var last = ref _runs[_tail - 1];
-            if (last.Settled is null && ReferenceEquals(last.Session, session) && ReferenceEquals(last.Consumer, consumer)
+            if (last.Settled is null && last.Since == since && ReferenceEquals(last.Session, session) && ReferenceEquals(last.Consumer, consumer)
                 && last.FirstTag + (ulong)last.Count == firstTag && last.FirstOffset + last.Count == firstOffset)
             {
                 last.Count += count;
@@ -39,18 +40,18 @@ internal sealed class UnackedDeliveries
             MakeRoom();
         }
 
-        _runs[_tail++] = new Run { FirstTag = firstTag, Count = count, Session = session, FirstOffset = firstOffset, Consumer = consumer };
+        _runs[_tail++] = new Run { FirstTag = firstTag, Count = count, Session = session, FirstOffset = firstOffset, Consumer = consumer, Since = since };
     }
 
-    /// <summary>Takes back deliveries that a rolled back transaction had settled; their tags may lie anywhere.</summary>
-    public void Restore(IEnumerable<SettledDelivery> deliveries)
+    /// <summary>Takes back deliveries that a rolled back transaction had settled; their tags may lie anywhere. For all the time to acknowledge begins anew.</summary>
+    public void Restore(IEnumerable<SettledDelivery> deliveries, long since)
     {
         var all = new List<SettledDelivery>(deliveries);
         TakeAll(all.Add);
         all.Sort((a, b) => a.FirstTag.CompareTo(b.FirstTag));
         foreach (var delivery in all)
         {
-            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Session, delivery.Offsets.First, delivery.Consumer);
+            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Session, delivery.Offsets.First, delivery.Consumer, since);
         }
     }
 
@@ -106,6 +107,21 @@ internal sealed class UnackedDeliveries
         }
 
         _head = _tail = 0;
+    }
+
+    /// <summary>The time that a delivery was to be acknowledged in and has not been; null if there is none.</summary>
+    public TimeSpan? FindOverdue(AckPatience patience)
+    {
+        for (var i = _head; i < _tail; i++)
+        {
+            ref var run = ref _runs[i];
+            if (!run.IsEmpty && patience.IsOver(run.Session, run.Since) is { } timeout)
+            {
+                return timeout;
+            }
+        }
+
+        return null;
     }
 
     private void TakeOne(ref Run run, ulong tag, Action<SettledDelivery> settled)
@@ -225,6 +241,7 @@ internal sealed class UnackedDeliveries
         public QueueSession Session;
         public long FirstOffset;
         public AmqpConsumer? Consumer;
+        public long Since;
 
         // Bit i + SettledBase: delivery i of the run is settled. Made when a delivery is first settled out of turn.
         public ulong[]? Settled;

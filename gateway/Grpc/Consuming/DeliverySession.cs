@@ -30,6 +30,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     private readonly DeliveryDecoder _decoder = new();
     private readonly UnackedDeliveries _open = new();
     private StreamConsumer? _consumer;
+    private AckPatience? _patience;
+    private AmqpException? _overdue;
     private CancelReason _cancelled;
     private string _cancelDetail = "";
     private bool _subscribedSaid;
@@ -173,6 +175,11 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
     protected override TResponse? TakeResponse()
     {
+        if (_overdue is { } error)
+        {
+            throw error;
+        }
+
         if (_consumer is not { } consumer || (!_subscribedSaid && !consumer.IsAttached && !consumer.HasLostQueue))
         {
             return null;
@@ -235,6 +242,18 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         }
     }
 
+    // Under the gate.
+    private void LookForOverdue()
+    {
+        if (_patience!.Tick() && _open.FindOverdue(_patience) is { } timeout)
+        {
+            _overdue ??= CallErrors.Precondition(
+                $"delivery acknowledgement timed out. Timeout value used: {timeout.TotalMilliseconds:F0} ms. "
+                + "This timeout value can be configured, see consumers doc guide to learn more");
+            Wake();
+        }
+    }
+
     private TResponse TakeDeliveries(StreamConsumer consumer)
     {
         var (response, deliveries) = RespondWithDeliveries();
@@ -247,7 +266,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             if (!consumer.NoAck)
             {
                 OnDelivering(slice, _lastTag + 1);
-                _open.Add(_lastTag + 1, count, consumer.Session, slice.FirstOffset, consumer: null);
+                _open.Add(_lastTag + 1, count, consumer.Session, slice.FirstOffset, consumer: null, _patience!.Now);
             }
 
             _lastTag += (ulong)count;
@@ -271,6 +290,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         Task<BrokerError?> attached;
         lock (Links.Gate)
         {
+            _patience = new AckPatience(Server.ConsumerTimeout, Links);
+            Links.Ticked = LookForOverdue;
             _consumer = new StreamConsumer(tag, subscribe.NoAck, Wake);
             attached = _consumer.AttachAsync(Links.Open(queue), subscribe.Exclusive, subscribe.NoAck ? 0 : ToPrefetch(subscribe.Credit), arguments);
             Links.Flush();

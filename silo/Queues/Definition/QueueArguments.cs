@@ -4,7 +4,11 @@ using Granary.Amqp;
 namespace Granary.Silo.Queues.Definition;
 
 /// <summary>An argument of queue.declare: which types of queue know it, and what is wrong with a value (an Erlang term as text), or null.</summary>
-internal sealed record QueueArgument(string Name, QueueTypes KnownTo, Func<FieldValue, FieldTable, string?> Check);
+internal sealed record QueueArgument(string Name, QueueTypes KnownTo, Func<FieldValue, FieldTable, string?> Check)
+{
+    /// <summary>Types of queue for which a declaration with another value is refused.</summary>
+    public QueueTypes ComparedBy { get; init; } = KnownTo;
+}
 
 /// <summary>All arguments RabbitMQ knows (rabbit_amqqueue's declare_args, and what each queue type lists as its own).</summary>
 internal static class QueueArguments
@@ -35,7 +39,9 @@ internal static class QueueArguments
         new("x-delayed-retry-type", QueueTypes.Quorum, Anything),
         new("x-delayed-retry-min", QueueTypes.Quorum, Anything),
         new("x-delayed-retry-max", QueueTypes.Quorum, Anything),
-        new("x-consumer-timeout", QueueTypes.Quorum, Anything),
+
+        // In RabbitMQ 4.2 channels look for it, whatever the queue's type; from 4.3 on quorum queues have it.
+        new("x-consumer-timeout", QueueTypes.All, (value, _) => Integer(value)) { ComparedBy = QueueTypes.Quorum },
         new("x-consumer-disconnected-timeout", QueueTypes.Quorum, Anything),
         new("x-quorum-initial-group-size", QueueTypes.Quorum, (value, _) => Integer(value, least: 1)),
         new("x-queue-leader-locator", QueueTypes.All, OneOf("invalid_queue_locator_arg", "client-local", "balanced", "random", "least-leaders")),

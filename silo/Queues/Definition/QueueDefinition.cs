@@ -170,7 +170,7 @@ internal sealed record QueueDefinition(
         var others = received.Decode();
         foreach (var argument in QueueArguments.All)
         {
-            if ((argument.KnownTo & Type) == 0)
+            if ((argument.ComparedBy & Type) == 0)
             {
                 continue;
             }

@@ -22,9 +22,14 @@ internal enum Overflow
 /// <param name="MaxLength">Ready messages.</param>
 /// <param name="MaxBytes">Body bytes of ready messages.</param>
 /// <param name="DeadLetters">What is done with dead messages; null: they are dropped.</param>
+/// <param name="SingleActiveConsumer">Only one consumer at a time is given messages.</param>
+/// <param name="ConsumerTimeout">How long a delivery may stay unacknowledged; null: as long as the gateway says.</param>
 internal sealed record QueueSettings(
-    long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer)
+    long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer, long? ConsumerTimeout)
 {
+    /// <summary>A hundred years.</summary>
+    private const long ForEver = 100L * 365 * 24 * 60 * 60 * 1_000;
+
     public bool IsLimited => MaxLength is not null || MaxBytes is not null;
 
     /// <summary>Reads arguments that have been checked.</summary>
@@ -41,7 +46,8 @@ internal sealed record QueueSettings(
                 _ => Overflow.DropHead,
             },
             Text("x-dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("x-dead-letter-routing-key")) : null,
-            arguments.TryGetValue("x-single-active-consumer", out var single) && single.TryGetBoolean(out var isSingle) && isSingle);
+            arguments.TryGetValue("x-single-active-consumer", out var single) && single.TryGetBoolean(out var isSingle) && isSingle,
+            Number("x-consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null);
 
         long? Number(string name) => arguments.TryGetValue(name, out var value) && value.TryGetInteger(out var number) ? number : null;
 

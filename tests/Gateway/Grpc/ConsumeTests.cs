@@ -96,6 +96,21 @@ public sealed class ConsumeTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
     }
 
     [Fact]
+    public async Task Delivery_NotSettledInTime_EndsTheStreamAndGoesBack()
+    {
+        var queue = await broker.DeclareQueueAsync(("x-consumer-timeout", new FieldValue { Int64 = 500 }));
+        await broker.PublishAsync(queue, "a");
+        using (var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = queue }))
+        {
+            await consumer.NextBodiesAsync(1);
+            var error = await ExpectAsync(StatusCode.FailedPrecondition, 406, consumer.ReadToEndAsync);
+            Assert.StartsWith("PRECONDITION_FAILED - delivery acknowledgement timed out. Timeout value used: 500 ms.", error.Status.Detail, StringComparison.Ordinal);
+        }
+
+        await broker.WaitForReadyAsync(queue, 1);
+    }
+
+    [Fact]
     public async Task StreamEnd_HalfClosedOrBroken_RequeuesWhatIsUnsettled()
     {
         var queue = await broker.DeclareQueueAsync();

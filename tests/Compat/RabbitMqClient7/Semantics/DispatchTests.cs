@@ -174,6 +174,33 @@ public sealed class DispatchTests(SharedBroker shared) : IClassFixture<SharedBro
     }
 
     [Fact]
+    public async Task ConsumerTimeout_OfTheQueue_ClosesTheChannelAndRequeues()
+    {
+        if (shared.Broker.IsRabbitMq3)
+        {
+            // Queues have it from RabbitMQ 3.12 on.
+            return;
+        }
+
+        var closed = new TaskCompletionSource<(ushort, string)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _one.ChannelShutdownAsync += (_, e) =>
+        {
+            closed.TrySetResult((e.ReplyCode, e.ReplyText));
+            return Task.CompletedTask;
+        };
+        var queue = await _channel.OwnQueueAsync(new Dictionary<string, object?> { ["x-consumer-timeout"] = 500 });
+        await _channel.SendAllAsync(queue, "1");
+        var inbox = await Inbox.ConsumeAsync(_one, queue);
+        await inbox.TakeAsync();
+        Assert.Equal(
+            (406, $"PRECONDITION_FAILED - delivery acknowledgement on channel {_one.ChannelNumber} timed out. Timeout value used: 500 ms. "
+                + "This timeout value can be configured, see consumers doc guide to learn more"),
+            await closed.Task.WaitAsync(TimeSpan.FromSeconds(20)));
+        var again = await (await Inbox.ConsumeAsync(_two, queue)).TakeAsync();
+        Assert.Equal(("1", true), (again.Body, again.Redelivered));
+    }
+
+    [Fact]
     public async Task CancelOnHaFailover_IsAccepted()
     {
         var queue = await _channel.OwnQueueAsync();

@@ -20,8 +20,8 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
     {
         var unacked = new UnackedDeliveries();
         var link = _links.Open("q");
-        unacked.Add(1, 100, link, 1000, null);
-        unacked.Add(101, 100, link, 1100, null);
+        unacked.Add(1, 100, link, 1000, null, since: 0);
+        unacked.Add(101, 100, link, 1100, null, since: 0);
         var settled = new List<SettledDelivery>();
 
         Assert.True(unacked.TrySettle(150, multiple: true, settled.Add));
@@ -39,7 +39,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
     public void Settle_UnknownTag_IsRefusedAndChangesNothing(ulong tag, bool multiple)
     {
         var unacked = new UnackedDeliveries();
-        unacked.Add(1, 3, _links.Open("q"), 0, null);
+        unacked.Add(1, 3, _links.Open("q"), 0, null, since: 0);
         Assert.True(unacked.TrySettle(2, multiple: false, _ => { }));
 
         Assert.False(unacked.TrySettle(tag, multiple, _ => Assert.Fail("nothing is settled")));
@@ -75,7 +75,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
                 case UnackedStep.Deliver deliver:
                     var (link, consumer) = sources[deliver.Source];
                     offset += deliver.Gap;
-                    unacked.Add(lastTag + 1, deliver.Count, link, offset, consumer);
+                    unacked.Add(lastTag + 1, deliver.Count, link, offset, consumer, since: deliver.Count % 2);
                     for (var i = 0; i < deliver.Count; i++)
                     {
                         model.Add(++lastTag, (link, offset++, consumer));
@@ -91,7 +91,7 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
                     SettleOne((ulong)which % (lastTag + 3), multiple);
                     break;
                 case UnackedStep.RollBack:
-                    unacked.Restore([.. taken]);
+                    unacked.Restore([.. taken], since: 2);
                     foreach (var delivery in taken)
                     {
                         for (var i = 0; i < delivery.Offsets.Count; i++)
