@@ -38,6 +38,9 @@ public enum QueueCount
     /// <summary>Dropped because the queue was full.</summary>
     Drop,
 
-    /// <summary>Of those rejected, expired and dropped, the ones that are dead-lettered.</summary>
+    /// <summary>Of those rejected, expired, dropped and exhausted, the ones that are dead-lettered.</summary>
     DeadLetter,
+
+    /// <summary>Came back more often than the queue allows.</summary>
+    Exhaust,
 }

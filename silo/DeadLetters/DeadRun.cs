@@ -13,6 +13,9 @@ internal enum DeathReason
 
     /// <summary>The queue was full.</summary>
     MaxLength,
+
+    /// <summary>It came back more often than its quorum queue allows.</summary>
+    DeliveryLimit,
 }
 
 /// <summary>Messages that left a queue dead and are to be sent on.</summary>

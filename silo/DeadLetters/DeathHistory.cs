@@ -19,6 +19,7 @@ internal static class DeathHistory
         DeathReason.Rejected => "rejected",
         DeathReason.Expired => "expired",
         DeathReason.MaxLength => "maxlen",
+        DeathReason.DeliveryLimit => "delivery_limit",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "Not a reason."),
     };
 

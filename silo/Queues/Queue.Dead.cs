@@ -30,6 +30,12 @@ internal sealed partial class Queue
         {
             Figures.Add(QueueCount.Drop, run.Count);
         }
+        else if (reason == DeathReason.DeliveryLimit)
+        {
+            Figures.Add(QueueCount.Exhaust, run.Count);
+        }
+
+        DeliveryCounts?.Forget(run.First, run.End);
 
         if (_settings.DeadLetters is { } rule)
         {

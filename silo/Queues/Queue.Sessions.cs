@@ -64,7 +64,14 @@ internal sealed partial class Queue
             _dispatch.Remove(consumer);
         }
 
-        Settle(link, 0, long.MaxValue, Settlement.Requeue, now);
+        // Nobody has returned them: what the session holds it says over its next link.
+        link.Unacked.Settle(0, long.MaxValue, _live, gone: null, _dispatch);
+        foreach (var run in _live)
+        {
+            Return(run, wasSeen: true, now);
+        }
+
+        _live.Clear();
         _untidy.Remove(link);
         link.End(now);
     }

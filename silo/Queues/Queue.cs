@@ -45,7 +45,8 @@ internal sealed partial class Queue
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
         _settings = definition.Settings;
         Figures = new QueueFigures(definition);
-        _dispatch = new Dispatch(definition, Figures);
+        DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
+        _dispatch = new Dispatch(definition, Figures, DeliveryCounts);
         _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
         _journal = storage?.Durable;
@@ -201,7 +202,7 @@ internal sealed partial class Queue
     }
 
     /// <summary>Removes the ready messages and says how many there were. To be followed by <see cref="EndTurn"/>.</summary>
-    public long Purge() => _ready.Clear(_storage is null ? null : _storage.Journal.Settle);
+    public long Purge() => _ready.Clear(NoteGone);
 
     public void Tidy(long now)
     {
@@ -324,22 +325,33 @@ internal sealed partial class Queue
     {
         var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
         var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
-        var settled = link.Unacked.Settle(from, to, dies || returns ? _live : null, dies || returns ? null : _storage?.Journal, _dispatch);
-        CountSettled(settlement, settled);
+        if (!dies && !returns)
+        {
+            CountSettled(settlement, SettleForGood(link, from, to));
+            return;
+        }
+
+        CountSettled(settlement, link.Unacked.Settle(from, to, _live, gone: null, _dispatch));
         foreach (var run in _live)
         {
             if (dies)
             {
                 Bury(run, DeathReason.Rejected);
             }
+            else if (settlement == Settlement.Requeue && DeliveryCounts is { } counts)
+            {
+                ReturnCounted(run, counts, now);
+            }
             else
             {
-                _ready.Return(run with { Redelivered = run.Redelivered || settlement == Settlement.Requeue, Since = now });
+                Return(run, settlement == Settlement.Requeue, now);
             }
         }
 
         _live.Clear();
     }
+
+    private void Return(in MessageRun run, bool wasSeen, long now) => _ready.Return(run with { Redelivered = run.Redelivered || wasSeen, Since = now });
 
     private void CountSettled(Settlement settlement, long messages)
     {
@@ -415,7 +427,7 @@ internal sealed partial class Queue
 
         _bound.Deliver(message, isSettled: get.NoAck);
         Figures.Give(get.NoAck ? QueueCount.GetNoAck : QueueCount.Get, 1, message.Redelivered);
-        link.Send(new GotItem(get.Request, message.ToSlice(), _ready.Count, null));
+        link.Send(new GotItem(get.Request, SliceOf(message, isSettled: get.NoAck), _ready.Count, null));
         return true;
     }
 

@@ -96,6 +96,7 @@ internal sealed partial class QueueActivation
         // What could not be saved was logged.
         await _saver.Saved.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await flushed.WaitAsync(cancellation).ConfigureAwait(false);
+        await _counts.Saved.WaitAsync(cancellation).ConfigureAwait(false);
         if (isHandedOver && _services.Owners is not null)
         {
             // Not before all is written: the next activation begins with what is stored. Sessions need not find out by themselves.
@@ -129,6 +130,7 @@ internal sealed partial class QueueActivation
                 definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt, _services.Stores.TakeSessions(identity), Now);
         }
 
+        await _counts.RestoreAsync(_slot.Queue!, cancellation).ConfigureAwait(false);
         if (_slot.Queue is { DeadLetters: { } deadLetters })
         {
             _ = _services.Office.PrepareAsync(_vhost, deadLetters);
@@ -149,6 +151,8 @@ internal sealed partial class QueueActivation
         lock (Gate)
         {
             queue.DeleteStorage();
+            queue.DeliveryCounts?.Forget(0, long.MaxValue);
+            _counts.Save(queue);
             if (debt is not null)
             {
                 _debts.Add(debt);

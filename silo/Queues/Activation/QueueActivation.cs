@@ -37,6 +37,7 @@ internal sealed partial class QueueActivation
     private readonly QueueTimer _timer;
     private readonly StoredState<QueueState> _state;
     private readonly QueueSaver _saver;
+    private readonly DeliveryCountSaver _counts;
     private readonly List<BindingDebt> _debts = [];
     private QueueSlot _slot;
     private DeadLetterOutbox? _outbox;
@@ -62,6 +63,7 @@ internal sealed partial class QueueActivation
         _timer = new QueueTimer(services.Time, _inbox.PostLook);
         _state = new StoredState<QueueState>(services.Definitions, "queue", context.GrainId);
         _saver = new QueueSaver(_state, NotSaved);
+        _counts = new DeliveryCountSaver(services.Stores.Durable, key, services.Log);
         _start = services.Time.GetTimestamp();
         _startedAt = services.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -326,6 +328,11 @@ internal sealed partial class QueueActivation
 
         SendPushes();
         PostDead();
+        if (_slot.Queue is { DeliveryCounts.HasChanges: true } counting)
+        {
+            _counts.Save(counting);
+        }
+
         if (_slot.Register is { } register)
         {
             StoreSessions(register);

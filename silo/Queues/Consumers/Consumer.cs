@@ -106,10 +106,11 @@ internal sealed class Consumer(QueueLink link, AttachItem attach, long priority 
         return unused;
     }
 
-    public void Give(in MessageRun run)
+    /// <param name="run">Messages that can be delivered together.</param>
+    /// <param name="counts">How often messages came back, which they are to say; null: none has.</param>
+    public void Give(in MessageRun run, DeliveryCounts? counts)
     {
         _givenMessages += run.Count;
-        _givenBytes += run.Length;
         if (IsShared)
         {
             Lent -= run.Count;
@@ -123,7 +124,10 @@ internal sealed class Consumer(QueueLink link, AttachItem attach, long priority 
             Link.Unacked.Add(run, this);
         }
 
-        _slices.Add(run.ToSlice());
+        // Of what came back a copy is sent. The hold on it is forgotten.
+        var slice = counts is null ? run.ToSlice() : counts.SliceOf(run);
+        _givenBytes += slice.Batch.Records.Length;
+        _slices.Add(slice);
     }
 
     public void Settled(long count) => Unacked -= count;

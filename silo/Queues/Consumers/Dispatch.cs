@@ -21,6 +21,7 @@ internal sealed class Dispatch
     private const long TakesNothing = 20;
 
     private readonly QueueFigures _figures;
+    private readonly DeliveryCounts? _counts;
     private readonly ExclusiveUse _exclusive;
     private readonly Loans _loans = new();
     private readonly HashSet<Consumer> _consumers = [];
@@ -38,9 +39,10 @@ internal sealed class Dispatch
     private long _givenAt = long.MinValue / 2;
 
     /// <param name="figures">Of the queue: what is given out is counted there.</param>
-    public Dispatch(QueueDefinition definition, QueueFigures figures)
+    /// <param name="counts">Of messages that come back, where that is counted.</param>
+    public Dispatch(QueueDefinition definition, QueueFigures figures, DeliveryCounts? counts)
     {
-        _figures = figures;
+        (_figures, _counts) = (figures, counts);
         _exclusive = new ExclusiveUse(definition);
         _rule = definition.Settings.SingleActiveConsumer ? new SingleActive(yields: definition.Type == QueueTypes.Quorum) : new EqualTurns();
     }
@@ -171,6 +173,11 @@ internal sealed class Dispatch
     {
         var run = ready.First;
         var count = (int)Math.Min(allowed, consumer.Credit);
+        if (_counts is { IsEmpty: false } counts)
+        {
+            count = Math.Min(count, counts.CountAlike(run));
+        }
+
         var length = count == run.Count ? run.Length : run.LengthOf(count);
         if (length > consumer.ByteCredit)
         {
@@ -215,6 +222,16 @@ internal sealed class Dispatch
             _given.Add(consumer);
         }
 
-        consumer.Give(run with { Since = now });
+        if (_counts is not { IsEmpty: false } counts)
+        {
+            consumer.Give(run with { Since = now }, null);
+            return;
+        }
+
+        consumer.Give(run with { Since = now }, counts);
+        if (consumer.NoAck)
+        {
+            counts.Forget(run.First, run.End);
+        }
     }
 }

@@ -23,10 +23,15 @@ internal enum Overflow
 /// <param name="MaxBytes">Body bytes of ready messages.</param>
 /// <param name="DeadLetters">What is done with dead messages; null: they are dropped.</param>
 /// <param name="SingleActiveConsumer">Only one consumer at a time is given messages.</param>
+/// <param name="DeliveryLimit">How often a message may come back; null: for ever.</param>
 /// <param name="ConsumerTimeout">How long a delivery may stay unacknowledged; null: as long as the gateway says.</param>
 internal sealed record QueueSettings(
-    long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer, long? ConsumerTimeout)
+    long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer, long? ConsumerTimeout,
+    long? DeliveryLimit)
 {
+    /// <summary>Of quorum queues that do not say otherwise, as in RabbitMQ from 4.0 on.</summary>
+    private const long StandardDeliveryLimit = 20;
+
     /// <summary>A hundred years.</summary>
     private const long ForEver = 100L * 365 * 24 * 60 * 60 * 1_000;
 
@@ -47,10 +52,16 @@ internal sealed record QueueSettings(
             },
             Text("x-dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("x-dead-letter-routing-key")) : null,
             arguments.TryGetValue("x-single-active-consumer", out var single) && single.TryGetBoolean(out var isSingle) && isSingle,
-            Number("x-consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null);
+            Number("x-consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null,
+            type == QueueTypes.Quorum ? DeliveryLimitOf(arguments) : null);
 
         long? Number(string name) => arguments.TryGetValue(name, out var value) && value.TryGetInteger(out var number) ? number : null;
 
         string? Text(string name) => arguments.TryGetValue(name, out var value) && value.TryGetText(out var text) ? text : null;
     }
+    /// <summary>What is no number, or a negative one, is no limit.</summary>
+    private static long? DeliveryLimitOf(FieldTable arguments) =>
+        !arguments.TryGetValue("x-delivery-limit", out var value) ? StandardDeliveryLimit
+        : value.TryGetInteger(out var limit) && limit >= 0 ? limit
+        : null;
 }

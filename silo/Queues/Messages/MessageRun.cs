@@ -51,6 +51,14 @@ internal readonly record struct MessageRun(
     /// <summary>What is left without the first <paramref name="count"/> messages, which take <paramref name="length"/> bytes.</summary>
     public MessageRun After(int count, int length) => this with { Records = Records[length..], First = First + count, Count = Count - count };
 
+    /// <summary>The messages from <paramref name="start"/> to below <paramref name="end"/>, counted from the first; walks the records.</summary>
+    public MessageRun Part(int start, int end)
+    {
+        var skipped = LengthOf(start);
+        var rest = start == 0 ? this : After(start, skipped);
+        return end == Count ? rest : rest.Head(end - start, rest.LengthOf(end - start));
+    }
+
     /// <summary>The same messages, which only the store has from now on.</summary>
     public MessageRun LetGo() => this with { Records = default };
 

@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -10,11 +11,15 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
 {
     private readonly SortedDictionary<long, bool> _ready = [];
     private readonly Dictionary<long, Unacked> _unacked = [];
+    private readonly Dictionary<long, int> _returns = [];
     private readonly Dictionary<(TestLink Link, int Number), ModelConsumer> _consumers = [];
     private readonly HashSet<long> _gone = [];
     private long _next;
     private int _attached;
     private ModelConsumer? _active;
+
+    /// <summary>How often a message of a quorum queue may come back.</summary>
+    public int DeliveryLimit { get; init; } = 20;
 
     public bool RefusesGets => isSingle && isQuorum;
 
@@ -107,6 +112,10 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
             }
 
             if (settlement is Settlement.Ack or Settlement.Reject)
+            {
+                _gone.Add(offset);
+            }
+            else if (settlement == Settlement.Requeue && isQuorum && (_returns[offset] = _returns.GetValueOrDefault(offset) + 1) > DeliveryLimit)
             {
                 _gone.Add(offset);
             }
@@ -239,6 +248,7 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
     {
         Assert.True(_ready.Remove(id, out var redelivered), $"Message {id} was not ready.");
         Assert.Equal(redelivered, slice.Redelivered);
+        Assert.Equal(_returns.TryGetValue(id, out var returns) ? returns : (long?)null, CountTold(slice));
         if (noAck)
         {
             _gone.Add(id);
@@ -247,6 +257,13 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
         {
             _unacked.Add(id, new Unacked(link, consumer, redelivered));
         }
+    }
+
+    /// <summary>How often its messages came back, by what they say.</summary>
+    private static long? CountTold(DeliverySlice slice)
+    {
+        var view = BasicPropertiesView.Read(new MessageRecord(slice.Batch.Records.Span).Properties);
+        return view.TryGetHeaders(out var headers) && FieldTable.Decode(headers).TryGetValue("x-delivery-count", out var value) && value.TryGetInteger(out var count) ? count : null;
     }
 
     private sealed record Unacked(TestLink Link, ModelConsumer? Consumer, bool Redelivered);

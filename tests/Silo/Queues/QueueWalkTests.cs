@@ -27,6 +27,14 @@ public sealed class QueueWalkTests
             new QueueModel(isSingle: true, isQuorum: type == "quorum"), isPaged: false).Run(turns),
         count: 20, print: Print);
 
+    /// <summary>Messages of a quorum queue count how often they came back, and die when that is too often.</summary>
+    [Fact]
+    public void RandomOperations_WithADeliveryLimit_LeaveTheQueueAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 1_000].Walk(
+        turns => new Walk(
+            new TestGateway().Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-queue-type", "quorum"), ("x-delivery-limit", 2)))),
+            new QueueModel(isQuorum: true) { DeliveryLimit = 2 }, isPaged: false).Run(turns),
+        count: 20, print: Print);
+
     /// <summary>With so little memory that nearly all of the queue is in the store nearly all of the time.</summary>
     [Theory]
     [InlineData(false)]

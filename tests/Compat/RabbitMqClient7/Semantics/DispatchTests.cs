@@ -4,7 +4,7 @@ using RabbitMQ.Client.Exceptions;
 
 namespace Granary.RabbitMqClient7.Tests.Semantics;
 
-/// <summary>Who gets the next message, where consumers are not equal.</summary>
+/// <summary>Who gets the next message, where consumers are not equal, and how often a message may come back.</summary>
 [WatchedBroker]
 public sealed class DispatchTests(SharedBroker shared) : IClassFixture<SharedBroker>, IAsyncLifetime
 {
@@ -170,6 +170,43 @@ public sealed class DispatchTests(SharedBroker shared) : IClassFixture<SharedBro
         await _channel.SendAllAsync(queue, "2");
         await _one.BasicAckAsync(held.Tag, multiple: false);
         Assert.Equal(["2"], await favourite.BodiesAsync(1));
+        await _channel.QueueDeleteAsync(queue);
+    }
+
+    [Fact]
+    public async Task DeliveryLimit_Exceeded_DeadLettersTheMessage()
+    {
+        var dead = await _channel.OwnQueueAsync();
+        var queue = await QuorumQueueAsync(("x-delivery-limit", 2), ("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", dead));
+        var inbox = await Inbox.ConsumeAsync(_one, queue);
+        var letters = await Inbox.ConsumeAsync(_two, dead, autoAck: true);
+        await _channel.SendAllAsync(queue, "poison");
+        var counts = new List<object?>();
+        for (var i = 0; i < 3; i++)
+        {
+            var delivery = await inbox.TakeAsync();
+            counts.Add(delivery.Headers is { } headers && headers.TryGetValue("x-delivery-count", out var count) ? count : null);
+            await _one.BasicNackAsync(delivery.Tag, multiple: false, requeue: true);
+        }
+
+        Assert.Equal([null, 1L, 2L], counts);
+        var letter = await letters.TakeAsync();
+        var death = Assert.IsType<Dictionary<string, object?>>(Assert.Single(Assert.IsType<List<object?>>(letter.Headers!["x-death"])));
+        Assert.Equal(("poison", "delivery_limit"), (letter.Body, System.Text.Encoding.UTF8.GetString((byte[])death["reason"]!)));
+        Assert.Equal(0, inbox.Waiting);
+        await _channel.QueueDeleteAsync(queue);
+    }
+
+    [Fact]
+    public async Task DeliveryLimit_CountsWhatAClosedChannelHeld()
+    {
+        var queue = await QuorumQueueAsync(("x-delivery-limit", 5));
+        await _channel.SendAllAsync(queue, "1", "2");
+        var inbox = await Inbox.ConsumeAsync(_one, queue);
+        await inbox.TakeAsync(2);
+        await _one.CloseAsync();
+        var again = await (await Inbox.ConsumeAsync(_two, queue)).TakeAsync(2);
+        Assert.Equal([("1", 1L), ("2", 1L)], again.Select(delivery => (delivery.Body, (long)delivery.Headers!["x-delivery-count"]!)));
         await _channel.QueueDeleteAsync(queue);
     }
 
