@@ -6,7 +6,9 @@ namespace Granary.Node;
 /// <summary>The first administrator of a new store, as configured. A store that has had its first account keeps what it has.</summary>
 internal sealed class AdministratorSettings
 {
-    public static readonly AdministratorSettings None = new(null, null, null);
+    public static readonly AdministratorSettings None = new(null, null, null, [Guest]);
+
+    private const string Guest = "guest";
 
     /// <summary>Names are short strings in AMQP's SASL responses and in RabbitMQ.</summary>
     private const int LongestName = 255;
@@ -14,13 +16,15 @@ internal sealed class AdministratorSettings
     /// <param name="user">Null or empty: none is configured.</param>
     /// <param name="password">From the environment: a command line is shown to everybody on the machine.</param>
     /// <param name="passwordFile">A file that has the password, and perhaps a line's end after it. It is read here, once.</param>
-    public AdministratorSettings(string? user, string? password, string? passwordFile)
+    /// <param name="loopback">Who may log in over loopback only.</param>
+    public AdministratorSettings(string? user, string? password, string? passwordFile, string[] loopback)
     {
         var isGiven = !string.IsNullOrEmpty(password);
         var isInFile = !string.IsNullOrEmpty(passwordFile);
         if (string.IsNullOrEmpty(user))
         {
             Refusal = isGiven || isInFile ? "A password is given, and no user: --default-user, or GRANARY_DEFAULT_USER, is whose it is." : null;
+            Account = Refusal is null && !loopback.Contains(Guest) ? Account.Administrator(Guest, Guest) : null;
         }
         else if (Encoding.UTF8.GetByteCount(user) > LongestName)
         {
@@ -41,6 +45,11 @@ internal sealed class AdministratorSettings
         else
         {
             Refusal = $"--default-user {user} needs a password: GRANARY_DEFAULT_PASS, or a file with it by --default-pass-file.";
+        }
+
+        if (Account is { } account && loopback.Contains(account.Name))
+        {
+            Account = account with { IsForLoopback = true };
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Granary.Gateway.Hosting;
+using Granary.Node.Configuration;
 
 namespace Granary.Node;
 
@@ -44,7 +45,7 @@ internal static class Listeners
         }
         catch (SocketException exception)
         {
-            var setting = $"{option} ({NodeCommand.VariableOf(option)})";
+            var setting = $"{option} ({Settings.VariableOf(option)})";
             return exception.SocketErrorCode switch
             {
                 SocketError.AddressAlreadyInUse => $"Port {port} on {address} is already in use, by another process: {setting} chooses another one.",

@@ -1,5 +1,7 @@
+using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Gateway.Hosting;
+using Granary.Node.Configuration;
 using Granary.Node.Memory;
 using Granary.Node.Stopping;
 using Granary.Silo.Access;
@@ -70,7 +72,7 @@ internal static class NodeHost
         });
         builder.Logging.ClearProviders();
         builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName).AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
-        builder.Logging.SetMinimumLevel(LogLevel.Information);
+        builder.Logging.SetMinimumLevel(options.LogLevel);
         foreach (var library in Libraries)
         {
             builder.Logging.AddFilter(library, LogLevel.Warning);
@@ -95,6 +97,13 @@ internal static class NodeHost
             builder.Services.AddSingleton(new FirstAccount(administrator));
         }
 
+        builder.Services.AddSingleton(options.Settings);
+        if (options.Name is { } name)
+        {
+            builder.Services.AddSingleton(new NodeName(name));
+        }
+
+        builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ConfigurationReport>(provider, options.WithoutEffect));
         builder.Services.AddHostedService<MemoryKeeper>();
         builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<StopLimit>(provider, (int code) => End(provider, code)));
         builder.Services.AddSingleton<Drain>();

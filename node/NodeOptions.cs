@@ -1,8 +1,11 @@
 using System.Net;
+using Granary.Core.Configuration;
 using Granary.Gateway.Hosting;
+using Granary.Node.Configuration;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Hosting.Cluster.Certificates;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Node;
 
@@ -20,6 +23,21 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>The first administrator of a new store, as configured.</summary>
     public AdministratorSettings Administrator { get; init; } = AdministratorSettings.None;
 
+    /// <summary>What tools of RabbitMQ call this node; null: they call it by its machine.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>From which level on Granary's events are told.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Lines of the configuration file that RabbitMQ would do something for.</summary>
+    public IReadOnlyList<ConfigurationLine> WithoutEffect { get; init; } = [];
+
+    /// <summary>Why a file that the environment names could not be read; null: none was, or all could.</summary>
+    public string? Unreadable { get; init; }
+
+    /// <summary>All settings, and where each is from.</summary>
+    public EffectiveSettings Settings { get; init; } = EffectiveSettings.None;
+
     /// <summary>Clients of other machines reach it, so that somebody has to be there who may log in from one.</summary>
     public bool AdmitsOthers => Role != NodeRole.Silo && Gateway.AdmitsOthers;
 
@@ -34,7 +52,7 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal()
     {
-        if (Gateway.Refusal() is { } reason)
+        if ((Unreadable ?? Gateway.Refusal()) is { } reason)
         {
             return reason;
         }

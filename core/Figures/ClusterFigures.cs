@@ -42,12 +42,14 @@ public sealed partial class ClusterFigures(
         return closed.Contains(true);
     }
 
-    /// <summary>Names of nodes: of the machine that each is on, and where several are on one, of their ports as well.</summary>
+    /// <summary>Names of nodes: as each was told, or of the machine that it is on, and where several are on one, of their ports as well.</summary>
     public static string[] NamesOf(IReadOnlyList<NodeFigure> nodes)
     {
         ArgumentNullException.ThrowIfNull(nodes);
         var shared = nodes.GroupBy(node => node.Host, StringComparer.Ordinal).Where(host => host.Count() > 1).Select(host => host.Key).ToHashSet(StringComparer.Ordinal);
-        return [.. nodes.Select(node => shared.Contains(node.Host) ? $"rabbit@{node.Host}-{node.Address[(node.Address.LastIndexOf(':') + 1)..]}" : $"rabbit@{node.Host}")];
+        return [.. nodes.Select(node => shared.Contains(node.Host) ? $"{Full(node.Host)}-{node.Address[(node.Address.LastIndexOf(':') + 1)..]}" : Full(node.Host))];
+
+        static string Full(string host) => host.Contains('@', StringComparison.Ordinal) ? host : $"rabbit@{host}";
     }
 
     private static Picture Merge(MemberFigures[] all, StoredFigures? stored)

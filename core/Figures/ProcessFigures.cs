@@ -6,7 +6,8 @@ namespace Granary.Core.Figures;
 
 /// <summary>What there is to say of any process: memory, files, threads, alarms.</summary>
 /// <param name="memory">What it may use before publishers are held.</param>
-public sealed class ProcessFigures(MemoryLimit memory, PublisherAlarms alarms, ILocalSiloDetails silo)
+/// <param name="name">What the node is called, if it is told; null: it is called by its machine.</param>
+public sealed class ProcessFigures(MemoryLimit memory, PublisherAlarms alarms, ILocalSiloDetails silo, NodeName? name = null)
 {
     /// <summary>RabbitMQ's, and that of most systems where nothing is said.</summary>
     private const long UsualFiles = 1_048_576;
@@ -18,7 +19,7 @@ public sealed class ProcessFigures(MemoryLimit memory, PublisherAlarms alarms, I
     {
         using var process = Process.GetCurrentProcess();
         var raised = alarms.Own.Raised;
-        return new NodeFigure(HostName)
+        return new NodeFigure(name?.Value ?? HostName)
         {
             Address = silo.SiloAddress.Endpoint.ToString(),
             Uptime = (long)(DateTime.UtcNow - process.StartTime.ToUniversalTime()).TotalMilliseconds,

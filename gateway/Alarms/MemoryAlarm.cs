@@ -18,7 +18,7 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
     /// <summary>Measures, five times a second. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
     public void Look()
     {
-        var limit = (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.HighWatermark);
+        var limit = options.Limit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.HighWatermark);
         var used = GC.GetTotalMemory(forceFullCollection: false);
         if (used > limit && _pace.IsDue)
         {
@@ -66,4 +66,5 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
 }
 
 /// <param name="HighWatermark">Share of the memory available to the process, 0 to 1 (<c>vm_memory_high_watermark</c>).</param>
-internal sealed record MemoryAlarmOptions(double HighWatermark = 0.6);
+/// <param name="Limit">The same in bytes; null: the share holds.</param>
+internal sealed record MemoryAlarmOptions(double HighWatermark = 0.6, long? Limit = null);

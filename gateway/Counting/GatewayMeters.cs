@@ -21,11 +21,11 @@ internal sealed class GatewayMeters
     private readonly AmqpServer _amqp;
     private readonly GrpcServer? _grpc;
     private readonly Router _router;
-    private readonly RenewedTls? _tls;
+    private readonly ShownCertificates? _tls;
 
     /// <param name="grpc">Null where nothing is served over gRPC.</param>
     /// <param name="tls">Null where no TLS is spoken.</param>
-    public GatewayMeters(IMeterFactory meters, AmqpServer amqp, Router router, GrpcServer? grpc = null, RenewedTls? tls = null)
+    public GatewayMeters(IMeterFactory meters, AmqpServer amqp, Router router, GrpcServer? grpc = null, ShownCertificates? tls = null)
     {
         (_amqp, _router, _grpc, _tls) = (amqp, router, grpc, tls);
         ShowNode(meters.Create(Node));
@@ -47,10 +47,10 @@ internal sealed class GatewayMeters
         meter.CreateObservableCounter("granary.connections.opened", () => _amqp.Counts.Opened, "{connection}", "AMQP connections that got as far as open-ok.");
         meter.CreateObservableUpDownCounter("granary.connections.open", () => _amqp.Counts.Open, "{connection}", "AMQP connections.");
         meter.CreateObservableCounter("granary.connections.ended", Ends, "{connection}", "AMQP connections that ended or never got open, by reason.");
-        if (_tls is { } tls)
+        if (_tls is { All: { Count: > 0 } tls })
         {
-            meter.CreateObservableCounter("granary.tls.renewals.refused", () => tls.Refused, "{renewal}", "How often certificate and key were replaced by what cannot be used.");
-            meter.CreateObservableGauge("granary.tls.valid_until", () => tls.Current.ValidUntil.ToUnixTimeSeconds(), "s", "When the certificate that clients are shown expires, as Unix time.");
+            meter.CreateObservableCounter("granary.tls.renewals.refused", () => tls.Sum(shown => shown.Refused), "{renewal}", "How often certificate and key were replaced by what cannot be used.");
+            meter.CreateObservableGauge("granary.tls.valid_until", () => tls.Min(shown => shown.Current.ValidUntil.ToUnixTimeSeconds()), "s", "When the first certificate that clients are shown expires, as Unix time.");
         }
     }
 

@@ -37,7 +37,17 @@ public static class GatewayHosting
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
         services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
-        var amqp = new AmqpOptions { SendTimeout = options.SendTimeout, ConsumerTimeout = options.ConsumerTimeout };
+        var amqp = new AmqpOptions
+        {
+            SendTimeout = options.SendTimeout,
+            ConsumerTimeout = options.ConsumerTimeout,
+            HandshakeTimeout = options.HandshakeTimeout,
+            Heartbeat = options.Heartbeat,
+            ChannelMax = options.ChannelMax,
+            FrameMax = options.FrameMax,
+            MaxMessageSize = options.MaxMessageSize,
+            ClusterName = options.ClusterName,
+        };
         services.AddSingleton(amqp);
         services.AddMemoryAlarm(options);
         services.AddSingleton<IUsers, StoredUsers>();
@@ -113,20 +123,17 @@ public static class GatewayHosting
     private static void AddMemoryAlarm(this IServiceCollection services, GatewayOptions options)
     {
         services.TryAddSingleton<PublisherAlarms>();
-        services.AddSingleton(new MemoryAlarmOptions(options.MemoryWatermark));
-        services.AddSingleton(new MemoryLimit((long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.MemoryWatermark)));
+        services.AddSingleton(new MemoryAlarmOptions(options.MemoryWatermark, options.MemoryLimit));
+        services.AddSingleton(new MemoryLimit(options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.MemoryWatermark)));
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
     }
 
     private static void AddTls(this IServiceCollection services, GatewayOptions options)
     {
-        if (options.Tls is { } tls)
-        {
-            services.AddSingleton(tls);
-            services.AddSingleton<RenewedTls>();
-            services.AddHostedService(provider => provider.GetRequiredService<RenewedTls>());
-        }
+        services.AddSingleton(provider => new ShownCertificates(
+            options.Tls, options.Https ?? options.Tls, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RenewedTls>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<ShownCertificates>());
     }
 
     private static ReplyRegistry MakeReplies(IServiceProvider services)

@@ -40,11 +40,35 @@ public sealed record GatewayOptions
     /// <summary>The same, over HTTPS.</summary>
     public ListenPoints MetricsTls { get; init; } = ListenPoints.None;
 
-    /// <summary>What is shown where TLS is spoken; null: it is nowhere.</summary>
+    /// <summary>What is shown where AMQP and gRPC are spoken in TLS; null: they are not.</summary>
     public TlsOptions? Tls { get; init; }
+
+    /// <summary>What is shown over HTTPS; null: the same.</summary>
+    public TlsOptions? Https { get; init; }
 
     /// <summary>The share of its memory that the process may use before publishers are held, 0 to 1; RabbitMQ's <c>vm_memory_high_watermark</c>.</summary>
     public double MemoryWatermark { get; init; } = 0.6;
+
+    /// <summary>The same in bytes; null: the share holds.</summary>
+    public long? MemoryLimit { get; init; }
+
+    /// <summary>How long a client of AMQP may take from connecting to connection.open.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The interval that clients of AMQP are offered, in whole seconds up to 65535; zero offers none.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Channels per connection, 1 to 65535.</summary>
+    public ushort ChannelMax { get; init; } = 2047;
+
+    /// <summary>Largest frame in bytes, 8 KiB to 16 MiB.</summary>
+    public int FrameMax { get; init; } = 131072;
+
+    /// <summary>Largest message body in bytes, up to 512 MiB.</summary>
+    public int MaxMessageSize { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>The cluster's name, as clients are told it.</summary>
+    public string ClusterName { get; init; } = "granary";
 
     /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
@@ -64,7 +88,8 @@ public sealed record GatewayOptions
         _ => TlsRefusal(),
     };
 
-    private string? TlsRefusal() => Tls is not null ? Tls.Refusal()
-        : AmqpTls.Count + GrpcTls.Count + HttpTls.Count + MetricsTls.Count > 0 ? "A port for TLS needs --tls-certificate and --tls-key: the gateway's certificate and its key, in PEM."
-        : null;
+    private string? TlsRefusal() =>
+        (Tls is null && AmqpTls.Count + GrpcTls.Count > 0) || ((Https ?? Tls) is null && HttpTls.Count + MetricsTls.Count > 0)
+            ? "A port for TLS needs --tls-certificate and --tls-key: the gateway's certificate and its key, in PEM."
+            : Tls?.Refusal("--tls") ?? (Https == Tls ? null : Https?.Refusal("--https"));
 }

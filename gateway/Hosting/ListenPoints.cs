@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Net;
+using Granary.Gateway.Amqp.Proxy;
 
 namespace Granary.Gateway.Hosting;
 
@@ -42,7 +43,7 @@ public sealed class ListenPoints : IReadOnlyList<ListenPoint>
         }
 
         return colon < 0 ? new ListenPoint(null, port)
-            : IPAddress.TryParse(text.AsSpan(0, colon), out var address) ? new ListenPoint(address, port)
+            : AddressText.TryRead(text[..colon].Trim('[', ']'), out var address) ? new ListenPoint(address, port)
             : throw new FormatException($"'{text[..colon]}' in '{text}' is not an IP address");
     }
 }

@@ -33,7 +33,7 @@ internal static class Listening
         kestrel.ListenAt(options.Bind, options.GrpcTls, listen =>
         {
             unread.Watch(listen);
-            listen.UseTlsForHttp();
+            listen.UseTlsForHttp(shown => shown.Amqp);
             listen.UseGrpc();
         });
         kestrel.ListenForHttp(options, unread.Watch);
@@ -57,7 +57,7 @@ internal static class Listening
             kestrel.ListenAt(options.Bind, points, listen =>
             {
                 before(listen);
-                listen.UseTlsForHttp();
+                listen.UseTlsForHttp(shown => shown.Https);
                 listen.Use(role);
             });
         }

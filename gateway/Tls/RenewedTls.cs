@@ -1,12 +1,11 @@
 using Granary.Core.Certificates;
 using Granary.Core.Threads;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Tls;
 
 /// <summary>What clients that connect now are shown. Those that are connected keep what they were shown.</summary>
-internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, ILogger<RenewedTls> log) : BackgroundService
+internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, ILogger<RenewedTls> log)
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -20,7 +19,8 @@ internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, 
     /// <summary>How often certificate and key were replaced by what cannot be used.</summary>
     public long Refused => _files.Refused;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Looks at the files until the process stops.</summary>
+    public async Task RunAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(Period, time);
         LogUsed(options.Certificate, Current.ValidUntil);
@@ -28,7 +28,7 @@ internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, 
         {
             Look();
         }
-        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
+        while (await timer.NextAsync(stopping).ConfigureAwait(false));
     }
 
     private void Look()

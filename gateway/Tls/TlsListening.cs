@@ -15,13 +15,14 @@ internal static class TlsListening
     {
         var services = listener.ApplicationServices;
         var server = services.GetRequiredService<AmqpServer>();
-        return listener.Use(new TlsEntrance(services.GetRequiredService<RenewedTls>(), server.Options, server.Ends, server.Clock).Before);
+        return listener.Use(new TlsEntrance(services.GetRequiredService<ShownCertificates>().Amqp!, server.Options, server.Ends, server.Clock).Before);
     }
 
     /// <summary>In front of HTTP and gRPC: Kestrel's own, which agrees on the version of HTTP, too.</summary>
-    public static void UseTlsForHttp(this ListenOptions listener)
+    /// <param name="which">What its clients are shown.</param>
+    public static void UseTlsForHttp(this ListenOptions listener, Func<ShownCertificates, RenewedTls?> which)
     {
-        var tls = listener.ApplicationServices.GetRequiredService<RenewedTls>();
+        var tls = which(listener.ApplicationServices.GetRequiredService<ShownCertificates>())!;
         var watch = ActivatorUtilities.CreateInstance<HttpsWatch>(listener.ApplicationServices);
         listener.Use(watch.Before);
         listener.UseHttps(new TlsHandshakeCallbackOptions

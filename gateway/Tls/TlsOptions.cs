@@ -33,21 +33,22 @@ public sealed record TlsOptions
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Why it cannot be used, and what to do, for the operator; null: nothing is wrong.</summary>
-    public string? Refusal()
+    /// <param name="option">What the options' names begin with.</param>
+    public string? Refusal(string option)
     {
         if (Certificate.Length == 0 || Key.Length == 0)
         {
-            return "--tls-certificate and --tls-key go together: one of them is missing.";
+            return $"{option}-certificate and {option}-key go together: one of them is missing.";
         }
 
         if (VerifiesPeers && Authority is null)
         {
-            return "--tls-verify verify_peer needs --tls-ca: the file with the CA that signs for clients.";
+            return $"{option}-verify verify_peer needs {option}-ca: the file with the CA that signs for clients.";
         }
 
         if (RequiresPeerCertificate && !VerifiesPeers)
         {
-            return "--tls-require-certificate refuses clients without a certificate, and needs --tls-verify verify_peer, which asks for one.";
+            return $"{option}-require-certificate refuses clients without a certificate, and needs {option}-verify verify_peer, which asks for one.";
         }
 
         try

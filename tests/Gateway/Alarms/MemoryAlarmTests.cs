@@ -29,6 +29,18 @@ public sealed class MemoryAlarmTests
         Assert.True(alarms.IsRaised);
     }
 
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(long.MaxValue, false)]
+    public void Look_WithALimitInBytes_GoesByIt(long limit, bool isRaised)
+    {
+        var alarms = new PublisherAlarms();
+        using var alarm = new MemoryAlarm(new MemoryAlarmOptions(HighWatermark: isRaised ? 1 : 0, limit), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
+        alarm.Look();
+
+        Assert.Equal(isRaised, alarms.IsRaised);
+    }
+
     [Fact]
     public void CollectionPace_LongCollection_IsFollowedByALongRest()
     {

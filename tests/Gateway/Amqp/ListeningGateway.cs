@@ -44,7 +44,7 @@ internal sealed class ListeningGateway : IAsyncDisposable
     public ScriptedQueue Queue { get; }
 
     /// <summary>What is shown to clients; null: no TLS.</summary>
-    public RenewedTls? Tls => _app.Services.GetService<RenewedTls>();
+    public RenewedTls? Tls => _app.Services.GetService<ShownCertificates>()?.Amqp;
 
     public AmqpServer Server => _app.Services.GetRequiredService<AmqpServer>();
 
@@ -73,8 +73,8 @@ internal sealed class ListeningGateway : IAsyncDisposable
         builder.Services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         if (tls is not null)
         {
-            builder.Services.AddSingleton(tls).AddSingleton<RenewedTls>();
-            builder.Services.AddHostedService(provider => provider.GetRequiredService<RenewedTls>());
+            builder.Services.AddSingleton(provider => new ShownCertificates(tls, tls, TimeProvider.System, provider.GetRequiredService<ILogger<RenewedTls>>()));
+            builder.Services.AddHostedService(provider => provider.GetRequiredService<ShownCertificates>());
         }
 
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(

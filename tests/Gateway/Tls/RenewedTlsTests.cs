@@ -15,12 +15,15 @@ public sealed class RenewedTlsTests : IAsyncLifetime
     private readonly TestCertificates _certificates = new();
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
     private readonly WatchedLog _watched = new();
+    private readonly CancellationTokenSource _stopping = new();
     private RenewedTls _tls = null!;
+    private Task _run = Task.CompletedTask;
 
     public Task InitializeAsync()
     {
         _tls = new RenewedTls(_certificates.Options, _time, _watched.LoggerOf<RenewedTls>());
-        return _tls.StartAsync(CancellationToken.None);
+        _run = _tls.RunAsync(_stopping.Token);
+        return Task.CompletedTask;
     }
 
     [Fact]
@@ -100,8 +103,9 @@ public sealed class RenewedTlsTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        await _tls.StopAsync(CancellationToken.None);
-        _tls.Dispose();
+        await _stopping.CancelAsync();
+        await _run;
+        _stopping.Dispose();
         _certificates.Dispose();
         _watched.Check();
     }

@@ -29,7 +29,7 @@ internal sealed class TlsPair : IAsyncDisposable
     {
         var certificates = new TestCertificates();
         var pair = await LoopbackPair.OpenAsync(clientBuffer);
-        using var tls = new RenewedTls(certificates.Options, TimeProvider.System, NullLogger<RenewedTls>.Instance);
+        var tls = new RenewedTls(certificates.Options, TimeProvider.System, NullLogger<RenewedTls>.Instance);
         var opening = TlsTransport.OpenAsync(pair.Connection, new TlsHandshake(tls).Options, CancellationToken.None);
         var client = new SslStream(new NetworkStream(pair.Client));
         await client.AuthenticateAsClientAsync(certificates.Client()).WaitAsync(LoopbackPair.Patience);

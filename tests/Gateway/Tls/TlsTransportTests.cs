@@ -156,7 +156,7 @@ public sealed class TlsTransportTests
     {
         using var certificates = new TestCertificates();
         var (toGateway, toClient) = (new Pipe(), new Pipe());
-        using var tls = new RenewedTls(certificates.Options, TimeProvider.System, NullLogger<RenewedTls>.Instance);
+        var tls = new RenewedTls(certificates.Options, TimeProvider.System, NullLogger<RenewedTls>.Instance);
         var opening = TlsTransport.OpenAsync(new Ends(toGateway.Reader, toClient.Writer), new TlsHandshake(tls).Options, CancellationToken.None);
         await using var client = new SslStream(new EncryptedStream(toClient.Reader, toGateway.Writer));
         await client.AuthenticateAsClientAsync(certificates.Client()).WaitAsync(LoopbackPair.Patience);

@@ -73,6 +73,9 @@ public sealed class ClusterFiguresTests
     }
 
     [Fact]
+    public void Nodes_WithNamesOfTheirOwn_AreCalledByThem() => Assert.Equal(["hare@one", "rabbit@two"], ClusterFigures.NamesOf([new("hare@one"), new("two")]));
+
+    [Fact]
     public async Task Picture_OfQueuesThatNobodyUses_HasWhatTheStoreHasOfThem()
     {
         var store = new MemoryStore();

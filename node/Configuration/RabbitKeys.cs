@@ -1,0 +1,114 @@
+using System.Globalization;
+
+namespace Granary.Node.Configuration;
+
+/// <summary>What RabbitMQ's keys are here.</summary>
+internal static class RabbitKeys
+{
+    /// <summary>Behind the name of a listener's setting: its address, which RabbitMQ has in a key of its own.</summary>
+    public const string Address = "/address";
+
+    /// <summary>Those that have an effect.</summary>
+    public static readonly IReadOnlyList<RabbitKey> Effective =
+    [
+        new("listeners.tcp", "amqp-port", None),
+        new("listeners.tcp.*", "amqp-port", Same, Adds: true),
+        new("listeners.ssl", "amqp-tls-port", None),
+        new("listeners.ssl.*", "amqp-tls-port", Same, Adds: true),
+        .. Tls("ssl_options", "tls"),
+        new("ssl_handshake_timeout", "tls-handshake-timeout", Milliseconds),
+        new("management.tcp.port", "http-port", Same),
+        new("management.tcp.ip", "http-port" + Address, Same),
+        new("management.listener.port", "http-port", Same),
+        new("management.listener.ip", "http-port" + Address, Same),
+        new("management.ssl.port", "http-tls-port", Same),
+        new("management.ssl.ip", "http-tls-port" + Address, Same),
+        .. Tls("management.ssl", "https"),
+        new("prometheus.tcp.port", "metrics-port", Same),
+        new("prometheus.tcp.ip", "metrics-port" + Address, Same),
+        new("prometheus.tcp.listener", "metrics-port", None),
+        new("prometheus.ssl.port", "metrics-tls-port", Same),
+        new("prometheus.ssl.ip", "metrics-tls-port" + Address, Same),
+        .. Tls("prometheus.ssl", "https"),
+        new("handshake_timeout", "handshake-timeout", Milliseconds),
+        new("consumer_timeout", "consumer-timeout", Milliseconds),
+        new("heartbeat", "heartbeat", Same),
+        new("frame_max", "frame-max", Bytes),
+        new("channel_max", "channel-max", Same),
+        new("max_channels_per_connection", "channel-max", Same),
+        new("max_message_size", "max-message-size", Same),
+        new("vm_memory_high_watermark.relative", "memory-watermark", Same),
+        new("vm_memory_high_watermark.absolute", "memory-watermark", Absolute),
+        new("disk_free_limit.relative", "disk-free-limit", (value, _) => value + DiskFreeLimit.OfMemory),
+        new("disk_free_limit.absolute", "disk-free-limit", Same),
+        new("cluster_name", "cluster-name", Same),
+        new("default_user", "default-user", Same),
+        new("default_pass", "default-pass", Same),
+        new("loopback_users", "loopback-users", None),
+        new("loopback_users.*", "loopback-users", (value, name) => Flag(value) ? name : "", Adds: true),
+        new("log.console.level", "log-level", Same),
+    ];
+
+    /// <summary>Those that say what is so anyhow if their value is this, so that nothing is said of them.</summary>
+    private static readonly (string Key, string[] Values)[] Agreeing =
+    [
+        ("auth_backends.1", ["internal", "rabbit_auth_backend_internal"]),
+        ("auth_mechanisms.1", ["PLAIN", "AMQPLAIN"]),
+        ("auth_mechanisms.2", ["PLAIN", "AMQPLAIN"]),
+        ("default_vhost", ["/"]),
+        ("default_permissions.configure", [".*"]),
+        ("default_permissions.read", [".*"]),
+        ("default_permissions.write", [".*"]),
+        ("default_user_tags.administrator", ["true"]),
+        ("password_hashing_module", ["rabbit_password_hashing_sha256"]),
+        ("tcp_listen_options.nodelay", ["true"]),
+        ("ssl_options.client_renegotiation", ["false"]),
+        ("ssl_options.secure_renegotiate", ["true"]),
+        ("log.console", ["true"]),
+        ("definitions.skip_if_unchanged", ["false"]),
+    ];
+
+    public static bool Agrees(ConfigurationLine line) => Array.Exists(Agreeing, agreeing => agreeing.Key == line.Key && agreeing.Values.Contains(line.Value));
+
+    private static RabbitKey[] Tls(string prefix, string setting) =>
+    [
+        new($"{prefix}.certfile", $"{setting}-certificate", Same),
+        new($"{prefix}.keyfile", $"{setting}-key", Same),
+        new($"{prefix}.cacertfile", $"{setting}-ca", Same),
+        new($"{prefix}.password", $"{setting}-key-password", Same),
+        new($"{prefix}.verify", $"{setting}-verify", Same),
+        new($"{prefix}.fail_if_no_peer_cert", $"{setting}-require-certificate", Same),
+        new($"{prefix}.depth", $"{setting}-depth", Same),
+        new($"{prefix}.versions.*", $"{setting}-versions", Same, Adds: true),
+    ];
+
+    private static string Same(string value, string name) => value;
+
+    private static string None(string value, string name) => value == "none" ? value : throw new FormatException($"'{value}' is not none, and a name is missing behind the key");
+
+    private static string Milliseconds(string value, string name) => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+        ? (milliseconds / 1000m).ToString(CultureInfo.InvariantCulture)
+        : throw new FormatException($"'{value}' is not a number of milliseconds");
+
+    private static bool Flag(string value) => bool.TryParse(value, out var flag) ? flag : throw new FormatException($"'{value}' is not true or false");
+
+    // A number alone would be a share.
+    private static string Absolute(string value, string name) => $"{ByteSize.Parse(value)}B";
+
+    // Where RabbitMQ's configuration library reads sizes, and not RabbitMQ itself, kB is 1,024.
+    private static string Bytes(string value, string name)
+    {
+        var digits = value.TrimEnd('k', 'K', 'm', 'M', 'g', 'G', 'b', 'B');
+        var shift = value[digits.Length..].ToLowerInvariant() switch
+        {
+            "" => 0,
+            "kb" => 10,
+            "mb" => 20,
+            "gb" => 30,
+            _ => throw new FormatException($"'{value}' is not a size such as 131072 or 128KB"),
+        };
+        return int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? ((long)number << shift).ToString(CultureInfo.InvariantCulture)
+            : throw new FormatException($"'{value}' is not a size such as 131072 or 128KB");
+    }
+}
