@@ -36,9 +36,9 @@ internal sealed partial class HttpsWatch(ILogger<HttpsWatch> log)
         }
     }
 
-    [LoggerMessage(1705, LogLevel.Information, "TLS with {Peer} came to nothing: {Reason}")]
+    [LoggerMessage(1715, LogLevel.Information, "TLS with {Peer} came to nothing: {Reason}")]
     private static partial void LogRefused(ILogger logger, EndPoint? peer, string reason);
 
-    [LoggerMessage(1706, LogLevel.Debug, "{Peer} connected to a port for HTTPS and spoke no TLS, or left")]
+    [LoggerMessage(1716, LogLevel.Debug, "{Peer} connected to a port for HTTPS and spoke no TLS, or left")]
     private static partial void LogNoHello(ILogger logger, EndPoint? peer);
 }

@@ -51,15 +51,15 @@ internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, 
         }
     }
 
-    [LoggerMessage(1701, LogLevel.Information, "Clients are shown the certificate in {File}, valid until {Until:u}")]
+    [LoggerMessage(1711, LogLevel.Information, "Clients are shown the certificate in {File}, valid until {Until:u}")]
     private partial void LogUsed(string file, DateTimeOffset until);
 
-    [LoggerMessage(1702, LogLevel.Information, "The certificate in {File} was renewed, valid until {Until:u}: clients that connect from now on are shown it")]
+    [LoggerMessage(1712, LogLevel.Information, "The certificate in {File} was renewed, valid until {Until:u}: clients that connect from now on are shown it")]
     private partial void LogRenewed(string file, DateTimeOffset until);
 
-    [LoggerMessage(1703, LogLevel.Warning, "The certificate or key for clients was changed and cannot be used; what was there before is used on, valid until {Until:u}. {Reason}")]
+    [LoggerMessage(1713, LogLevel.Warning, "The certificate or key for clients was changed and cannot be used; what was there before is used on, valid until {Until:u}. {Reason}")]
     private partial void LogNotRenewed(string reason, DateTimeOffset until);
 
-    [LoggerMessage(1704, LogLevel.Warning, "The certificate in {File} is due to be renewed: clients will refuse it from {Until:u} on")]
+    [LoggerMessage(1714, LogLevel.Warning, "The certificate in {File} is due to be renewed: clients will refuse it from {Until:u} on")]
     private partial void LogExpires(string file, DateTimeOffset until);
 }

@@ -10,7 +10,7 @@ namespace Granary.Gateway.Tests.Tls;
 /// <summary>Certificates of clients' listeners that are replaced while clients are connected.</summary>
 public sealed class RenewedTlsTests : IAsyncLifetime
 {
-    private const int NotRenewed = 1703, Expires = 1704;
+    private const int NotRenewed = 1713, Expires = 1714;
 
     private readonly TestCertificates _certificates = new();
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
