@@ -40,6 +40,10 @@ public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id
     public static BrokerError ExchangeOutOfReach(string vhost, string exchange) =>
         new(ReplyCode.NotFound, $"exchange '{exchange}' in vhost '{vhost}' is down or inaccessible") { IsOutOfReach = true };
 
+    /// <summary>What the user may do is not known, and nobody answers.</summary>
+    public static BrokerError RightsOutOfReach(string vhost, string user) =>
+        new(ReplyCode.NotFound, $"the permissions of user '{user}' in vhost '{vhost}' are down or inaccessible") { IsOutOfReach = true };
+
     /// <summary>406 with the two sides as RabbitMQ prints them, e.g. received <c>'false'</c>, current <c>'true'</c> or <c>none</c>.</summary>
     public static BrokerError InequivalentArgument(string argument, string kind, string name, string vhost, string received, string current) =>
         new(ReplyCode.PreconditionFailed, $"inequivalent arg '{argument}' for {kind} '{name}' in vhost '{vhost}': received {received} but current is {current}");

@@ -12,19 +12,19 @@ public static class GrainReferences
     /// <summary>The runtime's name for exchanges.</summary>
     public const string ExchangeType = "exchange";
 
-    /// <summary>The runtime's name for the list of accounts.</summary>
-    public const string AccountsType = "accounts";
+    /// <summary>The runtime's name for who keeps users, vhosts and permissions.</summary>
+    public const string AccessType = "access";
 
-    /// <summary>The only key of <see cref="IAccountsGrain"/>.</summary>
-    public const string AccountsKey = "all";
+    /// <summary>The only key of <see cref="IAccessGrain"/>.</summary>
+    public const string AccessKey = "all";
 
     private static readonly GrainType Queues = GrainType.Create(QueueType);
     private static readonly GrainType Exchanges = GrainType.Create(ExchangeType);
 
-    public static IAccountsGrain Accounts(this IGrainFactory grains)
+    public static IAccessGrain Access(this IGrainFactory grains)
     {
         ArgumentNullException.ThrowIfNull(grains);
-        return grains.GetGrain<IAccountsGrain>(GrainId.Create(AccountsType, AccountsKey));
+        return grains.GetGrain<IAccessGrain>(GrainId.Create(AccessType, AccessKey));
     }
 
     public static IQueueGrain Queue(this IGrainFactory grains, string vhost, string name) => grains.Queue(GrainKeys.For(vhost, name));

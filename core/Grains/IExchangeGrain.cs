@@ -21,6 +21,14 @@ public interface IExchangeGrain : IGrainWithStringKey
     [Alias("Delete")]
     ValueTask<BrokerError?> DeleteAsync(bool ifUnused);
 
+    /// <summary>Deletes the exchange, or what is bound to it if it is one that cannot be deleted: its vhost is deleted.</summary>
+    [Alias("Remove")]
+    ValueTask RemoveAsync();
+
+    /// <summary>What is declared by the name; null: nothing.</summary>
+    [Alias("Describe")]
+    ValueTask<ExchangeDeclaration?> DescribeAsync();
+
     /// <summary>
     /// Answers when every holder of the snapshot has the binding, and it is stored if both ends are durable. Adding one that exists is fine; 404 when the
     /// exchange is not there, or the destination has gone since it was asked.

@@ -21,6 +21,10 @@ public interface IQueueGrain : IGrainWithStringKey
     [Alias("Delete")]
     ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty);
 
+    /// <summary>Deletes the queue, whosever it is: its vhost is deleted.</summary>
+    [Alias("Remove")]
+    ValueTask RemoveAsync();
+
     /// <summary>Removes the ready messages and says how many there were.</summary>
     [Alias("Purge")]
     ValueTask<QueueAnswer> PurgeAsync(ConnectionId by);

@@ -56,7 +56,7 @@ public sealed partial class LinkSet : ILinkObserver
     /// <summary>What is published is tried until a queue has it, in whosever hands the queue is: nobody is there to be told that it is not known.</summary>
     public bool IsPatient { get; init; }
 
-    /// <summary>Changes whenever a session ends: paths that were made before are looked up again.</summary>
+    /// <summary>Changes whenever a session ends, or whoever publishes may do other things than before: paths that were made before are looked up again.</summary>
     public int Generation => Volatile.Read(ref _generation);
 
     /// <summary>Bytes published and not yet accepted by a queue. The reader of the socket stops while they are many.</summary>
@@ -109,6 +109,9 @@ public sealed partial class LinkSet : ILinkObserver
             ShortestConsumerTimeout = timeout;
         }
     }
+
+    /// <summary>Has all paths looked up again. Under the gate.</summary>
+    public void EndPaths() => Volatile.Write(ref _generation, _generation + 1);
 
     internal void MarkDirty(QueueSession session)
     {
@@ -331,7 +334,7 @@ public sealed partial class LinkSet : ILinkObserver
         if (ReferenceEquals(_byName.GetValueOrDefault(session.QueueName), session))
         {
             _byName.Remove(session.QueueName);
-            Volatile.Write(ref _generation, _generation + 1);
+            EndPaths();
         }
     }
 

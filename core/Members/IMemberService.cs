@@ -39,6 +39,10 @@ public interface IMemberService : IGrainService
     [Alias("CloseLease")]
     Task<TimeSpan> CloseLeaseAsync(string member);
 
+    /// <summary>How many AMQP connections this process has, of one vhost or of one user.</summary>
+    [Alias("CountConnections")]
+    Task<int> CountConnectionsAsync(string? vhost, string? user);
+
     /// <summary>How many queues this process has.</summary>
     [Alias("CountQueues")]
     Task<int> CountQueuesAsync();

@@ -11,6 +11,8 @@ internal sealed class BindingIndex(string exchangeType)
     private readonly Dictionary<(DestinationKind Kind, string Name), RouteTarget> _targets = [];
     private readonly TargetCollector _collector = new();
 
+    public bool IsByTopic => exchangeType == ExchangeTypes.Topic;
+
     public bool ReadsHeaders => _matcher.ReadsHeaders;
 
     public void Add(Binding binding)

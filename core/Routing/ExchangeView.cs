@@ -83,7 +83,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                 return ViewMatch.Internal;
             }
 
-            search.Add(_index.Match(routingKey, moreKeys, headers), _alternate, _generation, _index.ReadsHeaders, Counts);
+            search.Add(_index.Match(routingKey, moreKeys, headers), _alternate, _generation, _index, Counts);
             return ViewMatch.Done;
         }
     }

@@ -8,8 +8,10 @@ public sealed class RoutePath
     private readonly bool _memoizable;
 
     private RoutePath(
-        string[] queues, BrokerError? error, bool memoizable, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations)
+        string[] queues, BrokerError? error, bool memoizable, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations,
+        bool isByTopic = false)
     {
+        IsByTopic = isByTopic;
         Counts = counts;
         Queues = queues;
         Error = error;
@@ -27,6 +29,9 @@ public sealed class RoutePath
 
     /// <summary>Of the exchange that the message is published to; null where there is none.</summary>
     public ExchangeCounts? Counts { get; }
+
+    /// <summary>The exchange that the message is published to is of the type topic.</summary>
+    public bool IsByTopic { get; }
 
     /// <summary>404 no such exchange, or 403 an internal one.</summary>
     public BrokerError? Error { get; }
@@ -65,8 +70,8 @@ public sealed class RoutePath
 
     /// <param name="complete">False when an exchange on the way did not exist: absence is never cached.</param>
     internal static RoutePath Through(
-        string[] queues, bool complete, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations) =>
-        new(queues, null, complete, dependsOnHeaders, counts, generations);
+        string[] queues, bool complete, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations, bool isByTopic) =>
+        new(queues, null, complete, dependsOnHeaders, counts, generations, isByTopic);
 
     public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, null, []);
 }

@@ -16,6 +16,7 @@ internal sealed class RouteSearch
     private ExchangeCounts? _counts;
     private bool _dependsOnHeaders;
     private bool _complete;
+    private bool _isByTopic;
     private int _next;
 
     public void Begin()
@@ -28,11 +29,12 @@ internal sealed class RouteSearch
         _counts = null;
         _dependsOnHeaders = false;
         _complete = true;
+        _isByTopic = false;
         _next = 0;
     }
 
     /// <summary>Takes what one exchange found, and its alternate exchange if that is nothing.</summary>
-    public void Add(ReadOnlySpan<RouteTarget> found, byte[]? alternate, RouteGeneration generation, bool readsHeaders, ExchangeCounts counts)
+    public void Add(ReadOnlySpan<RouteTarget> found, byte[]? alternate, RouteGeneration generation, BindingIndex index, ExchangeCounts counts)
     {
         _counts ??= counts;
 
@@ -42,8 +44,10 @@ internal sealed class RouteSearch
             _distinctQueues.UnionWith(_queues);
         }
 
+        // The exchange that the message was published to comes first.
+        _isByTopic |= _generations.Count == 0 && index.IsByTopic;
         _generations.Add(generation);
-        _dependsOnHeaders |= readsHeaders;
+        _dependsOnHeaders |= index.ReadsHeaders;
         foreach (var target in found)
         {
             if (target.Kind == DestinationKind.Exchange)
@@ -79,7 +83,7 @@ internal sealed class RouteSearch
     }
 
     public RoutePath ToPath() => RoutePath.Through(
-        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnHeaders, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations));
+        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnHeaders, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations), _isByTopic);
 
     private void AddExchange(byte[] exchange)
     {

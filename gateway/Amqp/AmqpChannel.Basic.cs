@@ -2,6 +2,7 @@ using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
@@ -64,6 +65,7 @@ internal sealed partial class AmqpChannel
         }
 
         var queue = QueueOrLast(method.Queue, Id);
+        await CheckReadAsync(queue, Id).ConfigureAwait(false);
         var consumer = new AmqpConsumer(
             this, tag, queue, method.NoAck, method.Exclusive, method.NoAck ? 0 : _prefetch, method.NoWait, EncodedTable.From(method.Arguments));
         await DrainAsync(queue, Id).ConfigureAwait(false);
@@ -90,7 +92,44 @@ internal sealed partial class AmqpChannel
 
             Check(error, Id);
         }
+
+        lock (Links.Gate)
+        {
+            // They may have changed while the queue was asked.
+            if (Connection.Rights.Current is { } now && EndForbidden(now) is { } refusal)
+            {
+                throw refusal;
+            }
+        }
     }
+
+    /// <summary>Ends consumers of queues that the client may not read (any more). What was written is the client's to settle.</summary>
+    /// <returns>Set if the client cannot be told in another way than by closing the channel.</returns>
+    public AmqpChannelException? EndForbidden(Rights now)
+    {
+        AmqpChannelException? error = null;
+        foreach (var consumer in _consumers.Values.Where(static consumer => consumer.IsAttached).ToArray())
+        {
+            if (now.CheckQueue(Right.Read, consumer.Queue) is not { } refusal)
+            {
+                continue;
+            }
+
+            consumer.IsForbidden = true;
+            _ = consumer.DetachAsync();
+            ConsumerLost(consumer);
+            if (!Connection.Terms.Capabilities.ConsumerCancelNotify)
+            {
+                error = new AmqpChannelException(refusal.Code, refusal.Explanation, MethodId.BasicConsume);
+            }
+        }
+
+        return error;
+    }
+
+    /// <summary>403 unless the client may read the queue, whether there is one or not.</summary>
+    private async ValueTask CheckReadAsync(string queue, uint method) =>
+        Check(await Connection.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), Connection.Gone).ConfigureAwait(false), method);
 
     private void ConsumeReplies(string tag, in BasicConsume method)
     {
@@ -152,6 +191,7 @@ internal sealed partial class AmqpChannel
     private async ValueTask OnBasicGetAsync(BasicGet method)
     {
         var queue = QueueOrLast(method.Queue, MethodId.BasicGet);
+        await CheckReadAsync(queue, MethodId.BasicGet).ConfigureAwait(false);
         await DrainAsync(queue, MethodId.BasicGet).ConfigureAwait(false);
         if (!Connection.MayDeliver)
         {

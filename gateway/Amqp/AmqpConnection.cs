@@ -6,6 +6,7 @@ using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
@@ -82,9 +83,10 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
-        Topology = new TopologyCalls(Grains, Id, server.Replies, Exclusive);
+        Rights = new ClientRights(server.Access, terms.User, terms.Vhost);
+        Topology = new TopologyCalls(Grains, Id, server.Replies, Rights, Exclusive);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
-        Paths = new PathFinder(Links, server.Router);
+        Paths = new PathFinder(Links, server.Router, Rights);
         _replies = new ReplyPost(Links);
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost, server.Lease);
         _body = new BodyInParts(transport.Input as ITargetedReader);
@@ -112,6 +114,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
 
     /// <summary>What was agreed on with the client; null: nothing is encrypted.</summary>
     public TlsSession? Tls { get; init; }
+
+    /// <summary>What the client may do.</summary>
+    public ClientRights Rights { get; }
 
     public LinkSet Links { get; }
 
@@ -157,6 +162,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     /// <summary>Runs until the connection has ended; <see cref="Released"/> is when it has left nothing behind.</summary>
     public async Task RunAsync()
     {
+        Rights.Follow(OnRightsChanged);
         try
         {
             while (await ReadUntilFailureAsync().ConfigureAwait(false))
@@ -171,6 +177,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 _state = State.Closed;
             }
 
+            Rights.Leave();
             _ = ReleaseAsync();
             await WaitForEndAsync().ConfigureAwait(false);
         }

@@ -12,7 +12,7 @@ internal sealed class AmqpConnectionHandler(AmqpServer server) : ConnectionHandl
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
         var peer = connection.RemoteEndPoint as IPEndPoint;
-        var handshake = new Handshake(connection.Transport, peer, server.Options, server.Users, server.Clock, server.Ends);
+        var handshake = new Handshake(connection.Transport, peer, server.Options, server.Access, server.Clients, server.Clock, server.Ends);
         if (await handshake.RunAsync(connection.ConnectionClosed).ConfigureAwait(false) is { } terms)
         {
             var signs = connection.Features.Get<IPeerSigns>();

@@ -15,7 +15,7 @@ namespace Granary.Gateway.Amqp;
 
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
-    IGrainFactory grains, Router router, ReplyRegistry replies, IUsers users, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
+    IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null) : IHostedService
 {
     private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
@@ -43,7 +43,9 @@ internal sealed partial class AmqpServer(
 
     public ReplyRegistry Replies => replies;
 
-    public IUsers Users => users;
+    public IAccess Access => access;
+
+    public ClientCounts Clients => clients;
 
     public PublisherAlarms Alarms => alarms;
 
@@ -116,6 +118,7 @@ internal sealed partial class AmqpServer(
         }
         finally
         {
+            clients.Leave(connection.Terms.User, connection.Terms.Vhost);
             _ = ForgetAsync(connection, ended);
         }
     }

@@ -1,4 +1,7 @@
+using Granary.Amqp;
+using Granary.Core.Access;
 using Granary.Core.Links;
+using Granary.Gateway.Access;
 using Granary.Gateway.Grpc.Access;
 using Grpc.Core;
 
@@ -17,6 +20,8 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     private static readonly TimeSpan LastWordsTimeout = TimeSpan.FromSeconds(5);
 
     private readonly WakeUp _wakeUp = new();
+    private readonly CancellationTokenSource _forbidden = new();
+    private string? _whyForbidden;
     private bool _failed;
 
     protected GrpcServer Server => server;
@@ -25,13 +30,17 @@ internal abstract class DuplexSession<TRequest, TResponse>(
 
     protected LinkSet Links { get; } = server.Open(caller.Vhost);
 
+    /// <summary>What the user may do.</summary>
+    protected ClientRights Rights { get; } = new(server.Access, caller.User, caller.Vhost);
+
     /// <summary>Nothing more will be said. Under the gate.</summary>
     protected abstract bool IsComplete { get; }
 
     /// <summary>Runs until both streams have ended, and leaves nothing behind.</summary>
     public async Task RunAsync()
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, server.Stopping);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, server.Stopping, _forbidden.Token);
+        Rights.Follow(OnRightsChanged);
         var writing = WriteLoopAsync(ended);
         try
         {
@@ -48,6 +57,10 @@ internal abstract class DuplexSession<TRequest, TResponse>(
         {
             throw CallErrors.Stopping();
         }
+        catch (OperationCanceledException) when (_whyForbidden is not null)
+        {
+            throw CallErrors.Of(ReplyCode.ConnectionForced, _whyForbidden);
+        }
         catch (OperationCanceledException) when (writing.IsFaulted || !context.CancellationToken.IsCancellationRequested)
         {
             // What the writer ran into, or is about to say that it did, is the reason for the cancellation.
@@ -56,7 +69,9 @@ internal abstract class DuplexSession<TRequest, TResponse>(
         }
         finally
         {
+            Rights.Leave();
             await FinishAsync(writing).ConfigureAwait(false);
+            _forbidden.Dispose();
         }
     }
 
@@ -71,6 +86,11 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     /// <summary>What is to be said now, or null. Under the gate.</summary>
     protected abstract TResponse? TakeResponse();
 
+    /// <summary>The user's rights have changed, or may have. Under the gate.</summary>
+    protected virtual void OnRights(Rights now)
+    {
+    }
+
     /// <summary>The last response is on its way. Under the gate.</summary>
     protected virtual void OnWritten()
     {
@@ -79,6 +99,31 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     /// <summary>The streams have ended; the links are closed next. Under the gate.</summary>
     protected virtual void OnEnded()
     {
+    }
+
+    // On return nothing is done by the former rights any more.
+    private void OnRightsChanged()
+    {
+        lock (Links.Gate)
+        {
+            Links.EndPaths();
+            if (_failed || Rights.Take() is not { } now)
+            {
+                return;
+            }
+
+            if (now.WhyClosed is { } why)
+            {
+                _whyForbidden = why;
+                _ = _forbidden.CancelAsync();
+                return;
+            }
+
+            OnRights(now);
+            Links.Flush();
+        }
+
+        Wake();
     }
 
     private async Task FinishAsync(Task writing)

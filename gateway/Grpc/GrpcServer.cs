@@ -4,6 +4,7 @@ using Granary.Core.Alarms;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Routing;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Counting;
@@ -31,11 +32,11 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly Ticker<LinkSet> _ticker;
 
     public GrpcServer(
-        IGrainFactory grains, Router router, ReplyRegistry replies, PublisherAlarms alarms, AmqpOptions options,
+        IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, PublisherAlarms alarms, AmqpOptions options,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null)
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
-        (Router, Replies, Alarms, Id) = (router, replies, alarms, ConnectionId.New(losses?.Own));
+        (Router, Replies, Access, Alarms, Id) = (router, replies, access, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
@@ -44,6 +45,8 @@ internal sealed partial class GrpcServer : IHostedService
     }
 
     public Router Router { get; }
+
+    public IAccess Access { get; }
 
     public CountLedger Counts { get; } = new();
 
@@ -76,6 +79,15 @@ internal sealed partial class GrpcServer : IHostedService
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
     public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);
+
+    /// <summary>The user may not call any more.</summary>
+    public void Forget(UnaryLinks links)
+    {
+        if (_unary.TryRemove(KeyValuePair.Create(links.Caller, links)))
+        {
+            _ = CloseAsync(links.Links);
+        }
+    }
 
     /// <summary>Completes when a message may be published: nothing is short, and some silo answers.</summary>
     public async ValueTask WaitToPublishAsync(CancellationToken cancellationToken)

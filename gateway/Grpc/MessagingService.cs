@@ -28,5 +28,9 @@ internal sealed class MessagingService(GrpcServer server, CallRunner calls) : Me
         calls.RunAsync(context, caller => new ConsumeSession(server, caller, requestStream, responseStream, context).RunAsync());
 
     public override Task<GetResponse> Get(GetRequest request, ServerCallContext context) =>
-        calls.RunAsync(context, caller => new QueueReader(server.UnaryLinksOf(caller).Links, server.Patience, server.Lease).GetAsync(request, context.CancellationToken));
+        calls.RunAsync(context, caller =>
+        {
+            var shared = server.UnaryLinksOf(caller);
+            return new QueueReader(shared.Links, shared.Rights, server.Patience, server.Lease).GetAsync(request, context.CancellationToken);
+        });
 }

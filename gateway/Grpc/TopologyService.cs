@@ -1,6 +1,8 @@
+using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Members;
 using Granary.Core.Topology;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
@@ -85,8 +87,9 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
             return new UnbindExchangeResponse();
         });
 
-    public override Task<MoveQueueResponse> MoveQueue(MoveQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
+    public override Task<MoveQueueResponse> MoveQueue(MoveQueueRequest request, ServerCallContext context) => RunAsync(context, async (topology, rights) =>
     {
+        await CheckAdministratorAsync(rights, context.CancellationToken).ConfigureAwait(false);
         var silo = request.Node.Length == 0
             ? await places.FindLeastLoadedAsync(context.CancellationToken).ConfigureAwait(false)
             : places.Find(request.Node) ?? throw CallErrors.Invalid($"there is no node '{request.Node}'; nodes that have queues are {string.Join(", ", places.Names)}");
@@ -94,11 +97,25 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
         return new MoveQueueResponse { Node = silo.Endpoint.ToString() };
     });
 
-    public override Task<RebalanceQueuesResponse> RebalanceQueues(RebalanceQueuesRequest request, ServerCallContext context) => RunAsync(context, async _ =>
-        new RebalanceQueuesResponse { QueuesMoved = (uint)await places.RebalanceAsync(context.CancellationToken).ConfigureAwait(false) });
+    public override Task<RebalanceQueuesResponse> RebalanceQueues(RebalanceQueuesRequest request, ServerCallContext context) => RunAsync(context, async (_, rights) =>
+    {
+        await CheckAdministratorAsync(rights, context.CancellationToken).ConfigureAwait(false);
+        return new RebalanceQueuesResponse { QueuesMoved = (uint)await places.RebalanceAsync(context.CancellationToken).ConfigureAwait(false) };
+    });
 
-    private Task<T> RunAsync<T>(ServerCallContext context, Func<TopologyCalls, Task<T>> call) => calls.RunAsync(
-        context, caller => call(new TopologyCalls(server.GrainsFor(caller, context.CancellationToken), server.Id, server.Replies)));
+    private Task<T> RunAsync<T>(ServerCallContext context, Func<TopologyCalls, Task<T>> call) => RunAsync(context, (topology, _) => call(topology));
+
+    private Task<T> RunAsync<T>(ServerCallContext context, Func<TopologyCalls, ClientRights, Task<T>> call) => calls.RunAsync(context, caller =>
+    {
+        var rights = new ClientRights(server.Access, caller.User, caller.Vhost);
+        return call(new TopologyCalls(server.GrainsFor(caller, context.CancellationToken), server.Id, server.Replies, rights), rights);
+    });
+
+    /// <summary>Where queues are is a matter of the nodes, not of the vhost.</summary>
+    private static async ValueTask CheckAdministratorAsync(ClientRights rights, CancellationToken cancellation) => CallErrors.ThrowIf(
+        await rights.CheckAsync(
+            static may => may.User?.IsAdministrator == true ? null : new BrokerError(ReplyCode.AccessRefused, $"user '{may.UserName}' is no administrator"), cancellation)
+            .ConfigureAwait(false));
 
     private static EncodedTable Encode(FieldTable? table) => EncodedTable.From(FieldTableEncoding.Encode(table));
 

@@ -50,7 +50,12 @@ public static class GatewayHosting
         };
         services.AddSingleton(amqp);
         services.AddMemoryAlarm(options);
-        services.AddSingleton<IUsers, StoredUsers>();
+        services.AddSingleton<StoredAccess>();
+        services.AddSingleton<IAccess>(provider => provider.GetRequiredService<StoredAccess>());
+        services.AddHostedService(provider => provider.GetRequiredService<StoredAccess>());
+        services.AddSingleton(provider => new ClientCounts(
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ClientCounts>>(), provider.GetService<IMembers>()));
+        services.AddSingleton<IClientCounts>(provider => provider.GetRequiredService<ClientCounts>());
         services.AddSingleton(MakeReplies);
         services.AddSingleton<IReplyDesk>(provider => provider.GetRequiredService<ReplyRegistry>());
         services.AddSingleton(provider => new Router(

@@ -18,6 +18,9 @@ internal sealed partial class GrainCalls(
 
     public string Vhost => vhost;
 
+    /// <summary>Nobody waits for an answer any more.</summary>
+    public CancellationToken Aborted => aborted;
+
     public ValueTask<QueueAnswer> QueueAsync(string name, Func<IQueueGrain, ValueTask<QueueAnswer>> call)
     {
         var queue = grains.Queue(vhost, name);

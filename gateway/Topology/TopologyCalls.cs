@@ -1,7 +1,10 @@
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Access;
 using Granary.Core.Grains;
+using Granary.Core.Routing;
 using Granary.Core.Topology;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.DirectReply;
@@ -11,10 +14,12 @@ namespace Granary.Gateway.Topology;
 
 /// <summary>
 /// What clients may ask of queues, exchanges and bindings, in AMQP and over gRPC, for one client in one virtual host. Refusals are answers, with RabbitMQ's
-/// texts: nothing is thrown because of them. Line breaks are taken off all names first.
+/// texts: nothing is thrown because of them. Line breaks are taken off all names first, and then rights are looked at, before anybody is asked whether there is such a
+/// queue or exchange.
 /// </summary>
+/// <param name="rights">What the client may do.</param>
 /// <param name="exclusive">The client's exclusive queues, which go when it does; null if it cannot have any.</param>
-internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, ReplyRegistry replies, ExclusiveQueues? exclusive = null)
+internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, ReplyRegistry replies, ClientRights rights, ExclusiveQueues? exclusive = null)
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestMove = TimeSpan.FromSeconds(10);
@@ -32,6 +37,18 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         if (isGenerated)
         {
             name = Names.Generate("amq.gen-");
+        }
+
+        var (refusal, standardType) = await RefuseDeclareAsync(name, arguments).ConfigureAwait(false);
+        if (refusal is not null)
+        {
+            return (name, QueueAnswer.Refused(refusal));
+        }
+
+        if (standardType is not null && durable && !isExclusive && !autoDelete)
+        {
+            // Other queues can be classic ones alone, whatever the vhost has (rabbit_amqqueue:augment_declare_args).
+            arguments = WithType(arguments, standardType);
         }
 
         var declaration = new QueueDeclaration(client, durable, isExclusive, autoDelete, arguments, isGenerated);
@@ -58,6 +75,11 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         name = Names.Clean(name);
         if (!ReplyAddress.IsReplyName(name))
         {
+            if (await MayAsync(may => may.CheckAnyOfQueue(name)).ConfigureAwait(false) is { } refusal)
+            {
+                return QueueAnswer.Refused(refusal);
+            }
+
             return name.Length == 0 ? NoQueue(name) : await grains.QueueAsync(name, queue => queue.DescribeAsync(client)).ConfigureAwait(false);
         }
 
@@ -70,6 +92,11 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     public async ValueTask<QueueAnswer> DeleteQueueAsync(string name, bool ifUnused, bool ifEmpty)
     {
         name = Names.Clean(name);
+        if (await MayAsync(may => may.CheckQueue(Right.Configure, name)).ConfigureAwait(false) is { } refusal)
+        {
+            return QueueAnswer.Refused(refusal);
+        }
+
         var answer = await grains.QueueAsync(name, queue => queue.DeleteAsync(client, ifUnused, ifEmpty)).ConfigureAwait(false);
         if (answer.Error is null)
         {
@@ -103,13 +130,19 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     }
 
     /// <returns>How many messages were removed.</returns>
-    public ValueTask<QueueAnswer> PurgeQueueAsync(string name) => grains.QueueAsync(Names.Clean(name), queue => queue.PurgeAsync(client));
+    public async ValueTask<QueueAnswer> PurgeQueueAsync(string name)
+    {
+        name = Names.Clean(name);
+        return await MayAsync(may => may.CheckQueue(Right.Read, name)).ConfigureAwait(false) is { } refusal
+            ? QueueAnswer.Refused(refusal)
+            : await grains.QueueAsync(name, queue => queue.PurgeAsync(client)).ConfigureAwait(false);
+    }
 
     /// <summary>Binds a queue to an exchange. Everything that is published after the answer takes the binding into account.</summary>
     public async ValueTask<BrokerError?> BindQueueAsync(string name, string source, string routingKey, EncodedTable arguments)
     {
         (name, source) = (Names.Clean(name), Names.Clean(source));
-        if (RefuseBinding(name, source) is { } refusal)
+        if (await RefuseBindingAsync(name, source, routingKey).ConfigureAwait(false) is { } refusal)
         {
             return refusal;
         }
@@ -126,7 +159,7 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     public async ValueTask<BrokerError?> UnbindQueueAsync(string name, string source, string routingKey, EncodedTable arguments)
     {
         (name, source) = (Names.Clean(name), Names.Clean(source));
-        if (RefuseBinding(name, source) is { } refusal)
+        if (await RefuseBindingAsync(name, source, routingKey).ConfigureAwait(false) is { } refusal)
         {
             return refusal;
         }
@@ -143,22 +176,41 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     }
 
     /// <summary>Creates the exchange, or checks that the existing one is equivalent.</summary>
-    public ValueTask<BrokerError?> DeclareExchangeAsync(string name, ExchangeDeclaration declaration) =>
-        AskExchangeAsync(name, exchange => exchange.DeclareAsync(declaration));
+    public async ValueTask<BrokerError?> DeclareExchangeAsync(string name, ExchangeDeclaration declaration)
+    {
+        name = Names.Clean(name);
+        return ExchangeRules.CheckType(declaration.Type)
+            ?? RefuseDefault(name)
+            ?? await RefuseDeclareAsync(name, declaration).ConfigureAwait(false)
+            ?? await grains.ExchangeAsync(name, exchange => exchange.DeclareAsync(declaration)).ConfigureAwait(false);
+    }
 
     /// <summary>404 if the exchange does not exist.</summary>
-    public ValueTask<BrokerError?> CheckExchangeAsync(string name) => AskExchangeAsync(name, static exchange => exchange.CheckAsync());
+    public async ValueTask<BrokerError?> CheckExchangeAsync(string name)
+    {
+        name = Names.Clean(name);
+        return RefuseDefault(name)
+            ?? await MayAsync(may => may.CheckAnyOfExchange(name)).ConfigureAwait(false)
+            ?? await grains.ExchangeAsync(name, static exchange => exchange.CheckAsync()).ConfigureAwait(false);
+    }
 
     /// <summary>Deletes an exchange with its bindings. One that is not there is fine.</summary>
-    public ValueTask<BrokerError?> DeleteExchangeAsync(string name, bool ifUnused) => AskExchangeAsync(name, exchange => exchange.DeleteAsync(ifUnused));
+    public async ValueTask<BrokerError?> DeleteExchangeAsync(string name, bool ifUnused)
+    {
+        name = Names.Clean(name);
+        return RefuseDefault(name)
+            ?? ExchangeRules.CheckDeletable(grains.Vhost, name)
+            ?? await MayAsync(may => may.CheckExchange(Right.Configure, name)).ConfigureAwait(false)
+            ?? await grains.ExchangeAsync(name, exchange => exchange.DeleteAsync(ifUnused)).ConfigureAwait(false);
+    }
 
     /// <summary>Binds an exchange to another. Everything that is published after the answer takes the binding into account.</summary>
     public async ValueTask<BrokerError?> BindExchangeAsync(string name, string source, string routingKey, EncodedTable arguments)
     {
         (name, source) = (Names.Clean(name), Names.Clean(source));
-        if (name.Length == 0 || source.Length == 0)
+        if (await RefuseExchangeBindingAsync(name, source, routingKey).ConfigureAwait(false) is { } refusal)
         {
-            return DefaultExchange;
+            return refusal;
         }
 
         var destination = await grains.ExchangeAsync(name, exchange => exchange.AddBindingSourceAsync(source)).ConfigureAwait(false);
@@ -171,25 +223,90 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     public async ValueTask<BrokerError?> UnbindExchangeAsync(string name, string source, string routingKey, EncodedTable arguments)
     {
         (name, source) = (Names.Clean(name), Names.Clean(source));
-        if (name.Length == 0 || source.Length == 0)
+        if (await RefuseExchangeBindingAsync(name, source, routingKey).ConfigureAwait(false) is { } refusal)
         {
-            return DefaultExchange;
+            return refusal;
         }
 
         var binding = ToExchange(name, default, routingKey, arguments);
         return UnlessMissing(await grains.ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false));
     }
 
-    private ValueTask<BrokerError?> AskExchangeAsync(string name, Func<IExchangeGrain, ValueTask<BrokerError?>> call)
+    private ValueTask<BrokerError?> MayAsync(Func<Rights, BrokerError?> check) => rights.CheckAsync(check, grains.Aborted);
+
+    /// <summary>A queue that dead-letters takes from itself and publishes there: who declares it has to be allowed both, unless it is there already.</summary>
+    /// <returns>And what the vhost has queues be that do not say what they are, or null.</returns>
+    private async ValueTask<(BrokerError? Refusal, string? StandardType)> RefuseDeclareAsync(string name, EncodedTable arguments)
     {
-        name = Names.Clean(name);
-        return name.Length == 0 ? new(DefaultExchange) : grains.ExchangeAsync(name, call);
+        var target = TextOf(arguments, "x-dead-letter-exchange");
+        BrokerError? onlyIfNew = null;
+        string? standardType = null;
+        var refusal = await MayAsync(may =>
+        {
+            standardType = may.Vhost?.DefaultQueueType;
+            onlyIfNew = target is null ? null : may.CheckQueue(Right.Read, name) ?? may.CheckExchange(Right.Write, target);
+            return may.CheckQueue(Right.Configure, name);
+        }).ConfigureAwait(false);
+        if (refusal is null && onlyIfNew is not null && (await grains.QueueAsync(name, queue => queue.DescribeAsync(client)).ConfigureAwait(false)).Error is { SaysMissing: true })
+        {
+            refusal = onlyIfNew;
+        }
+
+        return (refusal, standardType);
     }
 
-    private QueueAnswer NoQueue(string name) => QueueAnswer.Refused(BrokerError.NoQueue(grains.Vhost, name));
+    private static EncodedTable WithType(EncodedTable arguments, string type)
+    {
+        const string Type = "x-queue-type";
+        var decoded = arguments.Decode();
+        return decoded.ContainsKey(Type) ? arguments : EncodedTable.From(decoded.With(Type, type));
+    }
 
-    private static BrokerError? RefuseBinding(string queue, string source) =>
-        ReplyAddress.IsReplyName(queue) ? ReplyQueue : source.Length == 0 ? DefaultExchange : null;
+    /// <summary>As for a queue, with the alternate exchange.</summary>
+    private async ValueTask<BrokerError?> RefuseDeclareAsync(string name, ExchangeDeclaration declaration)
+    {
+        var alternate = TextOf(declaration.Arguments, "alternate-exchange");
+        BrokerError? onlyIfNew = null;
+        var refusal = await MayAsync(may =>
+        {
+            onlyIfNew = alternate is null ? null : may.CheckExchange(Right.Read, name) ?? may.CheckExchange(Right.Write, alternate);
+            return may.CheckExchange(Right.Configure, name);
+        }).ConfigureAwait(false);
+        return refusal is null && onlyIfNew is not null && await grains.ExchangeAsync(name, static exchange => exchange.CheckAsync()).ConfigureAwait(false) is { SaysMissing: true }
+            ? onlyIfNew
+            : refusal;
+    }
+
+    private static string? TextOf(EncodedTable arguments, string name) =>
+        !arguments.IsEmpty && arguments.Decode().TryGetValue(name, out var value) && value.TryGetText(out var text) ? text : null;
+
+    private async ValueTask<BrokerError?> RefuseBindingAsync(string queue, string source, string routingKey) =>
+        ReplyAddress.IsReplyName(queue) ? ReplyQueue
+        : await MayAsync(may => may.CheckQueue(Right.Write, queue) ?? RefuseDefault(source) ?? may.CheckExchange(Right.Read, source)).ConfigureAwait(false)
+            ?? await RefuseTopicAsync(source, routingKey).ConfigureAwait(false);
+
+    private async ValueTask<BrokerError?> RefuseExchangeBindingAsync(string name, string source, string routingKey) =>
+        await MayAsync(may => may.CheckExchange(Right.Write, name) ?? RefuseDefault(name) ?? RefuseDefault(source) ?? may.CheckExchange(Right.Read, source))
+            .ConfigureAwait(false)
+        ?? await RefuseTopicAsync(source, routingKey).ConfigureAwait(false);
+
+    // The type of the exchange matters to those alone who have a topic permission for its name.
+    private async ValueTask<BrokerError?> RefuseTopicAsync(string source, string routingKey)
+    {
+        var refusal = await MayAsync(may => may.CheckTopic(Right.Read, source, routingKey)).ConfigureAwait(false);
+        if (refusal is null or { IsOutOfReach: true })
+        {
+            return refusal;
+        }
+
+        return await grains.ExchangeAsync(
+            source,
+            async exchange => await exchange.DescribeAsync().ConfigureAwait(false) is { Type: ExchangeTypes.Topic } ? refusal : null).ConfigureAwait(false);
+    }
+
+    private static BrokerError? RefuseDefault(string exchange) => exchange.Length == 0 ? DefaultExchange : null;
+
+    private QueueAnswer NoQueue(string name) => QueueAnswer.Refused(BrokerError.NoQueue(grains.Vhost, name));
 
     // Whichever queue of that name the binding is for.
     private static async ValueTask<BrokerError?> RefuseIfThereAsync(IExchangeGrain exchange, Binding binding, BrokerError refusal)

@@ -145,6 +145,30 @@ internal sealed class Exchange
         return null;
     }
 
+    /// <summary>Deletes the exchange, if there is one, and of one that cannot be deleted all bindings.</summary>
+    /// <returns>What was deleted and leaves work to do elsewhere, or null.</returns>
+    public BindingDebt? Remove()
+    {
+        if (!Exists)
+        {
+            return null;
+        }
+
+        if (!PredeclaredExchanges.All.ContainsKey(_name))
+        {
+            return End();
+        }
+
+        foreach (var binding in _bindings.Keys.ToArray())
+        {
+            Forget(binding);
+            _changed(ExchangeChange.Unbound(binding));
+        }
+
+        _byDestination.Clear();
+        return null;
+    }
+
     /// <param name="toDurable">The destination is durable.</param>
     public BrokerError? Bind(Binding binding, bool toDurable)
     {

@@ -5,6 +5,7 @@ using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.Ownership;
 using Granary.Silo.Placement;
+using Granary.Silo.Snapshots;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Microsoft.Extensions.Logging;
@@ -46,7 +47,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly ActiveExchange _active;
     private readonly Owners? _owners;
     private readonly SiloLosses? _losses;
-    private readonly SnapshotHolders _holders;
+    private readonly SnapshotHolders<ExchangeChange, IExchangeObserver> _holders;
     private readonly Exchange _exchange;
     private readonly CancellationTokenSource _ended = new();
     private IGrainTimer? _silenceTimer;
@@ -70,7 +71,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         _logger = logger;
         _key = this.GetPrimaryKeyString();
         (_vhost, var name) = GrainKeys.Parse(_key);
-        _holders = new SnapshotHolders(_key, Guid.NewGuid(), time, session => _ = SendAsync(session));
+        _holders = new SnapshotHolders<ExchangeChange, IExchangeObserver>(Guid.NewGuid(), SnapshotLease.Length, time, session => _ = SendAsync(session));
         _exchange = new Exchange(_vhost, name, _holders.Add, keepsTransient: owners is not null);
         var context = GrainContext;
         _active = new ActiveExchange(_key, _exchange, act => context.Scheduler.QueueAction(act));
@@ -142,6 +143,16 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return null;
     }
 
+    public async ValueTask RemoveAsync()
+    {
+        var deletion = _exchange.Remove();
+        var stored = KeepAsync();
+        _ = RemoveFromSources(deletion);
+        await Task.WhenAll(stored, WhenAllHaveAsync());
+    }
+
+    public ValueTask<ExchangeDeclaration?> DescribeAsync() => ValueTask.FromResult(_exchange.Declaration);
+
     public async ValueTask<BrokerError?> BindAsync(Binding binding, bool toDurable)
     {
         var refused = _exchange.Bind(binding, toDurable);
@@ -205,11 +216,12 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     }
 
     // Beside the turns: the first delta of a turn that changes much has all its changes.
-    private async Task SendAsync(HolderSession session)
+    private async Task SendAsync(HolderSession<IExchangeObserver> session)
     {
         await Task.Yield();
-        while (_holders.NextFor(session) is { } delta)
+        while (_holders.NextFor(session) is { } next)
         {
+            var delta = new ExchangeDelta(_key, _holders.Epoch, next.After, next.Changes);
             try
             {
                 _holders.Acknowledge(session, await session.Observer.ApplyAsync(delta).WaitAsync(AnswerWithin, _time));

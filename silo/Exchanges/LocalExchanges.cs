@@ -8,6 +8,9 @@ internal sealed class LocalExchanges
 {
     private readonly ConcurrentDictionary<string, ActiveExchange> _exchanges = new(StringComparer.Ordinal);
 
+    /// <summary>Some are of names without an exchange.</summary>
+    public IEnumerable<string> Keys => _exchanges.Keys;
+
     public void Add(string key, ActiveExchange exchange) => _exchanges[key] = exchange;
 
     public void Remove(string key, ActiveExchange exchange) => _exchanges.TryRemove(new(key, exchange));

@@ -1,6 +1,7 @@
 using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Links;
+using Granary.Silo.Access;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Placement;
@@ -29,6 +30,7 @@ public static class SiloHosting
         silo.Services.AddSingleton<IFigureSource, SiloFigureSource>();
         silo.Services.AddSingleton<ISampled>(provider => provider.GetRequiredService<SiloFigures>());
         silo.Services.TryAddSingleton<BindingRemoval>();
+        silo.Services.TryAddSingleton<VhostRemoval>();
         silo.Services.TryAddSingleton<SiloFigures>();
         silo.Services.TryAddSingleton<QueueMoves>();
         silo.Services.TryAddSingleton<QueueServices>();

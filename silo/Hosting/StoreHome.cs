@@ -81,7 +81,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
                 Volatile.Write(
                     ref _queues,
                     new QueueStores(_keepsMessages ? _commit : null, _scratch, budget, _time.GetUtcNow().ToUnixTimeMilliseconds(), _isInCluster));
-                await AccountRows.CreateAsync(commit, _firstAccount, cancellation).ConfigureAwait(false);
+                await AccessRows.CreateAsync(commit, _firstAccount, cancellation).ConfigureAwait(false);
             }
         }
         finally

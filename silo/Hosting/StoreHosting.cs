@@ -65,7 +65,7 @@ public static class StoreHosting
             }
 
             await using var database = DatabaseConnections.CreateForChecks(postgres);
-            return AccountRows.AdmitsOthers(await new RowReader(database).ReadAsync(AccountRows.Key, cancellation).ConfigureAwait(false)) ? null : NobodyFromElsewhere;
+            return AccessRows.AdmitsOthers(await new RowReader(database).ReadAsync(AccessRows.Key, cancellation).ConfigureAwait(false)) ? null : NobodyFromElsewhere;
         }
         catch (StoreException exception)
         {
@@ -86,7 +86,7 @@ public static class StoreHosting
         {
             var home = services.GetRequiredService<StoreHome>();
             await home.OpenAsync(cancellation).ConfigureAwait(false);
-            return !admitsOthers || AccountRows.AdmitsOthers(await home.Commit.Store.ReadRowAsync(AccountRows.Key, cancellation).ConfigureAwait(false))
+            return !admitsOthers || AccessRows.AdmitsOthers(await home.Commit.Store.ReadRowAsync(AccessRows.Key, cancellation).ConfigureAwait(false))
                 ? null
                 : NobodyFromElsewhere;
         }

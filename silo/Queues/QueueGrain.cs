@@ -35,6 +35,8 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) => _queue.DeleteAsync(by, ifUnused, ifEmpty);
 
+    public ValueTask RemoveAsync() => _queue.RemoveAsync();
+
     public ValueTask<QueueAnswer> PurgeAsync(ConnectionId by) => _queue.PurgeAsync(by);
 
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => _queue.AddBindingSourceAsync(by, exchange);

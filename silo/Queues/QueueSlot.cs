@@ -150,6 +150,19 @@ internal sealed class QueueSlot(
         return answer;
     }
 
+    /// <summary>Deletes the queue, if there is one, whosever it is.</summary>
+    public QueueAnswer Remove(long now)
+    {
+        if (_queue is null)
+        {
+            return default;
+        }
+
+        var answer = _queue.Describe();
+        EndTurn(caller: null, _queue, deleted: true, now);
+        return answer;
+    }
+
     /// <summary>Takes one packet of a link, and with it all that waited for it.</summary>
     /// <param name="local">The gateway's end, when it is in this process.</param>
     public LinkAnswer Send(LinkUp packet, long now, ILocalLink? local = null)

@@ -4,6 +4,7 @@ using System.Net;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Core.Access;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Ends;
 
@@ -13,13 +14,14 @@ namespace Granary.Gateway.Amqp.Connections;
 /// From the protocol header to connection.open-ok (section 2.2.4). A connection exists only once this has succeeded; until then nothing but
 /// this object reads or writes.
 /// </summary>
-internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, IUsers users, TimeProvider clock, ConnectionEnds ends)
+internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, IAccess access, ClientCounts clients, TimeProvider clock, ConnectionEnds ends)
 {
     private const string Mechanisms = "PLAIN AMQPLAIN";
 
     // Why it ends if it does not succeed, unless something fails.
     private ConnectionEnd _end = ConnectionEnd.GoneBeforeOpen;
     private string _detail = "";
+    private string _user = "";
 
     /// <summary>Null when the client did not get in; it has been told, or its socket is to be closed without a word.</summary>
     public async ValueTask<ConnectionTerms?> RunAsync(CancellationToken aborted)
@@ -98,17 +100,38 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         }
 
         var vhost = MethodFrame.Read<ConnectionOpen>(openFields).VirtualHost;
-        if (vhost != "/")
-        {
-            throw new AmqpConnectionException(ReplyCode.NotAllowed, $"vhost {vhost} not found", MethodId.ConnectionOpen);
-        }
-
-        await SendAsync(new ConnectionOpenOk(), cancellation).ConfigureAwait(false);
-        return new ConnectionTerms(user, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities)
+        await EnterAsync(user.Name, vhost, cancellation).ConfigureAwait(false);
+        return new ConnectionTerms(user.Name, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities)
         {
             Mechanism = startOk.Mechanism,
             ClientProperties = EncodedTable.From(startOk.ClientProperties),
         };
+    }
+
+    /// <summary>From here on the connection counts for limits: whoever ends it takes it off again.</summary>
+    private async ValueTask EnterAsync(string user, string vhost, CancellationToken cancellation)
+    {
+        var rights = await access.FindAsync(user, vhost, cancellation).ConfigureAwait(false);
+        clients.Enter(user, vhost);
+        var isOpen = false;
+        try
+        {
+            var refusal = rights.VhostIsThere ? await clients.CheckAsync(rights, cancellation).ConfigureAwait(false) : null;
+            if ((refusal ?? rights.CheckEntry()) is { } error)
+            {
+                throw new AmqpConnectionException(error.Code, error.Explanation, MethodId.ConnectionOpen);
+            }
+
+            await SendAsync(new ConnectionOpenOk(), cancellation).ConfigureAwait(false);
+            isOpen = true;
+        }
+        finally
+        {
+            if (!isOpen)
+            {
+                clients.Leave(user, vhost);
+            }
+        }
     }
 
     private async ValueTask<bool> ReadHeaderAsync(CancellationToken cancellation)
@@ -238,7 +261,7 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         _ => "opening",
     };
 
-    private async ValueTask<string?> AuthenticateAsync(ConnectionStartOk startOk, CancellationToken cancellation)
+    private async ValueTask<KnownUser?> AuthenticateAsync(ConnectionStartOk startOk, CancellationToken cancellation)
     {
         var credentials = startOk.Mechanism switch
         {
@@ -246,12 +269,13 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
             "AMQPLAIN" => SaslResponse.ReadAmqPlain(startOk.Response.Span),
             _ => throw new AmqpConnectionException(ReplyCode.CommandInvalid, $"unknown authentication mechanism '{startOk.Mechanism}'", MethodId.ConnectionStartOk),
         };
-        return await users.AcceptsAsync(credentials.User, credentials.Password, peer?.Address, cancellation).ConfigureAwait(false) ? credentials.User : null;
+        _user = credentials.User;
+        return await access.LogInAsync(credentials.User, credentials.Password, peer?.Address, cancellation).ConfigureAwait(false);
     }
 
     private async ValueTask RefuseLoginAsync(string mechanism, ClientCapabilities capabilities, CancellationToken cancellation)
     {
-        (_end, _detail) = (ConnectionEnd.LoginRefused, mechanism);
+        (_end, _detail) = (ConnectionEnd.LoginRefused, $"user '{_user}', mechanism {mechanism}");
         if (capabilities.AuthenticationFailureClose)
         {
             await CloseAsync(new AmqpConnectionException(

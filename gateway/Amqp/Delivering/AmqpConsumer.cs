@@ -22,6 +22,9 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
 
     public EncodedTable Arguments => arguments;
 
+    /// <summary>The client may not read the queue any more: what still comes from there is not written.</summary>
+    public bool IsForbidden { get; set; }
+
     /// <summary>Of replies, which come from no queue and without a window: what has come so far, in octets.</summary>
     public long RepliedBytes { get; set; }
 
@@ -68,18 +71,18 @@ internal sealed class AmqpConsumer(AmqpChannel channel, string tag, string queue
         foreach (var slice in slices)
         {
             channel.Shared?.Delivered(this, NoAck ? 0 : slice.Batch.Count);
-            if (!channel.IsReleased)
+            if (!channel.IsReleased && !IsForbidden)
             {
                 channel.Connection.Deliveries.Add(this, slice);
             }
             else if (!NoAck)
             {
-                // It was on its way when the channel closed: nothing may be written behind close-ok, and nobody would ever settle it.
+                // It was on its way when the channel closed: nothing may be written behind close-ok, or cancel, and nobody would ever settle it.
                 channel.GiveBack(this, new OffsetRange(slice.FirstOffset, slice.Batch.Count));
             }
         }
 
-        if (channel.IsReleased)
+        if (channel.IsReleased || IsForbidden)
         {
             channel.Connection.Settlements.Emit();
         }

@@ -94,8 +94,8 @@ internal sealed partial class ConnectionEnds(ILogger log)
     [LoggerMessage(1104, LogLevel.Information, "{Peer} does not speak AMQP 0-9-1 but {What}; answered with the supported version")]
     private static partial void LogOtherProtocol(ILogger logger, EndPoint? peer, string what);
 
-    [LoggerMessage(1105, LogLevel.Warning, "Login of {Peer} refused using mechanism {Mechanism}")]
-    private static partial void LogLoginRefused(ILogger logger, EndPoint? peer, string mechanism);
+    [LoggerMessage(1105, LogLevel.Warning, "Login of {Peer} refused: {Who}")]
+    private static partial void LogLoginRefused(ILogger logger, EndPoint? peer, string who);
 
     [LoggerMessage(1106, LogLevel.Information, "Connection of {Peer} closed, for it does not begin with a header of the PROXY protocol: {Reason}")]
     private static partial void LogProxyHeaderRefused(ILogger logger, EndPoint? peer, string reason);

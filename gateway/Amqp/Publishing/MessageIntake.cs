@@ -53,10 +53,15 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         }
 
         var properties = header.Properties;
-        _properties.Read(properties, Connection.Terms.User);
+        ReadProperties(properties);
         if (FindPath(properties) is not { } path)
         {
             return false;
+        }
+
+        if (_properties.ClaimedUser is { } claimed)
+        {
+            AmqpChannel.Check(Connection.Paths.CheckUser(claimed), MethodId.BasicPublish);
         }
 
         if (_properties.WantsDirectReply)
@@ -117,13 +122,37 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         _content.Release();
     }
 
-    // Null: a snapshot must be fetched first, an operation for that has begun.
+    private void ReadProperties(ReadOnlySpan<byte> properties)
+    {
+        try
+        {
+            _properties.Read(properties, Connection.Terms.User);
+        }
+        catch (AmqpChannelException)
+        {
+            // Who may not publish there hears of that first.
+            Connection.Paths.TryCheckPublish(_content.Exchange, out var refusal);
+            AmqpChannel.Check(refusal, MethodId.BasicPublish);
+            throw;
+        }
+    }
+
+    // Null: a snapshot, or what the client may do, must be fetched first, an operation for that has begun.
     private PublishPath? FindPath(ReadOnlySpan<byte> properties)
     {
         var exchange = _content.Exchange;
         var key = _content.RoutingKey;
         if (exchange.IsEmpty && ReplyAddress.IsReplyKey(key))
         {
+            _fetchedRoute = null;
+            if (!Connection.Paths.TryCheckPublish(exchange, out var refusal))
+            {
+                Connection.Begin(channel, FetchAsync(Connection.Paths.FetchAsync(exchange, key, [], default, Connection.Grains)));
+                return null;
+            }
+
+            AmqpChannel.Check(refusal, MethodId.BasicPublish);
+
             // A requester that is gone is as if its queue had been deleted.
             _replyTarget = Connection.Replies.TryFind(key, out var target) ? target : null;
             return PublishPath.Nowhere;

@@ -32,6 +32,9 @@ internal sealed class PublishedProperties
     /// <summary>reply-to is the direct reply-to pseudo-queue, to be replaced by this channel's reply address.</summary>
     public bool WantsDirectReply { get; private set; }
 
+    /// <summary>Who published it, as it says, if that is another than the user who did.</summary>
+    public string? ClaimedUser { get; private set; }
+
     /// <summary>Reads the properties unless they are those of the message before.</summary>
     /// <exception cref="AmqpException">406 for values that RabbitMQ refuses; 501 when they cannot be decoded.</exception>
     public void Read(ReadOnlySpan<byte> properties, string user)
@@ -62,13 +65,7 @@ internal sealed class PublishedProperties
             Expiry = ParseExpiration(expiration);
         }
 
-        if (view.TryGetUserId(out var userId) && !userId.SequenceEqual(Encoding.UTF8.GetBytes(user)))
-        {
-            var claimed = Encoding.UTF8.GetString(userId);
-            throw new AmqpChannelException(
-                ReplyCode.PreconditionFailed, $"user_id property set to '{claimed}' but authenticated user was '{user}'", MethodId.BasicPublish);
-        }
-
+        ClaimedUser = view.TryGetUserId(out var userId) && !userId.SequenceEqual(Encoding.UTF8.GetBytes(user)) ? Encoding.UTF8.GetString(userId) : null;
         WantsDirectReply = view.TryGetReplyTo(out var replyTo) && replyTo.SequenceEqual(DirectReply.ReplyAddress.PseudoQueue);
         HasCopies = view.TryGetHeaders(out var headers) && CopyKeys.AreIn(headers);
     }

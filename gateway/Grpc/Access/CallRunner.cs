@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 using Granary.Amqp;
+using Granary.Core.Access;
 using Granary.Gateway.Access;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
@@ -9,11 +10,10 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Gateway.Grpc.Access;
 
 /// <summary>Runs a call for whom its metadata names, and turns what goes wrong into a status.</summary>
-internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
+internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log)
 {
     private const string Scheme = "Basic ";
     private const string VhostHeader = "granary-vhost";
-    private const string DefaultVhost = "/";
 
     public async Task<T> RunAsync<T>(ServerCallContext context, Func<Caller, Task<T>> call)
     {
@@ -53,10 +53,17 @@ internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
     {
         var user = await AuthenticateAsync(http, cancellation).ConfigureAwait(false);
         var vhosts = http.Request.Headers[VhostHeader];
-        var vhost = vhosts.Count == 0 ? DefaultVhost : vhosts.ToString();
-        return vhost == DefaultVhost
-            ? new Caller(user, vhost)
-            : throw CallErrors.Of(StatusCode.NotFound, ReplyCode.NotAllowed, ReplyText.Format(ReplyCode.NotAllowed, $"vhost {vhost} not found"));
+        var vhost = vhosts.Count == 0 ? Vhost.Standard : vhosts.ToString();
+        var rights = await AskAsync(() => access.FindAsync(user, vhost, cancellation)).ConfigureAwait(false);
+        if (rights.User is null)
+        {
+            // It is deleted, and has logged in on this connection before.
+            throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
+        }
+
+        return rights.CheckEntry() is { } refusal
+            ? throw CallErrors.Of(rights.VhostIsThere ? StatusCode.PermissionDenied : StatusCode.NotFound, refusal.Code, ReplyText.Format(refusal.Code, refusal.Explanation))
+            : new Caller(user, vhost);
     }
 
     private async ValueTask<string> AuthenticateAsync(HttpContext http, CancellationToken cancellation)
@@ -70,8 +77,10 @@ internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
         }
 
         var (user, password) = Credentials(text);
-        if (!await AcceptsAsync(user, password, http, cancellation).ConfigureAwait(false))
+        var address = http.Connection.RemoteIpAddress;
+        if (await AskAsync(() => access.LogInAsync(user, password, address, cancellation)).ConfigureAwait(false) is null)
         {
+            LogLoginRefused(log, address, user);
             throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
         }
 
@@ -79,11 +88,11 @@ internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
         return user;
     }
 
-    private async ValueTask<bool> AcceptsAsync(string user, byte[] password, HttpContext http, CancellationToken cancellation)
+    private async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> ask)
     {
         try
         {
-            return await users.AcceptsAsync(user, password, http.Connection.RemoteIpAddress, cancellation).ConfigureAwait(false);
+            return await ask().ConfigureAwait(false);
         }
         catch (TimeoutException error)
         {
@@ -121,6 +130,9 @@ internal sealed partial class CallRunner(IUsers users, ILogger<CallRunner> log)
 
     [LoggerMessage(1504, LogLevel.Warning, "The users have not answered: a login over gRPC is refused")]
     private static partial void LogNobodyToAsk(ILogger logger, Exception exception);
+
+    [LoggerMessage(1505, LogLevel.Warning, "Login of {Peer} over gRPC refused: user '{User}'")]
+    private static partial void LogLoginRefused(ILogger logger, System.Net.IPAddress? peer, string user);
 
     [LoggerMessage(1502, LogLevel.Error, "{Method} failed")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method);

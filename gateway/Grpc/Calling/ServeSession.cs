@@ -1,5 +1,7 @@
 using Google.Protobuf.Collections;
 using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
@@ -31,7 +33,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         : base(server, caller, requests, responses, context)
     {
         _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
-        _paths = new PathFinder(Links, server.Router);
+        _paths = new PathFinder(Links, server.Router, Rights);
         _directReplies = new ReplyPost(Links);
     }
 
@@ -41,8 +43,14 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         ? throw CallErrors.Invalid("no_ack is not for requests: they are settled by their replies")
         : request.Subscribe;
 
-    protected override ValueTask BeforeRequestAsync(ServeRequest request, CancellationToken cancellationToken) =>
-        request.Replies.Count > 0 ? Server.WaitToRouteAsync(cancellationToken) : ValueTask.CompletedTask;
+    protected override async ValueTask BeforeRequestAsync(ServeRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Replies.Count > 0)
+        {
+            await Server.WaitToRouteAsync(cancellationToken).ConfigureAwait(false);
+            CallErrors.ThrowIf(await Rights.CheckAsync(static may => may.CheckExchange(Right.Write, ""), cancellationToken).ConfigureAwait(false));
+        }
+    }
 
     protected override bool Apply(ServeRequest request)
     {
@@ -125,7 +133,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
     private void Send(in MessageBatch batch, SettledDelivery request)
     {
         Links.Counts.Add(MessageEvent.Publish, 1);
-        if (ReplyAddress.IsReplyKey(_encoder.RoutingKey))
+        if (_encoder.IsReply)
         {
             if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
             {
@@ -140,8 +148,12 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
             return;
         }
 
-        // The default exchange is never fetched.
-        var path = _encoder.FindPath(_paths)!;
+        // The default exchange is never fetched, and whether the user may publish to it was asked before.
+        if (_encoder.FindPath(_paths) is not { } path)
+        {
+            throw CallErrors.From(BrokerError.RightsOutOfReach(Caller.Vhost, Caller.User));
+        }
+
         if (path.Links.Length == 0)
         {
             path.Count(1);

@@ -1,6 +1,7 @@
 using Google.Protobuf.Collections;
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp;
@@ -32,12 +33,14 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     private StreamConsumer? _consumer;
     private AckPatience? _patience;
     private AmqpException? _overdue;
+    private string _queue = "";
     private CancelReason _cancelled;
     private string _cancelDetail = "";
     private bool _subscribedSaid;
     private bool _cancelledSaid;
     private bool _allRead;
     private bool _waitsForLease;
+    private bool _isForbidden;
     private ulong _lastTag;
     private int _takenMessages;
     private int _takenBytes;
@@ -191,7 +194,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             return Respond(new Subscribed { ConsumerTag = consumer.Tag });
         }
 
-        if (consumer.HasPending)
+        // What needs no acknowledgement is the client's already.
+        if (consumer.HasPending && (!_isForbidden || consumer.NoAck))
         {
             if (!Server.Lease.IsOver)
             {
@@ -226,6 +230,15 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     }
 
     protected override void OnEnded() => _consumer?.GiveBack(Settlements);
+
+    protected override void OnRights(Rights now)
+    {
+        if (_consumer is { IsAttached: true } && !_isForbidden && now.CheckQueue(Right.Read, _queue) is { } refusal)
+        {
+            _isForbidden = true;
+            _ = CancelAsync(CancelReason.AccessRefused, refusal.Explanation, CancellationToken.None);
+        }
+    }
 
     private async Task WakeWhenRenewedAsync()
     {
@@ -285,6 +298,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             throw CallErrors.Precondition("the direct reply-to queue is for AMQP channels; use Rpc.Call");
         }
 
+        _queue = queue;
+        CallErrors.ThrowIf(await Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), cancellationToken).ConfigureAwait(false));
         var tag = ShortStrings.Check(subscribe.ConsumerTag, "consumer_tag") is { Length: > 0 } given ? given : Names.Generate("amq.ctag-");
         var arguments = EncodedTable.From(FieldTableEncoding.Encode(subscribe.Arguments));
         Task<BrokerError?> attached;
@@ -304,6 +319,15 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         catch (TimeoutException)
         {
             throw CallErrors.From(BrokerError.QueueOutOfReach(Caller.Vhost, queue));
+        }
+
+        lock (Links.Gate)
+        {
+            // They may have changed while the queue was asked.
+            if (Rights.Current is { } now)
+            {
+                OnRights(now);
+            }
         }
     }
 

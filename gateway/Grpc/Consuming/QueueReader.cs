@@ -1,7 +1,9 @@
 using Granary.Core;
+using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Members;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc.Access;
@@ -12,7 +14,7 @@ using Settlement = Granary.Core.Links.Settlement;
 namespace Granary.Gateway.Grpc.Consuming;
 
 /// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
-internal sealed class QueueReader(LinkSet links, TimeSpan patience, GatewayLease lease)
+internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan patience, GatewayLease lease)
 {
     private const int MostMessages = 1000;
     private const int MostAtATime = 64;
@@ -36,6 +38,7 @@ internal sealed class QueueReader(LinkSet links, TimeSpan patience, GatewayLease
             throw CallErrors.Invalid($"limit is {request.Limit}, outside of 0 to {MostMessages}");
         }
 
+        CallErrors.ThrowIf(await rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), cancellationToken).ConfigureAwait(false));
         var limit = Math.Max(1, (int)request.Limit);
         bool more;
         do

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Granary.Amqp;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
+using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Publishing;
@@ -36,6 +37,9 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     public ReadOnlySpan<byte> Exchange => _names.AsSpan(0, _exchangeLength);
 
     public ReadOnlySpan<byte> RoutingKey => _names.AsSpan(_exchangeLength, _keyLength);
+
+    /// <summary>It goes to who waits for it, not to a queue.</summary>
+    public bool IsReply => _exchangeLength == 0 && ReplyAddress.IsReplyKey(RoutingKey);
 
     /// <summary>Further routing keys, from the headers CC and BCC.</summary>
     public ReadOnlyMemory<byte>[] Copies { get; private set; } = [];
@@ -118,12 +122,36 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     {
         if (Copies.Length == 0 && paths.TryRecall(Exchange, RoutingKey, out var path))
         {
+            CheckUser(paths, isAllowed: true);
             return path;
         }
 
         path = paths.Find(Exchange, RoutingKey, Copies, Headers, fetched, out var error);
         CallErrors.ThrowIf(error);
+        CheckUser(paths, isAllowed: path is not null);
         return path;
+    }
+
+    /// <summary>Under the gate, instead of <see cref="FindPath"/>. False: <see cref="FetchPathAsync"/> first, and come again.</summary>
+    /// <exception cref="global::Grpc.Core.RpcException">403: the message cannot be published.</exception>
+    public bool TryCheckReply(PathFinder paths)
+    {
+        if (!paths.TryCheckPublish(Exchange, out var refusal))
+        {
+            return false;
+        }
+
+        CallErrors.ThrowIf(refusal);
+        CheckUser(paths, isAllowed: true);
+        return true;
+    }
+
+    private void CheckUser(PathFinder paths, bool isAllowed)
+    {
+        if (isAllowed && _acted.ClaimedUser is { } claimed)
+        {
+            CallErrors.ThrowIf(paths.CheckUser(claimed));
+        }
     }
 
     /// <summary>Outside of the gate: asks the exchanges. The answer holds for this one message only.</summary>

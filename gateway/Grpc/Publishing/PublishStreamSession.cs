@@ -31,7 +31,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         : base(server, caller, requests, responses, context)
     {
         _encoder = new MessageEncoder(caller.User, server.MaxMessageSize);
-        _paths = new PathFinder(Links, server.Router);
+        _paths = new PathFinder(Links, server.Router, Rights);
         _replies = new ReplyPost(Links);
         _confirms = new StreamConfirms(Wake, Links.Counts);
     }
@@ -105,8 +105,13 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
             do
             {
                 var isMandatory = _encoder.Read(payload.Current);
-                if (_encoder.Exchange.IsEmpty && ReplyAddress.IsReplyKey(_encoder.RoutingKey))
+                if (_encoder.IsReply)
                 {
+                    if (!_encoder.TryCheckReply(_paths))
+                    {
+                        return false;
+                    }
+
                     Seal();
                     Reply(isMandatory);
                 }

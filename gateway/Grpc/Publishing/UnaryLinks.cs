@@ -2,6 +2,7 @@ using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
@@ -24,8 +25,13 @@ internal sealed class UnaryLinks
     {
         (_server, Caller) = (server, caller);
         Links = server.Open(caller.Vhost);
-        _paths = new PathFinder(Links, server.Router);
+        Rights = new ClientRights(server.Access, caller.User, caller.Vhost);
+        _paths = new PathFinder(Links, server.Router, Rights);
+        Rights.Follow(OnRightsChanged);
     }
+
+    /// <summary>What the user may do.</summary>
+    public ClientRights Rights { get; }
 
     public Caller Caller { get; }
 
@@ -45,42 +51,39 @@ internal sealed class UnaryLinks
         var record = new byte[message.Size];
         message.Write(record);
         var batch = new MessageBatch(record, 1, message.Flags);
-        if (message.Exchange.IsEmpty && ReplyAddress.IsReplyKey(message.RoutingKey))
-        {
-            return await ReplyAsync(message, batch).WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-
-        _paths.BeginMessages();
         var publish = new SinglePublish(Links.Counts);
-        if (!TrySend(message, batch, publish, fetched: null))
+        RoutePath? fetched = null;
+        _paths.BeginMessages();
+        while (!TrySend(message, batch, publish, fetched))
         {
-            TrySend(message, batch, publish, await message.FetchPathAsync(_paths, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false));
+            fetched = await message.FetchPathAsync(_paths, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false);
         }
 
         return await publish.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    // A requester that is gone is as if its queue had been deleted.
-    private Task<PublishOutcome> ReplyAsync(MessageEncoder message, in MessageBatch batch)
+    private void OnRightsChanged()
     {
-        if (!_server.Replies.TryFind(message.RoutingKey, out var requester))
-        {
-            return Task.FromResult(PublishOutcome.Unrouted);
-        }
-
-        var publish = new SinglePublish(Links.Counts);
-        var post = new ReplyPost(Links);
+        bool isOver;
         lock (Links.Gate)
         {
-            post.Add(requester, batch, new PublishRun(publish, 0, batch, mandatory: false, targets: 1));
+            isOver = _paths.TakeRights() is { WhyClosed: not null };
         }
 
-        post.Send();
-        return publish.Outcome;
+        if (isOver)
+        {
+            Rights.Leave();
+            _server.Forget(this);
+        }
     }
 
     private bool TrySend(MessageEncoder message, in MessageBatch batch, SinglePublish publish, RoutePath? fetched)
     {
+        if (message.IsReply)
+        {
+            return TryReply(message, batch, publish);
+        }
+
         lock (Links.Gate)
         {
             if (message.FindPath(_paths, fetched) is not { } path)
@@ -99,5 +102,31 @@ internal sealed class UnaryLinks
             Links.Flush();
             return true;
         }
+    }
+
+    // A requester that is gone is as if its queue had been deleted.
+    private bool TryReply(MessageEncoder message, in MessageBatch batch, SinglePublish publish)
+    {
+        var post = new ReplyPost(Links);
+        lock (Links.Gate)
+        {
+            if (!message.TryCheckReply(_paths))
+            {
+                return false;
+            }
+
+            var run = new PublishRun(publish, 0, batch, mandatory: false, targets: 1);
+            if (_server.Replies.TryFind(message.RoutingKey, out var requester))
+            {
+                post.Add(requester, batch, run);
+            }
+            else
+            {
+                run.Unroutable();
+            }
+        }
+
+        post.Send();
+        return true;
     }
 }

@@ -7,20 +7,17 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Management.Frame;
 
 /// <summary>Says who asks, by HTTP's Basic scheme.</summary>
-internal sealed class ApiLogin(IUsers users)
+internal sealed class ApiLogin(IAccess access)
 {
     private const string Scheme = "Basic ";
-
-    // Until users have tags whoever may log in may do everything.
-    private static readonly string[] Tags = ["administrator"];
 
     /// <exception cref="ApiException">401: nobody who may log in.</exception>
     /// <exception cref="TimeoutException">Nobody could be asked.</exception>
     public async ValueTask<ApiUser> IdentifyAsync(HttpContext context)
     {
         var (user, password) = Credentials(context.Request.Headers.Authorization.ToString());
-        return await users.AcceptsAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false)
-            ? new ApiUser(user, Tags)
+        return await access.LogInAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false) is { } known
+            ? new ApiUser(known.Name, known.Tags)
             : throw ApiException.NotAuthorised("Login failed");
     }
 

@@ -1,3 +1,4 @@
+using Granary.Gateway.Access;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Topology;
@@ -10,5 +11,5 @@ internal sealed class ApiOperations(GrpcServer server)
     public TopologyCalls Topology(ApiCall call, string vhost) => Topology(call.User, vhost, call.Aborted);
 
     public TopologyCalls Topology(ApiUser user, string vhost, CancellationToken aborted) =>
-        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies);
+        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies, new ClientRights(server.Access, user.Name, vhost));
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
@@ -30,12 +31,14 @@ internal sealed class MessageReader(GrpcServer server)
             "" => throw ApiException.BadRequest("key_missing: encoding"),
             var other => throw ApiException.BadRequest($"Unsupported encoding: {other}. Please use either auto or base64."),
         };
+        var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost));
+        ApiException.ThrowIf(await shared.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), call.Aborted).ConfigureAwait(false));
         if (count < 1)
         {
             return [];
         }
 
-        var links = server.UnaryLinksOf(new Caller(call.User.Name, vhost)).Links;
+        var links = shared.Links;
         var taken = new Taken(links, queue, isBase64, asked.Truncate);
         try
         {

@@ -11,10 +11,11 @@ namespace Granary.Silo.Hosting.Cluster;
 /// <param name="book">Null in a process without queues.</param>
 /// <param name="watch">Null in a process without queues.</param>
 /// <param name="desk">Where direct replies go; null in a process without clients.</param>
+/// <param name="clients">Null in a process without clients.</param>
 /// <param name="moves">Null in a process without queues.</param>
 internal sealed class MemberService(
     GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, OwnFigures figures, IEnumerable<IConnectionCloser> closers, LeaseBook? book = null,
-    IReplyDesk? desk = null, QueueMoves? moves = null, DatabaseWatch? watch = null)
+    IReplyDesk? desk = null, QueueMoves? moves = null, DatabaseWatch? watch = null, IClientCounts? clients = null)
     : GrainService(id, silo, logs), IMemberService
 {
     public Task<ReplyReceipt> PostAsync(string from, long number, MessageBatch replies) => Task.FromResult(
@@ -27,6 +28,8 @@ internal sealed class MemberService(
     public Task<LeaseAnswer> RenewAsync(string from) => Task.FromResult(book?.Renew(from) ?? LeaseAnswer.WithoutQueues);
 
     public Task<TimeSpan> CloseLeaseAsync(string member) => Task.FromResult(book?.Close(member) ?? TimeSpan.Zero);
+
+    public Task<int> CountConnectionsAsync(string? vhost, string? user) => Task.FromResult(clients?.CountConnections(vhost, user) ?? 0);
 
     public Task<int> CountQueuesAsync() => Task.FromResult(moves?.Count ?? 0);
 

@@ -14,6 +14,9 @@ internal sealed class LocalQueues : ILocalQueues
 
     public IEnumerable<QueueInbox> Inboxes => _queues.Values;
 
+    /// <summary>Some are of names without a queue, which were asked for a moment ago.</summary>
+    public IEnumerable<string> Keys => _queues.Keys;
+
     public ILocalQueue? Find(string key) => _queues.GetValueOrDefault(key);
 
     public void Add(string key, QueueInbox inbox) => _queues[key] = inbox;

@@ -130,6 +130,16 @@ internal sealed partial class QueueActivation
         return answer;
     }
 
+    public async ValueTask RemoveAsync()
+    {
+        await _recovered.Task.ConfigureAwait(false);
+        var answer = await CallAsync(true, static (QueueActivation activation, in bool _) => activation._slot.Remove(activation.Now)).ConfigureAwait(false);
+        if (answer.Error is { } error)
+        {
+            throw new InvalidOperationException(error.Explanation);
+        }
+    }
+
     public async ValueTask<QueueAnswer> PurgeAsync(ConnectionId by)
     {
         await _recovered.Task.ConfigureAwait(false);

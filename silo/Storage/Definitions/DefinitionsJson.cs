@@ -19,7 +19,7 @@ namespace Granary.Silo.Storage.Definitions;
 [JsonSerializable(typeof(QueueState))]
 [JsonSerializable(typeof(Binding))]
 [JsonSerializable(typeof(RunState))]
-[JsonSerializable(typeof(AccountsState))]
+[JsonSerializable(typeof(AccessState))]
 internal sealed partial class DefinitionsJson : JsonSerializerContext;
 
 /// <summary>Tables keep the bytes that the client sent, which JSON's own types would not: base64.</summary>

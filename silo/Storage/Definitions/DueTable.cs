@@ -9,6 +9,9 @@ internal enum DueKind
 {
     Queue,
     Exchange,
+
+    /// <summary>Who keeps users, vhosts and permissions.</summary>
+    Access,
 }
 
 /// <summary>
@@ -133,7 +136,14 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
         }
     }
 
-    private static string KeyOf(DueKind kind, string grainKey) => $"{(kind == DueKind.Queue ? "queue" : "exchange")} {grainKey}";
+    private static string KeyOf(DueKind kind, string grainKey) => $"{NameOf(kind)} {grainKey}";
+
+    private static string NameOf(DueKind kind) => kind switch
+    {
+        DueKind.Queue => "queue",
+        DueKind.Exchange => "exchange",
+        _ => "access",
+    };
 
     private static bool TryParse(string key, out DueKind kind, out string grainKey)
     {
@@ -143,6 +153,7 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
         {
             "queue" => (DueKind.Queue, true),
             "exchange" => (DueKind.Exchange, true),
+            "access" => (DueKind.Access, true),
             _ => (default, false),
         };
         return isKnown;

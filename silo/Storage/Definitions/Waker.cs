@@ -146,9 +146,12 @@ internal sealed partial class Waker(
         }
     }
 
-    private Task WakeAsync((DueKind Kind, string GrainKey) grain) => (grain.Kind == DueKind.Queue
-        ? grains.Queue(grain.GrainKey).WakeAsync()
-        : grains.Exchange(grain.GrainKey).WakeAsync()).AsTask();
+    private Task WakeAsync((DueKind Kind, string GrainKey) grain) => (grain.Kind switch
+    {
+        DueKind.Queue => grains.Queue(grain.GrainKey).WakeAsync(),
+        DueKind.Exchange => grains.Exchange(grain.GrainKey).WakeAsync(),
+        _ => grains.Access().WakeAsync(),
+    }).AsTask();
 
     [LoggerMessage(3321, LogLevel.Warning, "What is due could not be read; it is tried again every second until it can")]
     private partial void LogNotLoaded(Exception exception);

@@ -4,6 +4,7 @@ using Granary.Amqp.Methods;
 using Granary.Core.Alarms;
 using Granary.Core.Members;
 using Granary.Core.Routing;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.DirectReply;
@@ -50,7 +51,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
             Exchange);
         _router = new Router(grains.Factory, Clock, Watched.LoggerOf<Router>());
         _server = new AmqpServer(
-            grains.Factory, _router, new ReplyRegistry(), new LoopbackGuest(), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
+            grains.Factory, _router, new ReplyRegistry(), Access, new ClientCounts(Clock, Watched.LoggerOf<ClientCounts>()), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), peer: null, _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
@@ -67,6 +68,9 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     public GatewayLease? Lease { get; }
 
     public PublisherAlarms Alarms { get; } = new();
+
+    /// <summary>What the client, guest, may do.</summary>
+    public FakeAccess Access { get; } = new();
 
     public FakePeer Peer { get; } = new();
 

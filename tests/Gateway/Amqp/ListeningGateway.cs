@@ -16,6 +16,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp;
 
@@ -67,7 +68,8 @@ internal sealed class ListeningGateway : IAsyncDisposable
         builder.Services.AddSingleton(provider => new Router(
             provider.GetRequiredService<IGrainFactory>(), TimeProvider.System, provider.GetRequiredService<ILogger<Router>>()));
         builder.Services.AddSingleton<PublisherAlarms>();
-        builder.Services.AddSingleton<IUsers, LoopbackGuest>();
+        builder.Services.AddSingleton<IAccess, FakeAccess>();
+        builder.Services.AddSingleton(new ClientCounts(TimeProvider.System, NullLogger<ClientCounts>.Instance));
         builder.Services.AddSingleton<ReplyRegistry>();
         builder.Services.AddSingleton<AmqpServer>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());

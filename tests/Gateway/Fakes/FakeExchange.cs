@@ -42,6 +42,10 @@ internal sealed class FakeExchange : IExchangeGrain
 
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
+    public ValueTask RemoveAsync() => throw new NotSupportedException();
+
+    public ValueTask<ExchangeDeclaration?> DescribeAsync() => throw new NotSupportedException();
+
     public ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange) => throw new NotSupportedException();
 
     public ValueTask<Binding[]> ListBindingsAsync() => throw new NotSupportedException();

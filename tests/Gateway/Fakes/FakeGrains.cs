@@ -3,17 +3,17 @@ using Granary.Core.Grains;
 
 namespace Granary.Gateway.Tests.Fakes;
 
-/// <summary>Gives out queues and exchanges made by the test, by name in the vhost <c>/</c>, and its accounts. Observers are themselves.</summary>
+/// <summary>Gives out queues and exchanges made by the test, by name in the vhost <c>/</c>, and its users. Observers are themselves.</summary>
 internal sealed class FakeGrains
 {
     private readonly Dictionary<string, IQueueGrain> _queues = [];
     private readonly Func<string, IQueueGrain> _queue;
     private readonly Func<string, IExchangeGrain>? _exchange;
-    private readonly IAccountsGrain? _accounts;
+    private readonly IAccessGrain? _access;
 
-    public FakeGrains(Func<string, IQueueGrain> queue, Func<string, IExchangeGrain>? exchange = null, IAccountsGrain? accounts = null)
+    public FakeGrains(Func<string, IQueueGrain> queue, Func<string, IExchangeGrain>? exchange = null, IAccessGrain? access = null)
     {
-        (_queue, _exchange, _accounts) = (queue, exchange, accounts);
+        (_queue, _exchange, _access) = (queue, exchange, access);
         Factory = DispatchProxy.Create<IGrainFactory, FakeGrainFactory>();
         ((FakeGrainFactory)Factory).Grains = this;
     }
@@ -30,8 +30,8 @@ internal sealed class FakeGrains
         {
             case (nameof(IGrainFactory.GetGrain), GrainId id) when method.GetGenericArguments()[0] == typeof(IExchangeGrain):
                 return (_exchange ?? throw new NotSupportedException("no exchanges"))(GrainKeys.Parse($"{id.Key}").Name);
-            case (nameof(IGrainFactory.GetGrain), GrainId) when method.GetGenericArguments()[0] == typeof(IAccountsGrain):
-                return _accounts ?? throw new NotSupportedException("no accounts");
+            case (nameof(IGrainFactory.GetGrain), GrainId) when method.GetGenericArguments()[0] == typeof(IAccessGrain):
+                return _access ?? throw new NotSupportedException("no users");
             case (nameof(IGrainFactory.GetGrain), GrainId id):
                 return QueueOf($"{id.Key}");
             case (nameof(IGrainFactory.CreateObjectReference), not null):

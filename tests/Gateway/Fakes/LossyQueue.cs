@@ -164,6 +164,8 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
 
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
+    public ValueTask RemoveAsync() => throw new NotSupportedException();
+
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => throw new NotSupportedException();
 
     private LinkAnswer Receive(LinkUp up)

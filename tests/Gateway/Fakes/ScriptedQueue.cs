@@ -41,6 +41,8 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
+    public ValueTask RemoveAsync() => throw new NotSupportedException();
+
     public ValueTask<QueueAnswer> AddBindingSourceAsync(ConnectionId by, string exchange) => throw new NotSupportedException();
 }
 

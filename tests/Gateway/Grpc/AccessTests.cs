@@ -1,4 +1,5 @@
 using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.V1;
 using Grpc.Core;
 using static Granary.Gateway.Tests.Grpc.GrpcBroker;
@@ -6,6 +7,7 @@ using static Granary.Gateway.Tests.Grpc.GrpcBroker;
 namespace Granary.Gateway.Tests.Grpc;
 
 [WatchedBroker]
+[MayLog(1505)]
 public sealed class AccessTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     public static TheoryData<string?> BadCredentials => new("Basic Z3Vlc3Q6d3Jvbmc=", "Basic bm9ib2R5Omd1ZXN0", "Basic ***", "Basic Z3Vlc3Q=", "Bearer x", null);

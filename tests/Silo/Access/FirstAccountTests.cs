@@ -24,7 +24,7 @@ public sealed class FirstAccountTests
         var guest = Assert.Single(await AccountsAsync());
         Assert.Equal(("guest", true), (guest.Name, guest.IsForLoopback));
         Assert.True(PasswordHash.Matches(guest.PasswordHash, "guest"u8));
-        Assert.False(AccountRows.AdmitsOthers(await _store.ReadRowAsync(AccountRows.Key, default)));
+        Assert.False(AccessRows.AdmitsOthers(await _store.ReadRowAsync(AccessRows.Key, default)));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class FirstAccountTests
         Assert.Equal(("boss", false), (boss.Name, boss.IsForLoopback));
         Assert.Equal(["administrator"], boss.Tags);
         Assert.True(PasswordHash.Matches(boss.PasswordHash, "secret"u8));
-        Assert.True(AccountRows.AdmitsOthers(await _store.ReadRowAsync(AccountRows.Key, default)));
+        Assert.True(AccessRows.AdmitsOthers(await _store.ReadRowAsync(AccessRows.Key, default)));
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class FirstAccountTests
         await OpenAsync(null);
         await using (var commit = NewCommit())
         {
-            await commit.WriteAsync(new RowChange(AccountRows.Key, "{}"u8.ToArray()));
+            await commit.WriteAsync(new RowChange(AccessRows.Key, "{}"u8.ToArray()));
         }
 
         await OpenAsync(Account.Administrator("boss", "secret"));
@@ -67,7 +67,7 @@ public sealed class FirstAccountTests
     public async Task Silos_ThatOpenANewStoreAtOnce_MakeOneAccount()
     {
         await using var commit = NewCommit();
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => AccountRows.CreateAsync(commit, () => Account.Administrator($"boss {i}", "secret"), default)));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => AccessRows.CreateAsync(commit, () => Account.Administrator($"boss {i}", "secret"), default)));
 
         Assert.Single(await AccountsAsync());
     }
@@ -76,8 +76,8 @@ public sealed class FirstAccountTests
 
     private async Task<Account[]> AccountsAsync()
     {
-        var row = await _store.ReadRowAsync(AccountRows.Key, default);
-        return JsonSerializer.Deserialize(row!.Value.Span, DefinitionsJson.Default.AccountsState)!.All;
+        var row = await _store.ReadRowAsync(AccessRows.Key, default);
+        return JsonSerializer.Deserialize(row!.Value.Span, DefinitionsJson.Default.AccessState)!.All;
     }
 
     private async Task OpenAsync(Account? configured)

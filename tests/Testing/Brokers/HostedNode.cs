@@ -5,6 +5,7 @@ using Granary.Silo.Hosting;
 using Granary.Testing.Logs;
 using Granary.Testing.Unkind;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Testing.Brokers;
@@ -16,14 +17,17 @@ internal sealed class HostedNode : IAsyncDisposable
 
     private HostedNode(WebApplication app) => _app = app;
 
+    /// <summary>The way to what it has, past its listeners.</summary>
+    public IGrainFactory Grains => _app.Services.GetRequiredService<IGrainFactory>();
+
     /// <param name="ports">For AMQP, gRPC, HTTP and metrics.</param>
     /// <param name="data">Its folder.</param>
-    /// <param name="seed">Of the unkindness. Every other one also has connections reach queues without calls.</param>
+    /// <param name="seed">Of the unkindness; null for none. Every other one also has connections reach queues without calls.</param>
     /// <param name="log">Takes what it logs.</param>
-    public static async Task<HostedNode> StartAsync(int[] ports, string data, int seed, WatchedLog log)
+    public static async Task<HostedNode> StartAsync(int[] ports, string data, int? seed, WatchedLog log)
     {
         var options = new NodeOptions(
-            NodeRole.Both, LocalLinks: seed % 2 == 1, new StoreOptions(StoreKind.Files, new DirectoryInfo(data)),
+            NodeRole.Both, LocalLinks: seed is not { } drawn || drawn % 2 == 1, new StoreOptions(StoreKind.Files, new DirectoryInfo(data)),
             new GatewayOptions
             {
                 Bind = IPAddress.Loopback,
@@ -34,8 +38,12 @@ internal sealed class HostedNode : IAsyncDisposable
             });
         var builder = NodeHost.CreateBuilder(options);
         builder.Logging.ClearProviders().AddProvider(new LineProvider(log.Add));
-        log.Allow(Unkindness.Events);
-        builder.Services.AddUnkindness(seed);
+        if (seed is { } unkind)
+        {
+            log.Allow(Unkindness.Events);
+            builder.Services.AddUnkindness(unkind);
+        }
+
         var app = builder.Build().MapGateway();
         await app.StartAsync().ConfigureAwait(false);
         return new HostedNode(app);

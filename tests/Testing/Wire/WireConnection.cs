@@ -50,17 +50,19 @@ public sealed class WireConnection : IAsyncDisposable
     /// <summary>Connects, opens the virtual host and channels 1 to <paramref name="channels"/>.</summary>
     /// <param name="before">What is sent before AMQP begins.</param>
     /// <param name="tls">Agreed on first; null: no TLS.</param>
-    public static async Task<WireConnection> OpenAsync(int port, int channels = 1, int receiveBuffer = 0, byte[]? before = null, SslClientAuthenticationOptions? tls = null)
+    public static async Task<WireConnection> OpenAsync(
+        int port, int channels = 1, int receiveBuffer = 0, byte[]? before = null, SslClientAuthenticationOptions? tls = null,
+        string user = "guest", string password = "guest", string vhost = "/")
     {
         var connection = await ConnectAsync(port, receiveBuffer, tls).ConfigureAwait(false);
         try
         {
             await connection.SendAsync((byte[])[.. before ?? [], .. ProtocolHeader]).ConfigureAwait(false);
             await connection.ExpectAsync(10, 10).ConfigureAwait(false);
-            await connection.SendMethodAsync(0, WireMethods.StartOk()).ConfigureAwait(false);
+            await connection.SendMethodAsync(0, WireMethods.StartOk(user, password)).ConfigureAwait(false);
             await connection.ExpectAsync(10, 30).ConfigureAwait(false);
             await connection.SendMethodAsync(0, WireMethods.TuneOk()).ConfigureAwait(false);
-            await connection.SendMethodAsync(0, WireMethods.ConnectionOpen()).ConfigureAwait(false);
+            await connection.SendMethodAsync(0, WireMethods.ConnectionOpen(vhost)).ConfigureAwait(false);
             await connection.ExpectAsync(10, 41).ConfigureAwait(false);
             for (ushort channel = 1; channel <= channels; channel++)
             {

@@ -4,6 +4,7 @@ using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Connections;
 using Granary.Gateway.Amqp.Ends;
@@ -268,7 +269,7 @@ public sealed class HandshakeTests
     private async Task<ConnectionTerms?> Run()
     {
         var handshake = new Handshake(
-            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new LoopbackGuest(), _clock, _ends);
+            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new FakeAccess(), new ClientCounts(_clock, NullLogger<ClientCounts>.Instance), _clock, _ends);
         return await handshake.RunAsync(_aborted.Token).AsTask().WaitAsync(Limit);
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Granary.Core.Access;
 using Granary.Gateway.Access;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Tests.Fakes;
@@ -13,6 +14,7 @@ namespace Granary.Gateway.Tests.Grpc.Access;
 public sealed class CallRunnerTests : IDisposable
 {
     private const int Failed = 1502;
+    private const int LoginRefused = 1505;
 
     private readonly WatchedLog _watched = new();
 
@@ -37,7 +39,8 @@ public sealed class CallRunnerTests : IDisposable
     [Fact]
     public async Task Run_OnAConnectionThatHasLoggedIn_AsksAgainForOtherCredentialsAlone()
     {
-        var users = new CountingUsers();
+        _watched.Allow([LoginRefused]);
+        var users = new CountingAccess();
         var runner = new CallRunner(users, _watched.LoggerOf<CallRunner>());
         var login = new ConnectionLogin();
         await runner.RunAsync(new Call(login), _ => Task.CompletedTask);
@@ -56,22 +59,32 @@ public sealed class CallRunnerTests : IDisposable
 
     private async Task<Status> RunAsync(Exception failure)
     {
-        var runner = new CallRunner(new LoopbackGuest(), _watched.LoggerOf<CallRunner>());
+        var runner = new CallRunner(new FakeAccess(), _watched.LoggerOf<CallRunner>());
         var thrown = await Assert.ThrowsAsync<RpcException>(() => runner.RunAsync(new Call(), _ => Task.FromException(failure)));
         return thrown.Status;
     }
 
-    private sealed class CountingUsers : IUsers
+    private sealed class CountingAccess : IAccess
     {
-        private readonly LoopbackGuest _guest = new();
+        private readonly FakeAccess _guest = new();
 
         public int Asked { get; private set; }
 
-        public ValueTask<bool> AcceptsAsync(string user, ReadOnlyMemory<byte> password, IPAddress? from, CancellationToken cancellation)
+        public bool IsHeld => true;
+
+        public ValueTask<KnownUser?> LogInAsync(string user, ReadOnlyMemory<byte> password, IPAddress? from, CancellationToken cancellation)
         {
             Asked++;
-            return _guest.AcceptsAsync(user, password, from, cancellation);
+            return _guest.LogInAsync(user, password, from, cancellation);
         }
+
+        public Rights? Find(string user, string vhost) => _guest.Find(user, vhost);
+
+        public ValueTask<Rights> FindAsync(string user, string vhost, CancellationToken cancellation) => _guest.FindAsync(user, vhost, cancellation);
+
+        public void Follow(ClientRights rights) => _guest.Follow(rights);
+
+        public void Leave(ClientRights rights) => _guest.Leave(rights);
     }
 
     /// <summary>A call of the guest from a loopback address.</summary>

@@ -1,9 +1,9 @@
 using Granary.Core.Routing;
 using Granary.Core.Topology;
-using Granary.Silo.Exchanges;
+using Granary.Silo.Snapshots;
 using Microsoft.Extensions.Time.Testing;
 
-namespace Granary.Silo.Tests.Exchanges;
+namespace Granary.Silo.Tests.Snapshots;
 
 public sealed class SnapshotHoldersTests
 {
@@ -11,10 +11,10 @@ public sealed class SnapshotHoldersTests
     private static readonly Guid Second = Guid.NewGuid();
 
     private readonly FakeTimeProvider _time = new();
-    private readonly List<HolderSession> _started = [];
-    private readonly SnapshotHolders _holders;
+    private readonly List<HolderSession<IExchangeObserver>> _started = [];
+    private readonly SnapshotHolders<ExchangeChange, IExchangeObserver> _holders;
 
-    public SnapshotHoldersTests() => _holders = new SnapshotHolders("%2F/x", Guid.NewGuid(), _time, _started.Add);
+    public SnapshotHoldersTests() => _holders = new SnapshotHolders<ExchangeChange, IExchangeObserver>(Guid.NewGuid(), SnapshotLease.Length, _time, _started.Add);
 
     [Fact]
     public void WhenAllHave_NobodyHolds_CompletesAtOnce()
@@ -46,14 +46,14 @@ public sealed class SnapshotHoldersTests
         Watch(First);
         _holders.Add(Change("a"));
         var session = Assert.Single(_started);
-        Assert.Equal((0L, 1), Describe(_holders.NextFor(session)!));
+        Assert.Equal((0L, 1), Describe(_holders.NextFor(session)!.Value));
         _holders.Add(Change("b"));
         _holders.Add(Change("c"));
         var early = _holders.WhenAllHaveAsync();
 
         _holders.Acknowledge(session, 1);
         Assert.False(early.IsCompleted);
-        Assert.Equal((1L, 2), Describe(_holders.NextFor(session)!));
+        Assert.Equal((1L, 2), Describe(_holders.NextFor(session)!.Value));
         _holders.Acknowledge(session, 3);
 
         Assert.Null(_holders.NextFor(session));
@@ -131,13 +131,13 @@ public sealed class SnapshotHoldersTests
         _holders.Unwatch(First, 1);
 
         Assert.False(done.IsCompleted);
-        Assert.Equal((0L, 1), Describe(_holders.NextFor(_started[0])!));
+        Assert.Equal((0L, 1), Describe(_holders.NextFor(_started[0])!.Value));
     }
 
     private static ExchangeChange Change(string queue) =>
         ExchangeChange.Bound(new Binding(new Destination(DestinationKind.Queue, queue, default), "", default));
 
-    private static (long After, int Changes) Describe(ExchangeDelta delta) => (delta.After, delta.Changes.Length);
+    private static (long After, int Changes) Describe((long After, ExchangeChange[] Changes) delta) => (delta.After, delta.Changes.Length);
 
     private void Watch(Guid holder, long session = 1) => _holders.Watch(holder, session, new NoObserver());
 

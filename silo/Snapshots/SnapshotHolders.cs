@@ -1,19 +1,22 @@
-using Granary.Core.Routing;
-
-namespace Granary.Silo.Exchanges;
+namespace Granary.Silo.Snapshots;
 
 /// <summary>
-/// Numbers an exchange's changes and brings them to who holds its snapshot. Each holder has its own stream of deltas with one in flight;
-/// what changes meanwhile goes with the next. A holder that has not been heard from for a lease is dropped: by then it has stopped to route
-/// by what it holds (<see cref="SnapshotLease"/>), and will find out when it renews. Used by one thread at a time.
+/// Numbers the changes of something and brings them to who holds a snapshot of it. Each holder has its own stream of deltas with one in flight;
+/// what changes meanwhile goes with the next. A holder that has not been heard from for a lease is dropped: by then it has stopped to go by what
+/// it holds, and will find out when it renews. Used by one thread at a time.
 /// </summary>
-internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time, Action<HolderSession> run)
+/// <param name="lease">How long a silent holder is waited for.</param>
+/// <param name="run">Sends a session what it lacks (<see cref="NextFor"/>) until that is nothing.</param>
+internal sealed class SnapshotHolders<TChange, TObserver>(Guid epoch, TimeSpan lease, TimeProvider time, Action<HolderSession<TObserver>> run)
 {
-    private readonly Dictionary<Guid, HolderSession> _sessions = [];
+    /// <summary>The answer of who holds nothing (any more).</summary>
+    public const long NotHeld = -1;
+
+    private readonly Dictionary<Guid, HolderSession<TObserver>> _sessions = [];
     private readonly Queue<Waiter> _waiters = [];
 
     // The changes that some holder may lack, the last of them being number _number.
-    private readonly List<ExchangeChange> _log = [];
+    private readonly List<TChange> _log = [];
     private long _number;
 
     public Guid Epoch => epoch;
@@ -23,7 +26,7 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
     public bool IsEmpty => _sessions.Count == 0;
 
     /// <summary>Takes one change and sets it on its way.</summary>
-    public void Add(ExchangeChange change)
+    public void Add(TChange change)
     {
         _number++;
         if (_sessions.Count == 0)
@@ -38,7 +41,7 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
         }
     }
 
-    /// <summary>Completes when no holder routes by a state before the last change.</summary>
+    /// <summary>Completes when no holder goes by a state before the last change.</summary>
     public Task WhenAllHaveAsync()
     {
         if (_sessions.Values.All(session => session.Acknowledged >= _number))
@@ -52,10 +55,10 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
     }
 
     /// <summary>
-    /// Registers a holder that has the present state. It said so while it routed by nothing, so what an earlier session of it still lacked
+    /// Registers a holder that has the present state. It said so while it went by nothing, so what an earlier session of it still lacked
     /// is settled. A call that comes late, after a later session's, changes nothing.
     /// </summary>
-    public void Watch(Guid holder, long number, IExchangeObserver observer)
+    public void Watch(Guid holder, long number, TObserver observer)
     {
         if (_sessions.TryGetValue(holder, out var known) && known.Session >= number)
         {
@@ -68,7 +71,7 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
             known.Ended = true;
         }
 
-        _sessions[holder] = new HolderSession(holder, number, observer) { Acknowledged = _number, HeardAt = time.GetTimestamp() };
+        _sessions[holder] = new HolderSession<TObserver>(holder, number, observer) { Acknowledged = _number, HeardAt = time.GetTimestamp() };
         Settle();
     }
 
@@ -102,7 +105,7 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
     }
 
     /// <summary>What a session is to be sent next; null when it lacks nothing and its run ends.</summary>
-    public ExchangeDelta? NextFor(HolderSession session)
+    public (long After, TChange[] Changes)? NextFor(HolderSession<TObserver> session)
     {
         if (session.Ended || session.Acknowledged >= _number)
         {
@@ -111,11 +114,11 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
         }
 
         var missing = (int)(_number - session.Acknowledged);
-        return new ExchangeDelta(key, epoch, session.Acknowledged, [.. _log.GetRange(_log.Count - missing, missing)]);
+        return (session.Acknowledged, [.. _log.GetRange(_log.Count - missing, missing)]);
     }
 
     /// <summary>Takes a holder's answer to a delta.</summary>
-    public void Acknowledge(HolderSession session, long answer)
+    public void Acknowledge(HolderSession<TObserver> session, long answer)
     {
         if (session.Ended)
         {
@@ -123,7 +126,7 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
         }
 
         session.HeardAt = time.GetTimestamp();
-        if (answer == IExchangeObserver.NotHeld)
+        if (answer == NotHeld)
         {
             Drop(session);
             return;
@@ -133,9 +136,9 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
         Settle();
     }
 
-    private bool IsSilent(HolderSession session) => time.GetElapsedTime(session.HeardAt) >= SnapshotLease.Length;
+    private bool IsSilent(HolderSession<TObserver> session) => time.GetElapsedTime(session.HeardAt) >= lease;
 
-    private void Start(HolderSession session)
+    private void Start(HolderSession<TObserver> session)
     {
         if (!session.IsRunning)
         {
@@ -144,7 +147,7 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
         }
     }
 
-    private void Drop(HolderSession session)
+    private void Drop(HolderSession<TObserver> session)
     {
         session.Ended = true;
         if (_sessions.TryGetValue(session.Holder, out var current) && ReferenceEquals(current, session))
@@ -182,15 +185,15 @@ internal sealed class SnapshotHolders(string key, Guid epoch, TimeProvider time,
 }
 
 /// <summary>One watch of one holder.</summary>
-internal sealed class HolderSession(Guid holder, long session, IExchangeObserver observer)
+internal sealed class HolderSession<TObserver>(Guid holder, long session, TObserver observer)
 {
     public Guid Holder { get; } = holder;
 
     public long Session { get; } = session;
 
-    public IExchangeObserver Observer { get; } = observer;
+    public TObserver Observer { get; } = observer;
 
-    /// <summary>The holder routes by no state before this number.</summary>
+    /// <summary>The holder goes by no state before this number.</summary>
     public long Acknowledged { get; set; }
 
     /// <summary>Timestamp of the last sign of life.</summary>

@@ -1,0 +1,36 @@
+namespace Granary.Gateway.Amqp;
+
+/// <summary>What becomes of a connection when its user may do other things than before.</summary>
+internal sealed partial class AmqpConnection
+{
+    // On return nothing is done by the former rights any more.
+    private void OnRightsChanged()
+    {
+        string? why = null;
+        lock (Links.Gate)
+        {
+            // What is not known ends no consumer; nothing is published before it is.
+            if (Paths.TakeRights() is { } now && _state == State.Open)
+            {
+                why = now.WhyClosed;
+                if (why is null)
+                {
+                    foreach (var channel in _channels.All)
+                    {
+                        if (channel.EndForbidden(now) is { } error)
+                        {
+                            FailChannel(channel, error);
+                        }
+                    }
+
+                    Flush();
+                }
+            }
+        }
+
+        if (why is not null)
+        {
+            ForceClose(why);
+        }
+    }
+}

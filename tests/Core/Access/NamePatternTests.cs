@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using Granary.Core.Access;
+
+namespace Granary.Core.Tests.Access;
+
+/// <summary>Patterns of permissions: found anywhere in a name, as RabbitMQ's re:run finds them, and never for long.</summary>
+public sealed class NamePatternTests
+{
+    [Theory]
+    [InlineData(".*", "anything", true)]
+    [InlineData(".*", "", true)]
+    [InlineData("", "", false)]
+    [InlineData("", "q", false)]
+    [InlineData("^$", "", true)]
+    [InlineData("q", "my.queue", true)]
+    [InlineData("^q", "my.queue", false)]
+    [InlineData("^q", "queue", true)]
+    [InlineData("^(amq\\.gen.*|amq\\.default)$", "amq.gen-JzTY20BRgKO", true)]
+    [InlineData("^(amq\\.gen.*|amq\\.default)$", "amq.default", true)]
+    [InlineData("^(amq\\.gen.*|amq\\.default)$", "amq.direct", false)]
+    [InlineData("Q", "queue", false)]
+    [InlineData("^(?!secret).*$", "public", true)]
+    [InlineData("^(?!secret).*$", "secret.1", false)]
+    [InlineData("(a)\\1", "aa", true)]
+    [InlineData("(", "(", false)]
+    public void Matches_AsRabbitMqDoes(string pattern, string name, bool isFound) => Assert.Equal(isFound, NamePattern.Parse(pattern).Matches(name));
+
+    [Theory]
+    [InlineData("(a+)+$")]
+    [InlineData("^(([a-z])+.)+[A-Z]([a-z])+$")]
+    [InlineData("(?=(a+)+$)x")]
+    [InlineData("(a|aa)+\\1$")]
+    public void Matches_PatternThatExplodes_IsRefusedSoon(string pattern)
+    {
+        var name = new string('a', 254) + "!";
+        var parsed = NamePattern.Parse(pattern);
+        parsed.Matches("a");
+        var since = Stopwatch.StartNew();
+
+        Assert.False(parsed.Matches(name));
+
+        Assert.True(since.Elapsed < TimeSpan.FromSeconds(5), $"It took {since.Elapsed}.");
+    }
+
+    [Theory]
+    [InlineData(".*", true)]
+    [InlineData("", true)]
+    [InlineData("^(?!a)", true)]
+    [InlineData("(", false)]
+    [InlineData("[a", false)]
+    [InlineData("*", false)]
+    public void Refusal_OfAPattern_IsOfThoseThatAreNone(string pattern, bool isPattern) => Assert.Equal(isPattern, NamePattern.Refusal(pattern) is null);
+
+    [Fact]
+    public void Refusal_OfAPatternLongerThanRabbitMqTakes_SaysSo()
+    {
+        Assert.Null(NamePattern.Refusal(new string('a', 1024)));
+        Assert.Equal("it is longer than 1024 characters", NamePattern.Refusal(new string('a', 1025)));
+    }
+
+    [Fact]
+    public void Escape_OfAnyText_MatchesThatTextAlone()
+    {
+        const string Text = @"a.b*c+d?e[f]g{h}i(j)k|l^m$n\o-p";
+        var pattern = NamePattern.Parse($"^{NamePattern.Escape(Text)}$");
+
+        Assert.True(pattern.Matches(Text));
+        Assert.False(pattern.Matches(Text.Replace('.', 'x')));
+    }
+}
