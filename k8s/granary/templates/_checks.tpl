@@ -13,6 +13,7 @@
 {{- fail "mode single keeps its messages in files on a volume, and would not use PostgreSQL: set mode to cluster, or leave postgres.existingSecret and postgres.trial.enabled out." }}
 {{- end }}
 {{- end }}
+{{- include "granary.checkTls" . }}
 {{- if and $v.services.proxy.enabled (not $v.services.proxy.networks) }}
 {{- fail "services.proxy.networks is empty: the PROXY protocol is believed from nobody. Name the networks of the load balancers, such as 10.0.0.0/8." }}
 {{- end }}
@@ -66,6 +67,22 @@
 {{- $least := add (int $g.drainTime) 20 }}
 {{- if and $g.terminationGracePeriodSeconds (lt (int $g.terminationGracePeriodSeconds) (int $least)) }}
 {{- fail (printf "gateways.terminationGracePeriodSeconds (%d) would kill gateways that still serve: after the %d s of gateways.drainTime they take up to 20 s to close their clients. Set it to %d or more, or leave it out." (int $g.terminationGracePeriodSeconds) (int $g.drainTime) (int $least)) }}
+{{- end }}
+{{- end }}
+
+{{- define "granary.checkTls" -}}
+{{- $t := .Values.tls }}
+{{- if and $t.existingSecret $t.certManager.enabled }}
+{{- fail "tls.existingSecret names a secret, and tls.certManager makes one: leave one of them out." }}
+{{- end }}
+{{- if and $t.certManager.enabled (not $t.certManager.issuerRef.name) }}
+{{- fail "tls.certManager.issuerRef.name is empty: name the Issuer or ClusterIssuer that signs." }}
+{{- end }}
+{{- if and $t.verifyPeer (not (include "granary.tlsSecret" .)) }}
+{{- fail "tls.verifyPeer asks clients for certificates, and TLS is not spoken with them: set tls.existingSecret or tls.certManager." }}
+{{- end }}
+{{- if and $t.requireCertificate (not $t.verifyPeer) }}
+{{- fail "tls.requireCertificate refuses clients without a certificate, and needs tls.verifyPeer, which asks for one." }}
 {{- end }}
 {{- end }}
 

@@ -72,6 +72,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (printf "%s-cluster-tls" (include "granary.fullname" .)) .Values.cluster.tls.existingSecret }}
 {{- end }}
 
+{{/* Of what is shown to clients; empty: TLS is not spoken with them. */}}
+{{- define "granary.tlsSecret" -}}
+{{- default (ternary (printf "%s-tls" (include "granary.fullname" .)) "" .Values.tls.certManager.enabled) .Values.tls.existingSecret }}
+{{- end }}
+
 {{/* How many gateways there may be. */}}
 {{- define "granary.mostGateways" -}}
 {{- if .Values.gateways.autoscaling.enabled }}

@@ -3,6 +3,7 @@
 {{- $v := .root.Values }}
 {{- $isFront := ne .kind "silo" }}
 {{- $isMember := ne .kind "single" }}
+{{- $tlsSecret := ternary (include "granary.tlsSecret" .root) "" $isFront }}
 {{- $certificates := and $isMember (not $v.cluster.insecure) -}}
 metadata:
   labels:
@@ -72,6 +73,11 @@ spec:
         {{- if $v.services.proxy.enabled }}
         - {name: proxy, containerPort: 5673}
         {{- end }}
+        {{- if $tlsSecret }}
+        - {name: amqps, containerPort: 5671}
+        - {name: grpcs, containerPort: 50052}
+        - {name: https, containerPort: 15671}
+        {{- end }}
         {{- end }}
         - {name: http, containerPort: 15672}
         - {name: metrics, containerPort: 15692}
@@ -97,6 +103,9 @@ spec:
         - {name: data, mountPath: /var/lib/granary}
         {{- end }}
         - {name: administrator, mountPath: /etc/granary/administrator, readOnly: true}
+        {{- if $tlsSecret }}
+        - {name: tls, mountPath: /etc/granary/tls, readOnly: true}
+        {{- end }}
         {{- if $certificates }}
         - {name: members, mountPath: /etc/granary/members, readOnly: true}
         {{- end }}
@@ -122,8 +131,19 @@ spec:
         secretName: {{ include "granary.administratorSecret" .root }}
         items:
           - {key: {{ $v.administrator.passwordKey | quote }}, path: password}
+    {{- if $tlsSecret }}
+    # Not by subPath, here and below: what is renewed has to come into pods that run.
+    - name: tls
+      secret:
+        secretName: {{ $tlsSecret }}
+        items:
+          - {key: {{ $v.tls.certificateKey | quote }}, path: tls.crt}
+          - {key: {{ $v.tls.keyKey | quote }}, path: tls.key}
+          {{- if $v.tls.verifyPeer }}
+          - {key: {{ $v.tls.caKey | quote }}, path: ca.crt}
+          {{- end }}
+    {{- end }}
     {{- if $certificates }}
-    # Not by subPath: what is renewed has to come into pods that run.
     - name: members
       secret:
         secretName: {{ include "granary.membersSecret" .root }}
@@ -190,6 +210,18 @@ spec:
 - {name: GRANARY_PROXY_PORT, value: "5673"}
 - {name: GRANARY_PROXY_NETWORKS, value: {{ join "," $v.services.proxy.networks | quote }}}
 {{- end }}
+{{- end }}
+{{- if and (ne .kind "silo") (include "granary.tlsSecret" .root) }}
+- {name: GRANARY_TLS_CERTIFICATE, value: /etc/granary/tls/tls.crt}
+- {name: GRANARY_TLS_KEY, value: /etc/granary/tls/tls.key}
+{{- if $v.tls.verifyPeer }}
+- {name: GRANARY_TLS_CA, value: /etc/granary/tls/ca.crt}
+- {name: GRANARY_TLS_VERIFY, value: verify_peer}
+- {name: GRANARY_TLS_REQUIRE_CERTIFICATE, value: {{ $v.tls.requireCertificate | quote }}}
+{{- end }}
+- {name: GRANARY_AMQP_TLS_PORT, value: "5671"}
+- {name: GRANARY_GRPC_TLS_PORT, value: "50052"}
+- {name: GRANARY_HTTP_TLS_PORT, value: "15671"}
 {{- end }}
 - {name: GRANARY_HTTP_PORT, value: "15672"}
 - {name: GRANARY_METRICS_PORT, value: "15692"}

@@ -25,6 +25,7 @@ internal sealed class KubernetesApi : IAsyncDisposable
         ("autoscaling/v2beta2", ["HorizontalPodAutoscaler"]),
         ("networking.k8s.io/v1", ["Ingress", "NetworkPolicy"]),
         ("gateway.networking.k8s.io/v1", ["GRPCRoute", "HTTPRoute"]),
+        ("cert-manager.io/v1", ["Certificate"]),
         ("keda.sh/v1alpha1", ["ScaledObject"]),
         ("monitoring.coreos.com/v1", ["ServiceMonitor"]),
     ];

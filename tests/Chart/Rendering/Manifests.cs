@@ -54,7 +54,7 @@ internal sealed partial class Manifests
 
     private static string KindOf(string text) => $"{ApiVersion().Match(text).Groups[1].Value}/{Kind().Match(text).Groups[1].Value}";
 
-    private static bool IsForeign(string kind) => kind.Split('/')[0] is "keda.sh" or "monitoring.coreos.com" or "gateway.networking.k8s.io";
+    private static bool IsForeign(string kind) => kind.Split('/')[0] is "cert-manager.io" or "keda.sh" or "monitoring.coreos.com" or "gateway.networking.k8s.io";
 
     [GeneratedRegex("^---$", RegexOptions.Multiline)]
     private static partial Regex DocumentStart();

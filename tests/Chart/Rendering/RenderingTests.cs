@@ -101,7 +101,7 @@ public sealed class RenderingTests
         var manifests = await Helm.RenderAsync(ValuesFile.Everything, "--kube-version", "1.34.0");
 
         Assert.Equal(
-            ["gateway.networking.k8s.io/v1/GRPCRoute", "gateway.networking.k8s.io/v1/HTTPRoute", "keda.sh/v1alpha1/ScaledObject", "monitoring.coreos.com/v1/ServiceMonitor"],
+            ["cert-manager.io/v1/Certificate", "gateway.networking.k8s.io/v1/GRPCRoute", "gateway.networking.k8s.io/v1/HTTPRoute", "keda.sh/v1alpha1/ScaledObject", "monitoring.coreos.com/v1/ServiceMonitor"],
             manifests.Foreign.Order(StringComparer.Ordinal));
         Assert.Equal(2, manifests.Of<V1PodDisruptionBudget>().Count());
         Assert.Equal(2, manifests.Of<V1Ingress>().Count());
@@ -154,6 +154,34 @@ public sealed class RenderingTests
         Assert.Equal(policy.PodSelector.MatchLabels, peer.PodSelector.MatchLabels);
         Assert.Null(peer.NamespaceSelector);
     }
+
+    [HelmTheory]
+    [InlineData("tls.existingSecret=shown", "shown")]
+    [InlineData("tls.certManager.enabled=true,tls.certManager.issuerRef.name=ca", "granary-tls")]
+    public async Task Tls_TowardsClients_IsSpokenByWhoHasClientsAtPortsOfTheirServices(string values, string secret)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.NetworkPolicies, "--set", $"{values},tls.verifyPeer=true,tls.requireCertificate=true");
+
+        var gateway = manifests.One<V1Deployment>("granary-gateway").Spec.Template.Spec;
+        var volume = Assert.Single(gateway.Volumes, volume => volume.Name == "tls").Secret;
+        Assert.Equal((secret, "tls.crt,tls.key,ca.crt"), (volume.SecretName, string.Join(',', volume.Items.Select(item => item.Path))));
+        Assert.Null(Assert.Single(gateway.Containers[0].VolumeMounts, mount => mount.Name == "tls").SubPath);
+        Assert.Equal(
+            ["/etc/granary/tls/ca.crt", "/etc/granary/tls/tls.crt", "/etc/granary/tls/tls.key", "true", "verify_peer"],
+            gateway.Containers[0].Env.Where(one => one.Name.StartsWith("GRANARY_TLS_", StringComparison.Ordinal)).Select(one => one.Value).Order(StringComparer.Ordinal));
+        Assert.Equal([5671, 5672], manifests.One<V1Service>("granary").Spec.Ports.Select(port => port.Port).Order());
+        Assert.Equal([50051, 50052], manifests.One<V1Service>("granary-grpc").Spec.Ports.Select(port => port.Port).Order());
+        Assert.Equal([15671, 15672], manifests.One<V1Service>("granary-management").Spec.Ports.Select(port => port.Port).Order());
+        var allowed = manifests.One<V1NetworkPolicy>("granary").Spec.Ingress.SelectMany(rule => rule.Ports).Select(port => port.Port.Value);
+        Assert.All(new[] { "5671", "50052", "15671" }, port => Assert.Contains(port, allowed));
+
+        // Silos have no clients.
+        Assert.DoesNotContain(manifests.One<V1StatefulSet>("granary-silo").Spec.Template.Spec.Volumes, silo => silo.Name == "tls");
+    }
+
+    [HelmFact]
+    public async Task Tls_NotConfigured_HasNoPort() =>
+        Assert.All((await Helm.RenderAsync(ValuesFile.NetworkPolicies)).Of<V1Service>().SelectMany(service => service.Spec.Ports), port => Assert.DoesNotContain(port.Port, new[] { 5671, 50052, 15671 }));
 
     [HelmFact]
     public async Task Variable_NamedTwice_IsThereOnceAndTheLastCounts()
