@@ -1,3 +1,4 @@
+using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Management.Exchanges;
@@ -34,6 +35,10 @@ internal static class ManagementHosting
         .AddSingleton<IResource, QueueResources>()
         .AddSingleton<IResource, BindingResources>()
         .AddSingleton<IResource, DefinitionsResources>()
+        .AddSingleton<IResource, VhostResources>()
+        .AddSingleton<IResource, UserResources>()
+        .AddSingleton<IResource, PermissionResources>()
+        .AddSingleton<IResource, LimitResources>()
         .AddSingleton<IResource, AbsentResources>();
 
     public static void MapManagement(this IEndpointRouteBuilder endpoints) =>
@@ -42,7 +47,7 @@ internal static class ManagementHosting
     public static void MapManagementApi(this IEndpointRouteBuilder endpoints)
     {
         var services = endpoints.ServiceProvider;
-        var routes = new ApiRoutes(endpoints, services.GetRequiredService<ApiLogin>(), services.GetRequiredService<ILogger<ApiRoutes>>());
+        var routes = new ApiRoutes(endpoints, services.GetRequiredService<ApiLogin>(), services.GetRequiredService<VhostNames>(), services.GetRequiredService<ILogger<ApiRoutes>>());
         foreach (var resource in services.GetServices<IResource>())
         {
             resource.Map(routes);

@@ -4,7 +4,7 @@ using Granary.Gateway.Management.Frame;
 namespace Granary.Gateway.Management.Clients;
 
 /// <summary><c>/api/connections</c>, <c>/api/channels</c>, <c>/api/consumers</c>. Who is no monitor sees what is his own.</summary>
-internal sealed class ClientResources(ClusterFigures figures, VhostNames vhosts) : IResource
+internal sealed class ClientResources(ClusterFigures figures) : IResource
 {
     private const string StandardReason = "Closed via management plugin";
 
@@ -20,21 +20,21 @@ internal sealed class ClientResources(ClusterFigures figures, VhostNames vhosts)
         routes.Get("/channels", Need.Management, call => ListChannelsAsync(call, static _ => true));
         routes.Get("/vhosts/{vhost}/channels", Need.Management, call =>
         {
-            var vhost = vhosts.Require(call.Segments[1]);
+            var vhost = call.Vhosts.Require(call.Segments[1]);
             return ListChannelsAsync(call, channel => channel.Vhost == vhost);
         });
         routes.Get("/channels/{name}", Need.Management, GetChannelAsync);
         routes.Get("/consumers", Need.Management, call => ListConsumersAsync(call, null));
-        routes.Get("/consumers/{vhost}", Need.Management, call => ListConsumersAsync(call, vhosts.Require(call.Segments[1])));
+        routes.Get("/consumers/{vhost}", Need.Management, call => ListConsumersAsync(call, call.Vhosts.Require(call.Segments[1])));
     }
 
     private static string ReasonOf(ApiCall call) => call.Http.Request.Headers["X-Reason"].ToString() is { Length: > 0 } reason ? reason : StandardReason;
 
     private static bool Sees(ApiCall call, string owner) => call.User.IsMonitor || call.User.Name == owner;
 
-    private Func<ConnectionFigure, bool> OfVhost(ApiCall call)
+    private static Func<ConnectionFigure, bool> OfVhost(ApiCall call)
     {
-        var vhost = vhosts.Require(call.Segments[1]);
+        var vhost = call.Vhosts.Require(call.Segments[1]);
         return connection => connection.Vhost == vhost;
     }
 
@@ -104,7 +104,7 @@ internal sealed class ClientResources(ClusterFigures figures, VhostNames vhosts)
     private async Task ListConsumersAsync(ApiCall call, string? vhost)
     {
         var picture = await figures.TakeAsync(FigureKinds.Consumers, call.Aborted).ConfigureAwait(false);
-        var consumers = picture.Consumers.Where(consumer => vhost is null || consumer.Figure.Vhost == vhost)
+        var consumers = picture.Consumers.Where(consumer => vhost is null ? call.Vhosts.Has(consumer.Figure.Vhost) : consumer.Figure.Vhost == vhost)
             .OrderBy(consumer => consumer.Figure.Queue, StringComparer.Ordinal).ThenBy(consumer => consumer.Figure.Tag, StringComparer.Ordinal);
         await call.ReplyListAsync([.. consumers.Select(consumer => ConsumerJson.Of(consumer))], ApiJson.Default.ConsumerJson, static consumer => consumer.ConsumerTag).ConfigureAwait(false);
     }

@@ -1,20 +1,33 @@
+using System.Text.Json;
 using Granary.Amqp;
+using Granary.Core.Access;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Gateway.Amqp;
+using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Exchanges;
+using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Definitions;
 
 /// <summary>Writes down what there is: what a client owns, and what is there anyway, is not.</summary>
-internal sealed class DefinitionsExport(ClusterFigures figures, AmqpOptions options)
+internal sealed class DefinitionsExport(ClusterFigures figures, IGrainFactory grains, AmqpOptions options)
 {
     public async Task<DefinitionsFile> OfClusterAsync(CancellationToken cancellation)
     {
         var picture = await figures.TakeAsync(BindingResources.Needed, cancellation).ConfigureAwait(false);
+        var access = grains.Access();
+        var vhosts = (await access.ListVhostsAsync().ConfigureAwait(false)).OrderBy(vhost => vhost.Name, StringComparer.Ordinal).ToArray();
         return Fill(picture, null) with
         {
+            Users = [.. (await access.ListUsersAsync().ConfigureAwait(false)).OrderBy(user => user.Name, StringComparer.Ordinal).Select(UserJson.Of)],
+            Vhosts = [.. vhosts.Select(VhostDefinition.Of)],
+            Permissions = [.. (await access.ListPermissionsAsync().ConfigureAwait(false)).Select(PermissionJson.Of)],
+            TopicPermissions = [.. (await access.ListTopicPermissionsAsync().ConfigureAwait(false)).Select(TopicPermissionJson.Of)],
+            Parameters = [.. vhosts.Select(ToLimits).OfType<ParameterDefinition>()],
+            GlobalParameters = [],
+            Policies = [],
             RabbitVersion = options.Version,
             RabbitmqVersion = options.Version,
             ProductName = options.Product,
@@ -30,6 +43,8 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AmqpOptions opti
         var picture = await figures.TakeAsync(BindingResources.Needed, cancellation).ConfigureAwait(false);
         return Fill(picture, vhost) with
         {
+            Parameters = [],
+            Policies = [],
             RabbitVersion = options.Version,
             RabbitmqVersion = options.Version,
             ProductName = options.Product,
@@ -91,6 +106,17 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AmqpOptions opti
             ],
         };
     }
+
+    // As RabbitMQ has them there.
+    private static ParameterDefinition? ToLimits(Vhost vhost) => LimitsJson.Of(vhost.Limits) is { Count: > 0 } limits
+        ? new ParameterDefinition
+        {
+            Vhost = vhost.Name,
+            Component = ParameterDefinition.VhostLimits,
+            Name = "limits",
+            Value = JsonSerializer.SerializeToElement(limits, ApiJson.Default.DictionaryStringInt64),
+        }
+        : null;
 
     private static bool IsPredeclared(string exchange) => exchange.Length == 0 || exchange.StartsWith("amq.", StringComparison.Ordinal);
 }

@@ -1,4 +1,8 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Granary.Amqp;
+using Granary.Core.Access;
+using Granary.Gateway.Management.Access;
 
 namespace Granary.Gateway.Management.Definitions;
 
@@ -20,6 +24,20 @@ internal sealed record DefinitionsFile
     public string? Explanation { get; init; }
 
     public string? OriginalVhostName { get; init; }
+
+    public List<UserJson>? Users { get; init; }
+
+    public List<VhostDefinition>? Vhosts { get; init; }
+
+    public List<PermissionJson>? Permissions { get; init; }
+
+    public List<TopicPermissionJson>? TopicPermissions { get; init; }
+
+    public List<ParameterDefinition>? Parameters { get; init; }
+
+    public List<JsonElement>? GlobalParameters { get; init; }
+
+    public List<JsonElement>? Policies { get; init; }
 
     public List<QueueDefinition>? Queues { get; init; }
 
@@ -73,4 +91,48 @@ internal sealed record BindingDefinition
     public string RoutingKey { get; set; } = "";
 
     public FieldTable Arguments { get; set; } = FieldTable.Empty;
+}
+
+internal sealed record VhostDefinition
+{
+    public string Name { get; set; } = "";
+
+    public string? Description { get; set; }
+
+    [JsonConverter(typeof(TagsConverter))]
+    public string[]? Tags { get; set; }
+
+    public string? DefaultQueueType { get; set; }
+
+    public VhostMetadata? Metadata { get; set; }
+
+    public static VhostDefinition Of(Vhost vhost) => new()
+    {
+        Name = vhost.Name,
+        Description = vhost.Description,
+        Tags = vhost.Tags,
+        DefaultQueueType = vhost.DefaultQueueType,
+        Metadata = VhostMetadata.Of(vhost),
+    };
+
+    public VhostSettings ToSettings() => new(Name)
+    {
+        Description = Description ?? Metadata?.Description,
+        Tags = Tags ?? Metadata?.Tags,
+        DefaultQueueType = (DefaultQueueType ?? Metadata?.DefaultQueueType) is { } type and not ("undefined" or "default") ? type : null,
+    };
+}
+
+internal sealed record ParameterDefinition
+{
+    /// <summary>The only one that there is: the limits of a vhost.</summary>
+    public const string VhostLimits = "vhost-limits";
+
+    public string? Vhost { get; set; }
+
+    public string Component { get; set; } = "";
+
+    public string Name { get; set; } = "";
+
+    public JsonElement Value { get; set; }
 }

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Management.Definitions;
 
 /// <summary><c>/api/definitions</c>.</summary>
-internal sealed class DefinitionsResources(DefinitionsExport export, DefinitionsImport import, VhostNames vhosts) : IResource
+internal sealed class DefinitionsResources(DefinitionsExport export, DefinitionsImport import) : IResource
 {
     public void Map(ApiRoutes routes)
     {
@@ -16,7 +16,7 @@ internal sealed class DefinitionsResources(DefinitionsExport export, Definitions
         }
 
         routes.Get("/definitions/{vhost}", Need.Policymaker, ExportVhostAsync);
-        routes.Post("/definitions/{vhost}", Need.Policymaker, call => ImportAsync(call, vhosts.Require(call.Segments[1])));
+        routes.Post("/definitions/{vhost}", Need.Policymaker, call => ImportAsync(call, call.Vhosts.Require(call.Segments[1])));
     }
 
     private async Task ExportAsync(ApiCall call)
@@ -28,7 +28,7 @@ internal sealed class DefinitionsResources(DefinitionsExport export, Definitions
     private async Task ExportVhostAsync(ApiCall call)
     {
         Name(call);
-        var vhost = vhosts.Require(call.Segments[1]);
+        var vhost = call.Vhosts.Require(call.Segments[1]);
         await call.ReplyAsync(await export.OfVhostAsync(vhost, call.Aborted).ConfigureAwait(false), ApiJson.Default.DefinitionsFile).ConfigureAwait(false);
     }
 

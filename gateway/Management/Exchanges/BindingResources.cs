@@ -8,7 +8,7 @@ using Granary.Gateway.Topology;
 namespace Granary.Gateway.Management.Exchanges;
 
 /// <summary><c>/api/bindings</c>.</summary>
-internal sealed class BindingResources(ClusterFigures figures, ApiOperations operations, VhostNames vhosts) : IResource
+internal sealed class BindingResources(ClusterFigures figures, ApiOperations operations) : IResource
 {
     public const FigureKinds Needed = FigureKinds.Queues | FigureKinds.Exchanges | FigureKinds.Bindings | FigureKinds.Stored;
 
@@ -16,8 +16,8 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
 
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/bindings", Need.Management, call => ListAsync(call, null, static _ => true));
-        routes.Get("/bindings/{vhost}", Need.Management, call => ListAsync(call, vhosts.Require(call.Segments[1]), static _ => true));
+        routes.Get("/bindings", Need.Management, call => ListAsync(call, null, binding => call.Vhosts.Has(binding.Vhost)));
+        routes.Get("/bindings/{vhost}", Need.Management, call => ListAsync(call, call.Vhosts.Require(call.Segments[1]), static _ => true));
         foreach (var kind in (string[])["q", "e"])
         {
             var pattern = $"/bindings/{{vhost}}/e/{{source}}/{kind}/{{destination}}";
@@ -36,10 +36,10 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
         await call.ReplyListAsync([.. BindingList.Of(picture, vhost).Where(isMeant)], ApiJson.Default.BindingJson, static binding => binding.Source).ConfigureAwait(false);
     }
 
-    private Ends EndsOf(ApiCall call)
+    private static Ends EndsOf(ApiCall call)
     {
         var parts = call.Segments;
-        return new Ends(vhosts.Require(parts[1]), parts[3] == DefaultExchange ? "" : parts[3], parts[4] == "q", parts[5]);
+        return new Ends(call.Vhosts.Require(parts[1]), parts[3] == DefaultExchange ? "" : parts[3], parts[4] == "q", parts[5]);
     }
 
     private async Task ListBetweenAsync(ApiCall call)

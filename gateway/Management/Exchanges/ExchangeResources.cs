@@ -8,15 +8,15 @@ using Granary.Gateway.Management.Queues;
 namespace Granary.Gateway.Management.Exchanges;
 
 /// <summary><c>/api/exchanges</c>.</summary>
-internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations operations, MessagePost post, VhostNames vhosts) : IResource
+internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations operations, MessagePost post) : IResource
 {
     private const FigureKinds Lists = FigureKinds.Exchanges | FigureKinds.Stored;
     private const string DefaultExchange = "amq.default";
 
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/exchanges", Need.Management, call => ListAsync(call, vhosts.All));
-        routes.Get("/exchanges/{vhost}", Need.Management, call => ListAsync(call, [vhosts.Require(call.Segments[1])]));
+        routes.Get("/exchanges", Need.Management, call => ListAsync(call, call.Vhosts.Names));
+        routes.Get("/exchanges/{vhost}", Need.Management, call => ListAsync(call, [call.Vhosts.Require(call.Segments[1])]));
         routes.Get("/exchanges/{vhost}/{name}", Need.Management, GetAsync);
         routes.Put("/exchanges/{vhost}/{name}", Need.Management, PutAsync);
         routes.Delete("/exchanges/{vhost}/{name}", Need.Management, DeleteAsync);
@@ -84,8 +84,8 @@ internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations op
             ApiJson.Default.BindingJson, static binding => binding.Source).ConfigureAwait(false);
     }
 
-    private (string Vhost, string Name) Name(ApiCall call) =>
-        (vhosts.Require(call.Segments[1]), call.Segments[2] == DefaultExchange ? "" : call.Segments[2]);
+    private static (string Vhost, string Name) Name(ApiCall call) =>
+        (call.Vhosts.Require(call.Segments[1]), call.Segments[2] == DefaultExchange ? "" : call.Segments[2]);
 
     private async Task<ExchangeJson> RequireAsync(ApiCall call, string vhost, string name) =>
         ExchangeList.Find(await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false), vhost, name) ?? throw ApiException.NotFound();

@@ -6,13 +6,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Granary.Gateway.Management.Frame;
 
 /// <summary>One request to the management API, by a user who may make it.</summary>
-internal sealed class ApiCall(HttpContext context, ApiUser user)
+internal sealed class ApiCall(HttpContext context, ApiUser user, SeenVhosts vhosts)
 {
     private const string JsonType = "application/json";
 
     public HttpContext Http => context;
 
     public ApiUser User => user;
+
+    /// <summary>What the user sees.</summary>
+    public SeenVhosts Vhosts => vhosts;
 
     public IQueryCollection Query => context.Request.Query;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Management.Exchanges;
@@ -39,4 +40,14 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(ExtensionJson[]))]
 [JsonSerializable(typeof(CheckJson))]
 [JsonSerializable(typeof(DefinitionsFile))]
+[JsonSerializable(typeof(Dictionary<string, long>))]
+[JsonSerializable(typeof(UserJson))]
+[JsonSerializable(typeof(UserNames))]
+[JsonSerializable(typeof(VhostJson))]
+[JsonSerializable(typeof(VhostRequest))]
+[JsonSerializable(typeof(PermissionJson))]
+[JsonSerializable(typeof(TopicPermissionJson))]
+[JsonSerializable(typeof(VhostLimitsJson))]
+[JsonSerializable(typeof(UserLimitsJson))]
+[JsonSerializable(typeof(LimitRequest))]
 internal sealed partial class ApiJson : JsonSerializerContext;

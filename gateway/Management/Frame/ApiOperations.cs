@@ -10,6 +10,7 @@ internal sealed class ApiOperations(GrpcServer server)
 {
     public TopologyCalls Topology(ApiCall call, string vhost) => Topology(call.User, vhost, call.Aborted);
 
-    public TopologyCalls Topology(ApiUser user, string vhost, CancellationToken aborted) =>
-        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies, new ClientRights(server.Access, user.Name, vhost));
+    /// <param name="access">Says what the user may do; null: the user's rights do.</param>
+    public TopologyCalls Topology(ApiUser user, string vhost, CancellationToken aborted, IAccess? access = null) =>
+        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies, new ClientRights(access ?? server.Access, user.Name, vhost));
 }

@@ -15,7 +15,7 @@ internal interface IResource
 }
 
 /// <summary>The paths of the management API: whoever asks is identified, and whatever fails becomes JSON.</summary>
-internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogin login, ILogger<ApiRoutes> log)
+internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogin login, VhostNames vhosts, ILogger<ApiRoutes> log)
 {
     /// <summary>Octets of a body: as RabbitMQ's <c>management.http.max_body_size</c>.</summary>
     private const long LargestBody = 20_000_000;
@@ -86,7 +86,7 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
                 throw ApiException.NotAuthorised(refusal);
             }
 
-            await answer(new ApiCall(context, user)).ConfigureAwait(false);
+            await answer(new ApiCall(context, user, await vhosts.OfAsync(user).ConfigureAwait(false))).ConfigureAwait(false);
         }
         catch (ApiException refused)
         {

@@ -1,12 +1,38 @@
+using Granary.Core.Grains;
+
 namespace Granary.Gateway.Management.Frame;
 
-/// <summary>Which vhosts there are, and which of them a user sees. Until there are others it is one.</summary>
-internal sealed class VhostNames
+/// <summary>Which vhosts there are, and which of them a user sees: a monitor all, others those that they have a permission in.</summary>
+internal sealed class VhostNames(IGrainFactory grains)
 {
-    public const string Standard = "/";
+    public async ValueTask<SeenVhosts> OfAsync(ApiUser user)
+    {
+        var access = grains.Access();
+        var there = await access.ListVhostsAsync().ConfigureAwait(false);
+        var names = there.Select(vhost => vhost.Name).Order(StringComparer.Ordinal);
+        if (user.IsMonitor)
+        {
+            return new SeenVhosts([.. names], []);
+        }
 
-    public IReadOnlyCollection<string> All { get; } = [Standard];
+        var permitted = (await access.ListPermissionsAsync().ConfigureAwait(false)).Where(permission => permission.User == user.Name)
+            .Select(permission => permission.Vhost).ToHashSet(StringComparer.Ordinal);
+        return new SeenVhosts([.. names.Where(permitted.Contains)], [.. names.Where(name => !permitted.Contains(name))]);
+    }
+}
 
-    /// <exception cref="ApiException">404: there is no such vhost.</exception>
-    public string Require(string vhost) => All.Contains(vhost) ? vhost : throw ApiException.NotFound();
+/// <summary>The vhosts that a user sees.</summary>
+/// <param name="hidden">Those that are there besides.</param>
+internal sealed class SeenVhosts(IReadOnlyList<string> names, IReadOnlyList<string> hidden)
+{
+    private readonly HashSet<string> _seen = new(names, StringComparer.Ordinal);
+
+    public IReadOnlyList<string> Names => names;
+
+    public bool Has(string vhost) => _seen.Contains(vhost);
+
+    /// <exception cref="ApiException">404: there is no such vhost; 401: it is not the user's.</exception>
+    public string Require(string vhost) => _seen.Contains(vhost) ? vhost
+        : hidden.Contains(vhost) ? throw ApiException.NotAuthorised("User not authorised to access virtual host")
+        : throw ApiException.NotFound();
 }

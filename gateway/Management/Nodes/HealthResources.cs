@@ -8,7 +8,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Granary.Gateway.Management.Nodes;
 
 /// <summary><c>/api/health/checks</c>, and what came before it.</summary>
-internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, HealthCheckService health, VhostNames vhosts) : IResource
+internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, HealthCheckService health) : IResource
 {
     private const FigureKinds Asked = FigureKinds.Node;
 
@@ -18,7 +18,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         routes.Get("/healthchecks/node/{node}", Need.Management, CheckNodeAsync);
         routes.Get("/aliveness-test/{vhost}", Need.Management, call =>
         {
-            vhosts.Require(call.Segments[1]);
+            call.Vhosts.Require(call.Segments[1]);
             return ReplyAsync(call, null);
         });
         routes.Get("/health/checks/alarms", Need.Management, call => CheckAlarmsAsync(call, isLocal: false));

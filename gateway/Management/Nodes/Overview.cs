@@ -4,6 +4,7 @@ using Granary.Core.Figures;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Nodes;
 
@@ -86,7 +87,7 @@ internal sealed record ChurnRates(
     long QueueDeleted, Rate QueueDeletedDetails);
 
 /// <inheritdoc cref="OverviewJson"/>
-internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions options, VhostNames vhosts) : IResource
+internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions options) : IResource
 {
     private const FigureKinds Needed =
         FigureKinds.Node | FigureKinds.Queues | FigureKinds.Stored | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels;
@@ -103,11 +104,17 @@ internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions optio
     private async Task AnswerAsync(ApiCall call)
     {
         var picture = await figures.TakeAsync(Needed, call.Aborted).ConfigureAwait(false);
-        await call.ReplyAsync(Of(picture, call.User), ApiJson.Default.OverviewJson).ConfigureAwait(false);
+        await call.ReplyAsync(Of(picture, call), ApiJson.Default.OverviewJson).ConfigureAwait(false);
     }
 
-    private OverviewJson Of(Picture picture, ApiUser user)
+    private OverviewJson Of(Picture picture, ApiCall call)
     {
+        picture = picture with
+        {
+            Queues = call.User.IsMonitor ? picture.Queues : QueueResources.Ordered(picture, null, call.Vhosts),
+            Connections = [.. picture.Connections.Where(connection => call.User.IsMonitor || connection.Figure.User == call.User.Name)],
+            Channels = [.. picture.Channels.Where(channel => call.User.IsMonitor || channel.Figure.User == call.User.Name)],
+        };
         var nodes = picture.Nodes;
         var listeners = nodes.SelectMany(node => ListenerJson.Of(node)).ToArray();
         return new OverviewJson
@@ -128,10 +135,10 @@ internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions optio
                 picture.Queues.Sum(queue => queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.UnackedRate))),
             ObjectTotals = new ObjectTotals(
                 picture.Channels.Count, picture.Connections.Count, picture.Queues.Sum(queue => queue.Figure.Consumers),
-                ExchangeList.Of(picture, vhosts.All).Count(), picture.Queues.Count),
+                ExchangeList.Of(picture, call.Vhosts.Names).Count(), picture.Queues.Count),
             Node = picture.Node,
-            Listeners = user.IsMonitor ? listeners : null,
-            Contexts = user.IsMonitor
+            Listeners = call.User.IsMonitor ? listeners : null,
+            Contexts = call.User.IsMonitor
                 ? [.. listeners.Where(listener => listener.Protocol.StartsWith("http", StringComparison.Ordinal)).Select(ContextOf)]
                 : null,
         };

@@ -9,14 +9,14 @@ using Granary.Gateway.Management.Frame;
 namespace Granary.Gateway.Management.Queues;
 
 /// <summary><c>/api/queues</c>.</summary>
-internal sealed class QueueResources(ClusterFigures figures, ApiOperations operations, MessageReader reader, VhostNames vhosts) : IResource
+internal sealed class QueueResources(ClusterFigures figures, ApiOperations operations, MessageReader reader) : IResource
 {
     private const FigureKinds Lists = FigureKinds.Queues | FigureKinds.Stored;
 
     public void Map(ApiRoutes routes)
     {
         routes.Get("/queues", Need.Management, call => ListAsync(call, null));
-        routes.Get("/queues/{vhost}", Need.Management, call => ListAsync(call, vhosts.Require(call.Segments[1])));
+        routes.Get("/queues/{vhost}", Need.Management, call => ListAsync(call, call.Vhosts.Require(call.Segments[1])));
         routes.Get("/queues/{vhost}/{name}", Need.Management, GetAsync);
         routes.Put("/queues/{vhost}/{name}", Need.Management, PutAsync);
         routes.Delete("/queues/{vhost}/{name}", Need.Management, DeleteAsync);
@@ -27,10 +27,10 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
     }
 
     /// <summary>All queues, or those of a vhost, by vhost and name.</summary>
-    public static List<Placed<QueueFigure>> Ordered(Picture picture, string? vhost)
+    public static List<Placed<QueueFigure>> Ordered(Picture picture, string? vhost, SeenVhosts? seen = null)
     {
-        var prefix = vhost is null ? "" : GrainKeys.For(vhost, "");
-        List<Placed<QueueFigure>> queues = [.. picture.Queues.Where(queue => queue.Figure.Key.StartsWith(prefix, StringComparison.Ordinal))];
+        var prefixes = seen?.Names.Where(name => vhost is null || name == vhost).Select(name => GrainKeys.For(name, "")).ToArray() ?? [vhost is null ? "" : GrainKeys.For(vhost, "")];
+        List<Placed<QueueFigure>> queues = [.. picture.Queues.Where(queue => prefixes.Any(prefix => queue.Figure.Key.StartsWith(prefix, StringComparison.Ordinal)))];
         queues.Sort(static (left, right) => string.CompareOrdinal(left.Figure.Key, right.Figure.Key));
         return queues;
     }
@@ -39,7 +39,7 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
     {
         var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
         await call.ReplyListAsync(
-            Ordered(picture, vhost), static queue => QueueJson.Of(queue), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name).ConfigureAwait(false);
+            Ordered(picture, vhost, call.Vhosts), static queue => QueueJson.Of(queue), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name).ConfigureAwait(false);
     }
 
     private async Task GetAsync(ApiCall call)
@@ -111,7 +111,7 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
             ApiJson.Default.BindingJson, static binding => binding.Source).ConfigureAwait(false);
     }
 
-    private (string Vhost, string Name) Name(ApiCall call) => (vhosts.Require(call.Segments[1]), call.Segments[2]);
+    private static (string Vhost, string Name) Name(ApiCall call) => (call.Vhosts.Require(call.Segments[1]), call.Segments[2]);
 
     private async Task RequireAsync(ApiCall call, string vhost, string name)
     {

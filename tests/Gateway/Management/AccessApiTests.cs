@@ -1,0 +1,162 @@
+using System.Net;
+using Granary.Testing.Brokers;
+using Granary.Testing.Wire;
+
+namespace Granary.Gateway.Tests.Management;
+
+/// <summary>Users, vhosts and permissions over HTTP, and what tags allow.</summary>
+[WatchedBroker]
+public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
+{
+    // As RabbitMQ 3.10 wrote it for the password "p".
+    private const string HashOfP = "N/EIvRgDIQT7r/9E3lW6cpgdoIKZ8B7VYIpvgWz7cFZMS109";
+
+    [Fact]
+    public async Task User_OverItsLife_IsAsRabbitMqsIs()
+    {
+        var user = ApiBroker.New("u");
+        var (status, refusal) = await broker.SendAsync(HttpMethod.Put, $"users/{user}", "{}");
+        Assert.Equal((HttpStatusCode.BadRequest, "tags_not_present"), (status, (string)refusal!["reason"]!));
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"users/{user}", """{"tags":"management, monitoring","password":"p"}""")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, $"users/{user}", $$"""{"tags":["management"],"password_hash":"{{HashOfP}}"}""")).Status);
+        var found = await broker.GetAsync($"users/{user}");
+        Assert.Equal($$"""{"name":"{{user}}","password_hash":"{{HashOfP}}","hashing_algorithm":"rabbit_password_hashing_sha256","tags":["management"],"limits":{} }""".Replace("{} }", "{}}", StringComparison.Ordinal), found.ToJsonString().Replace("\\u002B", "+", StringComparison.Ordinal));
+        Assert.Contains(user, (await broker.GetAsync("users/without-permissions")).AsArray().Select(item => (string)item!["name"]!));
+
+        using var client = broker.ClientOf($"{user}:p");
+        Assert.Equal($$"""{"name":"{{user}}","tags":["management"],"is_internal_user":true}""", await client.GetStringAsync(new Uri("whoami", UriKind.Relative)));
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, $"user-limits/{user}/max-channels", """{"value":5}""")).Status);
+        Assert.Equal(5, (int)(await broker.GetAsync($"user-limits/{user}"))[0]!["value"]!["max-channels"]!);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"users/{user}")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Delete, $"users/{user}")).Status);
+        using var gone = await client.GetAsync(new Uri("whoami", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.Unauthorized, gone.StatusCode);
+    }
+
+    [Fact]
+    public async Task Vhost_OverItsLife_HasItsOwnQueuesAndWhoMadeItMayUseIt()
+    {
+        var vhost = ApiBroker.New("v");
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"vhosts/{vhost}", """{"description":"d","tags":"a,b"}""")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, $"vhosts/{vhost}", "{}")).Status);
+        var found = await broker.GetAsync($"vhosts/{vhost}");
+        Assert.Equal(("d", "a", 0), ((string)found["description"]!, (string)found["metadata"]!["tags"]![0]!, (int)found["messages"]!));
+        Assert.Equal("running", (string)found["cluster_state"]!.AsObject().First().Value!);
+
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"queues/{vhost}/q", "{}")).Status);
+        Assert.Equal("q", (string)Assert.Single((await broker.GetAsync($"queues/{vhost}")).AsArray())!["name"]!);
+        Assert.Equal(7, (await broker.GetAsync($"exchanges/{vhost}")).AsArray().Count);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, $"vhost-limits/{vhost}/max-queues", """{"value":1}""")).Status);
+        Assert.Equal(1, (int)(await broker.GetAsync($"vhost-limits/{vhost}"))[0]!["value"]!["max-queues"]!);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Post, $"vhosts/{vhost}/deletion/protection")).Status);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await broker.SendAsync(HttpMethod.Delete, $"vhosts/{vhost}")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"vhosts/{vhost}/deletion/protection")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"vhosts/{vhost}")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, $"queues/{vhost}")).Status);
+    }
+
+    [Fact]
+    public async Task Permission_OverItsLife_IsAsRabbitMqsIs()
+    {
+        var user = ApiBroker.New("u");
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", """{"tags":"","password":"p"}""");
+        var path = $"permissions/%2F/{user}";
+        var (status, missing) = await broker.SendAsync(HttpMethod.Put, path, """{"configure":".*"}""");
+        Assert.Equal((HttpStatusCode.BadRequest, "[{key_missing,write},{key_missing,read}]"), (status, (string)missing!["reason"]!));
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, path, """{"configure":"c","write":"w","read":"r"}""")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, path, """{"configure":"c","write":"w","read":"r"}""")).Status);
+        Assert.Equal($$"""{"user":"{{user}}","vhost":"/","configure":"c","write":"w","read":"r"}""", (await broker.GetAsync(path)).ToJsonString());
+        Assert.Single((await broker.GetAsync($"users/{user}/permissions")).AsArray());
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Put, $"permissions/%2F/{ApiBroker.New("none")}", """{"configure":"","write":"","read":""}""")).Status);
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Put, path, """{"configure":"(","write":"","read":""}""")).Status);
+
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"topic-permissions/%2F/{user}", """{"exchange":"amq.topic","write":"a","read":"b"}""")).Status);
+        Assert.Equal("amq.topic", (string)Assert.Single((await broker.GetAsync($"topic-permissions/%2F/{user}")).AsArray())!["exchange"]!);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"topic-permissions/%2F/{user}")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, path)).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, path)).Status);
+    }
+
+    [Theory]
+    [InlineData("", "overview", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "overview", HttpStatusCode.OK)]
+    [InlineData("management", "nodes", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "users", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "definitions", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "queues/%2F", HttpStatusCode.Unauthorized)]
+    [InlineData("monitoring", "nodes", HttpStatusCode.OK)]
+    [InlineData("monitoring", "queues/%2F", HttpStatusCode.OK)]
+    [InlineData("monitoring", "users", HttpStatusCode.Unauthorized)]
+    [InlineData("policymaker", "parameters", HttpStatusCode.OK)]
+    [InlineData("policymaker", "nodes", HttpStatusCode.Unauthorized)]
+    [InlineData("administrator", "users", HttpStatusCode.OK)]
+    [InlineData("administrator", "definitions", HttpStatusCode.OK)]
+    public async Task Request_ByTag_IsAnsweredOrNot(string tag, string path, HttpStatusCode expected)
+    {
+        var user = ApiBroker.New("u");
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", $$"""{"tags":"{{tag}}","password":"p"}""");
+        using var client = broker.ClientOf($"{user}:p");
+        using var response = await client.GetAsync(new Uri(path, UriKind.Relative));
+        Assert.Equal(expected, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Lists_OfWhoIsNoMonitor_HaveWhatIsInTheUsersVhostsAlone()
+    {
+        var (user, vhost) = (ApiBroker.New("u"), ApiBroker.New("v"));
+        await broker.SendAsync(HttpMethod.Put, $"vhosts/{vhost}", "{}");
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", """{"tags":"management","password":"p"}""");
+        await broker.SendAsync(HttpMethod.Put, $"permissions/{vhost}/{user}", """{"configure":"^mine","write":".*","read":".*"}""");
+        await broker.DeclareQueueAsync();
+        await broker.SendAsync(HttpMethod.Put, $"queues/{vhost}/theirs", "{}");
+        await using var other = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+
+        using var client = broker.ClientOf($"{user}:p");
+        Assert.Equal("""[{"name":"theirs"}]""", await client.GetStringAsync(new Uri("queues?columns=name", UriKind.Relative)));
+        Assert.Equal($$"""[{"name":"{{vhost}}"}]""", await client.GetStringAsync(new Uri("vhosts?columns=name", UriKind.Relative)));
+        Assert.Equal("[]", await client.GetStringAsync(new Uri("connections", UriKind.Relative)));
+        Assert.Equal("{\"object_totals\":{\"connections\":0,\"queues\":1}}", await client.GetStringAsync(new Uri("overview?columns=object_totals.queues,object_totals.connections", UriKind.Relative)));
+
+        using var body = ApiBroker.Json("{}");
+        using var refused = await client.PutAsync(new Uri($"queues/{vhost}/yours", UriKind.Relative), body);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Contains($"configure access to queue 'yours' in vhost '{vhost}' refused for user '{user}'", (await refused.Content.ReadAsStringAsync()).Replace("\\u0027", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        using var again = ApiBroker.Json("{}");
+        using var allowed = await client.PutAsync(new Uri($"queues/{vhost}/mine", UriKind.Relative), again);
+        Assert.Equal(HttpStatusCode.Created, allowed.StatusCode);
+    }
+
+    [Fact]
+    public async Task Definitions_OfRabbitMq_MakeUsersVhostsAndWhatIsInThem()
+    {
+        var (user, vhost) = (ApiBroker.New("u"), ApiBroker.New("v"));
+        var file = $$"""
+            {"rabbit_version":"3.10.8",
+             "users":[{"name":"{{user}}","password_hash":"{{HashOfP}}","hashing_algorithm":"rabbit_password_hashing_sha256","tags":["monitoring"],"limits":[]}],
+             "vhosts":[{"name":"{{vhost}}"}],
+             "permissions":[{"user":"{{user}}","vhost":"{{vhost}}","configure":".*","write":".*","read":".*"}],
+             "topic_permissions":[{"user":"{{user}}","vhost":"{{vhost}}","exchange":"amq.topic","write":"^a","read":".*"}],
+             "parameters":[{"vhost":"{{vhost}}","component":"vhost-limits","name":"limits","value":{"max-connections":7} }],
+             "global_parameters":[],"policies":[],
+             "queues":[{"name":"q","vhost":"{{vhost}}","durable":true,"auto_delete":false,"arguments":{} }],
+             "exchanges":[{"name":"x","vhost":"{{vhost}}","type":"topic","durable":true,"auto_delete":false,"internal":false,"arguments":{} }],
+             "bindings":[{"source":"x","vhost":"{{vhost}}","destination":"q","destination_type":"queue","routing_key":"a.#","arguments":{} }]}
+            """;
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Post, "definitions", file)).Status);
+
+        using var client = broker.ClientOf($"{user}:p");
+        Assert.Equal("""[{"source":"x","destination":"q","routing_key":"a.#"}]""", await client.GetStringAsync(
+            new Uri($"exchanges/{vhost}/x/bindings/source?columns=source,destination,routing_key", UriKind.Relative)));
+        var exported = await broker.GetAsync("definitions");
+        Assert.Contains(exported["users"]!.AsArray(), item => (string)item!["name"]! == user && (string)item["password_hash"]! == HashOfP);
+        Assert.Contains(exported["permissions"]!.AsArray(), item => (string)item!["user"]! == user && (string)item["vhost"]! == vhost);
+        Assert.Contains(exported["topic_permissions"]!.AsArray(), item => (string)item!["user"]! == user && (string)item["write"]! == "^a");
+        Assert.Contains(exported["parameters"]!.AsArray(), item => (string)item!["vhost"]! == vhost && (int)item["value"]!["max-connections"]! == 7);
+        var ofVhost = await broker.GetAsync($"definitions/{vhost}");
+        Assert.Equal(("single_virtual_host", "q"), ((string)ofVhost["rabbitmq_definition_format"]!, (string)Assert.Single(ofVhost["queues"]!.AsArray())!["name"]!));
+        Assert.Null(ofVhost["users"]);
+
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Post, "definitions", """{"queues":[{"name":"q","vhost":"nowhere"}]}""")).Status);
+    }
+}
