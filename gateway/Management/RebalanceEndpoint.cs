@@ -9,30 +9,56 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Gateway.Management;
 
 /// <summary>
-/// <c>POST /api/rebalance/queues</c>, as RabbitMQ's management has it: begins and does not wait for the end. Until there are users with tags, whoever is on this
-/// machine may ask for it, and nobody else.
+/// <c>POST /api/rebalance/queues</c>, as RabbitMQ's management has it: begins and does not wait for the end. An administrator may ask for it from everywhere, and
+/// whoever is on this machine without saying who he is: a process without clients knows no users.
 /// </summary>
-internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<RebalanceEndpoint> log)
+/// <param name="login">Null in a process without clients.</param>
+internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<RebalanceEndpoint> log, ApiLogin? login = null)
 {
     public const string Path = "/api/rebalance/queues";
 
-    public Task AnswerAsync(HttpContext context)
+    public async Task AnswerAsync(HttpContext context)
     {
         var from = context.Connection.RemoteIpAddress;
-        if (!Loopback.Includes(from))
+        if (await RefusalAsync(context, from).ConfigureAwait(false) is { } refused)
         {
-            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            context.Response.StatusCode = refused.Status;
             context.Response.ContentType = "application/json";
-            return context.Response.WriteAsync(
-                JsonSerializer.Serialize(new Refusal("not_authorized", "Queues are rebalanced for clients on the node's own machine alone."), ApiJson.Default.Refusal), context.RequestAborted);
+            await context.Response.WriteAsync(JsonSerializer.Serialize(new Refusal(refused.Error, refused.Message), ApiJson.Default.Refusal), context.RequestAborted)
+                .ConfigureAwait(false);
+            return;
         }
 
         _ = RebalanceAsync(from);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
-        return Task.CompletedTask;
     }
 
-    private async Task RebalanceAsync(IPAddress from)
+    private async Task<ApiException?> RefusalAsync(HttpContext context, IPAddress? from)
+    {
+        if (login is null || context.Request.Headers.Authorization.Count == 0)
+        {
+            return Loopback.Includes(from)
+                ? null
+                : new ApiException(StatusCodes.Status403Forbidden, "not_authorized", "Queues are rebalanced for administrators, and without a login for clients on the node's own machine alone.");
+        }
+
+        try
+        {
+            var user = await login.IdentifyAsync(context).ConfigureAwait(false);
+            return user.Refusal(Need.Administrator) is { } refusal ? ApiException.NotAuthorised(refusal) : null;
+        }
+        catch (ApiException refused)
+        {
+            return refused;
+        }
+        catch (TimeoutException exception)
+        {
+            LogNobodyToAsk(log, exception);
+            return new ApiException(StatusCodes.Status503ServiceUnavailable, "service_unavailable", "The users are out of reach.");
+        }
+    }
+
+    private async Task RebalanceAsync(IPAddress? from)
     {
         LogAsked(log, from);
         try
@@ -46,7 +72,10 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
     }
 
     [LoggerMessage(1601, LogLevel.Information, "{From} has asked for the queues to be rebalanced")]
-    private static partial void LogAsked(ILogger logger, IPAddress from);
+    private static partial void LogAsked(ILogger logger, IPAddress? from);
+
+    [LoggerMessage(1603, LogLevel.Warning, "The users have not answered: queues are not rebalanced")]
+    private static partial void LogNobodyToAsk(ILogger logger, Exception exception);
 
     [LoggerMessage(1602, LogLevel.Warning, "Queues were not, or not all, rebalanced")]
     private static partial void LogFailed(ILogger logger, Exception exception);

@@ -101,6 +101,18 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(expected, response.StatusCode);
     }
 
+    [Theory]
+    [InlineData("administrator", HttpStatusCode.NoContent)]
+    [InlineData("monitoring", HttpStatusCode.Unauthorized)]
+    public async Task Rebalance_ByWhoSaysWhoHeIs_IsForAdministrators(string tag, HttpStatusCode expected)
+    {
+        var user = ApiBroker.New("u");
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", $$"""{"tags":"{{tag}}","password":"p"}""");
+        using var client = broker.ClientOf($"{user}:p");
+        using var response = await client.PostAsync(new Uri("rebalance/queues", UriKind.Relative), null);
+        Assert.Equal(expected, response.StatusCode);
+    }
+
     [Fact]
     public async Task Lists_OfWhoIsNoMonitor_HaveWhatIsInTheUsersVhostsAlone()
     {

@@ -35,7 +35,7 @@ public sealed class RebalanceEndpointTests
         var (status, body) = await PostAsync(from is null ? null : IPAddress.Parse(from));
 
         Assert.Equal(403, status);
-        Assert.Equal("""{"error":"not_authorized","reason":"Queues are rebalanced for clients on the node's own machine alone."}""", body.Replace("\\u0027", "'", StringComparison.Ordinal));
+        Assert.Equal("""{"error":"not_authorized","reason":"Queues are rebalanced for administrators, and without a login for clients on the node's own machine alone."}""", body.Replace("\\u0027", "'", StringComparison.Ordinal));
         Assert.Equal(0, _places.Begun);
     }
 
