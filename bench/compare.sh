@@ -27,6 +27,8 @@ scenarios=(
   "transient-16|16 B transient, no ack, 1 producer 1 consumer 1 queue|blast|consumed/s||-s 16||"
   "transient-16-4|same, 4 producers 4 consumers 4 queues|blast|consumed/s||-s 16 -P 4 -C 4 -q 4||"
   "transient-1k|same, 1 KiB, 1:1:1|blast|consumed/s||-s 1024||"
+  "tls-1k|1 KiB transient in TLS, no ack, 1:1:1|blast|consumed/s||-T -s 1024||"
+  "tls-1k-persistent|1 KiB persistent in TLS, confirms, acks, consumer keeping up|blast|consumed/s||-T -s 1024 -d -c 1000 -a 50 -f 500||"
   "publish-16|16 B publish only|blast|published/s|5000000|-s 16 -C 0||"
   "drain-16|16 B, drain of a backlog|blast|consumed/s|5000000|-s 16 -l||"
   "fanout-10|fan-out to 10 queues, 100 B, deliveries|bench|consumed_per_s||--size 100 --exchange-type fanout --queues 10 --consumers 10||"
@@ -82,6 +84,7 @@ done
 rabbit_home=/usr/lib/rabbitmq/bin
 [ -x $rabbit_home/rabbitmq-server ] || fail "rabbitmq-server is not installed: apt-get install rabbitmq-server (its own service can stay stopped)"
 command -v gcc >/dev/null || fail "gcc is not installed: apt-get install gcc libc6-dev"
+[ -e /usr/include/openssl/ssl.h ] || fail "OpenSSL's headers are not installed: apt-get install libssl-dev"
 command -v dotnet >/dev/null || fail "the .NET SDK is not installed"
 $rabbit_only || [ -x "$command" ] || fail "$command is missing: it starts the broker"
 
@@ -125,9 +128,11 @@ start_rabbit() {
   local home=$work/rabbitmq dist_port
   mkdir -p "$home/home" "$home/mnesia" "$home/log"
   free_port; rabbit_port=$port
+  free_port; rabbit_tls=$port
   free_port; dist_port=$port
   free_port; epmd_port=$port
-  echo "listeners.tcp.1 = 127.0.0.1:$rabbit_port" >"$home/rabbitmq.conf"
+  printf '%s\n' "listeners.tcp.1 = 127.0.0.1:$rabbit_port" "listeners.ssl.1 = 127.0.0.1:$rabbit_tls" "ssl_options.certfile = $work/tls.pem" "ssl_options.keyfile = $work/tls.key" \
+    >"$home/rabbitmq.conf"
   echo "[]." >"$home/enabled_plugins"
   setsid env HOME="$home/home" RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_NODENAME="compare$$@localhost" \
     RABBITMQ_MNESIA_BASE="$home/mnesia" RABBITMQ_LOG_BASE="$home/log" RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" \
@@ -141,10 +146,12 @@ start_rabbit() {
 start_granary() {
   local http metrics
   free_port; granary_port=$port
+  free_port; granary_tls=$port
   free_port; granary_grpc=$port
   free_port; http=$port
   free_port; metrics=$port
   setsid "$command" --amqp-port "$granary_port" --grpc-port "$granary_grpc" --http-port "$http" --metrics-port "$metrics" --data "$work/granary" \
+    --amqp-tls-port "$granary_tls" --tls-certificate "$work/tls.pem" --tls-key "$work/tls.key" \
     >"$work/granary.out" 2>&1 </dev/null &
   granary_pid=$!
   await Granary "$granary_port" "$granary_pid" 600 "$work/granary.out"
@@ -179,6 +186,7 @@ once() {
     return 0
   fi
 
+  case $options/$broker in -T*/rabbitmq) port=$rabbit_tls ;; -T*/granary) port=$granary_tls ;; esac
   [[ $options =~ -P\ ([0-9]+) ]] && producers=${BASH_REMATCH[1]}
   before=$(cpu_of "$pid")
   out=$("$work/amqpblast" -p "$port" -N compare -t 60 -n $((length / producers)) $options) || return 1
@@ -222,8 +230,9 @@ awk '{ if ($1 > 1) print "compare.sh: the machine is busy (load " $1 "): expect 
 echo "compare.sh: building the load generators" >&2
 dotnet build bench/Granary.Bench.csproj -c Release -o "$work/bench" -nodeReuse:false -v quiet --nologo >"$work/build.out" 2>&1 || { cat "$work/build.out" >&2; fail "the load generator does not build"; }
 bench=$work/bench/Granary.Bench
-gcc -O2 -pthread -w -o "$work/amqpblast" bench/amqpblast.c
+gcc -O2 -pthread -w -DTLS -o "$work/amqpblast" bench/amqpblast.c -lssl -lcrypto
 gcc -O2 -pthread -w -o "$work/relay" bench/relay.c
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$work/tls.key" -out "$work/tls.pem" 2>/dev/null
 start_rabbit
 brokers=rabbitmq
 $rabbit_only || { start_granary; brokers="rabbitmq granary"; }
