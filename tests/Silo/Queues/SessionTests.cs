@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
@@ -56,6 +57,45 @@ public sealed class SessionTests
         Assert.Equal((false, false), (first.IsCancelled, second.IsCancelled));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task SingleActiveConsumer_WhoseActivationsFail_StaysTheActiveOneUntilItLeaves(bool isLocal)
+    {
+        const int Rounds = 20;
+        await using var silo = await TestSilo.StartAsync();
+        silo.Watched.Expect(3007);
+        var queue = silo.Grains.GetGrain<IQueueGrain>(GrainKeys.For("/", "q"));
+        var arguments = EncodedTable.From(FieldTable.Of(("x-single-active-consumer", true)));
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, durable: true, arguments: arguments))).Error);
+        await using var publisher = new Client(silo, isLocal);
+        await using var other = new Client(silo, isLocal);
+        await using (var active = new Client(silo, isLocal))
+        {
+            active.Consume(prefetch: 3);
+            await UntilAsync(() => active.IsAttached, () => "the first consumer is not attached");
+            other.Consume(prefetch: 50);
+            await UntilAsync(() => other.IsAttached, () => "the second consumer is not attached");
+            for (var round = 0; round < Rounds; round++)
+            {
+                publisher.Publish(round, 1);
+                if (round % 5 == 2)
+                {
+                    // The first packet of a link has to open it.
+                    await queue.SendAsync(new LinkUp { Link = LinkId.New(), Number = 1 });
+                }
+
+                await UntilAsync(() => active.Acked.Count > round, () => $"{active.Acked.Count} of {Rounds} acknowledged");
+            }
+
+            Assert.Empty(other.Acked);
+        }
+
+        publisher.Publish(Rounds, 1);
+        await UntilAsync(() => other.Acked.Count == 1, () => "nothing came to the second consumer");
+        Assert.Equal([Rounds], other.Acked);
+    }
+
     private static async Task UntilAsync(Func<bool> condition, Func<string> otherwise)
     {
         var since = System.Diagnostics.Stopwatch.StartNew();
@@ -86,6 +126,8 @@ public sealed class SessionTests
         public ConcurrentQueue<long> Acked { get; } = [];
 
         public bool IsCancelled => _consumer is { IsCancelled: true };
+
+        public bool IsAttached => _consumer is { IsAttached: true };
 
         public void Publish(long first, int count)
         {
