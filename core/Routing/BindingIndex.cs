@@ -5,15 +5,20 @@ using Granary.Core.Topology;
 namespace Granary.Core.Routing;
 
 /// <summary>All bindings of one exchange, ready to be matched. For one thread at a time.</summary>
-internal sealed class BindingIndex(string exchangeType)
+/// <param name="arguments">Of the exchange.</param>
+/// <param name="isLocal">Whether a queue is in this process; null: all are.</param>
+internal sealed class BindingIndex(string exchangeType, EncodedTable arguments = default, Func<string, bool>? isLocal = null)
 {
-    private readonly IBindingMatcher _matcher = ExchangeTypes.CreateMatcher(exchangeType);
+    private readonly IBindingMatcher _matcher = ExchangeTypes.CreateMatcher(exchangeType, arguments, isLocal ?? (static _ => true));
     private readonly Dictionary<(DestinationKind Kind, string Name), RouteTarget> _targets = [];
     private readonly TargetCollector _collector = new();
 
     public bool IsByTopic => exchangeType == ExchangeTypes.Topic;
 
     public bool ReadsHeaders => _matcher.ReadsHeaders;
+
+    /// <summary>What matches one routing key once does so as long as the bindings stay.</summary>
+    public bool FollowsFromKey => _matcher.FollowsFromKey;
 
     public void Add(Binding binding)
     {
@@ -52,13 +57,19 @@ internal sealed class BindingIndex(string exchangeType)
 
     /// <summary>Where a message with these keys goes, each target once. Valid until the next match.</summary>
     /// <param name="moreKeys">The keys of CC and BCC.</param>
-    public ReadOnlySpan<RouteTarget> Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys, ReadOnlySpan<byte> headers)
+    /// <param name="headers">The content of the message's headers table, or empty.</param>
+    /// <param name="properties">The message's properties as on the wire, or empty.</param>
+    public ReadOnlySpan<RouteTarget> Match(
+        ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> properties = default)
     {
         _collector.Begin();
-        _matcher.Match(routingKey, headers, _collector);
-        foreach (var key in moreKeys)
+        _matcher.Match(routingKey, headers, properties, _collector);
+        if (!_matcher.TakesOneKey)
         {
-            _matcher.Match(key.Span, headers, _collector);
+            foreach (var key in moreKeys)
+            {
+                _matcher.Match(key.Span, headers, properties, _collector);
+            }
         }
 
         return _collector.Found;

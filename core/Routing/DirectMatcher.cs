@@ -36,7 +36,7 @@ internal sealed class DirectMatcher : IBindingMatcher
         return true;
     }
 
-    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, TargetCollector into)
+    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> properties, TargetCollector into)
     {
         if (_bySpan.TryGetValue(routingKey, out var targets))
         {

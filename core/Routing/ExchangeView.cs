@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Granary.Amqp;
 using Granary.Core.Grains;
 
 namespace Granary.Core.Routing;
@@ -69,7 +70,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
     /// <summary>Finds where this exchange alone leads.</summary>
     /// <param name="fromOutside">The message was published to this exchange, and not by the broker itself.</param>
     public ViewMatch Match(
-        ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys, ReadOnlySpan<byte> headers, bool fromOutside, RouteSearch search)
+        ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys, ReadOnlySpan<byte> properties, bool fromOutside, RouteSearch search)
     {
         lock (_lock)
         {
@@ -83,7 +84,13 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                 return ViewMatch.Internal;
             }
 
-            search.Add(_index.Match(routingKey, moreKeys, headers), _alternate, _generation, _index, Counts);
+            var headers = ReadOnlySpan<byte>.Empty;
+            if (_index.ReadsHeaders && !properties.IsEmpty)
+            {
+                BasicPropertiesView.Read(properties).TryGetHeaders(out headers);
+            }
+
+            search.Add(_index.Match(routingKey, moreKeys, headers, properties), _alternate, _generation, _index, Counts);
             return ViewMatch.Done;
         }
     }
@@ -221,7 +228,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                     return Settle(ViewLoad.Absent);
                 }
 
-                var index = new BindingIndex(snapshot.Declaration.Type);
+                var index = new BindingIndex(snapshot.Declaration.Type, snapshot.Declaration.Arguments, queue => source.IsLocal(vhost, queue));
                 foreach (var binding in snapshot.Bindings)
                 {
                     index.Add(binding);

@@ -11,5 +11,5 @@ internal sealed class FanoutMatcher : IBindingMatcher
 
     public bool Remove(ReadOnlySpan<byte> routingKey, EncodedTable arguments, RouteTarget target) => _targets.Remove(target);
 
-    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, TargetCollector into) => _targets.CollectInto(into);
+    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> properties, TargetCollector into) => _targets.CollectInto(into);
 }

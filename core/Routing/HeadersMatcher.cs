@@ -71,7 +71,7 @@ internal sealed class HeadersMatcher : IBindingMatcher
         return true;
     }
 
-    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, TargetCollector into)
+    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> properties, TargetCollector into)
     {
         _unconditional?.Targets.CollectInto(into);
         if (_buckets.Count == 0 || headers.IsEmpty)

@@ -8,14 +8,14 @@ public sealed class RoutePath
     private readonly bool _memoizable;
 
     private RoutePath(
-        string[] queues, BrokerError? error, bool memoizable, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations,
+        string[] queues, BrokerError? error, bool memoizable, bool dependsOnMore, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations,
         bool isByTopic = false)
     {
         IsByTopic = isByTopic;
         Counts = counts;
         Queues = queues;
         Error = error;
-        DependsOnHeaders = dependsOnHeaders;
+        DependsOnMore = dependsOnMore;
         _memoizable = memoizable;
         _generation = generations.IsEmpty ? null : generations[0];
         _moreGenerations = generations.Length < 2 ? [] : generations[1..].ToArray();
@@ -36,8 +36,8 @@ public sealed class RoutePath
     /// <summary>404 no such exchange, or 403 an internal one.</summary>
     public BrokerError? Error { get; }
 
-    /// <summary>The result follows from more than exchange and key, and may not be memoized by them.</summary>
-    public bool DependsOnHeaders { get; }
+    /// <summary>The result follows from more than exchange and key (headers, properties, chance), and may not be memoized by them.</summary>
+    public bool DependsOnMore { get; }
 
     /// <summary>
     /// False as soon as any snapshot that the path depends on has changed, and at once for what is never memoized. One volatile read per
@@ -66,12 +66,12 @@ public sealed class RoutePath
 
     /// <summary>A path by the default exchange, which no snapshot stands behind.</summary>
     internal static RoutePath ToQueues(ExchangeCounts counts, params string[] queues) =>
-        new(queues, null, memoizable: true, dependsOnHeaders: false, counts, []);
+        new(queues, null, memoizable: true, dependsOnMore: false, counts, []);
 
     /// <param name="complete">False when an exchange on the way did not exist: absence is never cached.</param>
     internal static RoutePath Through(
-        string[] queues, bool complete, bool dependsOnHeaders, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations, bool isByTopic) =>
-        new(queues, null, complete, dependsOnHeaders, counts, generations, isByTopic);
+        string[] queues, bool complete, bool dependsOnMore, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations, bool isByTopic) =>
+        new(queues, null, complete, dependsOnMore, counts, generations, isByTopic);
 
-    public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnHeaders: false, null, []);
+    public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnMore: false, null, []);
 }

@@ -14,7 +14,7 @@ internal sealed class RouteSearch
     private readonly HashSet<string> _distinctQueues = new(StringComparer.Ordinal);
     private readonly List<RouteGeneration> _generations = [];
     private ExchangeCounts? _counts;
-    private bool _dependsOnHeaders;
+    private bool _dependsOnMore;
     private bool _complete;
     private bool _isByTopic;
     private int _next;
@@ -27,7 +27,7 @@ internal sealed class RouteSearch
         _distinctQueues.Clear();
         _generations.Clear();
         _counts = null;
-        _dependsOnHeaders = false;
+        _dependsOnMore = false;
         _complete = true;
         _isByTopic = false;
         _next = 0;
@@ -47,7 +47,7 @@ internal sealed class RouteSearch
         // The exchange that the message was published to comes first.
         _isByTopic |= _generations.Count == 0 && index.IsByTopic;
         _generations.Add(generation);
-        _dependsOnHeaders |= index.ReadsHeaders;
+        _dependsOnMore |= !index.FollowsFromKey;
         foreach (var target in found)
         {
             if (target.Kind == DestinationKind.Exchange)
@@ -83,7 +83,7 @@ internal sealed class RouteSearch
     }
 
     public RoutePath ToPath() => RoutePath.Through(
-        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnHeaders, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations), _isByTopic);
+        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnMore, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations), _isByTopic);
 
     private void AddExchange(byte[] exchange)
     {

@@ -30,7 +30,9 @@ public sealed class Router : IExchangeObserver, IDisposable
     /// <param name="grains">Where the exchanges are.</param>
     /// <param name="forClients">Publishes come from clients, which may not publish to internal exchanges; otherwise from the broker itself.</param>
     /// <param name="idleLimit">How long a snapshot is kept unused; a minute if not said.</param>
-    public Router(IGrainFactory grains, TimeProvider time, ILogger<Router> logger, bool forClients = true, TimeSpan? idleLimit = null)
+    /// <param name="isLocal">Whether a queue of a vhost is in this process, for exchanges of the type x-local-random; null: all are.</param>
+    public Router(
+        IGrainFactory grains, TimeProvider time, ILogger<Router> logger, bool forClients = true, TimeSpan? idleLimit = null, Func<string, string, bool>? isLocal = null)
     {
         ArgumentNullException.ThrowIfNull(grains);
         ArgumentNullException.ThrowIfNull(time);
@@ -39,37 +41,37 @@ public sealed class Router : IExchangeObserver, IDisposable
 
         // The runtime holds observers weakly: this object is what keeps itself reachable.
         _source = new SnapshotSource(
-            key => grains.Exchange(key), () => grains.CreateObjectReference<IExchangeObserver>(this), Guid.NewGuid(), time, logger);
+            key => grains.Exchange(key), () => grains.CreateObjectReference<IExchangeObserver>(this), Guid.NewGuid(), time, logger, isLocal);
         _sweep = time.CreateTimer(static router => ((Router)router!).Sweep(), this, SweepEvery, SweepEvery);
     }
 
     /// <summary>The path of a publish if all snapshots it needs are held, otherwise null: then RouteAsync gets them.</summary>
-    /// <param name="headers">The content of the message's headers table as on the wire, or empty.</param>
-    /// <exception cref="AmqpConnectionException">501: the exchange needs the headers and they cannot be decoded.</exception>
-    public RoutePath? TryRoute(string vhost, ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers) =>
-        TryRoute(vhost, exchange, routingKey, [], headers);
+    /// <param name="properties">The message's properties as on the wire, or empty.</param>
+    /// <exception cref="AmqpConnectionException">501: the exchange needs the headers or a property, and they cannot be decoded.</exception>
+    public RoutePath? TryRoute(string vhost, ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> properties) =>
+        TryRoute(vhost, exchange, routingKey, [], properties);
 
     /// <inheritdoc cref="TryRoute(string, ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{byte})"/>
     /// <param name="moreKeys">The keys of CC and BCC: the message goes where any of its keys leads. Such a path is never memoized by one key.</param>
     public RoutePath? TryRoute(
-        string vhost, ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys, ReadOnlySpan<byte> headers) =>
-        Search(vhost, exchange, routingKey, moreKeys, headers, absent: null, out _);
+        string vhost, ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys, ReadOnlySpan<byte> properties) =>
+        Search(vhost, exchange, routingKey, moreKeys, properties, absent: null, out _);
 
     /// <summary>The path of a publish, after getting what snapshots are missing.</summary>
     public ValueTask<RoutePath> RouteAsync(
-        string vhost, ReadOnlyMemory<byte> exchange, ReadOnlyMemory<byte> routingKey, ReadOnlyMemory<byte> headers, CancellationToken cancellation) =>
-        RouteAsync(vhost, exchange, routingKey, ReadOnlyMemory<ReadOnlyMemory<byte>>.Empty, headers, cancellation);
+        string vhost, ReadOnlyMemory<byte> exchange, ReadOnlyMemory<byte> routingKey, ReadOnlyMemory<byte> properties, CancellationToken cancellation) =>
+        RouteAsync(vhost, exchange, routingKey, ReadOnlyMemory<ReadOnlyMemory<byte>>.Empty, properties, cancellation);
 
     /// <inheritdoc cref="RouteAsync(string, ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, CancellationToken)"/>
     public async ValueTask<RoutePath> RouteAsync(
         string vhost, ReadOnlyMemory<byte> exchange, ReadOnlyMemory<byte> routingKey, ReadOnlyMemory<ReadOnlyMemory<byte>> moreKeys,
-        ReadOnlyMemory<byte> headers, CancellationToken cancellation)
+        ReadOnlyMemory<byte> properties, CancellationToken cancellation)
     {
         // Absence holds for this one publish only.
         HashSet<byte[]>? absent = null;
         while (true)
         {
-            var path = Search(vhost, exchange.Span, routingKey.Span, moreKeys.Span, headers.Span, absent, out var missing);
+            var path = Search(vhost, exchange.Span, routingKey.Span, moreKeys.Span, properties.Span, absent, out var missing);
             if (path is not null)
             {
                 return path;
@@ -130,7 +132,7 @@ public sealed class Router : IExchangeObserver, IDisposable
 
     private RoutePath? Search(
         string vhost, ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlySpan<ReadOnlyMemory<byte>> moreKeys,
-        ReadOnlySpan<byte> headers, HashSet<byte[]>? absent, out byte[]? missing)
+        ReadOnlySpan<byte> properties, HashSet<byte[]>? absent, out byte[]? missing)
     {
         missing = null;
         if (exchange.IsEmpty)
@@ -143,7 +145,7 @@ public sealed class Router : IExchangeObserver, IDisposable
         search.Start(exchange);
         if (TryGetView(vhost, exchange, out var view))
         {
-            switch (view.Match(routingKey, moreKeys, headers, _forClients, search))
+            switch (view.Match(routingKey, moreKeys, properties, _forClients, search))
             {
                 case ViewMatch.NotHeld:
                     view = null;
@@ -169,7 +171,7 @@ public sealed class Router : IExchangeObserver, IDisposable
         while (search.TryTakeExchange(out var next))
         {
             if (TryGetView(vhost, next, out var nextView)
-                && nextView.Match(routingKey, moreKeys, headers, fromOutside: false, search) == ViewMatch.Done)
+                && nextView.Match(routingKey, moreKeys, properties, fromOutside: false, search) == ViewMatch.Done)
             {
                 continue;
             }

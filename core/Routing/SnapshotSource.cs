@@ -7,8 +7,10 @@ namespace Granary.Core.Routing;
 /// <summary>How a router's views reach the exchanges: watching with retries, renewals and give-ups that nobody waits for, the clock, and their leases.</summary>
 /// <param name="exchange">Gives an exchange by its key.</param>
 /// <param name="createObserver">Gives the reference that exchanges send their changes to. Called at the first watch: no reference can be had before the silo runs.</param>
+/// <param name="isLocal">Whether a queue of a vhost is in this process; null: all are.</param>
 internal sealed partial class SnapshotSource(
-    Func<string, IExchangeGrain> exchange, Func<IExchangeObserver> createObserver, Guid holder, TimeProvider time, ILogger logger)
+    Func<string, IExchangeGrain> exchange, Func<IExchangeObserver> createObserver, Guid holder, TimeProvider time, ILogger logger,
+    Func<string, string, bool>? isLocal = null)
 {
     // A call may have happened and still fail; watching again does no harm. Beyond this a publisher is told rather than kept waiting.
     private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(15);
@@ -24,6 +26,8 @@ internal sealed partial class SnapshotSource(
     public long Now => time.GetTimestamp();
 
     public LeaseEnds Leases { get; } = new();
+
+    public bool IsLocal(string vhost, string queue) => isLocal?.Invoke(vhost, queue) ?? true;
 
     public TimeSpan Elapsed(long since) => time.GetElapsedTime(since);
 

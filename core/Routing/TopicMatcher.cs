@@ -56,7 +56,7 @@ internal sealed class TopicMatcher : IBindingMatcher
         return true;
     }
 
-    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, TargetCollector into)
+    public void Match(ReadOnlySpan<byte> routingKey, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> properties, TargetCollector into)
     {
         _reached.Clear();
         _stamp++;

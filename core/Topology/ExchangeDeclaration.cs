@@ -1,7 +1,7 @@
 namespace Granary.Core.Topology;
 
 /// <summary>What exchange.declare asks for, and what an exchange is.</summary>
-/// <param name="Type"><c>direct</c>, <c>fanout</c>, <c>topic</c> or <c>headers</c>.</param>
+/// <param name="Type">One of <see cref="Routing.ExchangeTypes"/>.</param>
 [GenerateSerializer, Immutable, Alias("granary.ExchangeDeclaration")]
 public sealed record ExchangeDeclaration(
     [property: Id(0)] string Type, [property: Id(1)] bool Durable, [property: Id(2)] bool AutoDelete, [property: Id(3)] bool Internal,

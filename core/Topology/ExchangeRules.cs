@@ -23,8 +23,11 @@ public static class ExchangeRules
         ? new BrokerError(ReplyCode.AccessRefused, $"deletion of system exchange '{name}' in vhost '{vhost}' not allowed")
         : null;
 
-    /// <summary>406 for an alternate exchange that is not named by text, or null.</summary>
-    public static BrokerError? CheckArguments(string vhost, string name, FieldTable arguments) =>
+    /// <summary>406 for an alternate exchange that is not named by text, or for what the type does not take, or null.</summary>
+    public static BrokerError? CheckArguments(string vhost, string name, string type, FieldTable arguments) =>
+        (type == ExchangeTypes.ConsistentHash ? HashExchangeRules.CheckArguments(arguments) : null) ?? CheckAlternate(vhost, name, arguments);
+
+    private static BrokerError? CheckAlternate(string vhost, string name, FieldTable arguments) =>
         arguments.TryGetValue(AlternateExchange, out var value) && value.Kind != FieldKind.LongString
             ? new BrokerError(
                 ReplyCode.PreconditionFailed,
@@ -50,10 +53,28 @@ public static class ExchangeRules
         static string Flag(bool value) => value ? "true" : "false";
     }
 
-    /// <summary>406 for binding arguments that the exchange type does not take, or null.</summary>
-    public static BrokerError? CheckBinding(string exchangeType, EncodedTable arguments)
+    /// <summary>406 for a binding that the exchange type does not take, or null.</summary>
+    public static BrokerError? CheckBinding(string exchangeType, Binding binding)
     {
-        if (exchangeType != ExchangeTypes.Headers || arguments.IsEmpty)
+        ArgumentNullException.ThrowIfNull(binding);
+        return exchangeType switch
+        {
+            ExchangeTypes.Headers => CheckConditions(binding.Arguments),
+            ExchangeTypes.ConsistentHash => HashExchangeRules.CheckKey(binding.RoutingKey),
+            ExchangeTypes.LocalRandom => CheckLocal(binding),
+            _ => null,
+        };
+    }
+
+    // rabbit_exchange_type_local_random
+    private static BrokerError? CheckLocal(Binding binding) =>
+        binding.RoutingKey.Length > 0 ? new BrokerError(ReplyCode.PreconditionFailed, $"Non empty binding '{binding.RoutingKey}' key not permitted")
+        : binding.Destination.Kind != DestinationKind.Queue ? new BrokerError(ReplyCode.PreconditionFailed, "Destination not found")
+        : null;
+
+    private static BrokerError? CheckConditions(EncodedTable arguments)
+    {
+        if (arguments.IsEmpty)
         {
             return null;
         }

@@ -1,6 +1,8 @@
 using Granary.Core.Alarms;
 using Granary.Core.Figures;
+using Granary.Core.Grains;
 using Granary.Core.Health;
+using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
@@ -59,7 +61,8 @@ public static class GatewayHosting
         services.AddSingleton(MakeReplies);
         services.AddSingleton<IReplyDesk>(provider => provider.GetRequiredService<ReplyRegistry>());
         services.AddSingleton(provider => new Router(
-            provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Router>>()));
+            provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<Router>>(),
+            isLocal: KnowsLocal(provider)));
         services.AddHostedService<RouterStop>();
         services.AddSingleton(LargeRecordPool.Shared);
         services.AddSingleton(provider => new UnreadSockets(
@@ -139,6 +142,13 @@ public static class GatewayHosting
         services.AddSingleton(provider => new ShownCertificates(
             options.Tls, options.Https ?? options.Tls, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RenewedTls>>()));
         services.AddHostedService(provider => provider.GetRequiredService<ShownCertificates>());
+    }
+
+    /// <summary>A lone node has all queues; of a cluster's, a member has those that are active in it.</summary>
+    private static Func<string, string, bool>? KnowsLocal(IServiceProvider services)
+    {
+        var local = services.GetService<ILocalQueues>();
+        return services.GetService<IMembers>() is null ? null : (vhost, queue) => local?.Find(GrainKeys.For(vhost, queue)) is not null;
     }
 
     private static ReplyRegistry MakeReplies(IServiceProvider services)

@@ -46,8 +46,8 @@ internal sealed partial class GrainCalls(
     }
 
     /// <summary>The path of a publish, for which exchanges have to be asked.</summary>
-    public ValueTask<RoutePath> RouteAsync(Router router, byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] headers) => AskAsync(
-        () => router.RouteAsync(vhost, exchange, key, copies, headers, aborted),
+    public ValueTask<RoutePath> RouteAsync(Router router, byte[] exchange, byte[] key, ReadOnlyMemory<byte>[] copies, byte[] properties) => AskAsync(
+        () => router.RouteAsync(vhost, exchange, key, copies, properties, aborted),
         () => RoutePath.Refused(BrokerError.ExchangeOutOfReach(vhost, System.Text.Encoding.UTF8.GetString(exchange))));
 
     /// <summary>Completes after a while, unless nobody waits for the answer any more.</summary>

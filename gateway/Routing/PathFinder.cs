@@ -62,17 +62,17 @@ internal sealed class PathFinder(LinkSet links, Router router, ClientRights righ
 
     /// <summary>Under the gate. Asks the router, opens sessions with the queues, and remembers the path unless it depends on more than exchange and key.</summary>
     /// <param name="copies">Further routing keys, from the headers CC and BCC.</param>
-    /// <param name="headers">The content of the headers table as on the wire, or empty.</param>
+    /// <param name="properties">The message's properties as on the wire, or empty.</param>
     /// <param name="fetched">What <see cref="FetchAsync"/> answered for this message, or null.</param>
     /// <param name="error">Why the message cannot be published, or null.</param>
     /// <returns>Null with an error, and null without one if exchanges, or the client's rights, have to be asked for first (<see cref="FetchAsync"/>).</returns>
     public PublishPath? Find(
-        ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlyMemory<byte>[] copies, ReadOnlySpan<byte> headers, RoutePath? fetched,
+        ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlyMemory<byte>[] copies, ReadOnlySpan<byte> properties, RoutePath? fetched,
         out BrokerError? error)
     {
         var may = rights.Current ?? rights.Take();
         error = may?.CheckPublish(exchange);
-        var route = may is null || error is not null ? null : fetched ?? router.TryRoute(links.Vhost, exchange, routingKey, copies, headers);
+        var route = may is null || error is not null ? null : fetched ?? router.TryRoute(links.Vhost, exchange, routingKey, copies, properties);
         error ??= route?.Error ?? (route is { IsByTopic: true } && may!.LimitsAnyTopics ? CheckTopics(may, exchange, routingKey, copies) : null);
         if (route is null || error is not null)
         {
@@ -80,7 +80,7 @@ internal sealed class PathFinder(LinkSet links, Router router, ClientRights righ
         }
 
         var path = PublishPath.Open(route, links);
-        if (copies.Length == 0 && !route.DependsOnHeaders)
+        if (copies.Length == 0 && !route.DependsOnMore)
         {
             _paths.Set(exchange, routingKey, path);
         }
@@ -93,15 +93,15 @@ internal sealed class PathFinder(LinkSet links, Router router, ClientRights righ
     /// the next.
     /// </summary>
     public ValueTask<RoutePath> FetchAsync(
-        ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlyMemory<byte>[] copies, ReadOnlySpan<byte> headers, GrainCalls grains) =>
-        AskAsync(exchange.ToArray(), routingKey.ToArray(), copies, headers.ToArray(), grains);
+        ReadOnlySpan<byte> exchange, ReadOnlySpan<byte> routingKey, ReadOnlyMemory<byte>[] copies, ReadOnlySpan<byte> properties, GrainCalls grains) =>
+        AskAsync(exchange.ToArray(), routingKey.ToArray(), copies, properties.ToArray(), grains);
 
-    private async ValueTask<RoutePath> AskAsync(byte[] exchange, byte[] routingKey, ReadOnlyMemory<byte>[] copies, byte[] headers, GrainCalls grains)
+    private async ValueTask<RoutePath> AskAsync(byte[] exchange, byte[] routingKey, ReadOnlyMemory<byte>[] copies, byte[] properties, GrainCalls grains)
     {
         // An exchange is not asked for one who may not publish to it: it may not even be told whether there is one.
         return await rights.CheckAsync(may => may.CheckPublish(exchange), grains.Aborted).ConfigureAwait(false) is { } refusal
             ? RoutePath.Refused(refusal)
-            : await grains.RouteAsync(router, exchange, routingKey, copies, headers).ConfigureAwait(false);
+            : await grains.RouteAsync(router, exchange, routingKey, copies, properties).ConfigureAwait(false);
     }
 
     // The message goes by each of its keys, and so has to be allowed by each.

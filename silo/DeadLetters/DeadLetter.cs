@@ -21,13 +21,13 @@ internal sealed class DeadLetter
     /// <summary>Further keys that it is routed by.</summary>
     public required ReadOnlyMemory<byte>[] MoreKeys { get; init; }
 
-    /// <summary>The content of its headers.</summary>
-    public required byte[] Headers { get; init; }
-
     /// <summary>Its x-death.</summary>
     public required FieldArray Deaths { get; init; }
 
     public MessageFlags Flags => _flags;
+
+    /// <summary>As on the wire.</summary>
+    public byte[] Properties => _properties;
 
     /// <param name="record">The message as it was in the queue.</param>
     /// <param name="at">When it died.</param>
@@ -58,7 +58,6 @@ internal sealed class DeadLetter
             Exchange = Encoding.UTF8.GetBytes(rule.Exchange),
             RoutingKey = rule.RoutingKey is { } key ? Encoding.UTF8.GetBytes(key) : record.RoutingKey.ToArray(),
             MoreKeys = rule.RoutingKey is null ? copies : [],
-            Headers = headers.Encode(),
             Deaths = deaths,
         };
     }

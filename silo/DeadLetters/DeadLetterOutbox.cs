@@ -224,8 +224,8 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         {
             try
             {
-                return (office.Router.TryRoute(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Headers)
-                    ?? await office.Router.RouteAsync(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Headers, office.Stopping)
+                return (office.Router.TryRoute(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Properties)
+                    ?? await office.Router.RouteAsync(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Properties, office.Stopping)
                         .ConfigureAwait(false)).Queues;
             }
             catch (Exception exception) when (exception is not AmqpException && !office.Stopping.IsCancellationRequested)

@@ -111,7 +111,7 @@ internal sealed class Exchange
             return ExchangeRules.CheckEquivalence(_vhost, _name, _declaration, declaration);
         }
 
-        if ((ExchangeRules.CheckName(_name) ?? ExchangeRules.CheckArguments(_vhost, _name, declaration.Arguments.Decode())) is { } invalid)
+        if ((ExchangeRules.CheckName(_name) ?? ExchangeRules.CheckArguments(_vhost, _name, declaration.Type, declaration.Arguments.Decode())) is { } invalid)
         {
             return invalid;
         }
@@ -177,7 +177,7 @@ internal sealed class Exchange
             return refused;
         }
 
-        if (ExchangeRules.CheckBinding(_declaration!.Type, binding.Arguments) is { } invalid)
+        if (ExchangeRules.CheckBinding(_declaration!.Type, binding) is { } invalid)
         {
             return invalid;
         }

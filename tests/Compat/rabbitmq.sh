@@ -15,6 +15,9 @@ log.console.level = warning
 log.file = false
 CONF
 
+# Exchange types that are no plugins here.
+echo '[rabbitmq_consistent_hash_exchange, rabbitmq_random_exchange, rabbitmq_sharding].' > "$home/enabled_plugins"
+
 # The server script drops root for the user "rabbitmq"; the binary behind it does not.
 server=/usr/lib/rabbitmq/bin/rabbitmq-server
 export HOME=$home \

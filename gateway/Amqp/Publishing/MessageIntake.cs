@@ -163,13 +163,12 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
             return path;
         }
 
-        BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
-        var copies = _properties.HasCopies ? CopyKeys.Read(headers) : [];
-        path = Connection.Paths.Find(exchange, key, copies, headers, Interlocked.Exchange(ref _fetchedRoute, null), out var error);
+        var copies = _properties.HasCopies && BasicPropertiesView.Read(properties).TryGetHeaders(out var headers) ? CopyKeys.Read(headers) : [];
+        path = Connection.Paths.Find(exchange, key, copies, properties, Interlocked.Exchange(ref _fetchedRoute, null), out var error);
         AmqpChannel.Check(error, MethodId.BasicPublish);
         if (path is null)
         {
-            Connection.Begin(channel, FetchAsync(Connection.Paths.FetchAsync(exchange, key, copies, headers, Connection.Grains)));
+            Connection.Begin(channel, FetchAsync(Connection.Paths.FetchAsync(exchange, key, copies, properties, Connection.Grains)));
         }
 
         return path;

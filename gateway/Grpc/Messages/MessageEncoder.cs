@@ -24,7 +24,6 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     private readonly PropertiesEncoder _encoder = new();
     private readonly PublishedProperties _acted = new();
     private byte[] _properties = new byte[64];
-    private byte[] _headers = [];
     private int _exchangeLength;
     private int _keyLength;
     private int _propertiesLength;
@@ -43,9 +42,6 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
 
     /// <summary>Further routing keys, from the headers CC and BCC.</summary>
     public ReadOnlyMemory<byte>[] Copies { get; private set; } = [];
-
-    /// <summary>The headers to route by, as on the wire without their length.</summary>
-    public ReadOnlySpan<byte> Headers => _acted.HasCopies ? _headers : HeadersOf(Properties);
 
     /// <summary>The record's length.</summary>
     public int Size { get; private set; }
@@ -126,7 +122,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
             return path;
         }
 
-        path = paths.Find(Exchange, RoutingKey, Copies, Headers, fetched, out var error);
+        path = paths.Find(Exchange, RoutingKey, Copies, Properties, fetched, out var error);
         CallErrors.ThrowIf(error);
         CheckUser(paths, isAllowed: path is not null);
         return path;
@@ -155,7 +151,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     }
 
     /// <summary>Outside of the gate: asks the exchanges. The answer holds for this one message only.</summary>
-    public ValueTask<RoutePath> FetchPathAsync(PathFinder paths, GrainCalls grains) => paths.FetchAsync(Exchange, RoutingKey, Copies, Headers, grains);
+    public ValueTask<RoutePath> FetchPathAsync(PathFinder paths, GrainCalls grains) => paths.FetchAsync(Exchange, RoutingKey, Copies, Properties, grains);
 
     /// <summary>Writes the record; <paramref name="to"/> has <see cref="Size"/> bytes at least.</summary>
     public void Write(Span<byte> to)
@@ -187,8 +183,8 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
 
         if (_acted.HasCopies)
         {
-            _headers = HeadersOf(properties).ToArray();
-            Copies = [.. CopyKeys.Read(_headers)];
+            BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
+            Copies = [.. CopyKeys.Read(headers)];
             properties = BasicPropertiesEdit.WithoutHeader(properties, "BCC"u8);
         }
         else
@@ -220,11 +216,5 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
 
         properties.CopyTo(_properties);
         _propertiesLength = properties.Length;
-    }
-
-    private static ReadOnlySpan<byte> HeadersOf(ReadOnlySpan<byte> properties)
-    {
-        BasicPropertiesView.Read(properties).TryGetHeaders(out var headers);
-        return headers;
     }
 }
