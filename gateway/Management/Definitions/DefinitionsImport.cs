@@ -113,6 +113,8 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, IGrain
 
     private static async Task MakeAsync(TopologyCalls topology, ExchangeDefinition exchange)
     {
+        ShortName.Check("exchange", exchange.Name);
+
         // RabbitMQ exports none of these; other files may have them.
         if (exchange.Name.Length > 0 && !exchange.Name.StartsWith("amq.", StringComparison.Ordinal))
         {
@@ -124,6 +126,7 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, IGrain
 
     private static async Task MakeAsync(TopologyCalls topology, QueueDefinition queue)
     {
+        ShortName.Check("queue", queue.Name);
         var arguments = queue is { Type: not (null or "classic") } && !queue.Arguments.ContainsKey(TypeArgument)
             ? queue.Arguments.With(TypeArgument, queue.Type)
             : queue.Arguments;
@@ -138,6 +141,7 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, IGrain
 
     private static async Task MakeAsync(TopologyCalls topology, BindingDefinition binding)
     {
+        ShortName.Check("routing_key", binding.RoutingKey);
         var arguments = EncodedTable.From(binding.Arguments);
         if (binding.Source.Length > 0)
         {

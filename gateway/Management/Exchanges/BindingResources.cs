@@ -55,6 +55,7 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
         var ends = EndsOf(call);
         RequireEnds(await LookAsync(call).ConfigureAwait(false), ends);
         var asked = await call.ReadOrEmptyAsync(ApiJson.Default.BindingRequest).ConfigureAwait(false);
+        ShortName.Check("routing_key", asked.RoutingKey);
         var arguments = EncodedTable.From(asked.Arguments);
         var topology = operations.Topology(call, ends.Vhost);
         ApiException.ThrowIf(ends.IsQueue

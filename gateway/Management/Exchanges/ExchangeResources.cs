@@ -41,16 +41,12 @@ internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations op
     private async Task PutAsync(ApiCall call)
     {
         var (vhost, name) = Name(call);
-        var asked = await call.ReadAsync(ApiJson.Default.ExchangeRequest).ConfigureAwait(false);
-        if (asked.Type is not { } type)
-        {
-            throw ApiException.BadRequest("key_missing: type");
-        }
-
+        ShortName.Check("exchange", name);
+        var asked = await call.ReadOrEmptyAsync(ApiJson.Default.ExchangeRequest).ConfigureAwait(false);
         var topology = operations.Topology(call, vhost);
         var isNew = await topology.CheckExchangeAsync(name).ConfigureAwait(false) is { SaysMissing: true };
         ApiException.ThrowIf(await topology.DeclareExchangeAsync(
-            name, new ExchangeDeclaration(type, asked.Durable, asked.AutoDelete, asked.Internal, EncodedTable.From(asked.Arguments))).ConfigureAwait(false));
+            name, new ExchangeDeclaration(asked.Type, asked.Durable, asked.AutoDelete, asked.Internal, EncodedTable.From(asked.Arguments))).ConfigureAwait(false));
         await call.ReplyPutAsync(isNew).ConfigureAwait(false);
     }
 
@@ -94,7 +90,7 @@ internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations op
 /// <summary>What PUT says of an exchange.</summary>
 internal sealed record ExchangeRequest
 {
-    public string? Type { get; set; }
+    public string Type { get; set; } = "direct";
 
     public bool Durable { get; set; } = true;
 

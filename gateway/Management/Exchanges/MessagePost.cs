@@ -3,6 +3,7 @@ using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Grpc.Publishing;
+using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Queues;
 using Granary.V1;
@@ -16,12 +17,12 @@ internal sealed class MessagePost(GrpcServer server)
     /// <returns>Whether a queue has it.</returns>
     public async Task<bool> PublishAsync(ApiCall call, string vhost, string exchange, PublishMessage asked)
     {
+        MissingKeys.Check(("routing_key", asked.RoutingKey), ("payload", asked.Payload), ("payload_encoding", asked.PayloadEncoding));
         var message = new Message
         {
             Exchange = exchange,
-            RoutingKey = asked.RoutingKey ?? throw ApiException.BadRequest("key_missing: routing_key"),
-            Body = UnsafeByteOperations.UnsafeWrap(MessageJson.Decode(
-                asked.Payload ?? throw ApiException.BadRequest("key_missing: payload"), asked.PayloadEncoding ?? throw ApiException.BadRequest("key_missing: payload_encoding"))),
+            RoutingKey = asked.RoutingKey,
+            Body = UnsafeByteOperations.UnsafeWrap(MessageJson.Decode(asked.Payload!, asked.PayloadEncoding!)),
         };
         if (PropertiesDecoding.Decode(asked.Properties.Encode()) is { } properties)
         {
@@ -47,7 +48,7 @@ internal sealed class MessagePost(GrpcServer server)
         }
         catch (Granary.Amqp.AmqpException refused)
         {
-            throw ApiException.BadRequest($"{(int)refused.ReplyCode} {refused.Text}");
+            throw ApiException.BadRequest(refused.Text);
         }
     }
 }

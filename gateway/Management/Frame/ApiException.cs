@@ -21,13 +21,12 @@ internal sealed class ApiException(int status, string error, string reason) : Ex
     /// <summary>What a refusal in AMQP's terms is over HTTP (rabbit_mgmt_util's with_channel).</summary>
     public static ApiException Of(BrokerError error)
     {
-        var text = ReplyText.Format(error.Code, error.Explanation);
         return error.Code switch
         {
-            _ when error.IsOutOfReach => new ApiException(503, "service_unavailable", text),
-            ReplyCode.NotFound => new ApiException(404, "not_found", text),
-            ReplyCode.AccessRefused or ReplyCode.NotAllowed => NotAuthorised(text),
-            _ => BadRequest($"{(int)error.Code} {text}"),
+            _ when error.IsOutOfReach => new ApiException(503, "service_unavailable", error.Explanation),
+            ReplyCode.NotFound => new ApiException(404, "not_found", error.Explanation),
+            ReplyCode.AccessRefused or ReplyCode.NotAllowed => NotAuthorised(error.Explanation),
+            _ => BadRequest(error.Explanation),
         };
     }
 

@@ -18,27 +18,30 @@ internal sealed class ApiLogin(IAccess access)
         var (user, password) = Credentials(context.Request.Headers.Authorization.ToString());
         return await access.LogInAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false) is { } known
             ? new ApiUser(known.Name, known.Tags)
-            : throw ApiException.NotAuthorised("Login failed");
+            : throw LoginFailed();
     }
+
+    // The word for programs is spelled otherwise here than where a user may not do something: as in RabbitMQ.
+    private static ApiException LoginFailed() => new(StatusCodes.Status401Unauthorized, "not_authorized", "Login failed");
 
     // RFC 7617: user and password in UTF-8, the first colon between them.
     private static (string User, byte[] Password) Credentials(string text)
     {
         if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
-            throw ApiException.NotAuthorised("Login failed");
+            throw LoginFailed();
         }
 
         var bytes = Encoding.UTF8.GetBytes(text, Scheme.Length, text.Length - Scheme.Length);
         if (!Base64.IsValid(bytes) || Base64.DecodeFromUtf8InPlace(bytes, out var length) != OperationStatus.Done)
         {
-            throw ApiException.NotAuthorised("Login failed");
+            throw LoginFailed();
         }
 
         var credentials = bytes.AsSpan(0, length);
         var colon = credentials.IndexOf((byte)':');
         return colon >= 0
             ? (Encoding.UTF8.GetString(credentials[..colon]), credentials[(colon + 1)..].ToArray())
-            : throw ApiException.NotAuthorised("Login failed");
+            : throw LoginFailed();
     }
 }

@@ -39,7 +39,7 @@ internal sealed class Listing
 
         if (listing._size > LargestPage || listing._size < 1)
         {
-            throw ApiException.BadRequest($"Page size {listing._size} is out of range: 1 to {LargestPage}");
+            throw new ApiException(400, "invalid_pagination_parameters", $"Invalid pagination parameters: page number {listing._page ?? 1}, page size {listing._size}");
         }
 
         return listing;
@@ -74,13 +74,13 @@ internal sealed class Listing
 
         var pages = Math.Max(1, (found.Count + _size - 1) / _size);
         return page > pages || page < 1
-            ? throw ApiException.BadRequest("page_out_of_range")
+            ? throw new ApiException(400, "page_out_of_range", $"Page out of range, page: {page} page size: {_size}, len: {found.Count}")
             : new ListPage<T>(found.GetRange((page - 1) * _size, Math.Min(_size, found.Count - ((page - 1) * _size))), page, _size, total, found.Count, pages);
     }
 
     private static int? Number(IQueryCollection query, string name) => query[name].ToString() is not { Length: > 0 } text ? null
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
-        : throw ApiException.BadRequest($"{name} is not a number: '{text}'");
+        : throw new ApiException(400, "invalid_pagination_parameters", $"{name} is not a number: '{text}'");
 
     private static Regex Parse(string pattern)
     {

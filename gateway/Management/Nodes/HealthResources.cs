@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Gateway.Management.Frame;
@@ -80,7 +81,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         await (listeners.Any(listener => listener.Port == port)
             ? call.ReplyAsync(new CheckJson("ok") { Port = port }, ApiJson.Default.CheckJson)
             : call.ReplyAsync(
-                new CheckJson("failed") { Reason = "No active listener", Missing = call.Segments[3], Ports = [.. listeners.Select(listener => listener.Port)] },
+                new CheckJson("failed") { Reason = "No active listener", Missing = port, Ports = [.. listeners.Select(listener => listener.Port)] },
                 ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
     }
 
@@ -132,7 +133,8 @@ internal sealed record CheckJson(string Status)
 
     public string? Protocol { get; init; }
 
-    public string? Missing { get; init; }
+    /// <summary>What was looked for, as it was given: a number or a text.</summary>
+    public JsonNode? Missing { get; init; }
 
     public int[]? Ports { get; init; }
 

@@ -141,7 +141,7 @@ internal sealed record GetRequest
     /// <summary>The form before it.</summary>
     public bool? Requeue { get; set; }
 
-    public string Encoding { get; set; } = "";
+    public string? Encoding { get; set; }
 
     [JsonNumberHandling(JsonNumberHandling.AllowReadingFromString)]
     public int? Truncate { get; set; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Granary.Amqp;
 using Granary.Core;
@@ -8,6 +9,7 @@ using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Queues;
@@ -22,13 +24,13 @@ internal sealed class MessageReader(GrpcServer server)
 
     public async Task<List<MessageJson>> GetAsync(ApiCall call, string vhost, string queue, GetRequest asked)
     {
-        var count = asked.Count ?? throw ApiException.BadRequest("key_missing: count");
+        MissingKeys.Check(("count", asked.Count?.ToString(CultureInfo.InvariantCulture)), ("ackmode", asked.Ackmode ?? asked.Requeue?.ToString()), ("encoding", asked.Encoding));
+        var count = asked.Count!.Value;
         var settlement = SettlementOf(asked);
         var isBase64 = asked.Encoding switch
         {
             "auto" => false,
             "base64" => true,
-            "" => throw ApiException.BadRequest("key_missing: encoding"),
             var other => throw ApiException.BadRequest($"Unsupported encoding: {other}. Please use either auto or base64."),
         };
         var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost));
@@ -64,7 +66,6 @@ internal sealed class MessageReader(GrpcServer server)
         ("ack_requeue_true" or "reject_requeue_true", _) or (null, true) => Settlement.Requeue,
         ("ack_requeue_false", _) or (null, false) => Settlement.Ack,
         ("reject_requeue_false", _) => Settlement.Reject,
-        (null, null) => throw ApiException.BadRequest("key_missing: ackmode"),
         var (other, _) => throw ApiException.BadRequest($"Invalid ackmode: {other}"),
     };
 

@@ -58,6 +58,7 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
     private async Task PutAsync(ApiCall call)
     {
         var (vhost, name) = Name(call);
+        ShortName.Check("queue", name);
         var asked = await call.ReadOrEmptyAsync(ApiJson.Default.QueueRequest).ConfigureAwait(false);
         var topology = operations.Topology(call, vhost);
         var isNew = (await topology.DescribeQueueAsync(name).ConfigureAwait(false)).Error is { SaysMissing: true };

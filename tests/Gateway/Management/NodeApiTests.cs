@@ -19,7 +19,7 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         using var response = await client.GetAsync(new Uri("overview", UriKind.Relative));
         Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
         Assert.Equal("Basic realm=\"RabbitMQ Management\"", response.Headers.WwwAuthenticate.ToString());
-        Assert.Contains("not_authorised", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains("\"not_authorized\",\"reason\":\"Login failed\"", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

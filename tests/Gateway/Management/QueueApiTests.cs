@@ -19,7 +19,7 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.BadRequest, status);
         Assert.Equal("bad_request", (string)refusal!["error"]!);
         Assert.Equal(
-            $"406 PRECONDITION_FAILED - inequivalent arg 'durable' for queue '{queue}' in vhost '/': received 'false' but current is 'true'", (string)refusal["reason"]!);
+            $"inequivalent arg 'durable' for queue '{queue}' in vhost '/': received 'false' but current is 'true'", (string)refusal["reason"]!);
     }
 
     [Fact]
@@ -121,6 +121,25 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"queues/%2F/{queue}?if-empty=true")).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, $"queues/%2F/{queue}")).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Delete, $"queues/%2F/{queue}")).Status);
+    }
+
+    [Fact]
+    public async Task Name_LongerThanAmqpAllows_IsRefused()
+    {
+        var name = new string('n', 256);
+        foreach (var (path, body) in new[]
+        {
+            ($"queues/%2F/{name}", "{}"), ($"exchanges/%2F/{name}", "{}"),
+        })
+        {
+            var (status, refusal) = await broker.SendAsync(HttpMethod.Put, path, body);
+            Assert.Equal(HttpStatusCode.BadRequest, status);
+            Assert.EndsWith("should be less than 255 bytes, actually was 256", (string)refusal!["reason"]!, StringComparison.Ordinal);
+        }
+
+        var queue = await broker.DeclareQueueAsync();
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Post, $"bindings/%2F/e/amq.direct/q/{queue}", $$"""{"routing_key":"{{name}}"}""")).Status);
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Post, "definitions", $$"""{"queues":[{"name":"{{name}}","vhost":"/"}]}""")).Status);
     }
 
     [Theory]

@@ -30,8 +30,8 @@ public sealed class TopologyApiTests(ApiBroker broker) : IClassFixture<ApiBroker
     [Fact]
     public async Task Exchange_OfNoType_IsRefused()
     {
-        var (status, body) = await broker.SendAsync(HttpMethod.Put, $"exchanges/%2F/{ApiBroker.New("x")}", "{}");
-        Assert.Equal((HttpStatusCode.BadRequest, "bad_request"), (status, (string)body!["error"]!));
+        var (status, body) = await broker.SendAsync(HttpMethod.Put, $"exchanges/%2F/{ApiBroker.New("x")}", "{\"type\":\"nosuch\"}");
+        Assert.Equal((HttpStatusCode.BadRequest, "bad_request", "unknown exchange type 'nosuch'"), (status, (string)body!["error"]!, (string)body["reason"]!));
         Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Put, $"exchanges/%2F/{ApiBroker.New("x")}", "{\"type\":")).Status);
         Assert.Equal(HttpStatusCode.Unauthorized, (await broker.SendAsync(HttpMethod.Delete, "exchanges/%2F/amq.direct")).Status);
     }
