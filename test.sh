@@ -42,6 +42,7 @@ needed=(
     "/usr/share/php/PhpAmqpLib php-amqplib"
     "/usr/share/java/amqp-client.jar librabbitmq-client-java"
     "/usr/lib/python3/dist-packages/grpc python3-grpcio"
+    "/usr/bin/openssl openssl"
     "/usr/lib/postgresql/15/bin/postgres postgresql-15"
     "/usr/sbin/pgbouncer pgbouncer"
     "/usr/sbin/haproxy haproxy"
