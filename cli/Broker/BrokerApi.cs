@@ -1,0 +1,198 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Granary.Cli.Invocation;
+
+namespace Granary.Cli.Broker;
+
+/// <summary>The broker's management API, as RabbitMQ's: so the tool can be used with either.</summary>
+internal sealed class BrokerApi : IDisposable
+{
+    private readonly HttpClient _http;
+    private readonly BrokerAddress _address;
+    private JsonObject? _overview;
+
+    public BrokerApi(BrokerAddress address, TimeSpan timeout)
+    {
+        _address = address;
+        var handler = new SocketsHttpHandler { UseProxy = false };
+        if (address.Socket is { } path)
+        {
+            handler.ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                return new NetworkStream(socket, ownsSocket: true);
+            };
+        }
+
+        _http = new HttpClient(handler) { BaseAddress = address.Http, Timeout = timeout };
+        if (address.User is { } user)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{address.Password}")));
+        }
+    }
+
+    /// <summary>A name as a segment of a path.</summary>
+    public static string Segment(string name) => Uri.EscapeDataString(name);
+
+    /// <exception cref="CommandException">The broker is out of reach, refuses the user, or fails.</exception>
+    public async Task<JsonObject> OverviewAsync() => _overview ??= (await GetAsync("overview").ConfigureAwait(false)).AsObject();
+
+    /// <summary>The name of the node that answers.</summary>
+    public async Task<string> NodeAsync() => (await OverviewAsync().ConfigureAwait(false))["node"]?.GetValue<string>() ?? "rabbit@localhost";
+
+    /// <inheritdoc cref="OverviewAsync"/>
+    public async Task<JsonNode> GetAsync(string path) =>
+        await FindAsync(path).ConfigureAwait(false) ?? throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
+
+    /// <summary>All items of a list.</summary>
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(string path) =>
+        await GetAsync(path).ConfigureAwait(false) is JsonArray list ? [.. list.OfType<JsonObject>()] : [];
+
+    /// <summary>Null: there is none.</summary>
+    /// <inheritdoc cref="OverviewAsync"/>
+    public async Task<JsonNode?> FindAsync(string path)
+    {
+        using var answer = await SendAsync(HttpMethod.Get, path, null).ConfigureAwait(false);
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+
+        await RequireAsync(answer).ConfigureAwait(false);
+        var text = await answer.Content.ReadAsStringAsync().ConfigureAwait(false);
+        try
+        {
+            return JsonNode.Parse(text);
+        }
+        catch (JsonException exception)
+        {
+            throw new CommandException(ExitCode.Unavailable, $"What answers at {_address.Http} is no broker's management API: {exception.Message}");
+        }
+    }
+
+    /// <summary>False: there is no such thing.</summary>
+    /// <inheritdoc cref="OverviewAsync"/>
+    public async Task<bool> PutAsync(string path, JsonNode? body = null) => await ChangeAsync(HttpMethod.Put, path, body ?? new JsonObject()).ConfigureAwait(false);
+
+    /// <inheritdoc cref="PutAsync"/>
+    public async Task<bool> PostAsync(string path, JsonNode? body = null) => await ChangeAsync(HttpMethod.Post, path, body ?? new JsonObject()).ConfigureAwait(false);
+
+    /// <inheritdoc cref="PutAsync"/>
+    public async Task<bool> DeleteAsync(string path, string? reason = null) => await ChangeAsync(HttpMethod.Delete, path, null, reason).ConfigureAwait(false);
+
+    /// <summary>Whether that user and password may log in.</summary>
+    public async Task<bool> AcceptsAsync(string user, string password)
+    {
+        using var request = Request(HttpMethod.Get, "whoami");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
+        using var answer = await SendAsync(request).ConfigureAwait(false);
+        if (answer.StatusCode != HttpStatusCode.Unauthorized)
+        {
+            return true;
+        }
+
+        // One without tags is known, but may not use the management API.
+        return (await answer.Content.ReadAsStringAsync().ConfigureAwait(false)).Contains("Not management user", StringComparison.Ordinal);
+    }
+
+    /// <summary>What a health check says: null when all is well, else the reason.</summary>
+    public async Task<string?> CheckAsync(string path)
+    {
+        using var answer = await SendAsync(HttpMethod.Get, path, null).ConfigureAwait(false);
+        if (answer.StatusCode != HttpStatusCode.ServiceUnavailable)
+        {
+            await RequireAsync(answer).ConfigureAwait(false);
+            return null;
+        }
+
+        return ReasonOf(await answer.Content.ReadAsStringAsync().ConfigureAwait(false)) ?? "failed";
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static string? ReasonOf(string text)
+    {
+        try
+        {
+            return JsonNode.Parse(text)?["reason"] switch
+            {
+                JsonValue value => value.ToString(),
+                { } other => other.ToJsonString(),
+                null => null,
+            };
+        }
+        catch (JsonException)
+        {
+            // Not the API's: the status says what there is to say.
+            return null;
+        }
+    }
+
+    private static HttpRequestMessage Request(HttpMethod method, string path) => new(method, new Uri($"api/{path}", UriKind.Relative));
+
+    private async Task<bool> ChangeAsync(HttpMethod method, string path, JsonNode? body, string? reason = null)
+    {
+        using var answer = await SendAsync(method, path, body, reason).ConfigureAwait(false);
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+
+        await RequireAsync(answer).ConfigureAwait(false);
+        return true;
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, JsonNode? body, string? reason = null)
+    {
+        using var request = Request(method, path);
+        if (body is not null)
+        {
+            request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+        }
+
+        if (reason is not null)
+        {
+            request.Headers.TryAddWithoutValidation("X-Reason", reason);
+        }
+
+        return await SendAsync(request).ConfigureAwait(false);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
+    {
+        try
+        {
+            return await _http.SendAsync(request).ConfigureAwait(false);
+        }
+        catch (HttpRequestException exception)
+        {
+            throw new OutOfReachException(_address, exception);
+        }
+        catch (TaskCanceledException exception) when (exception.InnerException is TimeoutException)
+        {
+            throw new CommandException(ExitCode.TemporaryFailure, $"Error: operation on node at {_address.Socket ?? _address.Http.ToString()} timed out. Timeout value used: {_http.Timeout.TotalMilliseconds:0}") { IsPlain = true };
+        }
+    }
+
+    private async Task RequireAsync(HttpResponseMessage answer)
+    {
+        if (answer.IsSuccessStatusCode)
+        {
+            return;
+        }
+
+        var reason = ReasonOf(await answer.Content.ReadAsStringAsync().ConfigureAwait(false)) ?? $"HTTP {(int)answer.StatusCode}";
+        throw answer.StatusCode switch
+        {
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new CommandException(
+                ExitCode.Configuration, $"{reason}. User '{_address.User}' was given with --user or GRANARY_CTL_USER, the password with GRANARY_CTL_PASSWORD or GRANARY_CTL_PASSWORD_FILE."),
+            HttpStatusCode.BadRequest or HttpStatusCode.MethodNotAllowed => new CommandException(ExitCode.Software, reason),
+            _ => new CommandException(ExitCode.Unavailable, reason),
+        };
+    }
+}

@@ -1,0 +1,174 @@
+using System.Text.Json.Nodes;
+using Granary.Cli.Broker;
+using Granary.Cli.Invocation;
+using Granary.Cli.Output;
+
+namespace Granary.Cli.Commands;
+
+internal static class OperationCommands
+{
+    private const string Queues = "Queues";
+    private const string Operations = "Operations";
+
+    private static readonly CommandOption IfEmpty = new("if-empty", 'e');
+    private static readonly CommandOption IfUnused = new("if-unused", 'u');
+
+    public static IEnumerable<Command> All =>
+    [
+        new("delete_queue", Queues, "Deletes a queue", "[--vhost <vhost>] <queue_name> [--if-empty|-e] [--if-unused|-u]")
+        {
+            LeastWords = 1, Options = [CommandOption.Vhost, IfEmpty, IfUnused],
+            Banner = call => UserCommands.Told($"Deleting queue '{call.Words[0]}' on vhost '{call.Vhost}' {Condition(call)}..."),
+            Run = DeleteQueueAsync,
+        },
+        new("purge_queue", Queues, "Purges a queue (removes all messages in it)", "[--vhost <vhost>] <queue>")
+        {
+            LeastWords = 1, Options = [CommandOption.Vhost],
+            Banner = call => UserCommands.Told($"Purging queue '{call.Words[0]}' in vhost '{call.Vhost}' ..."),
+            Run = async call => await call.Broker.DeleteAsync($"queues/{call.VhostPath}/{call.Path(0)}/contents").ConfigureAwait(false)
+                ? Answer.None
+                : throw new CommandException(ExitCode.Unavailable, "not_found"),
+        },
+        new("close_connection", Operations, "Instructs the broker to close the connection associated with the Erlang process id", "<connectionpid> <explanation>")
+        {
+            LeastWords = 2,
+            Banner = call => UserCommands.Told($"Closing connection {call.Words[0]}, reason: {call.Words[1]}..."),
+            Run = async call =>
+            {
+                var found = (await call.Broker.ListAsync("connections").ConfigureAwait(false)).FirstOrDefault(connection => Pids.OfConnection(connection) == call.Words[0] || connection["name"]?.ToString() == call.Words[0])
+                    ?? throw new CommandException(ExitCode.Unavailable, "not_found");
+                await CloseAsync(call, found, call.Words[1]).ConfigureAwait(false);
+                return Answer.None;
+            },
+        },
+        new("close_all_connections", Operations, "Instructs the broker to close all connections for the specified vhost or entire RabbitMQ node", "[--vhost <vhost> --limit <limit>] [-n <node> --global] [--per-connection-delay <delay>] <explanation>")
+        {
+            LeastWords = 1, Options = [CommandOption.Vhost, new("limit", HasValue: true), new("global"), new("per-connection-delay", HasValue: true)],
+            Banner = call => UserCommands.Told($"Closing {(call["limit"] is { } limit ? $"{limit} connections" : "all connections")} {(call.Has("global") ? "cluster-wide" : $"in vhost {call.Vhost}")}, reason: {call.Words[0]}..."),
+            Run = async call =>
+            {
+                var limit = call["limit"] is { } text ? call.Number(text, "--limit") : int.MaxValue;
+                var delay = call["per-connection-delay"] is { } pause ? call.Number(pause, "--per-connection-delay") : 0;
+                JsonObject[] all = [.. (await call.Broker.ListAsync("connections").ConfigureAwait(false)).Where(connection => call.Has("global") || connection["vhost"]?.GetValue<string>() == call.Vhost).Take(limit)];
+                foreach (var connection in all)
+                {
+                    await CloseAsync(call, connection, call.Words[0]).ConfigureAwait(false);
+                    await Task.Delay(Math.Max(0, delay)).ConfigureAwait(false);
+                }
+
+                return Answer.Of($"Closed {all.Length} connections");
+            },
+        },
+        new("close_all_user_connections", Operations, "Instructs the broker to close all connections of the specified user", "<username> <explanation>")
+        {
+            LeastWords = 2,
+            Banner = call => UserCommands.Told($"Closing connections of user {call.Words[0]}, reason: {call.Words[1]}..."),
+            Run = async call =>
+            {
+                foreach (var connection in (await call.Broker.ListAsync("connections").ConfigureAwait(false)).Where(connection => connection["user"]?.GetValue<string>() == call.Words[0]))
+                {
+                    await CloseAsync(call, connection, call.Words[1]).ConfigureAwait(false);
+                }
+
+                return Answer.None;
+            },
+        },
+        new("export_definitions", "Definitions", "Exports definitions in JSON or compressed Erlang Term Format.", "<file_path | \"-\"> [--format <json | erlang>]")
+        {
+            LeastWords = 1, Options = [new("format", HasValue: true)], Timeout = 300,
+            Check = RequireJson,
+            Banner = call => UserCommands.Told(call.Words[0] == "-" ? "" : $"Exporting definitions in JSON to a file at \"{call.Words[0]}\" ..."),
+            Run = ExportAsync,
+        },
+        new("import_definitions", "Definitions", "Imports definitions in JSON or compressed Erlang Term Format.", "<file_path | \"-\"> [--format <json | erlang>] [--skip-if-unchanged]")
+        {
+            LeastWords = 0, MostWords = 1, Options = [new("format", HasValue: true), new("skip-if-unchanged")], Timeout = 300,
+            Check = call =>
+            {
+                RequireJson(call);
+                if (call.Words.Count > 0 && call.Words[0] != "-" && !File.Exists(call.Words[0]))
+                {
+                    throw CommandException.NotValid($"Bad argument: File {call.Words[0]} does not exist", ExitCode.Data);
+                }
+            },
+            Banner = call => UserCommands.Told(call.Words.Count == 0 || call.Words[0] == "-" ? "Importing definitions in JSON from standard input ..." : $"Importing definitions in JSON from a file at \"{call.Words[0]}\" ..."),
+            Run = async call =>
+            {
+                var text = call.Words.Count == 0 || call.Words[0] == "-" ? await call.Input.ReadToEndAsync().ConfigureAwait(false) : await File.ReadAllTextAsync(call.Words[0]).ConfigureAwait(false);
+                await call.Broker.PostAsync("definitions", Json.Object(text)).ConfigureAwait(false);
+                return Answer.Of("Successfully imported the definitions.");
+            },
+        },
+        new("rebalance", "Replication", "Rebalances queues over the members of the cluster", "< all | classic | quorum > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]")
+        {
+            LeastWords = 0, MostWords = 1, Options = [new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true)],
+            Banner = static _ => UserCommands.Told("Rebalancing queues over the cluster ..."),
+            Run = async call =>
+            {
+                await call.Broker.PostAsync("rebalance/queues").ConfigureAwait(false);
+                return Answer.None;
+            },
+        },
+    ];
+
+    private static string Condition(CommandCall call) => (call.Has("if-empty"), call.Has("if-unused")) switch
+    {
+        (true, true) => "if queue is empty and if queue is unused ",
+        (true, false) => "if queue is empty ",
+        (false, true) => "if queue is unused ",
+        _ => "",
+    };
+
+    private static async Task<Answer> DeleteQueueAsync(CommandCall call)
+    {
+        var path = $"queues/{call.VhostPath}/{call.Path(0)}";
+        var queue = await call.Broker.FindAsync(path).ConfigureAwait(false) ?? throw new CommandException(ExitCode.Usage, "Queue not found");
+        var conditions = string.Join('&', new[] { call.Has("if-empty") ? "if-empty=true" : "", call.Has("if-unused") ? "if-unused=true" : "" }.Where(static one => one.Length > 0));
+        try
+        {
+            return await call.Broker.DeleteAsync(conditions.Length > 0 ? $"{path}?{conditions}" : path).ConfigureAwait(false)
+                ? Answer.Of($"Queue was successfully deleted with {queue["messages_ready"] ?? queue["messages"] ?? 0} ready messages")
+                : throw new CommandException(ExitCode.Usage, "Queue not found");
+        }
+        catch (CommandException refused) when (refused.Message.Contains("in use", StringComparison.Ordinal))
+        {
+            throw new CommandException(ExitCode.Usage, "Queue is in use");
+        }
+        catch (CommandException refused) when (refused.Message.Contains("not empty", StringComparison.Ordinal))
+        {
+            throw new CommandException(ExitCode.Usage, "Queue is not empty");
+        }
+    }
+
+    private static Task CloseAsync(CommandCall call, JsonObject connection, string reason) =>
+        call.Broker.DeleteAsync($"connections/{BrokerApi.Segment(connection["name"]?.ToString() ?? "")}", reason);
+
+    private static void RequireJson(CommandCall call)
+    {
+        if (call["format"] is { } format && !format.Equals("json", StringComparison.OrdinalIgnoreCase))
+        {
+            throw CommandException.NotValid("Bad argument: Format should be JSON; Erlang's own terms are not written here");
+        }
+    }
+
+    private static async Task<Answer> ExportAsync(CommandCall call)
+    {
+        var definitions = await call.Broker.GetAsync("definitions").ConfigureAwait(false);
+        var text = Json.Text(definitions).GetValue<string>();
+        if (call.Words[0] == "-")
+        {
+            return new TextAnswer(text, definitions);
+        }
+
+        try
+        {
+            await File.WriteAllTextAsync(call.Words[0], text).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCode.Data, $"The file cannot be written: {exception.Message}");
+        }
+
+        return Answer.None;
+    }
+}

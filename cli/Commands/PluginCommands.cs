@@ -1,0 +1,90 @@
+using System.Text.RegularExpressions;
+using Granary.Cli.Invocation;
+using Granary.Cli.Output;
+
+namespace Granary.Cli.Commands;
+
+/// <summary>rabbitmq-plugins: what Granary has built in counts as enabled, and cannot be taken out.</summary>
+internal static class PluginCommands
+{
+    private const string Group = "Plugin Management";
+
+    private static readonly string[] BuiltIn = ["rabbitmq_management", "rabbitmq_management_agent", "rabbitmq_prometheus", "rabbitmq_web_dispatch"];
+
+    private static readonly CommandOption Enabled = new("enabled", 'E');
+    private static readonly CommandOption WithDependencies = new("implicitly-enabled", 'e');
+    private static readonly CommandOption Minimal = new("minimal", 'm');
+    private static readonly CommandOption Verbose = new("verbose", 'v');
+    private static readonly CommandOption Offline = new("offline");
+    private static readonly CommandOption Online = new("online");
+    private static readonly CommandOption All_ = new("all");
+
+    public static IEnumerable<Command> All =>
+    [
+        new("list", Group, "Lists plugins and their state", "[pattern] [--verbose] [--minimal] [--enabled] [--implicitly-enabled]")
+        {
+            MostWords = 1, Options = [Enabled, WithDependencies, Minimal, Verbose],
+            Banner = call => UserCommands.Told($"Listing plugins with pattern \"{(call.Words.Count > 0 ? call.Words[0] : ".*")}\" ..."),
+            Run = ListAsync,
+        },
+        new("enable", Group, "Enables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
+        {
+            MostWords = int.MaxValue, Options = [Offline, Online, All_],
+            Banner = async call => $"Enabling plugins on node {await NodeAsync(call).ConfigureAwait(false)}:\n{string.Join('\n', call.Words)}",
+            Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
+                ? throw new CommandException(ExitCode.Software, $"{{:plugins_not_found, [{string.Join(", ", unknown.Select(plugin => $":{plugin}"))}]}}")
+                : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+        },
+        new("disable", Group, "Disables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
+        {
+            MostWords = int.MaxValue, Options = [Offline, Online, All_],
+            Banner = async call => $"Disabling plugins on node {await NodeAsync(call).ConfigureAwait(false)}:\n{string.Join('\n', call.Words)}",
+            Run = static call => call.Words.FirstOrDefault(plugin => BuiltIn.Contains(plugin)) is { } plugin
+                ? throw new CommandException(ExitCode.Software, $"{plugin} is a part of Granary and cannot be taken out")
+                : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+        },
+        new("is_enabled", Group, "Health check that exits with a non-zero code if provided plugins are not enabled on target node", "<plugin1> [<plugin2>] [--offline] [--online]")
+        {
+            LeastWords = 1, MostWords = int.MaxValue, Options = [Offline, Online],
+            Banner = async call => $"Asking node {await NodeAsync(call).ConfigureAwait(false)} if plugin {string.Join(", ", call.Words)} is enabled...",
+            Run = async call =>
+            {
+                var node = await NodeAsync(call).ConfigureAwait(false);
+                return call.Words.FirstOrDefault(plugin => !BuiltIn.Contains(plugin)) is { } missing
+                    ? throw new CommandException(ExitCode.Unavailable, $"Plugin {missing} is not enabled on node {node}. Enabled plugins and dependencies: {string.Join(", ", BuiltIn)}")
+                    : Answer.Of($"Plugin {string.Join(", ", call.Words)} is enabled on node {node}");
+            },
+        },
+    ];
+
+    private static async Task<string> NodeAsync(CommandCall call) => call.Has("offline") ? "rabbit@localhost" : await call.Broker.NodeAsync().ConfigureAwait(false);
+
+    private static async Task<Answer> ListAsync(CommandCall call)
+    {
+        Regex pattern;
+        try
+        {
+            pattern = new Regex(call.Words.Count > 0 ? call.Words[0] : "", RegexOptions.NonBacktracking);
+        }
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
+        {
+            throw CommandException.NotValid($"the pattern is no regular expression: {exception.Message}");
+        }
+
+        string[] plugins = [.. BuiltIn.Where(plugin => pattern.IsMatch(plugin) && (!call.Has("enabled") || call.Has("implicitly-enabled") || plugin is "rabbitmq_management" or "rabbitmq_prometheus"))];
+        if (call.Has("minimal"))
+        {
+            return Answer.Of(string.Join('\n', plugins));
+        }
+
+        var version = (await call.Broker.OverviewAsync().ConfigureAwait(false))["rabbitmq_version"]?.ToString() ?? "";
+        var width = plugins.Select(plugin => plugin.Length).DefaultIfEmpty().Max();
+        return Answer.Of(string.Join('\n',
+        [
+            " Configured: E = explicitly enabled; e = implicitly enabled",
+            $" | Status: * = running on {await call.Broker.NodeAsync().ConfigureAwait(false)}",
+            " |/",
+            .. plugins.Select(plugin => $"[{(plugin is "rabbitmq_management" or "rabbitmq_prometheus" ? 'E' : 'e')}*] {plugin.PadRight(width)} {version}"),
+        ]));
+    }
+}

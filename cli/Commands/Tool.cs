@@ -1,0 +1,58 @@
+namespace Granary.Cli.Commands;
+
+/// <summary>One of the programs that scripts call: each has some of the commands.</summary>
+internal sealed class Tool
+{
+    private static readonly Command[] Ctl =
+    [
+        .. LocalCommands.All, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All,
+    ];
+
+    private Tool(string name, IEnumerable<Command> commands) => (Name, Commands) = (name, [.. commands]);
+
+    public string Name { get; }
+
+    public IReadOnlyList<Command> Commands { get; }
+
+    /// <param name="name">As it was called; granaryctl has the commands of all.</param>
+    public static Tool Of(string name) => name switch
+    {
+        "rabbitmqctl" => new Tool(name, Ctl.Where(static command => command.Name != "rebalance")),
+        "rabbitmq-diagnostics" => new Tool(name,
+        [
+            .. DiagnosticsCommands.All,
+            .. Ctl.Where(static command => command.Name is "ping" or "status" or "cluster_status" or "version" || command.Name.StartsWith("list_", StringComparison.Ordinal)),
+        ]),
+        "rabbitmq-plugins" => new Tool(name, [.. PluginCommands.All, .. LocalCommands.All.Where(static command => command.Name == "version")]),
+        "rabbitmq-queues" => new Tool(name, Ctl.Where(static command => command.Name is "rebalance" or "version" or "status")),
+        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. PluginCommands.All]),
+    };
+
+    public Command? Find(string name) => Commands.FirstOrDefault(command => command.Name == name);
+
+    /// <summary>The command whose name is nearest; null if none is near.</summary>
+    public string? Nearest(string name) => Commands
+        .Select(command => (command.Name, Distance: Distance(command.Name, name)))
+        .Where(static near => near.Distance <= Math.Max(3, near.Name.Length / 2))
+        .OrderBy(static near => near.Distance).ThenBy(static near => near.Name, StringComparer.Ordinal)
+        .Select(static near => near.Name).FirstOrDefault();
+
+    // Letters that have to be put in, taken out or changed (Levenshtein).
+    private static int Distance(string left, string right)
+    {
+        int[] above = [.. Enumerable.Range(0, right.Length + 1)];
+        for (var i = 1; i <= left.Length; i++)
+        {
+            var row = new int[right.Length + 1];
+            row[0] = i;
+            for (var j = 1; j <= right.Length; j++)
+            {
+                row[j] = Math.Min(Math.Min(row[j - 1], above[j]) + 1, above[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1));
+            }
+
+            above = row;
+        }
+
+        return above[^1];
+    }
+}

@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using Granary.Cli.Invocation;
+using Granary.Cli.Output;
+
+namespace Granary.Cli.Commands;
+
+internal static class VhostCommands
+{
+    private const string Group = "Virtual hosts";
+
+    private static readonly string[] Columns = ["name", "description", "tags", "default_queue_type", "tracing", "cluster_state", "metadata", "protected_from_deletion"];
+
+    public static IEnumerable<Command> All =>
+    [
+        new("add_vhost", Group, "Creates a virtual host", "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type <quorum|classic|stream>]")
+        {
+            LeastWords = 1,
+            Options = [new("description", HasValue: true), new("tags", HasValue: true), new("default-queue-type", HasValue: true)],
+            Banner = call => UserCommands.Told($"Adding vhost \"{call.Words[0]}\" ..."),
+            Run = async call =>
+            {
+                // One that is there stays as it is, unless something is said of it.
+                var body = new JsonObject();
+                if (call["description"] is { } description)
+                {
+                    body["description"] = description;
+                }
+
+                if (call["tags"] is { } tags)
+                {
+                    body["tags"] = tags;
+                }
+
+                if (call["default-queue-type"] is { } type)
+                {
+                    body["default_queue_type"] = type;
+                }
+
+                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", body).ConfigureAwait(false);
+                return Answer.None;
+            },
+        },
+        new("delete_vhost", Group, "Deletes a virtual host", "<vhost>")
+        {
+            LeastWords = 1,
+            Banner = call => UserCommands.Told($"Deleting vhost \"{call.Words[0]}\" ..."),
+            Run = async call => await call.Broker.DeleteAsync($"vhosts/{call.Path(0)}").ConfigureAwait(false) ? Answer.None : throw Refusals.NoVhost(call.Words[0]),
+        },
+        new("set_vhost_tags", Group, "Sets virtual host tags", "<vhost> <tag> [...]")
+        {
+            LeastWords = 1, MostWords = int.MaxValue,
+            Banner = call => UserCommands.Told($"Setting tags for virtual host \"{call.Words[0]}\" to [{string.Join(", ", call.Words.Skip(1))}] ..."),
+            Run = async call =>
+            {
+                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}").ConfigureAwait(false) is null)
+                {
+                    throw Refusals.NoVhost(call.Words[0]);
+                }
+
+                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", new JsonObject { ["tags"] = string.Join(',', call.Words.Skip(1)) }).ConfigureAwait(false);
+                return Answer.None;
+            },
+        },
+        new("list_vhosts", "Access Control", "Lists virtual hosts", "[--no-table-headers] [<column>, ...]")
+        {
+            MostWords = int.MaxValue,
+            Check = call => Lists.Require(call, Columns),
+            Banner = static _ => UserCommands.Told("Listing vhosts ..."),
+            Run = async call => Lists.Of(call, await call.Broker.ListAsync("vhosts").ConfigureAwait(false), ["name"], static (vhost, column) => column switch
+            {
+                "tags" => UserCommands.Tags(vhost["tags"]),
+                "default_queue_type" => vhost["default_queue_type"] ?? "undefined",
+                "cluster_state" => new JsonArray([.. (vhost["cluster_state"] as JsonObject ?? []).Select(node => (JsonNode?)$"{{{node.Key}, {node.Value}}}")]),
+                _ => vhost[column],
+            }),
+        },
+        new("set_vhost_limits", Group, "Sets virtual host limits", "[--vhost <vhost>] <definition>")
+        {
+            LeastWords = 1, Options = [CommandOption.Vhost],
+            Banner = call => UserCommands.Told($"Setting vhost limits to \"{call.Words[0]}\" for vhost \"{call.Vhost}\" ..."),
+            Run = async call =>
+            {
+                foreach (var (name, value) in Json.Object(call.Words[0]))
+                {
+                    if (!await call.Broker.PutAsync($"vhost-limits/{call.VhostPath}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
+                    {
+                        throw Refusals.NoVhost(call.Vhost);
+                    }
+                }
+
+                return Answer.None;
+            },
+        },
+        new("clear_vhost_limits", Group, "Clears virtual host limits", "[--vhost <vhost>]")
+        {
+            Options = [CommandOption.Vhost],
+            Banner = call => UserCommands.Told($"Clearing vhost \"{call.Vhost}\" limits ..."),
+            Run = async call =>
+            {
+                foreach (var name in new[] { "max-connections", "max-queues" })
+                {
+                    await call.Broker.DeleteAsync($"vhost-limits/{call.VhostPath}/{name}").ConfigureAwait(false);
+                }
+
+                return Answer.None;
+            },
+        },
+        new("list_vhost_limits", Group, "Displays configured virtual host limits", "[--vhost <vhost>] [--global] [--no-table-headers]")
+        {
+            Options = [CommandOption.Vhost, new("global")],
+            Banner = call => UserCommands.Told(call.Has("global") ? "Listing limits for all vhosts ..." : $"Listing limits for vhost \"{call.Vhost}\" ..."),
+            Run = async call =>
+            {
+                var all = await call.Broker.ListAsync("vhost-limits").ConfigureAwait(false);
+                if (call.Has("global"))
+                {
+                    return new RowsAnswer(["vhost", "limits"], [.. all.Select(vhost => (IReadOnlyList<JsonNode?>)[vhost["vhost"], Json.Text(vhost["value"])])]);
+                }
+
+                return all.FirstOrDefault(vhost => vhost["vhost"]?.GetValue<string>() == call.Vhost)?["value"] is { } own
+                    ? new TextAnswer(Json.Text(own).GetValue<string>(), own.DeepClone())
+                    : new TextAnswer("", new JsonObject());
+            },
+        },
+        new("restart_vhost", Group, "Restarts a failed vhost data stores and queues", "[--vhost <vhost>]")
+        {
+            Options = [CommandOption.Vhost],
+            Banner = async call => $"Trying to restart vhost '{call.Vhost}' on node '{await call.Broker.NodeAsync().ConfigureAwait(false)}' ...",
+            Run = async call => await call.Broker.FindAsync($"vhosts/{call.VhostPath}").ConfigureAwait(false) is not null
+                ? Answer.Of($"Vhost '{call.Vhost}' is already running on node '{await call.Broker.NodeAsync().ConfigureAwait(false)}'")
+                : throw Refusals.NoVhost(call.Vhost),
+        },
+    ];
+}

@@ -1,0 +1,121 @@
+using System.Globalization;
+using Granary.Cli.Broker;
+using Granary.Cli.Commands;
+using Granary.Cli.Invocation;
+using Granary.Cli.Output;
+
+namespace Granary.Cli;
+
+/// <summary>One call of the tool: from its command line to its exit code.</summary>
+internal sealed class Session(Tool tool, TextReader input, TextWriter output, TextWriter errors, Func<string, string?> environment)
+{
+    public async Task<int> RunAsync(IReadOnlyList<string> given)
+    {
+        if (given.Contains("--version"))
+        {
+            output.WriteLine(LocalCommands.Version);
+            return ExitCode.Done;
+        }
+
+        var name = CommandLine.FindName(given);
+        if (name is null || name == "help")
+        {
+            return Explain(given);
+        }
+
+        if (tool.Find(name) is not { } command)
+        {
+            errors.WriteLine($"\nCommand '{name}' not found. ");
+            errors.WriteLine(tool.Nearest(name) is { } near ? $"Did you mean '{near}'? \n" : Help.Of(tool));
+            return ExitCode.Usage;
+        }
+
+        var line = CommandLine.Parse(given, command.Options);
+        if (line.Has("help"))
+        {
+            output.WriteLine(Help.Of(tool, command));
+            return ExitCode.Done;
+        }
+
+        try
+        {
+            await RunAsync(command, line).ConfigureAwait(false);
+            return ExitCode.Done;
+        }
+        catch (CommandException refused)
+        {
+            errors.WriteLine(refused.IsPlain ? refused.Message : $"Error:\n{refused.Message}");
+            if (refused.IsUsage)
+            {
+                errors.WriteLine($"Arguments given:\n\t{string.Join(' ', given)}");
+                errors.WriteLine(Help.UsageOf(tool, command));
+            }
+
+            return refused.ExitCode;
+        }
+        catch (OutOfReachException gone)
+        {
+            errors.WriteLine($"Error: unable to perform an operation on the node at {gone.Where}: {gone.Message}");
+            errors.WriteLine("Is the broker running, and is this its management port? --url or GRANARY_CTL_URL names another one, and GRANARY_DATA the data folder of a broker on this machine.");
+            return ExitCode.Unavailable;
+        }
+    }
+
+    private async Task RunAsync(Command command, CommandLine line)
+    {
+        if (line.Unknown.Count > 0)
+        {
+            throw CommandException.NotValid($"Invalid options for this command:\n{string.Join('\n', line.Unknown.Select(static option => $"{option} : "))}");
+        }
+
+        if (line.Words.Count < command.LeastWords)
+        {
+            throw CommandException.NotValid("not enough arguments.");
+        }
+
+        if (!command.TakesWords(line.Words.Count))
+        {
+            throw CommandException.NotValid("too many arguments.");
+        }
+
+        var timeout = TimeoutOf(line, command);
+        var form = line["formatter"] ?? "table";
+        var formatter = Formatter.Find(form) ?? throw CommandException.NotValid($"there is no formatter '{form}': json, pretty_table, table, csv, erlang");
+        using var broker = new BrokerApi(BrokerAddress.From(line, environment), timeout);
+        var call = new CommandCall(command, line, broker, timeout, input);
+        command.Check?.Invoke(call);
+        var isSilent = line.Has("silent");
+        if (!isSilent && !line.Has("quiet") && !formatter.IsForPrograms && await command.Banner(call).ConfigureAwait(false) is { Length: > 0 } banner)
+        {
+            output.WriteLine(banner);
+        }
+
+        formatter.Write(output, await command.Run(call).ConfigureAwait(false), withHeader: !isSilent && !line.Has("no-table-headers"));
+    }
+
+    private static TimeSpan TimeoutOf(CommandLine line, Command command)
+    {
+        if (line["timeout"] is not { } text)
+        {
+            return TimeSpan.FromSeconds(command.Timeout);
+        }
+
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 1e6
+            ? TimeSpan.FromSeconds(seconds)
+            : text == "infinity" ? Timeout.InfiniteTimeSpan : throw CommandException.NotValid($"the timeout is a number of seconds, and '{text}' is none");
+    }
+
+    private int Explain(IReadOnlyList<string> given)
+    {
+        var words = CommandLine.Parse(given, []).Words;
+        if (words.Count > 0 && tool.Find(words[0]) is { } command)
+        {
+            output.WriteLine(Help.Of(tool, command));
+            return ExitCode.Done;
+        }
+
+        var isAsked = CommandLine.FindName(given) == "help" || given.Contains("--help");
+        (isAsked ? output : errors).WriteLine(Help.Of(tool));
+        return isAsked ? ExitCode.Done : ExitCode.Usage;
+    }
+}

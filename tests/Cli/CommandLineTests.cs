@@ -1,0 +1,47 @@
+using Granary.Cli.Invocation;
+
+namespace Granary.Cli.Tests;
+
+public class CommandLineTests
+{
+    [Theory]
+    [InlineData("-p", "sales")]
+    [InlineData("--vhost", "sales")]
+    [InlineData("--vhost=sales")]
+    public void Parse_OptionWithAValue_IsTakenInEachForm(params string[] option)
+    {
+        var line = CommandLine.Parse(["list_queues", .. option, "name"], [CommandOption.Vhost]);
+
+        Assert.Equal("list_queues", line.Name);
+        Assert.Equal(["name"], line.Words);
+        Assert.Equal("sales", line["vhost"]);
+        Assert.Empty(line.Unknown);
+    }
+
+    [Fact]
+    public void Parse_OptionsBeforeTheName_AreItsOwn()
+    {
+        var line = CommandLine.Parse(["-n", "rabbit@here", "-q", "list_queues"], []);
+
+        Assert.Equal("list_queues", line.Name);
+        Assert.Equal("rabbit@here", line["node"]);
+        Assert.True(line.Has("quiet"));
+    }
+
+    [Fact]
+    public void FindName_VhostBeforeTheName_IsNotTakenForIt() => Assert.Equal("list_queues", CommandLine.FindName(["-p", "sales", "list_queues"]));
+
+    [Fact]
+    public void Parse_OptionThatNobodyKnows_IsToldOfAsItWasTyped()
+    {
+        var line = CommandLine.Parse(["list_queues", "--bogus", "-z", "--vhost"], [CommandOption.Vhost]);
+
+        Assert.Equal(["--bogus", "-z", "--vhost"], line.Unknown);
+    }
+
+    [Fact]
+    public void Parse_NumberBelowZeroAndDash_AreWords() => Assert.Equal(["-1", "-"], CommandLine.Parse(["set", "-1", "-"], []).Words);
+
+    [Fact]
+    public void Parse_BehindTwoDashes_AllIsWords() => Assert.Equal(["-p", "--vhost"], CommandLine.Parse(["set", "--", "-p", "--vhost"], []).Words);
+}

@@ -1,0 +1,91 @@
+using System.Net;
+using System.Net.Sockets;
+using Granary.Cli.Commands;
+using Granary.Cli.Invocation;
+
+namespace Granary.Cli.Tests;
+
+/// <summary>Command lines that come to nothing before a broker is asked, or because there is none.</summary>
+public class SessionTests
+{
+    [Fact]
+    public async Task Run_UnknownCommand_NamesTheNearestOne()
+    {
+        var (code, output, errors) = await RunAsync("list_queue");
+
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.Equal("", output);
+        Assert.Equal("\nCommand 'list_queue' not found. \nDid you mean 'list_queues'? \n\n", errors);
+    }
+
+    [Fact]
+    public async Task Run_TooFewWords_TellsHowItIsCalled()
+    {
+        var (code, _, errors) = await RunAsync("add_user");
+
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.StartsWith("Error (argument validation): not enough arguments.\nArguments given:\n\tadd_user\n", errors, StringComparison.Ordinal);
+        Assert.Contains("rabbitmqctl [--node <node>] [--longnames] [--quiet] add_user <username>", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Error (argument validation): too many arguments.", "add_user", "a", "b", "c")]
+    [InlineData("Error (argument validation): Invalid options for this command:\n--bogus : ", "list_queues", "--bogus")]
+    [InlineData("Error (argument validation): Info key(s) bogus are not supported", "list_queues", "name", "bogus")]
+    [InlineData("Error (argument validation): there is no formatter 'xml'", "list_queues", "--formatter", "xml")]
+    [InlineData("Error (argument validation): the timeout is a number of seconds", "list_queues", "-t", "soon")]
+    [InlineData("Error (argument validation): --url is an address", "list_queues", "--url", "http://guest:guest@localhost:15672")]
+    public async Task Run_CommandLineThatIsWrong_SaysWhy(string reason, params string[] line)
+    {
+        var (code, _, errors) = await RunAsync(line);
+
+        Assert.Equal(ExitCode.Usage, code);
+        Assert.StartsWith(reason, errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_FileThatIsNotThere_IsAnErrorInTheData()
+    {
+        var (code, _, errors) = await RunAsync("import_definitions", "/nowhere/definitions.json");
+
+        Assert.Equal(ExitCode.Data, code);
+        Assert.StartsWith("Error (argument validation): Bad argument: File /nowhere/definitions.json does not exist\n", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_WithoutABroker_IsUnavailable()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+
+        var (code, _, errors) = await RunAsync("list_queues", "--url", $"http://127.0.0.1:{port}");
+
+        Assert.Equal(ExitCode.Unavailable, code);
+        Assert.StartsWith($"Error: unable to perform an operation on the node at http://127.0.0.1:{port}/", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Help_OfTheTool_ListsEachCommandOnce()
+    {
+        var (code, output, _) = await RunAsync("help");
+
+        Assert.Equal(ExitCode.Done, code);
+        var lines = output.Split('\n');
+        Assert.All(Tool.Of("rabbitmqctl").Commands, command => Assert.Single(lines, line => line.StartsWith($"   {command.Name} ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Tools_OfAllNames_HaveNoNameTwice() => Assert.All(
+        ["granaryctl", "rabbitmqctl", "rabbitmq-diagnostics", "rabbitmq-plugins", "rabbitmq-queues"],
+        name => Assert.Equal(Tool.Of(name).Commands.Count, Tool.Of(name).Commands.Select(command => command.Name).Distinct().Count()));
+
+    private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] line)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var errors = new StringWriter { NewLine = "\n" };
+        var code = await new Session(Tool.Of("rabbitmqctl"), TextReader.Null, output, errors, static _ => null).RunAsync(line);
+        return (code, output.ToString(), errors.ToString());
+    }
+}
