@@ -148,7 +148,8 @@ internal static class NodeCommands
 
     private static Command Refused(string name, string group, string summary, string usage, string reason) => new(name, group, summary, usage)
     {
-        MostWords = int.MaxValue, Options = [new("wait"), new("no-wait")],
+        MostWords = int.MaxValue,
+        Options = [new("wait"), new("no-wait")],
         Run = _ => throw new CommandException(ExitCode.Unavailable, reason),
     };
 

@@ -72,7 +72,9 @@ internal static class PolicyCommands
         new(name, Policies, summary, "[--vhost <vhost>] [--priority <priority>] [--apply-to <apply-to>] <name> <pattern> <definition>")
         {
             // The fourth word was the priority in RabbitMQ before 3.7, and scripts of that time still give it.
-            LeastWords = 3, MostWords = 4, Options = [CommandOption.Vhost, Priority, ApplyTo],
+            LeastWords = 3,
+            MostWords = 4,
+            Options = [CommandOption.Vhost, Priority, ApplyTo],
             Banner = call => UserCommands.Told($"Setting {kind} \"{call.Words[0]}\" for pattern \"{call.Words[1]}\" to \"{call.Words[2]}\" with priority \"{PriorityOf(call)}\" for vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
@@ -89,7 +91,8 @@ internal static class PolicyCommands
 
     private static Command Clear(string name, string summary, string kind, string path) => new(name, Policies, summary, "[--vhost <vhost>] <name>")
     {
-        LeastWords = 1, Options = [CommandOption.Vhost],
+        LeastWords = 1,
+        Options = [CommandOption.Vhost],
         Banner = call => UserCommands.Told($"Clearing {kind} \"{call.Words[0]}\" on vhost \"{call.Vhost}\" ..."),
         Run = async call => await call.Broker.DeleteAsync($"{path}/{call.VhostPath}/{call.Path(0)}").ConfigureAwait(false) ? Answer.None : throw Absent(),
     };
