@@ -46,6 +46,7 @@ needed=(
     "/usr/lib/postgresql/15/bin/postgres postgresql-15"
     "/usr/sbin/pgbouncer pgbouncer"
     "/usr/sbin/haproxy haproxy"
+    "/usr/lib/rabbitmq/bin/rabbitmqctl rabbitmq-server"
     "/usr/bin/protoc protobuf-compiler"
     "/usr/bin/grpc_python_plugin protobuf-compiler-grpc"
 )

@@ -46,6 +46,12 @@ internal static class NodeHost
             return 1;
         }
 
+        if (options.ControlSocket is { } socket)
+        {
+            // A process that was killed leaves it behind; that there is none any more is known since the store is open.
+            File.Delete(socket);
+        }
+
         try
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);
@@ -91,7 +97,7 @@ internal static class NodeHost
                 }
             }
         });
-        _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway);
+        _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway with { ControlSocket = options.ControlSocket });
         if (options.Administrator.Account is { } administrator)
         {
             builder.Services.AddSingleton(new FirstAccount(administrator));

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Granary.Core.Configuration;
 using Granary.Gateway.Hosting;
 using Granary.Node.Configuration;
@@ -16,6 +17,11 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
 {
     /// <summary>How long a gateway serves on when it is to stop, unless told: longer than usual load balancers take to notice, and a third of what Kubernetes waits in all.</summary>
     public static readonly TimeSpan DrainOfGateway = TimeSpan.FromSeconds(10);
+
+    private const string ControlSocketName = "control.sock";
+
+    // Of 108 octets the last one ends the text (unix(7)).
+    private const int LongestSocketPath = 107;
 
     /// <summary>How long clients are served after the process was told to stop, while it is not ready any more.</summary>
     public TimeSpan Drain { get; init; } = Role == NodeRole.Gateway ? DrainOfGateway : TimeSpan.Zero;
@@ -37,6 +43,12 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
 
     /// <summary>All settings, and where each is from.</summary>
     public EffectiveSettings Settings { get; init; } = EffectiveSettings.None;
+
+    /// <summary>
+    /// Where granaryctl finds a node with files of its own: the folder is this process' alone. Null: elsewhere it is asked over HTTP; so it is where the path is too long for the address of a socket.
+    /// </summary>
+    public string? ControlSocket => Role != NodeRole.Silo && Store is { Kind: StoreKind.Files, Data: { } data } && Path.Combine(data.FullName, ControlSocketName) is var path
+        && Encoding.UTF8.GetByteCount(path) <= LongestSocketPath ? path : null;
 
     /// <summary>Clients of other machines reach it, so that somebody has to be there who may log in from one.</summary>
     public bool AdmitsOthers => Role != NodeRole.Silo && Gateway.AdmitsOthers;

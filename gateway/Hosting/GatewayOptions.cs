@@ -40,6 +40,9 @@ public sealed record GatewayOptions
     /// <summary>The same, over HTTPS.</summary>
     public ListenPoints MetricsTls { get; init; } = ListenPoints.None;
 
+    /// <summary>The path of a Unix socket at which whoever may open it is an administrator; null: there is none.</summary>
+    public string? ControlSocket { get; init; }
+
     /// <summary>What is shown where AMQP and gRPC are spoken in TLS; null: they are not.</summary>
     public TlsOptions? Tls { get; init; }
 

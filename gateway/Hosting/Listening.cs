@@ -3,6 +3,7 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Management.Control;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tls;
 using Microsoft.AspNetCore.Connections;
@@ -37,6 +38,10 @@ internal static class Listening
             listen.UseGrpc();
         });
         kestrel.ListenForHttp(options, unread.Watch);
+        if (options.ControlSocket is { } path)
+        {
+            kestrel.ListenForControl(path);
+        }
     }
 
     /// <summary>The listeners for management, health and metrics.</summary>

@@ -23,7 +23,7 @@ internal static class MetricsEndpoints
 
     private static async Task AnswerAsync(HttpContext context, MetricsPage page, Scrape scrape)
     {
-        if (context.Features.Get<PortRole>() is { Kind: PortKind.Management })
+        if (context.Features.Get<PortRole>() is { Kind: PortKind.Management or PortKind.Control })
         {
             // Names of queues are not for everybody who reaches that port.
             context.Response.StatusCode = StatusCodes.Status404NotFound;

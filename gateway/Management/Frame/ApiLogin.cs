@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using Granary.Gateway.Access;
+using Granary.Gateway.Figures;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Management.Frame;
@@ -11,10 +12,20 @@ internal sealed class ApiLogin(IAccess access)
 {
     private const string Scheme = "Basic ";
 
+    /// <summary>Who asks at the control socket, in logs.</summary>
+    private const string LocalUser = "granaryctl";
+
+    private static readonly string[] LocalTags = ["administrator"];
+
     /// <exception cref="ApiException">401: nobody who may log in.</exception>
     /// <exception cref="TimeoutException">Nobody could be asked.</exception>
     public async ValueTask<ApiUser> IdentifyAsync(HttpContext context)
     {
+        if (context.Features.Get<PortRole>() is { Kind: PortKind.Control })
+        {
+            return new ApiUser(LocalUser, LocalTags);
+        }
+
         var (user, password) = Credentials(context.Request.Headers.Authorization.ToString());
         return await access.LogInAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false) is { } known
             ? new ApiUser(known.Name, known.Tags)

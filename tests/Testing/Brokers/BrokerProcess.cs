@@ -55,6 +55,9 @@ public sealed class BrokerProcess : IAsyncDisposable
     /// <summary>The port for metrics on 127.0.0.1; 0 when it is not known.</summary>
     public int MetricsPort { get; }
 
+    /// <summary>The folder of its files; null for a broker that ran already.</summary>
+    public string? DataFolder => _data;
+
     /// <summary>The id of the process that was started here; null for a broker that ran already.</summary>
     public int? ProcessId => _process?.Id;
 

@@ -1,0 +1,125 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Granary.Cli.Invocation;
+using Granary.Testing.Brokers;
+using RabbitMQ.Client;
+
+namespace Granary.Cli.Tests;
+
+/// <summary>The same command lines to Debian's rabbitmqctl with its server, and to this one with Granary. It takes a minute, for rabbitmqctl needs a second for each.</summary>
+public sealed partial class RabbitmqctlTests
+{
+    // In an order in which the later ones find what the earlier ones made. What is compared: exit codes, standard output by lines, and standard error, of which a wrong call's first line.
+    private static readonly string[][] Lines =
+    [
+        ["list_queues"],
+        ["list_queues", "-q", "name", "messages_ready", "messages_unacknowledged", "consumers", "durable", "auto_delete", "exclusive", "state", "type"],
+        ["list_queues", "-s", "name", "arguments"],
+        ["list_queues", "name", "messages", "--formatter", "csv"],
+        ["list_queues", "name", "messages", "arguments", "--formatter", "json"],
+        ["list_queues", "name", "--no-table-headers"],
+        ["list_queues", "-p", "nowhere"],
+        ["list_queues", "bogus"],
+        ["list_exchanges"],
+        ["list_exchanges", "name", "type", "durable", "auto_delete", "internal", "arguments", "policy"],
+        ["list_bindings"],
+        ["list_bindings", "source_name", "routing_key", "--formatter", "csv"],
+        ["list_connections"],
+        ["list_connections", "user", "vhost", "state", "channels", "protocol", "auth_mechanism", "frame_max", "channel_max", "timeout"],
+        ["list_channels", "user", "number", "consumer_count", "messages_unacknowledged", "prefetch_count", "confirm", "transactional"],
+        ["list_consumers", "queue_name", "consumer_tag", "ack_required", "prefetch_count", "active", "arguments"],
+        ["list_vhosts"],
+        ["list_users"],
+        ["add_vhost", "sales"],
+        ["add_user", "ann", "secret"],
+        ["add_user", "ann", "secret"],
+        ["set_user_tags", "ann", "monitoring", "management"],
+        ["list_users"],
+        ["list_users", "--formatter", "json"],
+        ["set_permissions", "-p", "sales", "ann", "^a", ".*", ".*"],
+        ["set_permissions", "-p", "nowhere", "ann", "^a", ".*", ".*"],
+        ["set_permissions", "-p", "sales", "nobody", "^a", ".*", ".*"],
+        ["list_permissions", "-p", "sales"],
+        ["list_permissions", "-p", "nowhere"],
+        ["list_user_permissions", "ann"],
+        ["list_user_permissions", "nobody"],
+        ["set_topic_permissions", "-p", "sales", "ann", "amq.topic", "^a", "^b"],
+        ["list_topic_permissions", "-p", "sales"],
+        ["clear_topic_permissions", "-p", "sales", "ann", "amq.topic"],
+        ["authenticate_user", "ann", "secret"],
+        ["authenticate_user", "ann", "bad"],
+        ["change_password", "ann", "new"],
+        ["authenticate_user", "ann", "new"],
+        ["change_password", "nobody", "new"],
+        ["list_vhosts", "name", "tracing"],
+        ["clear_permissions", "-p", "sales", "ann"],
+        ["list_permissions", "-p", "sales"],
+        ["delete_user", "nobody"],
+        ["delete_user", "ann"],
+        ["delete_vhost", "sales"],
+        ["delete_vhost", "sales"],
+        ["purge_queue", "nowhere"],
+        ["purge_queue", "orders"],
+        ["delete_queue", "nowhere"],
+        ["delete_queue", "busy", "--if-unused"],
+        ["delete_queue", "orders", "--if-empty"],
+        ["list_queues", "name", "messages"],
+        ["close_all_connections", "-p", "/", "bye"],
+        ["list_connections"],
+        ["list_policies"],
+        ["add_user"],
+        ["nosuch"],
+        ["list_queue"],
+        ["list_queues", "--nosuch"],
+    ];
+
+    [Fact]
+    public async Task CommandLines_ToBothTools_ComeToTheSame()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        await using var rabbit = await RealRabbit.StartAsync();
+        await using var ofBroker = await MakeAsync(broker.AmqpPort);
+        await using var ofRabbit = await MakeAsync(rabbit.AmqpPort);
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        var differences = new StringBuilder();
+        foreach (var line in Lines)
+        {
+            var theirs = Comparable(await rabbit.RunAsync(line));
+            var ours = Comparable(await Ctl.RunAsync("rabbitmqctl", local, line));
+            if (theirs != ours)
+            {
+                differences.Append($"{string.Join(' ', line)}\n  rabbitmqctl: {theirs}\n  granaryctl:  {ours}\n");
+            }
+        }
+
+        Assert.Equal("", differences.ToString());
+    }
+
+    private static async Task<IConnection> MakeAsync(int port)
+    {
+        var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+        var channel = await connection.CreateChannelAsync();
+        await channel.QueueDeclareAsync("orders", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-max-length"] = 5 });
+        await channel.QueueDeclareAsync("busy", durable: false, exclusive: false, autoDelete: true);
+        await channel.QueueDeclareAsync("own", durable: false, exclusive: true, autoDelete: false);
+        await channel.QueueDeclareAsync("q\"uo,te", durable: true, exclusive: false, autoDelete: false);
+        await channel.ExchangeDeclareAsync("logs", ExchangeType.Topic, durable: true, autoDelete: false, new Dictionary<string, object?> { ["alternate-exchange"] = "amq.fanout" });
+        await channel.QueueBindAsync("orders", "logs", "a.*", new Dictionary<string, object?> { ["k"] = "v" });
+        await channel.ExchangeBindAsync("logs", "amq.direct", "z");
+        await channel.BasicPublishAsync("", "orders", new byte[3]);
+        await channel.BasicPublishAsync("", "orders", new byte[3]);
+        await channel.BasicQosAsync(0, 7, global: false);
+        await channel.BasicConsumeAsync("busy", autoAck: false, "ct", new Dictionary<string, object?> { ["x-priority"] = 3 }, new AsyncDefaultBasicConsumer(channel));
+        return connection;
+    }
+
+    // Nodes have names of their own, and what a list's order is nobody says.
+    private static CtlResult Comparable(CtlResult result) => result with
+    {
+        Output = string.Join('\n', NodeName().Replace(result.Output, "NODE").TrimStart(',').Split('\n').Select(static line => line.TrimStart(',')).Order(StringComparer.Ordinal)),
+        Errors = result.Code == ExitCode.Usage ? result.Errors.TrimStart('\n').Split('\n')[0] : NodeName().Replace(result.Errors, "NODE"),
+    };
+
+    [GeneratedRegex(@"\b(granary\d+|rabbit)@[\w-]+")]
+    private static partial Regex NodeName();
+}
