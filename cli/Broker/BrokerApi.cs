@@ -75,14 +75,30 @@ internal sealed class BrokerApi : IDisposable
         }
     }
 
+    /// <inheritdoc cref="OverviewAsync"/>
+    public async Task PutAsync(string path, JsonNode body)
+    {
+        if (!await TryPutAsync(path, body).ConfigureAwait(false))
+        {
+            throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
+        }
+    }
+
+    /// <summary>False: what it belongs to is not there.</summary>
+    /// <inheritdoc cref="OverviewAsync"/>
+    public Task<bool> TryPutAsync(string path, JsonNode body) => ChangeAsync(HttpMethod.Put, path, body);
+
+    /// <inheritdoc cref="OverviewAsync"/>
+    public async Task PostAsync(string path, JsonNode? body = null)
+    {
+        if (!await ChangeAsync(HttpMethod.Post, path, body ?? new JsonObject()).ConfigureAwait(false))
+        {
+            throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
+        }
+    }
+
     /// <summary>False: there is no such thing.</summary>
     /// <inheritdoc cref="OverviewAsync"/>
-    public async Task<bool> PutAsync(string path, JsonNode? body = null) => await ChangeAsync(HttpMethod.Put, path, body ?? new JsonObject()).ConfigureAwait(false);
-
-    /// <inheritdoc cref="PutAsync"/>
-    public async Task<bool> PostAsync(string path, JsonNode? body = null) => await ChangeAsync(HttpMethod.Post, path, body ?? new JsonObject()).ConfigureAwait(false);
-
-    /// <inheritdoc cref="PutAsync"/>
     public async Task<bool> DeleteAsync(string path, string? reason = null) => await ChangeAsync(HttpMethod.Delete, path, null, reason).ConfigureAwait(false);
 
     /// <summary>Whether that user and password may log in.</summary>

@@ -89,7 +89,7 @@ internal static class AccessCommands
 
     private static async Task<RowsAnswer> RowsAsync(CommandCall call, string path, CommandException absent, string[] columns) =>
         await call.Broker.FindAsync(path).ConfigureAwait(false) is JsonArray list
-            ? new RowsAnswer(columns, [.. list.OfType<JsonObject>().Select(item => (IReadOnlyList<JsonNode?>)[.. columns.Select(column => item[column])])])
+            ? new RowsAnswer(columns, [.. list.OfType<JsonObject>().Select(item => (IReadOnlyList<JsonNode?>)[.. columns.Select(column => item[column])])], ShowsNothing: true)
             : throw absent;
 
     private static async Task RequireBothAsync(CommandCall call)

@@ -69,7 +69,7 @@ internal static class UserCommands
             {
                 foreach (var (name, value) in Json.Object(call.Words[1]))
                 {
-                    if (!await call.Broker.PutAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
+                    if (!await call.Broker.TryPutAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
                     {
                         throw Refusals.NoSuchUser(call.Words[0]);
                     }

@@ -82,7 +82,7 @@ internal static class VhostCommands
             {
                 foreach (var (name, value) in Json.Object(call.Words[0]))
                 {
-                    if (!await call.Broker.PutAsync($"vhost-limits/{call.VhostPath}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
+                    if (!await call.Broker.TryPutAsync($"vhost-limits/{call.VhostPath}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
                     {
                         throw Refusals.NoVhost(call.Vhost);
                     }
