@@ -39,7 +39,7 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
 
         try
         {
-            await RunAsync(command, line).ConfigureAwait(false);
+            await RunAsync(command, line);
             return ExitCode.Done;
         }
         catch (CommandException refused)
@@ -85,12 +85,12 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
         var call = new CommandCall(command, line, broker, timeout, input);
         command.Check?.Invoke(call);
         var isSilent = line.Has("silent");
-        if (!isSilent && !line.Has("quiet") && !formatter.IsForPrograms && await command.Banner(call).ConfigureAwait(false) is { Length: > 0 } banner)
+        if (!isSilent && !line.Has("quiet") && !formatter.IsForPrograms && await command.Banner(call) is { Length: > 0 } banner)
         {
             output.WriteLine(banner);
         }
 
-        formatter.Write(output, await command.Run(call).ConfigureAwait(false), withHeader: !isSilent && !line.Has("no-table-headers"));
+        formatter.Write(output, await command.Run(call), withHeader: !isSilent && !line.Has("no-table-headers"));
     }
 
     private static TimeSpan TimeoutOf(CommandLine line, Command command)

@@ -4,7 +4,8 @@ using Granary.Cli.Invocation;
 namespace Granary.Cli.Broker;
 
 /// <summary>
-/// Where the management API of the broker is, and as whom it is asked. On the broker's own machine that is the socket in its data folder, which only its user and root can open, and no password is needed.
+/// Where the management API of the broker is, and as whom it is asked. On the broker's own machine that is the socket in its data folder, which only its user
+/// and root can open, and no password is needed.
 /// Elsewhere it is HTTP, with a password that is never an argument: arguments are seen by everybody on a machine.
 /// </summary>
 /// <param name="Http">The base of the API; its host means nothing with a socket.</param>

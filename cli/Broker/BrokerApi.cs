@@ -24,7 +24,7 @@ internal sealed class BrokerApi : IDisposable
             handler.ConnectCallback = async (_, cancellation) =>
             {
                 var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
                 return new NetworkStream(socket, ownsSocket: true);
             };
         }
@@ -40,31 +40,31 @@ internal sealed class BrokerApi : IDisposable
     public static string Segment(string name) => Uri.EscapeDataString(name);
 
     /// <exception cref="CommandException">The broker is out of reach, refuses the user, or fails.</exception>
-    public async Task<JsonObject> OverviewAsync() => _overview ??= (await GetAsync("overview").ConfigureAwait(false)).AsObject();
+    public async Task<JsonObject> OverviewAsync() => _overview ??= (await GetAsync("overview")).AsObject();
 
     /// <summary>The name of the node that answers.</summary>
-    public async Task<string> NodeAsync() => (await OverviewAsync().ConfigureAwait(false))["node"]?.GetValue<string>() ?? "rabbit@localhost";
+    public async Task<string> NodeAsync() => (await OverviewAsync())["node"]?.GetValue<string>() ?? "rabbit@localhost";
 
     /// <inheritdoc cref="OverviewAsync"/>
     public async Task<JsonNode> GetAsync(string path) =>
-        await FindAsync(path).ConfigureAwait(false) ?? throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
+        await FindAsync(path) ?? throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
 
     /// <summary>All items of a list.</summary>
     public async Task<IReadOnlyList<JsonObject>> ListAsync(string path) =>
-        await GetAsync(path).ConfigureAwait(false) is JsonArray list ? [.. list.OfType<JsonObject>()] : [];
+        await GetAsync(path) is JsonArray list ? [.. list.OfType<JsonObject>()] : [];
 
     /// <summary>Null: there is none.</summary>
     /// <inheritdoc cref="OverviewAsync"/>
     public async Task<JsonNode?> FindAsync(string path)
     {
-        using var answer = await SendAsync(HttpMethod.Get, path, null).ConfigureAwait(false);
+        using var answer = await SendAsync(HttpMethod.Get, path, null);
         if (answer.StatusCode == HttpStatusCode.NotFound)
         {
             return null;
         }
 
-        await RequireAsync(answer).ConfigureAwait(false);
-        var text = await answer.Content.ReadAsStringAsync().ConfigureAwait(false);
+        await RequireAsync(answer);
+        var text = await answer.Content.ReadAsStringAsync();
         try
         {
             return JsonNode.Parse(text);
@@ -78,7 +78,7 @@ internal sealed class BrokerApi : IDisposable
     /// <inheritdoc cref="OverviewAsync"/>
     public async Task PutAsync(string path, JsonNode body)
     {
-        if (!await TryPutAsync(path, body).ConfigureAwait(false))
+        if (!await TryPutAsync(path, body))
         {
             throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
         }
@@ -91,7 +91,7 @@ internal sealed class BrokerApi : IDisposable
     /// <inheritdoc cref="OverviewAsync"/>
     public async Task PostAsync(string path, JsonNode? body = null)
     {
-        if (!await ChangeAsync(HttpMethod.Post, path, body ?? new JsonObject()).ConfigureAwait(false))
+        if (!await ChangeAsync(HttpMethod.Post, path, body ?? new JsonObject()))
         {
             throw new CommandException(ExitCode.Unavailable, $"The broker has no {path}.");
         }
@@ -99,34 +99,35 @@ internal sealed class BrokerApi : IDisposable
 
     /// <summary>False: there is no such thing.</summary>
     /// <inheritdoc cref="OverviewAsync"/>
-    public async Task<bool> DeleteAsync(string path, string? reason = null) => await ChangeAsync(HttpMethod.Delete, path, null, reason).ConfigureAwait(false);
+    public async Task<bool> DeleteAsync(string path, string? reason = null) =>
+        await ChangeAsync(HttpMethod.Delete, path, null, reason);
 
     /// <summary>Whether that user and password may log in.</summary>
     public async Task<bool> AcceptsAsync(string user, string password)
     {
         using var request = Request(HttpMethod.Get, "whoami");
         request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
-        using var answer = await SendAsync(request).ConfigureAwait(false);
+        using var answer = await SendAsync(request);
         if (answer.StatusCode != HttpStatusCode.Unauthorized)
         {
             return true;
         }
 
         // One without tags is known, but may not use the management API.
-        return (await answer.Content.ReadAsStringAsync().ConfigureAwait(false)).Contains("Not management user", StringComparison.Ordinal);
+        return (await answer.Content.ReadAsStringAsync()).Contains("Not management user", StringComparison.Ordinal);
     }
 
     /// <summary>What a health check says: null when all is well, else the reason.</summary>
     public async Task<string?> CheckAsync(string path)
     {
-        using var answer = await SendAsync(HttpMethod.Get, path, null).ConfigureAwait(false);
+        using var answer = await SendAsync(HttpMethod.Get, path, null);
         if (answer.StatusCode != HttpStatusCode.ServiceUnavailable)
         {
-            await RequireAsync(answer).ConfigureAwait(false);
+            await RequireAsync(answer);
             return null;
         }
 
-        return ReasonOf(await answer.Content.ReadAsStringAsync().ConfigureAwait(false)) ?? "failed";
+        return ReasonOf(await answer.Content.ReadAsStringAsync()) ?? "failed";
     }
 
     public void Dispose() => _http.Dispose();
@@ -153,13 +154,13 @@ internal sealed class BrokerApi : IDisposable
 
     private async Task<bool> ChangeAsync(HttpMethod method, string path, JsonNode? body, string? reason = null)
     {
-        using var answer = await SendAsync(method, path, body, reason).ConfigureAwait(false);
+        using var answer = await SendAsync(method, path, body, reason);
         if (answer.StatusCode == HttpStatusCode.NotFound)
         {
             return false;
         }
 
-        await RequireAsync(answer).ConfigureAwait(false);
+        await RequireAsync(answer);
         return true;
     }
 
@@ -176,14 +177,14 @@ internal sealed class BrokerApi : IDisposable
             request.Headers.TryAddWithoutValidation("X-Reason", reason);
         }
 
-        return await SendAsync(request).ConfigureAwait(false);
+        return await SendAsync(request);
     }
 
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
     {
         try
         {
-            return await _http.SendAsync(request).ConfigureAwait(false);
+            return await _http.SendAsync(request);
         }
         catch (HttpRequestException exception)
         {
@@ -191,7 +192,10 @@ internal sealed class BrokerApi : IDisposable
         }
         catch (TaskCanceledException exception) when (exception.InnerException is TimeoutException)
         {
-            throw new CommandException(ExitCode.TemporaryFailure, $"Error: operation on node at {_address.Socket ?? _address.Http.ToString()} timed out. Timeout value used: {_http.Timeout.TotalMilliseconds:0}") { IsPlain = true };
+            throw new CommandException(
+                ExitCode.TemporaryFailure,
+                $"Error: operation on node at {_address.Socket ?? _address.Http.ToString()} timed out. Timeout value used: {_http.Timeout.TotalMilliseconds:0}")
+            { IsPlain = true };
         }
     }
 
@@ -202,7 +206,7 @@ internal sealed class BrokerApi : IDisposable
             return;
         }
 
-        var reason = ReasonOf(await answer.Content.ReadAsStringAsync().ConfigureAwait(false)) ?? $"HTTP {(int)answer.StatusCode}";
+        var reason = ReasonOf(await answer.Content.ReadAsStringAsync()) ?? $"HTTP {(int)answer.StatusCode}";
         throw answer.StatusCode switch
         {
             HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new CommandException(

@@ -17,8 +17,10 @@ internal static class AccessCommands
             Banner = call => UserCommands.Told($"Setting permissions for user \"{call.Words[0]}\" in vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                await RequireBothAsync(call).ConfigureAwait(false);
-                await call.Broker.PutAsync($"permissions/{call.VhostPath}/{call.Path(0)}", new JsonObject { ["configure"] = call.Words[1], ["write"] = call.Words[2], ["read"] = call.Words[3] }).ConfigureAwait(false);
+                await RequireBothAsync(call);
+                await call.Broker.PutAsync(
+                    $"permissions/{call.VhostPath}/{call.Path(0)}",
+                    new JsonObject { ["configure"] = call.Words[1], ["write"] = call.Words[2], ["read"] = call.Words[3] });
                 return Answer.None;
             },
         },
@@ -28,8 +30,8 @@ internal static class AccessCommands
             Banner = call => UserCommands.Told($"Clearing permissions for user \"{call.Words[0]}\" in vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                await RequireBothAsync(call).ConfigureAwait(false);
-                await call.Broker.DeleteAsync($"permissions/{call.VhostPath}/{call.Path(0)}").ConfigureAwait(false);
+                await RequireBothAsync(call);
+                await call.Broker.DeleteAsync($"permissions/{call.VhostPath}/{call.Path(0)}");
                 return Answer.None;
             },
         },
@@ -43,16 +45,20 @@ internal static class AccessCommands
         {
             LeastWords = 1,
             Banner = call => UserCommands.Told($"Listing permissions for user \"{call.Words[0]}\" ..."),
-            Run = call => ListAsync(call, $"users/{call.Path(0)}/permissions", Refusals.NoSuchUser(call.Words[0]), "vhost", "configure", "write", "read"),
+            Run = call =>
+                ListAsync(call, $"users/{call.Path(0)}/permissions", Refusals.NoSuchUser(call.Words[0]), "vhost", "configure", "write", "read"),
         },
         new("set_topic_permissions", Group, "Sets user topic permissions for an exchange", "[--vhost <vhost>] <username> <exchange> <write> <read>")
         {
             LeastWords = 4, Options = [CommandOption.Vhost],
-            Banner = call => UserCommands.Told($"Setting topic permissions on \"{call.Words[1]}\" for user \"{call.Words[0]}\" in vhost \"{call.Vhost}\" ..."),
+            Banner = call =>
+                UserCommands.Told($"Setting topic permissions on \"{call.Words[1]}\" for user \"{call.Words[0]}\" in vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                await RequireBothAsync(call).ConfigureAwait(false);
-                await call.Broker.PutAsync($"topic-permissions/{call.VhostPath}/{call.Path(0)}", new JsonObject { ["exchange"] = call.Words[1], ["write"] = call.Words[2], ["read"] = call.Words[3] }).ConfigureAwait(false);
+                await RequireBothAsync(call);
+                await call.Broker.PutAsync(
+                    $"topic-permissions/{call.VhostPath}/{call.Path(0)}",
+                    new JsonObject { ["exchange"] = call.Words[1], ["write"] = call.Words[2], ["read"] = call.Words[3] });
                 return Answer.None;
             },
         },
@@ -64,9 +70,9 @@ internal static class AccessCommands
                 : $"Clearing topic permissions for user \"{call.Words[0]}\" in vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                await RequireBothAsync(call).ConfigureAwait(false);
+                await RequireBothAsync(call);
                 var exchange = call.Words.Count > 1 ? $"/{call.Path(1)}" : "";
-                await call.Broker.DeleteAsync($"topic-permissions/{call.VhostPath}/{call.Path(0)}{exchange}").ConfigureAwait(false);
+                await call.Broker.DeleteAsync($"topic-permissions/{call.VhostPath}/{call.Path(0)}{exchange}");
                 return Answer.None;
             },
         },
@@ -74,32 +80,34 @@ internal static class AccessCommands
         {
             Options = [CommandOption.Vhost],
             Banner = call => UserCommands.Told($"Listing topic permissions for vhost \"{call.Vhost}\" ..."),
-            Run = call => ListAsync(call, $"vhosts/{call.VhostPath}/topic-permissions", Refusals.NoVhost(call.Vhost), "user", "exchange", "write", "read"),
+            Run = call =>
+                ListAsync(call, $"vhosts/{call.VhostPath}/topic-permissions", Refusals.NoVhost(call.Vhost), "user", "exchange", "write", "read"),
         },
         new("list_user_topic_permissions", Group, "Lists user topic permissions", "[--no-table-headers] <username>")
         {
             LeastWords = 1,
             Banner = call => UserCommands.Told($"Listing topic permissions for user \"{call.Words[0]}\" ..."),
-            Run = async call => await RowsAsync(call, $"users/{call.Path(0)}/topic-permissions", Refusals.NoSuchUser(call.Words[0]), ["vhost", "exchange", "write", "read"]).ConfigureAwait(false) with { HasHeader = false },
+            Run = async call =>
+                await RowsAsync(call, $"users/{call.Path(0)}/topic-permissions", Refusals.NoSuchUser(call.Words[0]), ["vhost", "exchange", "write", "read"]) with { HasHeader = false },
         },
     ];
 
     private static async Task<Answer> ListAsync(CommandCall call, string path, CommandException absent, params string[] columns) =>
-        await RowsAsync(call, path, absent, columns).ConfigureAwait(false);
+        await RowsAsync(call, path, absent, columns);
 
     private static async Task<RowsAnswer> RowsAsync(CommandCall call, string path, CommandException absent, string[] columns) =>
-        await call.Broker.FindAsync(path).ConfigureAwait(false) is JsonArray list
+        await call.Broker.FindAsync(path) is JsonArray list
             ? new RowsAnswer(columns, [.. list.OfType<JsonObject>().Select(item => (IReadOnlyList<JsonNode?>)[.. columns.Select(column => item[column])])], ShowsNothing: true)
             : throw absent;
 
     private static async Task RequireBothAsync(CommandCall call)
     {
-        if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}").ConfigureAwait(false) is null)
+        if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
         {
             throw Refusals.NoVhostToGrant(call.Vhost);
         }
 
-        if (await call.Broker.FindAsync($"users/{BrokerApi.Segment(call.Words[0])}").ConfigureAwait(false) is null)
+        if (await call.Broker.FindAsync($"users/{BrokerApi.Segment(call.Words[0])}") is null)
         {
             throw Refusals.NoUserToGrant(call.Words[0]);
         }

@@ -13,102 +13,136 @@ internal static class DiagnosticsCommands
     [
         new("server_version", Group, "Displays server version on the target node", "")
         {
-            Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} for its RabbitMQ version...",
-            Run = async call => Answer.Of((await call.Broker.OverviewAsync().ConfigureAwait(false))["rabbitmq_version"]?.ToString() ?? ""),
+            Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its RabbitMQ version...",
+            Run = async call => Answer.Of((await call.Broker.OverviewAsync())["rabbitmq_version"]?.ToString() ?? ""),
         },
         new("check_running", Group, "Health check that exits with a non-zero code if the RabbitMQ app on the target node is not running", "")
         {
-            Banner = async call => $"Checking if RabbitMQ is running on node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
+            Banner = async call => $"Checking if RabbitMQ is running on node {await call.Broker.NodeAsync()} ...",
             Run = RunningAsync,
         },
         new("is_running", Group, "Checks if RabbitMQ is fully booted and running on the target node", "")
         {
-            Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} for its status ...",
+            Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its status ...",
             Run = RunningAsync,
         },
         new("is_booting", Group, "Checks if RabbitMQ is still booting on the target node", "")
         {
-            Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} for its boot status ...",
-            Run = async call => Answer.Of($"RabbitMQ on node {await call.Broker.NodeAsync().ConfigureAwait(false)} is fully booted (check with is_running), stopped or has not started booting yet"),
+            Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its boot status ...",
+            Run = async call =>
+                Answer.Of($"RabbitMQ on node {await call.Broker.NodeAsync()} is fully booted (check with is_running), stopped or has not started booting yet"),
         },
-        Alarms("alarms", "Lists resource alarms (local or cluster-wide) in effect on the target node", "report any known resource alarms", "no alarms, local or clusterwide", "alarms", isCheck: false),
-        Alarms("check_alarms", "Health check that exits with a non-zero code if the target node reports any alarms, local or cluster-wide.", "report any local resource alarms", "no alarms, local or clusterwide", "alarms", isCheck: true),
-        Alarms("check_local_alarms", "Health check that exits with a non-zero code if the target node reports any local alarms", "report any local resource alarms", "no local alarms", "local-alarms", isCheck: true),
+        Alarms(
+            "alarms",
+            "Lists resource alarms (local or cluster-wide) in effect on the target node",
+            "report any known resource alarms",
+            "no alarms, local or clusterwide",
+            "alarms",
+            isCheck: false),
+        Alarms(
+            "check_alarms",
+            "Health check that exits with a non-zero code if the target node reports any alarms, local or cluster-wide.",
+            "report any local resource alarms",
+            "no alarms, local or clusterwide",
+            "alarms",
+            isCheck: true),
+        Alarms(
+            "check_local_alarms",
+            "Health check that exits with a non-zero code if the target node reports any local alarms",
+            "report any local resource alarms",
+            "no local alarms",
+            "local-alarms",
+            isCheck: true),
         new("check_port_connectivity", Group, "Basic TCP connectivity health check for each listener's port on the target node", "[--address <host>]")
         {
             Options = [new("address", HasValue: true)],
-            Banner = async call => $"Testing TCP connections to all active listeners on node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
+            Banner = async call =>
+                $"Testing TCP connections to all active listeners on node {await call.Broker.NodeAsync()} ...",
             Run = ConnectAsync,
         },
-        new("check_port_listener", Group, "Health check that exits with a non-zero code if target node does not have an active listener for given port", "<port>")
+        new(
+            "check_port_listener", Group,
+            "Health check that exits with a non-zero code if target node does not have an active listener for given port",
+            "<port>")
         {
             LeastWords = 1,
-            Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} if there's an active listener on port {call.Words[0]} ...",
+            Banner = async call =>
+                $"Asking node {await call.Broker.NodeAsync()} if there's an active listener on port {call.Words[0]} ...",
             Run = async call =>
             {
-                var node = await call.Broker.NodeAsync().ConfigureAwait(false);
-                var listeners = await NodeCommands.ListenersAsync(call).ConfigureAwait(false);
+                var node = await call.Broker.NodeAsync();
+                var listeners = await NodeCommands.ListenersAsync(call);
                 return listeners.Any(listener => listener["port"]?.ToString() == call.Words[0])
                     ? Answer.Of($"A listener for port {call.Words[0]} is running on node {node}.")
                     : throw new CommandException(ExitCode.Unavailable,
-                        $"No listener for port {call.Words[0]} is active on node {node}. Found listeners that use the following ports: {string.Join(", ", listeners.Select(listener => listener["port"]!.GetValue<int>()).Order())}") { IsPlain = true };
+                        $"No listener for port {call.Words[0]} is active on node {node}. Found listeners that use the following ports: " +
+                        string.Join(", ", listeners.Select(listener => listener["port"]!.GetValue<int>()).Order()))
+                    { IsPlain = true };
             },
         },
-        new("check_protocol_listener", Group, "Health check that exits with a non-zero code if target node does not have an active listener for given protocol", "<protocol>")
+        new(
+            "check_protocol_listener", Group,
+            "Health check that exits with a non-zero code if target node does not have an active listener for given protocol",
+            "<protocol>")
         {
             LeastWords = 1,
-            Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} if there's an active listener for protocol {call.Words[0]} ...",
+            Banner = async call =>
+                $"Asking node {await call.Broker.NodeAsync()} if there's an active listener for protocol {call.Words[0]} ...",
             Run = async call =>
             {
-                var node = await call.Broker.NodeAsync().ConfigureAwait(false);
+                var node = await call.Broker.NodeAsync();
                 var wanted = call.Words[0] is "amqp091" or "amqp0.9.1" or "amqp10" ? "amqp" : call.Words[0];
-                string[] protocols = [.. (await NodeCommands.ListenersAsync(call).ConfigureAwait(false)).Select(listener => listener["protocol"]!.ToString()).Distinct().Order(StringComparer.Ordinal)];
+                string[] protocols = [.. (await NodeCommands.ListenersAsync(call)).Select(listener =>
+                    listener["protocol"]!.ToString()).Distinct().Order(StringComparer.Ordinal)];
                 return protocols.Contains(wanted)
                     ? Answer.Of($"A listener for protocol {call.Words[0]} is running on node {node}.")
-                    : throw new CommandException(ExitCode.Unavailable, $"No listener for protocol {call.Words[0]} is active on node {node}. Found listeners for the following protocols: {string.Join(", ", protocols)}");
+                    : throw new CommandException(
+                        ExitCode.Unavailable,
+                        $"No listener for protocol {call.Words[0]} is active on node {node}. Found listeners for the following protocols: {string.Join(", ", protocols)}");
             },
         },
         new("check_virtual_hosts", Group, "Health check that checks if all vhosts are running in the target node", "")
         {
-            Banner = async call => $"Checking if all vhosts are running on node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
-            Run = async call => await call.Broker.CheckAsync("health/checks/virtual-hosts").ConfigureAwait(false) is { } reason
+            Banner = async call => $"Checking if all vhosts are running on node {await call.Broker.NodeAsync()} ...",
+            Run = async call => await call.Broker.CheckAsync("health/checks/virtual-hosts") is { } reason
                 ? throw new CommandException(ExitCode.Unavailable, reason)
-                : Answer.Of($"Node {await call.Broker.NodeAsync().ConfigureAwait(false)} reported all vhosts as running"),
+                : Answer.Of($"Node {await call.Broker.NodeAsync()} reported all vhosts as running"),
         },
         new("listeners", Group, "Lists active connection listeners (bound interface, port, protocol) on the target node", "")
         {
-            Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} to report its protocol listeners ...",
-            Run = async call => Answer.Of(string.Join('\n', (await NodeCommands.ListenersAsync(call).ConfigureAwait(false)).Select(listener => NodeCommands.ListenerLine(listener)))),
+            Banner = async call => $"Asking node {await call.Broker.NodeAsync()} to report its protocol listeners ...",
+            Run = async call =>
+                Answer.Of(string.Join('\n', (await NodeCommands.ListenersAsync(call)).Select(listener => NodeCommands.ListenerLine(listener)))),
         },
     ];
 
     private static Command Alarms(string name, string summary, string asked, string none, string check, bool isCheck) => new(name, Group, summary, "")
     {
-        Banner = async call => $"Asking node {await call.Broker.NodeAsync().ConfigureAwait(false)} to {asked} ...",
+        Banner = async call => $"Asking node {await call.Broker.NodeAsync()} to {asked} ...",
         Run = async call =>
         {
-            var reason = await call.Broker.CheckAsync($"health/checks/{check}").ConfigureAwait(false);
-            return reason is null ? Answer.Of($"Node {await call.Broker.NodeAsync().ConfigureAwait(false)} reported {none}")
+            var reason = await call.Broker.CheckAsync($"health/checks/{check}");
+            return reason is null ? Answer.Of($"Node {await call.Broker.NodeAsync()} reported {none}")
                 : isCheck ? throw new CommandException(ExitCode.Unavailable, reason)
                 : Answer.Of(reason);
         },
     };
 
     private static async Task<Answer> RunningAsync(CommandCall call) =>
-        Answer.Of($"RabbitMQ on node {await call.Broker.NodeAsync().ConfigureAwait(false)} is fully booted and running");
+        Answer.Of($"RabbitMQ on node {await call.Broker.NodeAsync()} is fully booted and running");
 
     private static async Task<Answer> ConnectAsync(CommandCall call)
     {
-        var node = await call.Broker.NodeAsync().ConfigureAwait(false);
+        var node = await call.Broker.NodeAsync();
         List<int> reached = [];
-        foreach (var listener in await NodeCommands.ListenersAsync(call).ConfigureAwait(false))
+        foreach (var listener in await NodeCommands.ListenersAsync(call))
         {
             var port = listener["port"]!.GetValue<int>();
             var address = listener["ip_address"]?.ToString() ?? "127.0.0.1";
             using var client = new TcpClient();
             try
             {
-                await client.ConnectAsync(call["address"] ?? (address is "0.0.0.0" or "::" or "[::]" ? "127.0.0.1" : address), port).ConfigureAwait(false);
+                await client.ConnectAsync(call["address"] ?? (address is "0.0.0.0" or "::" or "[::]" ? "127.0.0.1" : address), port);
                 reached.Add(port);
             }
             catch (SocketException exception)

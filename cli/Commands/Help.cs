@@ -46,5 +46,6 @@ internal static class Help
 
     public static string UsageOf(Tool tool, Command command) => $"{UsageHead}\n{LineOf(tool, command)}";
 
-    private static string LineOf(Tool tool, Command command) => $"{tool.Name} [--node <node>] [--longnames] [--quiet] {command.Name} {command.Usage}".TrimEnd();
+    private static string LineOf(Tool tool, Command command) =>
+        $"{tool.Name} [--node <node>] [--longnames] [--quiet] {command.Name} {command.Usage}".TrimEnd();
 }

@@ -40,38 +40,47 @@ internal static class InspectCommands
 
     public static IEnumerable<Command> All =>
     [
-        new("list_queues", Group, "Lists queues and their properties", "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] [<column>, ...]")
+        new(
+            "list_queues", Group,
+            "Lists queues and their properties",
+            "[--vhost <vhost>] [--online] [--offline] [--local] [--no-table-headers] [<column>, ...]")
         {
             MostWords = int.MaxValue, Options = [CommandOption.Vhost, Online, Offline, Local],
             Check = call => Lists.Require(call, QueueColumns),
-            Banner = call => UserCommands.Told($"Timeout: {call.Timeout.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} seconds ...\nListing queues for vhost {call.Vhost} ..."),
+            Banner = call =>
+                UserCommands.Told($"Timeout: {call.Timeout.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} seconds ...\nListing queues for vhost {call.Vhost} ..."),
             Run = async call =>
             {
                 // What has no silo at the moment gets one as soon as it is asked for: there are no queues that are offline.
-                var queues = call.Has("offline") ? [] : await InVhostAsync(call, "queues").ConfigureAwait(false);
-                var node = await call.Broker.NodeAsync().ConfigureAwait(false);
+                var queues = call.Has("offline") ? [] : await InVhostAsync(call, "queues");
+                var node = await call.Broker.NodeAsync();
                 return Lists.Of(call, call.Has("local") ? queues.Where(queue => queue["node"]?.GetValue<string>() == node) : queues, ["name", "messages"], QueueValue);
             },
         },
-        new("list_unresponsive_queues", Group, "Tests queues to respond within timeout. Lists those which did not respond", "[--vhost <vhost>] [--local] [--queue-timeout <queue-timeout>] [<column>, ...] [--no-table-headers]")
+        new(
+            "list_unresponsive_queues", Group,
+            "Tests queues to respond within timeout. Lists those which did not respond",
+            "[--vhost <vhost>] [--local] [--queue-timeout <queue-timeout>] [<column>, ...] [--no-table-headers]")
         {
             MostWords = int.MaxValue, Options = [CommandOption.Vhost, Local, new("all"), new("queue-timeout", HasValue: true)],
             Banner = call => UserCommands.Told($"Listing unresponsive queues for vhost {call.Vhost} ..."),
-            Run = async call => Lists.Of(call, (await InVhostAsync(call, "queues").ConfigureAwait(false)).Where(static queue => queue["state"]?.GetValue<string>() is "down" or "stopped"), ["name"], QueueValue),
+            Run = async call =>
+                Lists.Of(call, (await InVhostAsync(call, "queues")).Where(static queue => queue["state"]?.GetValue<string>() is "down" or "stopped"), ["name"], QueueValue),
         },
         new("list_exchanges", Group, "Lists exchanges", "[--vhost <vhost>] [--no-table-headers] [<column>, ...]")
         {
             MostWords = int.MaxValue, Options = [CommandOption.Vhost],
             Check = call => Lists.Require(call, ExchangeColumns),
             Banner = call => UserCommands.Told($"Listing exchanges for vhost {call.Vhost} ..."),
-            Run = async call => Lists.Of(call, await InVhostAsync(call, "exchanges").ConfigureAwait(false), ["name", "type"], Plain),
+            Run = async call => Lists.Of(call, await InVhostAsync(call, "exchanges"), ["name", "type"], Plain),
         },
         new("list_bindings", Group, "Lists all bindings on a vhost", "[--vhost <vhost>] [--no-table-headers] [<column>, ...]")
         {
             MostWords = int.MaxValue, Options = [CommandOption.Vhost],
             Check = call => Lists.Require(call, BindingColumns),
             Banner = call => UserCommands.Told($"Listing bindings for vhost {call.Vhost}..."),
-            Run = async call => Lists.Of(call, await InVhostAsync(call, "bindings").ConfigureAwait(false), BindingColumns, static (binding, column) => column switch
+            Run = async call =>
+                Lists.Of(call, await InVhostAsync(call, "bindings"), BindingColumns, static (binding, column) => column switch
             {
                 "source_name" => binding["source"],
                 "source_kind" => "exchange",
@@ -85,7 +94,8 @@ internal static class InspectCommands
             MostWords = int.MaxValue,
             Check = call => Lists.Require(call, ConnectionColumns),
             Banner = static _ => UserCommands.Told("Listing connections ..."),
-            Run = async call => Lists.Of(call, await call.Broker.ListAsync("connections").ConfigureAwait(false), ["user", "peer_host", "peer_port", "state"], static (connection, column) => column switch
+            Run = async call =>
+                Lists.Of(call, await call.Broker.ListAsync("connections"), ["user", "peer_host", "peer_port", "state"], static (connection, column) => column switch
             {
                 "pid" => Pids.OfConnection(connection),
                 "protocol" when connection["protocol"]?.GetValue<string>() == "AMQP 0-9-1" => "{0,9,1}",
@@ -98,7 +108,8 @@ internal static class InspectCommands
             MostWords = int.MaxValue,
             Check = call => Lists.Require(call, ChannelColumns),
             Banner = static _ => UserCommands.Told("Listing channels ..."),
-            Run = async call => Lists.Of(call, await call.Broker.ListAsync("channels").ConfigureAwait(false), ["pid", "user", "consumer_count", "messages_unacknowledged"], static (channel, column) => column switch
+            Run = async call =>
+                Lists.Of(call, await call.Broker.ListAsync("channels"), ["pid", "user", "consumer_count", "messages_unacknowledged"], static (channel, column) => column switch
             {
                 "pid" => Pids.OfChannel(channel),
                 "connection" => Pids.OfConnection(channel["connection_details"] as JsonObject ?? [], channel["node"]),
@@ -111,7 +122,7 @@ internal static class InspectCommands
             Check = call => Lists.Require(call, ConsumerColumns),
             Banner = call => UserCommands.Told($"Listing consumers in vhost {call.Vhost} ..."),
             Run = async call => Lists.Of(
-                call, await InVhostAsync(call, "consumers").ConfigureAwait(false), ["queue_name", "channel_pid", "consumer_tag", "ack_required", "prefetch_count", "active", "arguments"], static (consumer, column) => column switch
+                call, await InVhostAsync(call, "consumers"), ["queue_name", "channel_pid", "consumer_tag", "ack_required", "prefetch_count", "active", "arguments"], static (consumer, column) => column switch
                 {
                     "queue_name" => consumer["queue"]?["name"],
                     "channel_pid" => Pids.OfChannel(consumer["channel_details"] as JsonObject ?? []),
@@ -122,7 +133,7 @@ internal static class InspectCommands
 
     /// <summary>The things of one kind in the vhost: none, where there is no such vhost.</summary>
     private static async Task<IReadOnlyList<JsonObject>> InVhostAsync(CommandCall call, string kind) =>
-        await call.Broker.FindAsync($"{kind}/{call.VhostPath}").ConfigureAwait(false) is JsonArray list ? [.. list.OfType<JsonObject>()] : [];
+        await call.Broker.FindAsync($"{kind}/{call.VhostPath}") is JsonArray list ? [.. list.OfType<JsonObject>()] : [];
 
     private static JsonNode? Plain(JsonObject item, string column) => item[column] ?? (column == "arguments" ? new JsonArray() : null);
 

@@ -19,22 +19,23 @@ internal static class NodeCommands
     [
         new("ping", Group, "Checks that the node is up and that this tool can reach it", "")
         {
-            Banner = async call => $"Will ping {call["node"] ?? await NodeOrLocalAsync(call).ConfigureAwait(false)}. This only checks that the node answers at its management port. Timeout: {call.Timeout.TotalMilliseconds:0} ms.",
+            Banner = async call =>
+                $"Will ping {call["node"] ?? await NodeOrLocalAsync(call)}. This only checks that the node answers at its management port. Timeout: {call.Timeout.TotalMilliseconds:0} ms.",
             Run = async call =>
             {
-                await call.Broker.OverviewAsync().ConfigureAwait(false);
+                await call.Broker.OverviewAsync();
                 return Answer.Of("Ping succeeded");
             },
         },
         new("status", Group, "Displays status of a node", "[--unit <unit>]")
         {
             Options = [new("unit", HasValue: true)],
-            Banner = async call => $"Status of node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
+            Banner = async call => $"Status of node {await call.Broker.NodeAsync()} ...",
             Run = StatusAsync,
         },
         new("cluster_status", Cluster, "Displays all the nodes in the cluster grouped by node type, together with the currently running nodes", "")
         {
-            Banner = async call => $"Cluster status of node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
+            Banner = async call => $"Cluster status of node {await call.Broker.NodeAsync()} ...",
             Run = ClusterStatusAsync,
         },
         new("await_startup", Nodes, "Waits for the RabbitMQ application to start on the target node", "")
@@ -45,13 +46,16 @@ internal static class NodeCommands
         new("await_online_nodes", Cluster, "Waits for <count> nodes to join the cluster", "<count>")
         {
             LeastWords = 1, Timeout = 300,
-            Banner = async call => $"Will wait for at least {call.Words[0]} nodes to join the cluster of {await NodeOrLocalAsync(call).ConfigureAwait(false)}. Timeout: {call.Timeout.TotalSeconds:0} seconds.",
+            Banner = async call =>
+                $"Will wait for at least {call.Words[0]} nodes to join the cluster of {await NodeOrLocalAsync(call)}. Timeout: {call.Timeout.TotalSeconds:0} seconds.",
             Run = AwaitAsync,
         },
         new("node_health_check", "Deprecated", "DEPRECATED. Asks the node for its health", "")
         {
-            Banner = async call => $"Timeout: {call.Timeout.TotalSeconds:0} seconds ...\nChecking health of node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
-            Run = async call => await call.Broker.CheckAsync("health/checks/local-alarms").ConfigureAwait(false) is { } reason ? throw new CommandException(ExitCode.Software, reason) : Answer.Of("Health check passed"),
+            Banner = async call =>
+                $"Timeout: {call.Timeout.TotalSeconds:0} seconds ...\nChecking health of node {await call.Broker.NodeAsync()} ...",
+            Run = async call =>
+                await call.Broker.CheckAsync("health/checks/local-alarms") is { } reason ? throw new CommandException(ExitCode.Software, reason) : Answer.Of("Health check passed"),
         },
         new("set_cluster_name", "Configuration and Environment", "Sets the cluster name", "<name>")
         {
@@ -59,7 +63,7 @@ internal static class NodeCommands
             Banner = call => UserCommands.Told($"Setting cluster name to {call.Words[0]} ..."),
             Run = async call =>
             {
-                await call.Broker.PutAsync("cluster-name", new JsonObject { ["name"] = call.Words[0] }).ConfigureAwait(false);
+                await call.Broker.PutAsync("cluster-name", new JsonObject { ["name"] = call.Words[0] });
                 return Answer.None;
             },
         },
@@ -67,9 +71,13 @@ internal static class NodeCommands
         {
             MostWords = int.MaxValue,
             Banner = static _ => UserCommands.Told("Listing feature flags ..."),
-            Run = async call => Lists.Of(call, await call.Broker.FindAsync("feature-flags").ConfigureAwait(false) is JsonArray flags ? flags.OfType<JsonObject>() : [], ["name", "state"], static (flag, column) => flag[column]),
+            Run = async call =>
+                Lists.Of(call, await call.Broker.FindAsync("feature-flags") is JsonArray flags ? flags.OfType<JsonObject>() : [], ["name", "state"], static (flag, column) => flag[column]),
         },
-        new("enable_feature_flag", "Feature flags", "Enables a feature flag or all supported feature flags on the target node", "<feature_flag | all>")
+        new(
+            "enable_feature_flag", "Feature flags",
+            "Enables a feature flag or all supported feature flags on the target node",
+            "<feature_flag | all>")
         {
             LeastWords = 1,
             Banner = static _ => UserCommands.Told("All that Granary has is there without flags."),
@@ -77,40 +85,55 @@ internal static class NodeCommands
         },
         new("stop_app", Nodes, "Stops the RabbitMQ application, leaving the runtime (Erlang VM) running", "")
         {
-            Banner = async call => $"Stopping rabbit application on node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
+            Banner = async call => $"Stopping rabbit application on node {await call.Broker.NodeAsync()} ...",
             Run = static _ => Task.FromResult(Answer.Of(MembersFromTheirStart)),
         },
         new("start_app", Nodes, "Starts the RabbitMQ application but leaves the runtime (Erlang VM) running", "")
         {
-            Banner = async call => $"Starting node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
+            Banner = async call => $"Starting node {await call.Broker.NodeAsync()} ...",
             Run = static _ => Task.FromResult(Answer.None),
         },
         Reset("reset", "Instructs a RabbitMQ node to leave the cluster and return to its virgin state"),
         Reset("force_reset", "Forcefully returns a RabbitMQ node to its virgin state"),
-        new("join_cluster", Cluster, "Instructs the node to become a member of the cluster that the specified node is in", "[--disc|--ram] <existing_cluster_member>")
+        new(
+            "join_cluster", Cluster,
+            "Instructs the node to become a member of the cluster that the specified node is in",
+            "[--disc|--ram] <existing_cluster_member>")
         {
             LeastWords = 1, Options = [new("disc"), new("ram")],
-            Banner = async call => $"Clustering node {await call.Broker.NodeAsync().ConfigureAwait(false)} with {call.Words[0]}",
-            Run = async call => await IsMemberAsync(call, call.Words[0]).ConfigureAwait(false)
+            Banner = async call => $"Clustering node {await call.Broker.NodeAsync()} with {call.Words[0]}",
+            Run = async call => await IsMemberAsync(call, call.Words[0])
                 ? Answer.Of("Both are members of one cluster.")
-                : throw new CommandException(ExitCode.Unavailable, $"{call.Words[0]} is no member of this cluster. Members find each other in PostgreSQL: start both with the same --connection and --cluster-id."),
+                : throw new CommandException(
+                    ExitCode.Unavailable,
+                    $"{call.Words[0]} is no member of this cluster. Members find each other in PostgreSQL: start both with the same --connection and --cluster-id."),
         },
         new("change_cluster_node_type", Cluster, "Changes the type of the cluster node", "<disc | ram>")
         {
             LeastWords = 1,
-            Banner = async call => $"Turning {await call.Broker.NodeAsync().ConfigureAwait(false)} into a {call.Words[0]} node",
+            Banner = async call => $"Turning {await call.Broker.NodeAsync()} into a {call.Words[0]} node",
             Run = static _ => Task.FromResult(Answer.Of("All members keep what they have in PostgreSQL: there are no types of nodes.")),
         },
         new("forget_cluster_node", Cluster, "Removes a node from the cluster", "[--offline] <existing_cluster_member_node>")
         {
             LeastWords = 1, Options = [new("offline")],
             Banner = call => UserCommands.Told($"Removing node {call.Words[0]} from the cluster"),
-            Run = async call => await IsMemberAsync(call, call.Words[0]).ConfigureAwait(false)
+            Run = async call => await IsMemberAsync(call, call.Words[0])
                 ? throw new CommandException(ExitCode.Unavailable, $"{call.Words[0]} is running. End its process: it is no member then.")
                 : Answer.Of("It is no member: a process that has ended is forgotten by itself."),
         },
-        Refused("stop", Nodes, "Stops RabbitMQ and its runtime (Erlang VM).", "[<pidfile>]", "A node is ended by SIGTERM to its process, which systemd and Kubernetes send."),
-        Refused("shutdown", Nodes, "Stops RabbitMQ and its runtime (Erlang VM).", "[--wait]", "A node is ended by SIGTERM to its process, which systemd and Kubernetes send."),
+        Refused(
+            "stop",
+            Nodes,
+            "Stops RabbitMQ and its runtime (Erlang VM).",
+            "[<pidfile>]",
+            "A node is ended by SIGTERM to its process, which systemd and Kubernetes send."),
+        Refused(
+            "shutdown",
+            Nodes,
+            "Stops RabbitMQ and its runtime (Erlang VM).",
+            "[--wait]",
+            "A node is ended by SIGTERM to its process, which systemd and Kubernetes send."),
         Refused("rotate_logs", Nodes, "Does nothing [deprecated]", "", "This command does not rotate logs anymore [deprecated]"),
     ];
 
@@ -120,13 +143,14 @@ internal static class NodeCommands
     /// <summary>All listeners of a node.</summary>
     internal static async Task<IReadOnlyList<JsonObject>> ListenersAsync(CommandCall call)
     {
-        var node = await call.Broker.NodeAsync().ConfigureAwait(false);
-        var all = (await call.Broker.OverviewAsync().ConfigureAwait(false))["listeners"] as JsonArray ?? [];
+        var node = await call.Broker.NodeAsync();
+        var all = (await call.Broker.OverviewAsync())["listeners"] as JsonArray ?? [];
         return [.. all.OfType<JsonObject>().Where(listener => listener["node"]?.ToString() == node)];
     }
 
     internal static string ListenerLine(JsonObject listener, bool withNode = false) =>
-        $"{(withNode ? $"Node: {listener["node"]}, interface" : "Interface")}: {listener["ip_address"] ?? listener["interface"]}, port: {listener["port"]}, protocol: {listener["protocol"]}, purpose: {Purpose(listener["protocol"]?.ToString())}";
+        $"{(withNode ? $"Node: {listener["node"]}, interface" : "Interface")}: {listener["ip_address"] ?? listener["interface"]}, port: {listener["port"]}, " +
+        $"protocol: {listener["protocol"]}, purpose: {Purpose(listener["protocol"]?.ToString())}";
 
     private static string Purpose(string? protocol) => protocol switch
     {
@@ -142,8 +166,11 @@ internal static class NodeCommands
 
     private static Command Reset(string name, string summary) => new(name, Nodes, summary, "")
     {
-        Banner = async call => $"Resetting node {await call.Broker.NodeAsync().ConfigureAwait(false)} ...",
-        Run = static _ => Task.FromResult(Answer.Of("Nothing was deleted: what a cluster has is in PostgreSQL and belongs to all members. A lone node's files are removed by removing its data folder while it does not run.")),
+        Banner = async call => $"Resetting node {await call.Broker.NodeAsync()} ...",
+        Run = static _ =>
+            Task.FromResult(Answer.Of(
+                "Nothing was deleted: what a cluster has is in PostgreSQL and belongs to all members. " +
+                "A lone node's files are removed by removing its data folder while it does not run.")),
     };
 
     private static Command Refused(string name, string group, string summary, string usage, string reason) => new(name, group, summary, usage)
@@ -154,13 +181,13 @@ internal static class NodeCommands
     };
 
     private static async Task<bool> IsMemberAsync(CommandCall call, string node) =>
-        (await call.Broker.ListAsync("nodes").ConfigureAwait(false)).Any(member => member["name"]?.ToString() == node && member["running"]?.GetValue<bool>() != false);
+        (await call.Broker.ListAsync("nodes")).Any(member => member["name"]?.ToString() == node && member["running"]?.GetValue<bool>() != false);
 
     private static async Task<string> NodeOrLocalAsync(CommandCall call)
     {
         try
         {
-            return await call.Broker.NodeAsync().ConfigureAwait(false);
+            return await call.Broker.NodeAsync();
         }
         catch (Exception exception) when (exception is CommandException or Broker.OutOfReachException)
         {
@@ -177,7 +204,7 @@ internal static class NodeCommands
         {
             try
             {
-                if ((await call.Broker.ListAsync("nodes").ConfigureAwait(false)).Count(node => node["running"]?.GetValue<bool>() != false) >= wanted)
+                if ((await call.Broker.ListAsync("nodes")).Count(node => node["running"]?.GetValue<bool>() != false) >= wanted)
                 {
                     return Answer.None;
                 }
@@ -192,21 +219,23 @@ internal static class NodeCommands
                 throw new CommandException(ExitCode.TemporaryFailure, $"Error: operation {call.Command.Name} timed out. Timeout value used: {call.Timeout.TotalMilliseconds:0}") { IsPlain = true };
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(200)).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(200));
         }
     }
 
     private static async Task<Answer> StatusAsync(CommandCall call)
     {
-        var overview = await call.Broker.OverviewAsync().ConfigureAwait(false);
-        var name = await call.Broker.NodeAsync().ConfigureAwait(false);
-        var node = (await call.Broker.FindAsync($"nodes/{Uri.EscapeDataString(name)}").ConfigureAwait(false))?.AsObject() ?? [];
+        var overview = await call.Broker.OverviewAsync();
+        var name = await call.Broker.NodeAsync();
+        var node = (await call.Broker.FindAsync($"nodes/{Uri.EscapeDataString(name)}"))?.AsObject() ?? [];
         var totals = overview["object_totals"] as JsonObject ?? [];
-        var vhosts = await call.Broker.ListAsync("vhosts").ConfigureAwait(false);
-        var listeners = await ListenersAsync(call).ConfigureAwait(false);
+        var vhosts = await call.Broker.ListAsync("vhosts");
+        var listeners = await ListenersAsync(call);
         var (unit, factor) = Unit(call);
         var text = new StringBuilder();
-        Part("Runtime", $"OS PID: {node["os_pid"]}", "OS: Linux", $"Uptime (seconds): {(node["uptime"]?.GetValue<long>() ?? 0) / 1000}", $"Is under maintenance?: {Flag(node["being_drained"])}",
+        Part(
+            "Runtime", $"OS PID: {node["os_pid"]}", "OS: Linux", $"Uptime (seconds): {(node["uptime"]?.GetValue<long>() ?? 0) / 1000}",
+            $"Is under maintenance?: {Flag(node["being_drained"])}",
             $"RabbitMQ version: {overview["rabbitmq_version"]}", $"Node name: {name}", $"{overview["product_name"]} version: {overview["product_version"]}");
         Part("Alarms", Alarms(node, name).DefaultIfEmpty("(none)").ToArray());
         Part("Memory", $"Total memory used: {Size(node["mem_used"])}", $"Memory high watermark setting: computed to: {Size(node["mem_limit"])}");
@@ -219,7 +248,13 @@ internal static class NodeCommands
             ["alarms"] = new JsonArray([.. Alarms(node, name).Select(alarm => (JsonNode?)alarm)]),
             ["disk_free"] = node["disk_free"]?.DeepClone(),
             ["disk_free_limit"] = node["disk_free_limit"]?.DeepClone(),
-            ["file_descriptors"] = new JsonObject { ["total_used"] = node["fd_used"]?.DeepClone(), ["total_limit"] = node["fd_total"]?.DeepClone(), ["sockets_used"] = node["sockets_used"]?.DeepClone(), ["sockets_limit"] = node["sockets_total"]?.DeepClone() },
+            ["file_descriptors"] = new JsonObject
+            {
+                ["total_used"] = node["fd_used"]?.DeepClone(),
+                ["total_limit"] = node["fd_total"]?.DeepClone(),
+                ["sockets_used"] = node["sockets_used"]?.DeepClone(),
+                ["sockets_limit"] = node["sockets_total"]?.DeepClone(),
+            },
             ["is_under_maintenance"] = node["being_drained"]?.DeepClone() ?? false,
             ["listeners"] = new JsonArray([.. listeners.Select(listener => (JsonNode?)listener.DeepClone())]),
             ["memory"] = new JsonObject { ["total"] = node["mem_used"]?.DeepClone() },
@@ -228,13 +263,19 @@ internal static class NodeCommands
             ["rabbitmq_version"] = overview["rabbitmq_version"]?.DeepClone(),
             ["product_name"] = overview["product_name"]?.DeepClone(),
             ["product_version"] = overview["product_version"]?.DeepClone(),
-            ["totals"] = new JsonObject { ["connection_count"] = totals["connections"]?.DeepClone() ?? 0, ["queue_count"] = totals["queues"]?.DeepClone() ?? 0, ["virtual_host_count"] = vhosts.Count },
+            ["totals"] = new JsonObject
+            {
+                ["connection_count"] = totals["connections"]?.DeepClone() ?? 0,
+                ["queue_count"] = totals["queues"]?.DeepClone() ?? 0,
+                ["virtual_host_count"] = vhosts.Count,
+            },
             ["uptime"] = (node["uptime"]?.GetValue<long>() ?? 0) / 1000,
         });
 
         void Part(string title, params string[] lines) => text.Append(Head(title)).Append("\n\n").AppendJoin('\n', lines).Append("\n\n");
 
-        string Size(JsonNode? bytes) => string.Create(CultureInfo.InvariantCulture, $"{Math.Round((bytes?.GetValue<double>() ?? 0) / factor, 4)} {unit}");
+        string Size(JsonNode? bytes) =>
+            string.Create(CultureInfo.InvariantCulture, $"{Math.Round((bytes?.GetValue<double>() ?? 0) / factor, 4)} {unit}");
     }
 
     /// <exception cref="CommandException">No such unit.</exception>
@@ -246,6 +287,8 @@ internal static class NodeCommands
         "gb" => ("gb", 1e9),
         var other => throw CommandException.NotValid($"unit '{other}' is not supported. Please use one of: bytes, mb, gb"),
     };
+
+    private static string Maintenance(JsonObject node) => Flag(node["being_drained"]) == "true" ? "under maintenance" : "not under maintenance";
 
     private static string Flag(JsonNode? value) => value?.ToString().ToLowerInvariant() ?? "false";
 
@@ -264,8 +307,8 @@ internal static class NodeCommands
 
     private static async Task<Answer> ClusterStatusAsync(CommandCall call)
     {
-        var overview = await call.Broker.OverviewAsync().ConfigureAwait(false);
-        var nodes = await call.Broker.ListAsync("nodes").ConfigureAwait(false);
+        var overview = await call.Broker.OverviewAsync();
+        var nodes = await call.Broker.ListAsync("nodes");
         string[] names = [.. nodes.Select(node => node["name"]!.ToString())];
         string[] running = [.. nodes.Where(node => node["running"]?.GetValue<bool>() != false).Select(node => node["name"]!.ToString())];
         JsonObject[] listeners = [.. (overview["listeners"] as JsonArray ?? []).OfType<JsonObject>()];
@@ -276,7 +319,7 @@ internal static class NodeCommands
         Part("Disk Nodes", names);
         Part("Running Nodes", running);
         Part("Versions", [.. running.Select(node => $"{node}: {version}")]);
-        Part("Maintenance status", [.. nodes.Select(node => $"Node: {node["name"]}, status: {(Flag(node["being_drained"]) == "true" ? "under maintenance" : "not under maintenance")}")]);
+        Part("Maintenance status", [.. nodes.Select(node => $"Node: {node["name"]}, status: {Maintenance(node)}")]);
         Part("Alarms", [.. alarms.DefaultIfEmpty("(none)")]);
         Part("Network Partitions", "(none)");
         Part("Listeners", [.. listeners.Select(listener => ListenerLine(listener, withNode: true))]);
@@ -288,11 +331,15 @@ internal static class NodeCommands
             ["feature_flags"] = new JsonArray(),
             ["listeners"] = new JsonObject(listeners.GroupBy(listener => listener["node"]!.ToString())
                 .Select(group => KeyValuePair.Create(group.Key, (JsonNode?)new JsonArray([.. group.Select(listener => (JsonNode?)listener.DeepClone())])))),
-            ["maintenance_status"] = new JsonObject(nodes.Select(node => KeyValuePair.Create(node["name"]!.ToString(), (JsonNode?)(Flag(node["being_drained"]) == "true" ? "under maintenance" : "not under maintenance")))),
+            ["maintenance_status"] = new JsonObject(nodes.Select(node => KeyValuePair.Create(node["name"]!.ToString(), (JsonNode?)Maintenance(node)))),
             ["partitions"] = new JsonObject(),
             ["ram_nodes"] = new JsonArray(),
             ["running_nodes"] = Strings(running),
-            ["versions"] = new JsonObject(running.Select(node => KeyValuePair.Create(node, (JsonNode?)new JsonObject { ["rabbitmq_name"] = overview["product_name"]?.DeepClone(), ["rabbitmq_version"] = overview["rabbitmq_version"]?.DeepClone() }))),
+            ["versions"] = new JsonObject(running.Select(node => KeyValuePair.Create(node, (JsonNode?)new JsonObject
+            {
+                ["rabbitmq_name"] = overview["product_name"]?.DeepClone(),
+                ["rabbitmq_version"] = overview["rabbitmq_version"]?.DeepClone(),
+            }))),
         });
 
         void Part(string title, params string[] lines) => text.Append(Head(title)).Append("\n\n").AppendJoin('\n', lines).Append("\n\n");

@@ -25,62 +25,84 @@ internal static class OperationCommands
         {
             LeastWords = 1, Options = [CommandOption.Vhost],
             Banner = call => UserCommands.Told($"Purging queue '{call.Words[0]}' in vhost '{call.Vhost}' ..."),
-            Run = async call => await call.Broker.DeleteAsync($"queues/{call.VhostPath}/{call.Path(0)}/contents").ConfigureAwait(false)
+            Run = async call => await call.Broker.DeleteAsync($"queues/{call.VhostPath}/{call.Path(0)}/contents")
                 ? Answer.None
                 : throw new CommandException(ExitCode.Unavailable, "not_found"),
         },
-        new("close_connection", Operations, "Instructs the broker to close the connection associated with the Erlang process id", "<connectionpid> <explanation>")
+        new(
+            "close_connection", Operations,
+            "Instructs the broker to close the connection associated with the Erlang process id",
+            "<connectionpid> <explanation>")
         {
             LeastWords = 2,
             Banner = call => UserCommands.Told($"Closing connection {call.Words[0]}, reason: {call.Words[1]}..."),
             Run = async call =>
             {
-                var found = (await call.Broker.ListAsync("connections").ConfigureAwait(false)).FirstOrDefault(connection => Pids.OfConnection(connection) == call.Words[0] || connection["name"]?.ToString() == call.Words[0])
+                var found = (await call.Broker.ListAsync("connections"))
+                        .FirstOrDefault(connection => Pids.OfConnection(connection) == call.Words[0] || connection["name"]?.ToString() == call.Words[0])
                     ?? throw new CommandException(ExitCode.Unavailable, "not_found");
-                await CloseAsync(call, found, call.Words[1]).ConfigureAwait(false);
+                await CloseAsync(call, found, call.Words[1]);
                 return Answer.None;
             },
         },
-        new("close_all_connections", Operations, "Instructs the broker to close all connections for the specified vhost or entire RabbitMQ node", "[--vhost <vhost> --limit <limit>] [-n <node> --global] [--per-connection-delay <delay>] <explanation>")
+        new(
+            "close_all_connections", Operations,
+            "Instructs the broker to close all connections for the specified vhost or entire RabbitMQ node",
+            "[--vhost <vhost> --limit <limit>] [-n <node> --global] [--per-connection-delay <delay>] <explanation>")
         {
             LeastWords = 1, Options = [CommandOption.Vhost, new("limit", HasValue: true), new("global"), new("per-connection-delay", HasValue: true)],
-            Banner = call => UserCommands.Told($"Closing {(call["limit"] is { } limit ? $"{limit} connections" : "all connections")} {(call.Has("global") ? "cluster-wide" : $"in vhost {call.Vhost}")}, reason: {call.Words[0]}..."),
+            Banner = call =>
+                UserCommands.Told(
+                    $"Closing {call["limit"] ?? "all"} connections {(call.Has("global") ? "cluster-wide" : $"in vhost {call.Vhost}")}, reason: {call.Words[0]}..."),
             Run = async call =>
             {
                 var limit = call["limit"] is { } text ? call.Number(text, "--limit") : int.MaxValue;
                 var delay = call["per-connection-delay"] is { } pause ? call.Number(pause, "--per-connection-delay") : 0;
-                JsonObject[] all = [.. (await call.Broker.ListAsync("connections").ConfigureAwait(false)).Where(connection => call.Has("global") || connection["vhost"]?.GetValue<string>() == call.Vhost).Take(limit)];
+                JsonObject[] all =
+                [
+                    .. (await call.Broker.ListAsync("connections"))
+                        .Where(connection => call.Has("global") || connection["vhost"]?.GetValue<string>() == call.Vhost).Take(limit),
+                ];
                 foreach (var connection in all)
                 {
-                    await CloseAsync(call, connection, call.Words[0]).ConfigureAwait(false);
-                    await Task.Delay(Math.Max(0, delay)).ConfigureAwait(false);
+                    await CloseAsync(call, connection, call.Words[0]);
+                    await Task.Delay(Math.Max(0, delay));
                 }
 
                 return Answer.Of($"Closed {all.Length} connections");
             },
         },
-        new("close_all_user_connections", Operations, "Instructs the broker to close all connections of the specified user", "<username> <explanation>")
+        new(
+            "close_all_user_connections", Operations,
+            "Instructs the broker to close all connections of the specified user",
+            "<username> <explanation>")
         {
             LeastWords = 2,
             Banner = call => UserCommands.Told($"Closing connections of user {call.Words[0]}, reason: {call.Words[1]}..."),
             Run = async call =>
             {
-                foreach (var connection in (await call.Broker.ListAsync("connections").ConfigureAwait(false)).Where(connection => connection["user"]?.GetValue<string>() == call.Words[0]))
+                foreach (var connection in (await call.Broker.ListAsync("connections")).Where(connection => connection["user"]?.GetValue<string>() == call.Words[0]))
                 {
-                    await CloseAsync(call, connection, call.Words[1]).ConfigureAwait(false);
+                    await CloseAsync(call, connection, call.Words[1]);
                 }
 
                 return Answer.None;
             },
         },
-        new("export_definitions", "Definitions", "Exports definitions in JSON or compressed Erlang Term Format.", "<file_path | \"-\"> [--format <json | erlang>]")
+        new(
+            "export_definitions", "Definitions",
+            "Exports definitions in JSON or compressed Erlang Term Format.",
+            "<file_path | \"-\"> [--format <json | erlang>]")
         {
             LeastWords = 1, Options = [new("format", HasValue: true)], Timeout = 300,
             Check = RequireJson,
             Banner = call => UserCommands.Told(call.Words[0] == "-" ? "" : $"Exporting definitions in JSON to a file at \"{call.Words[0]}\" ..."),
             Run = ExportAsync,
         },
-        new("import_definitions", "Definitions", "Imports definitions in JSON or compressed Erlang Term Format.", "<file_path | \"-\"> [--format <json | erlang>] [--skip-if-unchanged]")
+        new(
+            "import_definitions", "Definitions",
+            "Imports definitions in JSON or compressed Erlang Term Format.",
+            "<file_path | \"-\"> [--format <json | erlang>] [--skip-if-unchanged]")
         {
             LeastWords = 0, MostWords = 1, Options = [new("format", HasValue: true), new("skip-if-unchanged")], Timeout = 300,
             Check = call =>
@@ -91,21 +113,27 @@ internal static class OperationCommands
                     throw CommandException.NotValid($"Bad argument: File {call.Words[0]} does not exist", ExitCode.Data);
                 }
             },
-            Banner = call => UserCommands.Told(call.Words.Count == 0 || call.Words[0] == "-" ? "Importing definitions in JSON from standard input ..." : $"Importing definitions in JSON from a file at \"{call.Words[0]}\" ..."),
+            Banner = call =>
+                UserCommands.Told(call.Words.Count == 0 || call.Words[0] == "-"
+                    ? "Importing definitions in JSON from standard input ..."
+                    : $"Importing definitions in JSON from a file at \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                var text = call.Words.Count == 0 || call.Words[0] == "-" ? await call.Input.ReadToEndAsync().ConfigureAwait(false) : await File.ReadAllTextAsync(call.Words[0]).ConfigureAwait(false);
-                await call.Broker.PostAsync("definitions", Json.Object(text)).ConfigureAwait(false);
+                var text = call.Words.Count == 0 || call.Words[0] == "-" ? await call.Input.ReadToEndAsync() : await File.ReadAllTextAsync(call.Words[0]);
+                await call.Broker.PostAsync("definitions", Json.Object(text));
                 return Answer.Of("Successfully imported the definitions.");
             },
         },
-        new("rebalance", "Replication", "Rebalances queues over the members of the cluster", "< all | classic | quorum > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]")
+        new(
+            "rebalance", "Replication",
+            "Rebalances queues over the members of the cluster",
+            "< all | classic | quorum > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]")
         {
             LeastWords = 0, MostWords = 1, Options = [new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true)],
             Banner = static _ => UserCommands.Told("Rebalancing queues over the cluster ..."),
             Run = async call =>
             {
-                await call.Broker.PostAsync("rebalance/queues").ConfigureAwait(false);
+                await call.Broker.PostAsync("rebalance/queues");
                 return Answer.None;
             },
         },
@@ -122,11 +150,11 @@ internal static class OperationCommands
     private static async Task<Answer> DeleteQueueAsync(CommandCall call)
     {
         var path = $"queues/{call.VhostPath}/{call.Path(0)}";
-        var queue = await call.Broker.FindAsync(path).ConfigureAwait(false) ?? throw new CommandException(ExitCode.Usage, "Queue not found");
+        var queue = await call.Broker.FindAsync(path) ?? throw new CommandException(ExitCode.Usage, "Queue not found");
         var conditions = string.Join('&', new[] { call.Has("if-empty") ? "if-empty=true" : "", call.Has("if-unused") ? "if-unused=true" : "" }.Where(static one => one.Length > 0));
         try
         {
-            return await call.Broker.DeleteAsync(conditions.Length > 0 ? $"{path}?{conditions}" : path).ConfigureAwait(false)
+            return await call.Broker.DeleteAsync(conditions.Length > 0 ? $"{path}?{conditions}" : path)
                 ? Answer.Of($"Queue was successfully deleted with {queue["messages_ready"] ?? queue["messages"] ?? 0} ready messages")
                 : throw new CommandException(ExitCode.Usage, "Queue not found");
         }
@@ -153,7 +181,7 @@ internal static class OperationCommands
 
     private static async Task<Answer> ExportAsync(CommandCall call)
     {
-        var definitions = await call.Broker.GetAsync("definitions").ConfigureAwait(false);
+        var definitions = await call.Broker.GetAsync("definitions");
         var text = Json.Text(definitions).GetValue<string>();
         if (call.Words[0] == "-")
         {
@@ -162,7 +190,7 @@ internal static class OperationCommands
 
         try
         {
-            await File.WriteAllTextAsync(call.Words[0], text).ConfigureAwait(false);
+            await File.WriteAllTextAsync(call.Words[0], text);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -11,7 +11,9 @@ internal static class Pids
 
     /// <param name="channel">A channel, or what another object tells of one.</param>
     public static string OfChannel(JsonObject channel) =>
-        channel["pid"]?.ToString() ?? $"<{channel["node"]}.{Number(channel["connection_details"]?["peer_host"] ?? channel["peer_host"])}.{channel["connection_details"]?["peer_port"] ?? channel["peer_port"]}.{channel["number"]}>";
+        channel["pid"]?.ToString() ?? $"<{channel["node"]}.{Number(Peer(channel, "peer_host"))}.{Peer(channel, "peer_port")}.{channel["number"]}>";
+
+    private static JsonNode? Peer(JsonObject channel, string what) => channel["connection_details"]?[what] ?? channel[what];
 
     // Addresses that differ give numbers that mostly differ.
     private static uint Number(JsonNode? host)

@@ -30,7 +30,7 @@ internal static class PluginCommands
         new("enable", Group, "Enables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
         {
             MostWords = int.MaxValue, Options = [Offline, Online, All_],
-            Banner = async call => $"Enabling plugins on node {await NodeAsync(call).ConfigureAwait(false)}:\n{string.Join('\n', call.Words)}",
+            Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
                 ? throw new CommandException(ExitCode.Software, $"{{:plugins_not_found, [{string.Join(", ", unknown.Select(plugin => $":{plugin}"))}]}}")
                 : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
@@ -38,18 +38,22 @@ internal static class PluginCommands
         new("disable", Group, "Disables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
         {
             MostWords = int.MaxValue, Options = [Offline, Online, All_],
-            Banner = async call => $"Disabling plugins on node {await NodeAsync(call).ConfigureAwait(false)}:\n{string.Join('\n', call.Words)}",
+            Banner = async call => $"Disabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.FirstOrDefault(plugin => BuiltIn.Contains(plugin)) is { } plugin
                 ? throw new CommandException(ExitCode.Software, $"{plugin} is a part of Granary and cannot be taken out")
                 : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
         },
-        new("is_enabled", Group, "Health check that exits with a non-zero code if provided plugins are not enabled on target node", "<plugin1> [<plugin2>] [--offline] [--online]")
+        new(
+            "is_enabled", Group,
+            "Health check that exits with a non-zero code if provided plugins are not enabled on target node",
+            "<plugin1> [<plugin2>] [--offline] [--online]")
         {
             LeastWords = 1, MostWords = int.MaxValue, Options = [Offline, Online],
-            Banner = async call => $"Asking node {await NodeAsync(call).ConfigureAwait(false)} if plugin {string.Join(", ", call.Words)} is enabled...",
+            Banner = async call =>
+                $"Asking node {await NodeAsync(call)} if plugin {string.Join(", ", call.Words)} is enabled...",
             Run = async call =>
             {
-                var node = await NodeAsync(call).ConfigureAwait(false);
+                var node = await NodeAsync(call);
                 return call.Words.FirstOrDefault(plugin => !BuiltIn.Contains(plugin)) is { } missing
                     ? throw new CommandException(ExitCode.Unavailable, $"Plugin {missing} is not enabled on node {node}. Enabled plugins and dependencies: {string.Join(", ", BuiltIn)}")
                     : Answer.Of($"Plugin {string.Join(", ", call.Words)} is enabled on node {node}");
@@ -57,7 +61,8 @@ internal static class PluginCommands
         },
     ];
 
-    private static async Task<string> NodeAsync(CommandCall call) => call.Has("offline") ? "rabbit@localhost" : await call.Broker.NodeAsync().ConfigureAwait(false);
+    private static async Task<string> NodeAsync(CommandCall call) =>
+        call.Has("offline") ? "rabbit@localhost" : await call.Broker.NodeAsync();
 
     private static async Task<Answer> ListAsync(CommandCall call)
     {
@@ -71,18 +76,19 @@ internal static class PluginCommands
             throw CommandException.NotValid($"the pattern is no regular expression: {exception.Message}");
         }
 
-        string[] plugins = [.. BuiltIn.Where(plugin => pattern.IsMatch(plugin) && (!call.Has("enabled") || call.Has("implicitly-enabled") || plugin is "rabbitmq_management" or "rabbitmq_prometheus"))];
+        string[] plugins = [.. BuiltIn.Where(plugin =>
+            pattern.IsMatch(plugin) && (!call.Has("enabled") || call.Has("implicitly-enabled") || plugin is "rabbitmq_management" or "rabbitmq_prometheus"))];
         if (call.Has("minimal"))
         {
             return Answer.Of(string.Join('\n', plugins));
         }
 
-        var version = (await call.Broker.OverviewAsync().ConfigureAwait(false))["rabbitmq_version"]?.ToString() ?? "";
+        var version = (await call.Broker.OverviewAsync())["rabbitmq_version"]?.ToString() ?? "";
         var width = plugins.Select(plugin => plugin.Length).DefaultIfEmpty().Max();
         return Answer.Of(string.Join('\n',
         [
             " Configured: E = explicitly enabled; e = implicitly enabled",
-            $" | Status: * = running on {await call.Broker.NodeAsync().ConfigureAwait(false)}",
+            $" | Status: * = running on {await call.Broker.NodeAsync()}",
             " |/",
             .. plugins.Select(plugin => $"[{(plugin is "rabbitmq_management" or "rabbitmq_prometheus" ? 'E' : 'e')}*] {plugin.PadRight(width)} {version}"),
         ]));

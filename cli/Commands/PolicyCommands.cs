@@ -23,24 +23,27 @@ internal static class PolicyCommands
         new("set_parameter", Parameters, "Sets a runtime parameter.", "[--vhost <vhost>] <component_name> <name> <value>")
         {
             LeastWords = 3, Options = [CommandOption.Vhost],
-            Banner = call => UserCommands.Told($"Setting runtime parameter \"{call.Words[1]}\" for component \"{call.Words[0]}\" to \"{call.Words[2]}\" in vhost \"{call.Vhost}\" ..."),
+            Banner = call =>
+                UserCommands.Told($"Setting runtime parameter \"{call.Words[1]}\" for component \"{call.Words[0]}\" to \"{call.Words[2]}\" in vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                await call.Broker.PutAsync($"parameters/{call.Path(0)}/{call.VhostPath}/{call.Path(1)}", new JsonObject { ["value"] = Json.Object(call.Words[2]) }).ConfigureAwait(false);
+                await call.Broker.PutAsync($"parameters/{call.Path(0)}/{call.VhostPath}/{call.Path(1)}", new JsonObject { ["value"] = Json.Object(call.Words[2]) });
                 return Answer.None;
             },
         },
         new("clear_parameter", Parameters, "Clears a runtime parameter.", "[--vhost <vhost>] <component_name> <name>")
         {
             LeastWords = 2, Options = [CommandOption.Vhost],
-            Banner = call => UserCommands.Told($"Clearing runtime parameter \"{call.Words[1]}\" for component \"{call.Words[0]}\" on vhost \"{call.Vhost}\" ..."),
-            Run = async call => await call.Broker.DeleteAsync($"parameters/{call.Path(0)}/{call.VhostPath}/{call.Path(1)}").ConfigureAwait(false) ? Answer.None : throw Absent(),
+            Banner = call =>
+                UserCommands.Told($"Clearing runtime parameter \"{call.Words[1]}\" for component \"{call.Words[0]}\" on vhost \"{call.Vhost}\" ..."),
+            Run = async call =>
+                await call.Broker.DeleteAsync($"parameters/{call.Path(0)}/{call.VhostPath}/{call.Path(1)}") ? Answer.None : throw Absent(),
         },
         new("list_parameters", Parameters, "Lists runtime parameters for a virtual host", "[--vhost <vhost>] [--no-table-headers]")
         {
             Options = [CommandOption.Vhost],
             Banner = call => UserCommands.Told($"Listing runtime parameters for vhost \"{call.Vhost}\" ..."),
-            Run = async call => new RowsAnswer(["component", "name", "value"], [.. (await call.Broker.ListAsync("parameters").ConfigureAwait(false))
+            Run = async call => new RowsAnswer(["component", "name", "value"], [.. (await call.Broker.ListAsync("parameters"))
                 .Where(parameter => parameter["vhost"]?.GetValue<string>() == call.Vhost)
                 .Select(static parameter => (IReadOnlyList<JsonNode?>)[parameter["component"], parameter["name"], Json.Text(parameter["value"])])], ShowsNothing: true),
         },
@@ -50,7 +53,7 @@ internal static class PolicyCommands
             Banner = call => UserCommands.Told($"Setting global runtime parameter \"{call.Words[0]}\" to \"{call.Words[1]}\" ..."),
             Run = async call =>
             {
-                await call.Broker.PutAsync($"global-parameters/{call.Path(0)}", new JsonObject { ["name"] = call.Words[0], ["value"] = Value(call.Words[1]) }).ConfigureAwait(false);
+                await call.Broker.PutAsync($"global-parameters/{call.Path(0)}", new JsonObject { ["name"] = call.Words[0], ["value"] = Value(call.Words[1]) });
                 return Answer.None;
             },
         },
@@ -58,12 +61,13 @@ internal static class PolicyCommands
         {
             LeastWords = 1,
             Banner = call => UserCommands.Told($"Clearing global runtime parameter \"{call.Words[0]}\" ..."),
-            Run = async call => await call.Broker.DeleteAsync($"global-parameters/{call.Path(0)}").ConfigureAwait(false) ? Answer.None : throw Absent(),
+            Run = async call =>
+                await call.Broker.DeleteAsync($"global-parameters/{call.Path(0)}") ? Answer.None : throw Absent(),
         },
         new("list_global_parameters", Parameters, "Lists global runtime parameters", "[--no-table-headers]")
         {
             Banner = static _ => UserCommands.Told("Listing global runtime parameters ..."),
-            Run = async call => new RowsAnswer(["name", "value"], [.. (await call.Broker.ListAsync("global-parameters").ConfigureAwait(false))
+            Run = async call => new RowsAnswer(["name", "value"], [.. (await call.Broker.ListAsync("global-parameters"))
                 .Select(static parameter => (IReadOnlyList<JsonNode?>)[parameter["name"], Json.Text(parameter["value"])])]),
         },
     ];
@@ -75,7 +79,8 @@ internal static class PolicyCommands
             LeastWords = 3,
             MostWords = 4,
             Options = [CommandOption.Vhost, Priority, ApplyTo],
-            Banner = call => UserCommands.Told($"Setting {kind} \"{call.Words[0]}\" for pattern \"{call.Words[1]}\" to \"{call.Words[2]}\" with priority \"{PriorityOf(call)}\" for vhost \"{call.Vhost}\" ..."),
+            Banner = call =>
+                UserCommands.Told($"Setting {kind} \"{call.Words[0]}\" for pattern \"{call.Words[1]}\" to \"{call.Words[2]}\" with priority \"{PriorityOf(call)}\" for vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
                 await call.Broker.PutAsync($"{path}/{call.VhostPath}/{call.Path(0)}", new JsonObject
@@ -84,7 +89,7 @@ internal static class PolicyCommands
                     ["definition"] = Json.Object(call.Words[2]),
                     ["priority"] = call.Number(PriorityOf(call), "the priority"),
                     ["apply-to"] = call["apply-to"] ?? "all",
-                }).ConfigureAwait(false);
+                });
                 return Answer.None;
             },
         };
@@ -94,7 +99,8 @@ internal static class PolicyCommands
         LeastWords = 1,
         Options = [CommandOption.Vhost],
         Banner = call => UserCommands.Told($"Clearing {kind} \"{call.Words[0]}\" on vhost \"{call.Vhost}\" ..."),
-        Run = async call => await call.Broker.DeleteAsync($"{path}/{call.VhostPath}/{call.Path(0)}").ConfigureAwait(false) ? Answer.None : throw Absent(),
+        Run = async call =>
+            await call.Broker.DeleteAsync($"{path}/{call.VhostPath}/{call.Path(0)}") ? Answer.None : throw Absent(),
     };
 
     private static Command List(string name, string summary, string told, string path) => new(name, Policies, summary, "[--vhost <vhost>] [--no-table-headers]")
@@ -104,8 +110,9 @@ internal static class PolicyCommands
         Run = async call =>
         {
             string[] columns = ["vhost", "name", "pattern", "apply-to", "definition", "priority"];
-            return new RowsAnswer(columns, [.. (await call.Broker.ListAsync($"{path}/{call.VhostPath}").ConfigureAwait(false))
-                .Select(policy => (IReadOnlyList<JsonNode?>)[.. columns.Select(column => column == "definition" ? Json.Text(policy[column]) : policy[column])])], ShowsNothing: true);
+            return new RowsAnswer(columns, [.. (await call.Broker.ListAsync($"{path}/{call.VhostPath}"))
+                .Select(policy =>
+                    (IReadOnlyList<JsonNode?>)[.. columns.Select(column => column == "definition" ? Json.Text(policy[column]) : policy[column])])], ShowsNothing: true);
         },
     };
 

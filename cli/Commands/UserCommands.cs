@@ -14,16 +14,22 @@ internal static class UserCommands
 
     public static IEnumerable<Command> All =>
     [
-        new("add_user", Group, "Creates a new user in the internal database. This user will have no permissions for any virtual hosts by default.", "<username> [<password>] [--pre-hashed-password]")
+        new(
+            "add_user", Group,
+            "Creates a new user in the internal database. This user will have no permissions for any virtual hosts by default.",
+            "<username> [<password>] [--pre-hashed-password]")
         {
             LeastWords = 1, MostWords = 2, Options = [PreHashed], Check = RequireName,
             Banner = call => Told($"Adding user \"{call.Words[0]}\" ..."), Run = AddAsync,
         },
-        new("authenticate_user", Group, "Attempts to authenticate a user. Exits with a non-zero code if authentication fails.", "<username> [<password>]")
+        new(
+            "authenticate_user", Group,
+            "Attempts to authenticate a user. Exits with a non-zero code if authentication fails.",
+            "<username> [<password>]")
         {
             LeastWords = 1, MostWords = 2,
             Banner = call => Told($"Authenticating user \"{call.Words[0]}\" ..."),
-            Run = async call => await call.Broker.AcceptsAsync(call.Words[0], Password(call)).ConfigureAwait(false)
+            Run = async call => await call.Broker.AcceptsAsync(call.Words[0], Password(call))
                 ? Answer.Of("Success")
                 : throw new CommandException(ExitCode.Data, $"Error: failed to authenticate user \"{call.Words[0]}\"\nuser '{call.Words[0]}' - invalid credentials"),
         },
@@ -39,11 +45,15 @@ internal static class UserCommands
             Banner = call => Told($"Clearing password for user \"{call.Words[0]}\" ..."),
             Run = call => ChangeAsync(call, static (user, body) => (body["tags"], body["password_hash"]) = (user["tags"]!.DeepClone(), "")),
         },
-        new("delete_user", Group, "Removes a user from the internal database. Has no effect on users provided by external backends such as LDAP", "<username>")
+        new(
+            "delete_user", Group,
+            "Removes a user from the internal database. Has no effect on users provided by external backends such as LDAP",
+            "<username>")
         {
             LeastWords = 1,
             Banner = call => Told($"Deleting user \"{call.Words[0]}\" ..."),
-            Run = async call => await call.Broker.DeleteAsync($"users/{call.Path(0)}").ConfigureAwait(false) ? Answer.None : throw Refusals.NoUser(call.Words[0]),
+            Run = async call =>
+                await call.Broker.DeleteAsync($"users/{call.Path(0)}") ? Answer.None : throw Refusals.NoUser(call.Words[0]),
         },
         new("set_user_tags", Group, "Sets user tags", "<username> <tag> [...]")
         {
@@ -59,7 +69,7 @@ internal static class UserCommands
         {
             Banner = static _ => Told("Listing users ..."),
             Run = async call => new RowsAnswer(
-                ["user", "tags"], [.. (await call.Broker.ListAsync("users").ConfigureAwait(false)).Select(user => (IReadOnlyList<JsonNode?>)[user["name"], Tags(user["tags"])])]),
+                ["user", "tags"], [.. (await call.Broker.ListAsync("users")).Select(user => (IReadOnlyList<JsonNode?>)[user["name"], Tags(user["tags"])])]),
         },
         new("set_user_limits", Group, "Sets user limits", "<username> <definition>")
         {
@@ -69,7 +79,7 @@ internal static class UserCommands
             {
                 foreach (var (name, value) in Json.Object(call.Words[1]))
                 {
-                    if (!await call.Broker.TryPutAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
+                    if (!await call.Broker.TryPutAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }))
                     {
                         throw Refusals.NoSuchUser(call.Words[0]);
                     }
@@ -81,13 +91,14 @@ internal static class UserCommands
         new("clear_user_limits", Group, "Clears user connection/channel limits", "<username> <limit_type> | all")
         {
             LeastWords = 2,
-            Banner = call => Told(call.Words[1] == "all" ? $"Clearing all limits for user \"{call.Words[0]}\" ..." : $"Clearing \"{call.Words[1]}\" limit for user \"{call.Words[0]}\" ..."),
+            Banner = call =>
+                Told(call.Words[1] == "all" ? $"Clearing all limits for user \"{call.Words[0]}\" ..." : $"Clearing \"{call.Words[1]}\" limit for user \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
                 string[] names = call.Words[1] == "all" ? ["max-connections", "max-channels"] : [call.Words[1]];
                 foreach (var name in names)
                 {
-                    await call.Broker.DeleteAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}").ConfigureAwait(false);
+                    await call.Broker.DeleteAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}");
                 }
 
                 return Answer.None;
@@ -96,7 +107,8 @@ internal static class UserCommands
         new("list_user_limits", Group, "Displays configured user limits", "[--user <username>] [--global]")
         {
             Options = [User, Global],
-            Banner = call => Told(call.Has("global") ? "Listing limits for all users ..." : $"Listing limits for user \"{call["user"] ?? "guest"}\" ..."),
+            Banner = call =>
+                Told(call.Has("global") ? "Listing limits for all users ..." : $"Listing limits for user \"{call["user"] ?? "guest"}\" ..."),
             Run = ListLimitsAsync,
         },
     ];
@@ -123,13 +135,13 @@ internal static class UserCommands
     private static async Task<Answer> AddAsync(CommandCall call)
     {
         var path = $"users/{call.Path(0)}";
-        if (await call.Broker.FindAsync(path).ConfigureAwait(false) is not null)
+        if (await call.Broker.FindAsync(path) is not null)
         {
             throw new CommandException(ExitCode.Software, $"User \"{call.Words[0]}\" already exists");
         }
 
         var secret = call.Has("pre-hashed-password") ? "password_hash" : "password";
-        await call.Broker.PutAsync(path, new JsonObject { [secret] = Password(call), ["tags"] = "" }).ConfigureAwait(false);
+        await call.Broker.PutAsync(path, new JsonObject { [secret] = Password(call), ["tags"] = "" });
         return call.Has("quiet") || call.Has("silent")
             ? Answer.None
             : Answer.Of("Done. Don't forget to grant the user permissions to some virtual hosts! See 'rabbitmqctl help set_permissions' to learn more.");
@@ -139,10 +151,10 @@ internal static class UserCommands
     private static async Task<Answer> ChangeAsync(CommandCall call, Action<JsonObject, JsonObject> change)
     {
         var path = $"users/{call.Path(0)}";
-        var user = (await call.Broker.FindAsync(path).ConfigureAwait(false))?.AsObject() ?? throw Refusals.NoUser(call.Words[0]);
+        var user = (await call.Broker.FindAsync(path))?.AsObject() ?? throw Refusals.NoUser(call.Words[0]);
         var body = new JsonObject();
         change(user, body);
-        await call.Broker.PutAsync(path, body).ConfigureAwait(false);
+        await call.Broker.PutAsync(path, body);
         return Answer.None;
     }
 
@@ -150,11 +162,11 @@ internal static class UserCommands
     {
         if (call.Has("global"))
         {
-            var all = await call.Broker.ListAsync("user-limits").ConfigureAwait(false);
+            var all = await call.Broker.ListAsync("user-limits");
             return new RowsAnswer(["user", "limits"], [.. all.Select(user => (IReadOnlyList<JsonNode?>)[user["user"], Json.Text(user["value"])])]);
         }
 
-        var own = await call.Broker.ListAsync($"user-limits/{Uri.EscapeDataString(call["user"] ?? "guest")}").ConfigureAwait(false);
+        var own = await call.Broker.ListAsync($"user-limits/{Uri.EscapeDataString(call["user"] ?? "guest")}");
         var limits = own.FirstOrDefault()?["value"] ?? new JsonObject();
         return new TextAnswer(Json.Text(limits).GetValue<string>(), limits.DeepClone());
     }

@@ -12,7 +12,10 @@ internal static class VhostCommands
 
     public static IEnumerable<Command> All =>
     [
-        new("add_vhost", Group, "Creates a virtual host", "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type <quorum|classic|stream>]")
+        new(
+            "add_vhost", Group,
+            "Creates a virtual host",
+            "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type <quorum|classic|stream>]")
         {
             LeastWords = 1,
             Options = [new("description", HasValue: true), new("tags", HasValue: true), new("default-queue-type", HasValue: true)],
@@ -36,7 +39,7 @@ internal static class VhostCommands
                     body["default_queue_type"] = type;
                 }
 
-                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", body).ConfigureAwait(false);
+                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", body);
                 return Answer.None;
             },
         },
@@ -44,7 +47,8 @@ internal static class VhostCommands
         {
             LeastWords = 1,
             Banner = call => UserCommands.Told($"Deleting vhost \"{call.Words[0]}\" ..."),
-            Run = async call => await call.Broker.DeleteAsync($"vhosts/{call.Path(0)}").ConfigureAwait(false) ? Answer.None : throw Refusals.NoVhost(call.Words[0]),
+            Run = async call =>
+                await call.Broker.DeleteAsync($"vhosts/{call.Path(0)}") ? Answer.None : throw Refusals.NoVhost(call.Words[0]),
         },
         new("set_vhost_tags", Group, "Sets virtual host tags", "<vhost> <tag> [...]")
         {
@@ -52,12 +56,12 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Setting tags for virtual host \"{call.Words[0]}\" to [{string.Join(", ", call.Words.Skip(1))}] ..."),
             Run = async call =>
             {
-                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}").ConfigureAwait(false) is null)
+                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
                 {
                     throw Refusals.NoVhost(call.Words[0]);
                 }
 
-                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", new JsonObject { ["tags"] = string.Join(',', call.Words.Skip(1)) }).ConfigureAwait(false);
+                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", new JsonObject { ["tags"] = string.Join(',', call.Words.Skip(1)) });
                 return Answer.None;
             },
         },
@@ -66,7 +70,8 @@ internal static class VhostCommands
             MostWords = int.MaxValue,
             Check = call => Lists.Require(call, Columns),
             Banner = static _ => UserCommands.Told("Listing vhosts ..."),
-            Run = async call => Lists.Of(call, await call.Broker.ListAsync("vhosts").ConfigureAwait(false), ["name"], static (vhost, column) => column switch
+            Run = async call =>
+                Lists.Of(call, await call.Broker.ListAsync("vhosts"), ["name"], static (vhost, column) => column switch
             {
                 "tags" => UserCommands.Tags(vhost["tags"]),
                 "default_queue_type" => vhost["default_queue_type"] ?? "undefined",
@@ -82,7 +87,7 @@ internal static class VhostCommands
             {
                 foreach (var (name, value) in Json.Object(call.Words[0]))
                 {
-                    if (!await call.Broker.TryPutAsync($"vhost-limits/{call.VhostPath}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }).ConfigureAwait(false))
+                    if (!await call.Broker.TryPutAsync($"vhost-limits/{call.VhostPath}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }))
                     {
                         throw Refusals.NoVhost(call.Vhost);
                     }
@@ -99,7 +104,7 @@ internal static class VhostCommands
             {
                 foreach (var name in new[] { "max-connections", "max-queues" })
                 {
-                    await call.Broker.DeleteAsync($"vhost-limits/{call.VhostPath}/{name}").ConfigureAwait(false);
+                    await call.Broker.DeleteAsync($"vhost-limits/{call.VhostPath}/{name}");
                 }
 
                 return Answer.None;
@@ -108,10 +113,11 @@ internal static class VhostCommands
         new("list_vhost_limits", Group, "Displays configured virtual host limits", "[--vhost <vhost>] [--global] [--no-table-headers]")
         {
             Options = [CommandOption.Vhost, new("global")],
-            Banner = call => UserCommands.Told(call.Has("global") ? "Listing limits for all vhosts ..." : $"Listing limits for vhost \"{call.Vhost}\" ..."),
+            Banner = call =>
+                UserCommands.Told(call.Has("global") ? "Listing limits for all vhosts ..." : $"Listing limits for vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                var all = await call.Broker.ListAsync("vhost-limits").ConfigureAwait(false);
+                var all = await call.Broker.ListAsync("vhost-limits");
                 if (call.Has("global"))
                 {
                     return new RowsAnswer(["vhost", "limits"], [.. all.Select(vhost => (IReadOnlyList<JsonNode?>)[vhost["vhost"], Json.Text(vhost["value"])])]);
@@ -125,9 +131,9 @@ internal static class VhostCommands
         new("restart_vhost", Group, "Restarts a failed vhost data stores and queues", "[--vhost <vhost>]")
         {
             Options = [CommandOption.Vhost],
-            Banner = async call => $"Trying to restart vhost '{call.Vhost}' on node '{await call.Broker.NodeAsync().ConfigureAwait(false)}' ...",
-            Run = async call => await call.Broker.FindAsync($"vhosts/{call.VhostPath}").ConfigureAwait(false) is not null
-                ? Answer.Of($"Vhost '{call.Vhost}' is already running on node '{await call.Broker.NodeAsync().ConfigureAwait(false)}'")
+            Banner = async call => $"Trying to restart vhost '{call.Vhost}' on node '{await call.Broker.NodeAsync()}' ...",
+            Run = async call => await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is not null
+                ? Answer.Of($"Vhost '{call.Vhost}' is already running on node '{await call.Broker.NodeAsync()}'")
                 : throw Refusals.NoVhost(call.Vhost),
         },
     ];

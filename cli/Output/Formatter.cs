@@ -129,7 +129,8 @@ internal abstract class Formatter
     {
         protected override void WriteRows(TextWriter output, RowsAnswer answer, bool withHeader)
         {
-            var rows = answer.Rows.Select(row => $"[{string.Join(",", answer.Columns.Select((name, column) => $"{{{name},{Terms.Erlang(row[column])}}}"))}]");
+            var rows = answer.Rows.Select(row =>
+                $"[{string.Join(",", answer.Columns.Select((name, column) => $"{{{name},{Terms.Erlang(row[column])}}}"))}]");
             output.WriteLine($"[{string.Join(",\n ", rows)}]");
         }
     }

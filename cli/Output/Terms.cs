@@ -35,7 +35,8 @@ internal static class Terms
         _ => value.DeepClone(),
     };
 
-    public static string Quote(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    public static string Quote(string text) =>
+        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 
     private static string Plain(JsonNode value) => value.GetValueKind() switch
     {
