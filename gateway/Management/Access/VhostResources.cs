@@ -52,7 +52,7 @@ internal sealed class VhostResources(IGrainFactory grains, ClusterFigures figure
     private async Task PutAsync(ApiCall call)
     {
         var asked = await call.ReadOrEmptyAsync(ApiJson.Default.VhostRequest).ConfigureAwait(false);
-        await call.ReplyAsync(await Access.PutVhostAsync(asked.ToSettings(call.Segments[1]) with { GrantTo = call.User.Name }).ConfigureAwait(false)).ConfigureAwait(false);
+        await call.ReplyAsync(await Access.PutVhostAsync(asked.ToSettings(call.Segments[1]) with { GrantTo = call.User.IsLocal ? null : call.User.Name }).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(ApiCall call)

@@ -4,7 +4,9 @@ using Granary.Gateway.Access;
 
 namespace Granary.Gateway.Management.Definitions;
 
-/// <summary>For an import: an administrator who may make users and permissions may make what is in the file, wherever he has none himself.</summary>
+/// <summary>
+/// For an import: an administrator who may make users and permissions may make what is in the file, wherever he has none himself. And for whoever asks at the control socket.
+/// </summary>
 internal sealed class EverythingAllowed : IAccess
 {
     public static readonly EverythingAllowed Instance = new();

@@ -21,12 +21,13 @@ internal sealed class ApiLogin(IAccess access)
     /// <exception cref="TimeoutException">Nobody could be asked.</exception>
     public async ValueTask<ApiUser> IdentifyAsync(HttpContext context)
     {
-        if (context.Features.Get<PortRole>() is { Kind: PortKind.Control })
+        var authorization = context.Request.Headers.Authorization.ToString();
+        if (authorization.Length == 0 && context.Features.Get<PortRole>() is { Kind: PortKind.Control })
         {
-            return new ApiUser(LocalUser, LocalTags);
+            return new ApiUser(LocalUser, LocalTags, IsLocal: true);
         }
 
-        var (user, password) = Credentials(context.Request.Headers.Authorization.ToString());
+        var (user, password) = Credentials(authorization);
         return await access.LogInAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false) is { } known
             ? new ApiUser(known.Name, known.Tags)
             : throw LoginFailed();

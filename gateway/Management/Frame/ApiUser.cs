@@ -1,7 +1,8 @@
 namespace Granary.Gateway.Management.Frame;
 
 /// <summary>Who asks, and what the tags allow (RabbitMQ's rabbit_mgmt_util).</summary>
-internal sealed record ApiUser(string Name, IReadOnlyCollection<string> Tags)
+/// <param name="IsLocal">Whoever may be the broker's own user on its machine: permissions, which are of users, do not limit him.</param>
+internal sealed record ApiUser(string Name, IReadOnlyCollection<string> Tags, bool IsLocal = false)
 {
     public bool IsAdministrator => Has("administrator");
 
