@@ -3,7 +3,6 @@ using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Grpc.Publishing;
-using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Queues;
 using Granary.V1;

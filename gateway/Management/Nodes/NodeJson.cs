@@ -178,6 +178,10 @@ internal static class Catalog
         new("fanout", "AMQP fanout exchange, as per the AMQP specification", true),
         new("headers", "AMQP headers exchange, as per the AMQP specification", true),
         new("topic", "AMQP topic exchange, as per the AMQP specification", true),
+        new(Core.Routing.ExchangeTypes.ConsistentHash, "Consistent Hashing Exchange", true),
+        new(Core.Routing.ExchangeTypes.ModulusHash, "Modulus Hashing Exchange", true),
+        new(Core.Routing.ExchangeTypes.Random, "AMQP Random Exchange", true),
+        new(Core.Routing.ExchangeTypes.LocalRandom, "Picks one random local binding (queue) to route via", true),
     ];
 
     public static readonly ApplicationJson[] AuthMechanisms = [new("PLAIN", "SASL PLAIN authentication mechanism", ""), new("AMQPLAIN", "QPid AMQPLAIN mechanism", "")];

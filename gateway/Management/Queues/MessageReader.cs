@@ -9,7 +9,6 @@ using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
-using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Queues;

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Granary.Amqp;
 using Granary.Core.Figures;
@@ -93,6 +94,16 @@ internal sealed record QueueJson
 
     public MessageStats? MessageStats { get; init; }
 
+    /// <summary>Of a quorum queue: where it is. There are no copies on other nodes: the store has it.</summary>
+    public string? Leader { get; init; }
+
+    public string[]? Members { get; init; }
+
+    public string[]? Online { get; init; }
+
+    /// <summary>Of a quorum queue: how often a message may come back, a number or <c>unlimited</c>.</summary>
+    public JsonNode? DeliveryLimit { get; init; }
+
     public IReadOnlyList<ConsumerJson>? ConsumerDetails { get; init; }
 
     public object[]? Incoming { get; init; }
@@ -104,6 +115,7 @@ internal sealed record QueueJson
         var queue = placed.Figure;
         var (vhost, name) = GrainKeys.Parse(queue.Key);
         var arguments = queue.Declaration.Arguments.IsEmpty ? FieldTable.Empty : queue.Declaration.Arguments.Decode();
+        var isQuorum = TypeOf(arguments) == "quorum";
         return new QueueJson
         {
             Name = name,
@@ -131,11 +143,19 @@ internal sealed record QueueJson
             ConsumerUtilisation = queue.Consumers > 0 && queue.Ready == 0 ? 1 : 0,
             IdleSince = queue.IdleSince > 0 ? Times.Format(queue.IdleSince) : null,
             MessageStats = MessageStats.Of(queue),
+            Leader = isQuorum ? placed.Node : null,
+            Members = isQuorum ? [placed.Node] : null,
+            Online = isQuorum ? [placed.Node] : null,
+            DeliveryLimit = isQuorum ? DeliveryLimitOf(arguments) : null,
             ConsumerDetails = consumers,
             Incoming = consumers is null ? null : [],
             Deliveries = consumers is null ? null : [],
         };
     }
+
+    // As of RabbitMQ 4.0: 20 unless the queue says otherwise, and what is no number, or a negative one, is no limit.
+    private static JsonNode DeliveryLimitOf(FieldTable arguments) =>
+        !arguments.TryGetValue("x-delivery-limit", out var value) ? 20 : value.TryGetInteger(out var limit) && limit >= 0 ? limit : "unlimited";
 
     private static string TypeOf(FieldTable arguments) =>
         arguments.Count > 0 && arguments.TryGetValue("x-queue-type", out var value) && value.TryGetText(out var text) ? text : "classic";

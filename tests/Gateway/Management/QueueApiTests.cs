@@ -39,6 +39,20 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.True((long)found["memory"]! > 0);
     }
 
+    [Theory]
+    [InlineData("{}", "20")]
+    [InlineData("{\"x-delivery-limit\":5}", "5")]
+    [InlineData("{\"x-delivery-limit\":-1}", "\"unlimited\"")]
+    public async Task Get_OfAQuorumQueue_HasItsDeliveryLimitAndWhereItIs(string arguments, string limit)
+    {
+        var queue = ApiBroker.New("quorum");
+        var body = arguments.Replace("{", "{\"x-queue-type\":\"quorum\"" + (arguments.Length > 2 ? "," : ""), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"queues/%2F/{queue}", $"{{\"arguments\":{body}}}")).Status);
+        var found = await broker.GetAsync($"queues/%2F/{queue}");
+        Assert.Equal(("quorum", limit, (string)found["node"]!), ((string)found["type"]!, found["delivery_limit"]!.ToJsonString(), (string)found["leader"]!));
+        Assert.Equal((string)found["node"]!, (string)Assert.Single(found["members"]!.AsArray())!);
+    }
+
     [Fact]
     public async Task List_WithPages_TellsThePageAndTheWhole()
     {
