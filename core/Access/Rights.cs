@@ -107,7 +107,7 @@ public sealed class Rights
     public BrokerError? CheckTopic(Right right, string exchange, string key) =>
         !_topics.TryGetValue(exchange, out var patterns) || (right == Right.Write ? patterns.Write : patterns.Read).Matches(key)
             ? null
-            : new BrokerError(ReplyCode.AccessRefused, $"{NameOf(right)} access to topic '{key}' in exchange topic '{exchange}' in vhost '{VhostName}' refused for user '{UserName}'");
+            : new BrokerError(ReplyCode.AccessRefused, $"{NameOf(right)} access to topic '{key}' in exchange '{exchange}' in vhost '{VhostName}' refused for user '{UserName}'");
 
     /// <summary>Why the user may not enter; null: he may. Limits are another matter.</summary>
     public BrokerError? CheckEntry() => IsAdmitted ? null

@@ -5,4 +5,7 @@ public interface IClientCounts
 {
     /// <inheritdoc cref="IMemberService.CountConnectionsAsync"/>
     int CountConnections(string? vhost, string? user);
+
+    /// <inheritdoc cref="IMemberService.CountChannelsAsync"/>
+    int CountChannels(string user);
 }

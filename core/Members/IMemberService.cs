@@ -43,6 +43,10 @@ public interface IMemberService : IGrainService
     [Alias("CountConnections")]
     Task<int> CountConnectionsAsync(string? vhost, string? user);
 
+    /// <summary>How many channels a user has open in this process.</summary>
+    [Alias("CountChannels")]
+    Task<int> CountChannelsAsync(string user);
+
     /// <summary>How many queues this process has.</summary>
     [Alias("CountQueues")]
     Task<int> CountQueuesAsync();

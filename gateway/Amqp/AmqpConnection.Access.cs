@@ -1,3 +1,6 @@
+using Granary.Amqp;
+using Granary.Amqp.Methods;
+
 namespace Granary.Gateway.Amqp;
 
 /// <summary>What becomes of a connection when its user may do other things than before.</summary>
@@ -32,5 +35,22 @@ internal sealed partial class AmqpConnection
         {
             ForceClose(why);
         }
+    }
+
+    private void EndChannels(int count)
+    {
+        _server.Channels.End(count);
+        _server.Clients.AddChannels(Terms.User, -count);
+    }
+
+    // Whoever closes the connection takes the channel off again.
+    private async ValueTask OpenLimitedAsync(ushort number, long most)
+    {
+        if (await _server.Clients.CheckChannelsAsync(Terms.User, most, Gone).ConfigureAwait(false) is { } refusal)
+        {
+            throw new AmqpConnectionException(refusal.Code, refusal.Explanation);
+        }
+
+        Send(number, new ChannelOpenOk());
     }
 }

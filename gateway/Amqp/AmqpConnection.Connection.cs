@@ -92,7 +92,7 @@ internal sealed partial class AmqpConnection
         {
             if (_released is null)
             {
-                _server.Channels.End(_channels.ReleaseAll());
+                EndChannels(_channels.ReleaseAll());
                 Publisher.Seal();
                 Settlements.Emit();
                 _released = LetGoAsync();
@@ -230,7 +230,7 @@ internal sealed partial class AmqpConnection
     {
         _output.Write(0, new ConnectionClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
         _state = State.Closing;
-        _server.Channels.End(_channels.ReleaseAll());
+        EndChannels(_channels.ReleaseAll());
         _ = AbortLaterAsync();
     }
 

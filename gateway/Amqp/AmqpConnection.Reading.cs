@@ -186,7 +186,15 @@ internal sealed partial class AmqpConnection
 
         _channels.Add(new AmqpChannel(this, number));
         _server.Channels.Begin();
-        _output.Write(number, new ChannelOpenOk());
+        _server.Clients.AddChannels(Terms.User, 1);
+        if (Rights.Current?.User?.Limits.MaxChannels is >= 0 and var most)
+        {
+            Begin(null, OpenLimitedAsync(number, most));
+        }
+        else
+        {
+            _output.Write(number, new ChannelOpenOk());
+        }
     }
 
     // Not held for a reason of the broker's own: a client that reads nothing for two heartbeats is as good as dead.

@@ -8,6 +8,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
+using Granary.Gateway.Topology;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -16,7 +17,8 @@ namespace Granary.Gateway.Amqp;
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
-    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null) : IHostedService
+    IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
+    QueueLimits? queueLimits = null) : IHostedService
 {
     private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
     private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
@@ -46,6 +48,9 @@ internal sealed partial class AmqpServer(
     public IAccess Access => access;
 
     public ClientCounts Clients => clients;
+
+    /// <summary>Null where no vhost has one.</summary>
+    public QueueLimits? QueueLimits => queueLimits;
 
     public PublisherAlarms Alarms => alarms;
 

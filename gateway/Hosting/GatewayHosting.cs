@@ -16,6 +16,7 @@ using Granary.Gateway.Grpc;
 using Granary.Gateway.Management;
 using Granary.Gateway.Metrics;
 using Granary.Gateway.Sockets;
+using Granary.Gateway.Topology;
 using Granary.Gateway.Tls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -57,6 +58,7 @@ public static class GatewayHosting
         services.AddHostedService(provider => provider.GetRequiredService<StoredAccess>());
         services.AddSingleton(provider => new ClientCounts(
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ClientCounts>>(), provider.GetService<IMembers>()));
+        services.AddSingleton(provider => new QueueLimits(provider.GetRequiredService<ClusterFigures>));
         services.AddSingleton<IClientCounts>(provider => provider.GetRequiredService<ClientCounts>());
         services.AddSingleton(MakeReplies);
         services.AddSingleton<IReplyDesk>(provider => provider.GetRequiredService<ReplyRegistry>());

@@ -18,8 +18,9 @@ namespace Granary.Gateway.Topology;
 /// queue or exchange.
 /// </summary>
 /// <param name="rights">What the client may do.</param>
+/// <param name="limits">Null where no vhost has one.</param>
 /// <param name="exclusive">The client's exclusive queues, which go when it does; null if it cannot have any.</param>
-internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, ReplyRegistry replies, ClientRights rights, ExclusiveQueues? exclusive = null)
+internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, ReplyRegistry replies, ClientRights rights, ExclusiveQueues? exclusive = null, QueueLimits? limits = null)
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestMove = TimeSpan.FromSeconds(10);
@@ -39,23 +40,31 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
             name = Names.Generate("amq.gen-");
         }
 
-        var (refusal, standardType) = await RefuseDeclareAsync(name, arguments).ConfigureAwait(false);
+        var (refusal, vhost) = await RefuseDeclareAsync(name, arguments).ConfigureAwait(false);
         if (refusal is not null)
         {
             return (name, QueueAnswer.Refused(refusal));
         }
 
-        if (standardType is not null && durable && !isExclusive && !autoDelete)
+        if (vhost?.DefaultQueueType is { } standardType && durable && !isExclusive && !autoDelete)
         {
             // Other queues can be classic ones alone, whatever the vhost has (rabbit_amqqueue:augment_declare_args).
             arguments = WithType(arguments, standardType);
         }
 
         var declaration = new QueueDeclaration(client, durable, isExclusive, autoDelete, arguments, isGenerated);
-        if (!isExclusive || exclusive is null)
+        return (name, vhost?.Limits.MaxQueues is >= 0 and var most && limits is not null && (isGenerated || await IsMissingAsync(name).ConfigureAwait(false))
+            ? await limits.DeclareAsync(grains.Vhost, name, most, () => DeclareAsync(name, declaration), grains.Aborted).ConfigureAwait(false)
+            : await DeclareAsync(name, declaration).ConfigureAwait(false));
+    }
+
+    private async ValueTask<QueueAnswer> DeclareAsync(string name, QueueDeclaration declaration)
+    {
+        if (!declaration.Exclusive || exclusive is null)
         {
-            return (name, await grains.QueueAsync(
-                name, queue => isGenerated ? NearCaller.Ask(() => queue.DeclareAsync(declaration)) : queue.DeclareAsync(declaration)).ConfigureAwait(false));
+            return await grains.QueueAsync(
+                name,
+                queue => declaration.ReservedNameAllowed ? NearCaller.Ask(() => queue.DeclareAsync(declaration)) : queue.DeclareAsync(declaration)).ConfigureAwait(false);
         }
 
         // Before the call: if its answer is lost, the queue still goes with the client. Deleting one that is not the client's is refused.
@@ -66,8 +75,11 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
             exclusive.Remove(name);
         }
 
-        return (name, answer);
+        return answer;
     }
+
+    private async ValueTask<bool> IsMissingAsync(string queue) =>
+        (await grains.QueueAsync(queue, there => there.DescribeAsync(client)).ConfigureAwait(false)).Error is { SaysMissing: true };
 
     /// <summary>How many messages and consumers a queue has. A reply address has one consumer, who waits for the reply.</summary>
     public async ValueTask<QueueAnswer> DescribeQueueAsync(string name)
@@ -235,24 +247,23 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
     private ValueTask<BrokerError?> MayAsync(Func<Rights, BrokerError?> check) => rights.CheckAsync(check, grains.Aborted);
 
     /// <summary>A queue that dead-letters takes from itself and publishes there: who declares it has to be allowed both, unless it is there already.</summary>
-    /// <returns>And what the vhost has queues be that do not say what they are, or null.</returns>
-    private async ValueTask<(BrokerError? Refusal, string? StandardType)> RefuseDeclareAsync(string name, EncodedTable arguments)
+    private async ValueTask<(BrokerError? Refusal, Vhost? Vhost)> RefuseDeclareAsync(string name, EncodedTable arguments)
     {
         var target = TextOf(arguments, "x-dead-letter-exchange");
         BrokerError? onlyIfNew = null;
-        string? standardType = null;
+        Vhost? vhost = null;
         var refusal = await MayAsync(may =>
         {
-            standardType = may.Vhost?.DefaultQueueType;
+            vhost = may.Vhost;
             onlyIfNew = target is null ? null : may.CheckQueue(Right.Read, name) ?? may.CheckExchange(Right.Write, target);
             return may.CheckQueue(Right.Configure, name);
         }).ConfigureAwait(false);
-        if (refusal is null && onlyIfNew is not null && (await grains.QueueAsync(name, queue => queue.DescribeAsync(client)).ConfigureAwait(false)).Error is { SaysMissing: true })
+        if (refusal is null && onlyIfNew is not null && await IsMissingAsync(name).ConfigureAwait(false))
         {
             refusal = onlyIfNew;
         }
 
-        return (refusal, standardType);
+        return (refusal, vhost);
     }
 
     private static EncodedTable WithType(EncodedTable arguments, string type)

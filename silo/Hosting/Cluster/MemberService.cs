@@ -31,6 +31,8 @@ internal sealed class MemberService(
 
     public Task<int> CountConnectionsAsync(string? vhost, string? user) => Task.FromResult(clients?.CountConnections(vhost, user) ?? 0);
 
+    public Task<int> CountChannelsAsync(string user) => Task.FromResult(clients?.CountChannels(user) ?? 0);
+
     public Task<int> CountQueuesAsync() => Task.FromResult(moves?.Count ?? 0);
 
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => moves?.MoveAsync(to, count, CancellationToken.None) ?? Task.FromResult(0);

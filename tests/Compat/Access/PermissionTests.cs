@@ -116,9 +116,9 @@ public sealed class PermissionTests : IAsyncLifetime
 
     [Theory]
     [InlineData("publish", "w.joe./m", null)]
-    [InlineData("publish", "w.jo", "write access to topic 'w.jo' in exchange topic 't'")]
+    [InlineData("publish", "w.jo", "write access to topic 'w.jo' in exchange 't'")]
     [InlineData("bind", "r.1", null)]
-    [InlineData("bind", "w.joe./m", "read access to topic 'w.joe./m' in exchange topic 't'")]
+    [InlineData("bind", "w.joe./m", "read access to topic 'w.joe./m' in exchange 't'")]
     public async Task Topic_WithAPermissionForItsExchange_IsAllowedByItsKey(string operation, string key, string? refused)
     {
         await using var owner = await WireConnection.OpenAsync(Port, vhost: "/m");
@@ -199,6 +199,45 @@ public sealed class PermissionTests : IAsyncLifetime
 
         await connection.SendMethodAsync(1, QueueDeclare("q", durable: true, arguments: new Dictionary<string, object?> { ["x-queue-type"] = "classic" }));
         Assert.Equal(406, (await connection.ExpectCloseAsync()).Code);
+    }
+
+    [Fact]
+    public async Task Queues_BeyondTheLimitOfTheirVhost_AreRefusedUntilOneIsDeleted()
+    {
+        await using var connection = await WireConnection.OpenAsync(Port, vhost: "/m");
+        await connection.CallAsync(1, QueueDeclare("one", durable: true), 50, 11);
+        await _node!.Access.PutVhostAsync(new VhostSettings("/m") { Limits = new VhostLimits(null, 2) });
+        await connection.CallAsync(1, QueueDeclare("two"), 50, 11);
+        await connection.CallAsync(1, QueueDeclare("one", durable: true), 50, 11);
+
+        await connection.SendMethodAsync(1, QueueDeclare("three"));
+        Assert.Equal(
+            new WireClose("channel", 406, "PRECONDITION_FAILED - cannot declare queue 'three': queue limit in vhost '/m' (2) is reached", 50, 10),
+            await connection.ExpectCloseAsync());
+        await connection.CallAsync(1, ChannelOpen(), 20, 11);
+        await connection.CallAsync(1, QueueDelete("one"), 50, 41);
+        await connection.CallAsync(1, QueueDeclare("three"), 50, 11);
+
+        await _node.Access.PutVhostAsync(new VhostSettings("/m") { Limits = default(VhostLimits) });
+        await connection.CallAsync(1, QueueDeclare("four"), 50, 11);
+    }
+
+    [Fact]
+    public async Task Channels_BeyondTheLimitOfTheirUser_CloseTheConnection()
+    {
+        await _node!.Access.SetPermissionAsync(Permission.Full("joe", "/m"));
+        await _node.Access.PutUserAsync(new UserSettings("joe") { Limits = new UserLimits(null, 2) });
+        await using var first = await WireConnection.OpenAsync(Port, user: "joe", password: "joe", vhost: "/m");
+        await using var second = await WireConnection.OpenAsync(Port, user: "joe", password: "joe", vhost: "/m");
+
+        await second.SendMethodAsync(2, ChannelOpen());
+        Assert.Equal(
+            new WireClose("connection", 530, "NOT_ALLOWED - number of channels opened for user 'joe' has reached the maximum allowed user limit of 2", 0, 0),
+            await second.ExpectCloseAsync());
+
+        // Closed ones do not count.
+        await first.CallAsync(1, ChannelClose(), 20, 41);
+        await first.CallAsync(1, ChannelOpen(), 20, 11);
     }
 
     private static async Task<(WireClose? Close, (ushort Class, ushort Method) Method)> TryAsync(WireConnection connection, string operation)

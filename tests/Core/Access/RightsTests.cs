@@ -82,9 +82,9 @@ public sealed class RightsTests
         Assert.Null(rights.CheckTopic(Right.Write, "amq.topic", "w.1"));
         Assert.Null(rights.CheckTopic(Right.Read, "amq.topic", "r.1"));
         Assert.Equal(
-            Refused("write access to topic 'r.1' in exchange topic 'amq.topic' in vhost '/v' refused for user 'joe'"), rights.CheckTopic(Right.Write, "amq.topic", "r.1"));
+            Refused("write access to topic 'r.1' in exchange 'amq.topic' in vhost '/v' refused for user 'joe'"), rights.CheckTopic(Right.Write, "amq.topic", "r.1"));
         Assert.Equal(
-            Refused("read access to topic 'w.1' in exchange topic 'amq.topic' in vhost '/v' refused for user 'joe'"), rights.CheckTopic(Right.Read, "amq.topic", "w.1"));
+            Refused("read access to topic 'w.1' in exchange 'amq.topic' in vhost '/v' refused for user 'joe'"), rights.CheckTopic(Right.Read, "amq.topic", "w.1"));
     }
 
     [Fact]

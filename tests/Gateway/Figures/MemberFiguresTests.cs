@@ -121,6 +121,8 @@ public sealed class MemberFiguresTests
 
         public Task<int> CountConnectionsAsync(string? vhost, string? user) => throw new NotSupportedException("no connections here");
 
+        public Task<int> CountChannelsAsync(string user) => throw new NotSupportedException("no channels here");
+
         public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
     }
 }

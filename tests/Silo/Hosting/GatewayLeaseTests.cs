@@ -235,6 +235,8 @@ public sealed class GatewayLeaseTests
 
         public Task<int> CountConnectionsAsync(string? vhost, string? user) => throw new NotSupportedException("no connections here");
 
+        public Task<int> CountChannelsAsync(string user) => throw new NotSupportedException("no channels here");
+
         public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
 
         public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
