@@ -1,11 +1,13 @@
 using Granary.Bench.Amqp;
 using Granary.Bench.Load;
 using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Grpc.Core;
 
 namespace Granary.Bench.Tests;
 
 /// <summary>Load over gRPC against the broker itself: nothing else speaks it.</summary>
+[WatchedBroker]
 public sealed class GrpcLoadTests : BrokerFixture, IAsyncLifetime
 {
     private LoadOptions Options => new()
@@ -57,6 +59,7 @@ public sealed class GrpcLoadTests : BrokerFixture, IAsyncLifetime
     }
 
     [Fact]
+    [Logs(1505)]
     public void Run_WrongPassword_SaysWhatTheBrokerSaid()
     {
         var options = Options;
