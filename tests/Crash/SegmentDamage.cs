@@ -58,7 +58,8 @@ internal sealed class SegmentDamage
     /// <summary>Copies the folder and damages the copy; returns the damaged file, and what was done to it.</summary>
     public (string File, string What) Inflict(string copy, DamageKind kind)
     {
-        foreach (var source in Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories))
+        // A node that was killed leaves its control socket behind, which nobody can copy.
+        foreach (var source in Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "control.sock"))
         {
             var target = Path.Combine(copy, Path.GetRelativePath(_folder, source));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);

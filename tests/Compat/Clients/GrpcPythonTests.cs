@@ -1,4 +1,5 @@
 using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 
 namespace Granary.Compat.Tests.Clients;
 
@@ -7,6 +8,7 @@ namespace Granary.Compat.Tests.Clients;
 public sealed class GrpcPythonTests(SharedBroker shared, PythonStubs stubs) : IClassFixture<SharedBroker>, IClassFixture<PythonStubs>
 {
     [Theory]
+    [MayLog(1505)]
     [InlineData("grpc_publish")]
     [InlineData("grpc_consume")]
     [InlineData("grpc_rpc")]

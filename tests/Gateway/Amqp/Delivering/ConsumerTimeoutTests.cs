@@ -99,6 +99,9 @@ public sealed class ConsumerTimeoutTests
         await queue.AnswerAsync(new OpenedItem(Guid.NewGuid(), queueTimeout), new AttachedItem(1, null), new DeliveryItem(1, [Messages.Slice(0, "a")]));
         await client.ExpectAsync(1, new BasicConsumeOk("c"));
         await client.ReadContentAsync(1);
+
+        // The answer to the consume may be seen before its wait for the queue is over: another method is answered after it.
+        await client.OpenAsync(9);
         return queue;
     }
 }
