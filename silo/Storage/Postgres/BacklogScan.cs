@@ -45,9 +45,9 @@ internal sealed class BacklogScan(long low)
         }
 
         _flags |= (MessageFlags)(byte)flags;
-        _nextDue = Math.Min(_nextDue, due);
         if (from == first && last == end && (flags & StoredBatch.Mixed) == 0)
         {
+            _nextDue = Math.Min(_nextDue, due);
             _count += count;
             _bytes += size;
             _bodies += bodies;
@@ -80,6 +80,8 @@ internal sealed class BacklogScan(long low)
             var record = new MessageRecord(records);
             if (record.IsPersistent)
             {
+                // Of a batch whose transient messages alone are left, nothing will be there to expire.
+                _nextDue = Math.Min(_nextDue, run.Due);
                 _count++;
                 _bytes += record.Length;
                 _bodies += record.Body.Length;
