@@ -1,3 +1,4 @@
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;
@@ -20,6 +21,7 @@ internal static class ManagementHosting
 
     /// <summary>What a process with clients answers beside that.</summary>
     public static IServiceCollection AddManagementApi(this IServiceCollection services) => services
+        .AddSingleton<AccessCalls>()
         .AddSingleton<ApiLogin>()
         .AddSingleton<ApiOperations>()
         .AddSingleton<VhostNames>()

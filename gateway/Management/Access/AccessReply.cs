@@ -22,9 +22,10 @@ internal static class AccessReply
     }
 
     /// <summary>Answers PUT.</summary>
-    public static Task ReplyAsync(this ApiCall call, AccessAnswer answer)
+    /// <param name="wasThere">As looked at before: the first of two answers, which would say so, may be lost.</param>
+    public static Task ReplyAsync(this ApiCall call, bool wasThere, AccessAnswer answer)
     {
         answer.Check();
-        return call.ReplyPutAsync(answer.Outcome == AccessOutcome.Created);
+        return call.ReplyPutAsync(isNew: !wasThere);
     }
 }

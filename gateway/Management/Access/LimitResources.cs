@@ -1,5 +1,5 @@
 using Granary.Core.Access;
-using Granary.Core.Grains;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Access;
@@ -55,10 +55,8 @@ internal static class LimitsJson
 }
 
 /// <summary><c>/api/vhost-limits</c> and <c>/api/user-limits</c>.</summary>
-internal sealed class LimitResources(IGrainFactory grains) : IResource
+internal sealed class LimitResources(AccessCalls access) : IResource
 {
-    private IAccessGrain Access => grains.Access();
-
     public void Map(ApiRoutes routes)
     {
         routes.Get("/vhost-limits", Need.Administrator, call => ListOfVhostsAsync(call, null));
@@ -73,14 +71,14 @@ internal sealed class LimitResources(IGrainFactory grains) : IResource
 
     private async Task ListOfVhostsAsync(ApiCall call, string? vhost)
     {
-        var limits = (await Access.ListVhostsAsync().ConfigureAwait(false)).Where(one => vhost is null || one.Name == vhost)
+        var limits = (await access.ListVhostsAsync().ConfigureAwait(false)).Where(one => vhost is null || one.Name == vhost)
             .Select(one => new VhostLimitsJson(one.Name, LimitsJson.Of(one.Limits))).Where(one => one.Value.Count > 0);
         await call.ReplyListAsync([.. limits], ApiJson.Default.VhostLimitsJson, static one => one.Vhost).ConfigureAwait(false);
     }
 
     private async Task ListOfUsersAsync(ApiCall call, string? user)
     {
-        var limits = (await Access.ListUsersAsync().ConfigureAwait(false)).Where(one => user is null || one.Name == user)
+        var limits = (await access.ListUsersAsync().ConfigureAwait(false)).Where(one => user is null || one.Name == user)
             .Select(one => new UserLimitsJson(one.Name, LimitsJson.Of(one.Limits))).Where(one => one.Value.Count > 0);
         await call.ReplyListAsync([.. limits], ApiJson.Default.UserLimitsJson, static one => one.User).ConfigureAwait(false);
     }
@@ -91,9 +89,9 @@ internal sealed class LimitResources(IGrainFactory grains) : IResource
 
     private async Task SetOfVhostAsync(ApiCall call, long? value)
     {
-        var vhost = (await Access.ListVhostsAsync().ConfigureAwait(false)).FirstOrDefault(one => one.Name == call.Segments[1]) ?? throw ApiException.NotFound();
+        var vhost = (await access.ListVhostsAsync().ConfigureAwait(false)).FirstOrDefault(one => one.Name == call.Segments[1]) ?? throw ApiException.NotFound();
         var limits = LimitsJson.ToVhostLimits(Changed(LimitsJson.Of(vhost.Limits), call.Segments[2], value));
-        (await Access.PutVhostAsync(new VhostSettings(vhost.Name) { Limits = limits, When = PutCondition.IfThere }).ConfigureAwait(false)).Check();
+        (await access.PutVhostAsync(new VhostSettings(vhost.Name) { Limits = limits, When = PutCondition.IfThere }).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
@@ -103,9 +101,9 @@ internal sealed class LimitResources(IGrainFactory grains) : IResource
 
     private async Task SetOfUserAsync(ApiCall call, long? value)
     {
-        var user = await Access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
+        var user = await access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
         var limits = LimitsJson.ToUserLimits(Changed(LimitsJson.Of(user.Limits), call.Segments[2], value));
-        (await Access.PutUserAsync(new UserSettings(user.Name) { Limits = limits, When = PutCondition.IfThere }).ConfigureAwait(false)).Check();
+        (await access.PutUserAsync(new UserSettings(user.Name) { Limits = limits, When = PutCondition.IfThere }).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 

@@ -1,14 +1,12 @@
 using Granary.Core.Access;
-using Granary.Core.Grains;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Access;
 
 /// <summary><c>/api/permissions</c> and <c>/api/topic-permissions</c>, and the lists of them that a user or a vhost has.</summary>
-internal sealed class PermissionResources(IGrainFactory grains) : IResource
+internal sealed class PermissionResources(AccessCalls access) : IResource
 {
-    private IAccessGrain Access => grains.Access();
-
     public void Map(ApiRoutes routes)
     {
         routes.Get("/permissions", Need.Administrator, call => ListAsync(call, static _ => true));
@@ -34,13 +32,13 @@ internal sealed class PermissionResources(IGrainFactory grains) : IResource
 
     private async Task<Func<(string User, string Vhost), bool>> OfUserAsync(ApiCall call)
     {
-        var user = await Access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
+        var user = await access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
         return permission => permission.User == user.Name;
     }
 
     private async Task ListAsync(ApiCall call, Func<(string User, string Vhost), bool> isMeant)
     {
-        var permissions = (await Access.ListPermissionsAsync().ConfigureAwait(false)).Where(permission => isMeant((permission.User, permission.Vhost)))
+        var permissions = (await access.ListPermissionsAsync().ConfigureAwait(false)).Where(permission => isMeant((permission.User, permission.Vhost)))
             .OrderBy(permission => permission.Vhost, StringComparer.Ordinal).ThenBy(permission => permission.User, StringComparer.Ordinal);
         await call.ReplyListAsync([.. permissions.Select(PermissionJson.Of)], ApiJson.Default.PermissionJson, static permission => permission.User!).ConfigureAwait(false);
     }
@@ -48,7 +46,7 @@ internal sealed class PermissionResources(IGrainFactory grains) : IResource
     private async Task GetAsync(ApiCall call)
     {
         var (vhost, user) = (call.Vhosts.Require(call.Segments[1]), call.Segments[2]);
-        var found = (await Access.ListPermissionsAsync().ConfigureAwait(false)).FirstOrDefault(permission => permission.Vhost == vhost && permission.User == user)
+        var found = (await access.ListPermissionsAsync().ConfigureAwait(false)).FirstOrDefault(permission => permission.Vhost == vhost && permission.User == user)
             ?? throw ApiException.NotFound();
         await call.ReplyAsync(PermissionJson.Of(found), ApiJson.Default.PermissionJson).ConfigureAwait(false);
     }
@@ -56,12 +54,14 @@ internal sealed class PermissionResources(IGrainFactory grains) : IResource
     private async Task PutAsync(ApiCall call)
     {
         var asked = await call.ReadAsync(ApiJson.Default.PermissionJson).ConfigureAwait(false);
-        await call.ReplyAsync(await Access.SetPermissionAsync(asked.ToPermission(call.Segments[2], call.Segments[1])).ConfigureAwait(false)).ConfigureAwait(false);
+        var permission = asked.ToPermission(call.Segments[2], call.Segments[1]);
+        var wasThere = (await access.ListPermissionsAsync().ConfigureAwait(false)).Any(there => (there.User, there.Vhost) == (permission.User, permission.Vhost));
+        await call.ReplyAsync(wasThere, await access.SetPermissionAsync(permission).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(ApiCall call)
     {
-        (await Access.ClearPermissionAsync(call.Segments[2], call.Segments[1]).ConfigureAwait(false)).Check();
+        (await access.ClearPermissionAsync(call.Segments[2], call.Segments[1]).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
@@ -81,7 +81,7 @@ internal sealed class PermissionResources(IGrainFactory grains) : IResource
 
     private async Task<TopicPermissionJson[]> TopicsAsync(Func<(string User, string Vhost), bool> isMeant) =>
     [
-        .. (await Access.ListTopicPermissionsAsync().ConfigureAwait(false)).Where(permission => isMeant((permission.User, permission.Vhost)))
+        .. (await access.ListTopicPermissionsAsync().ConfigureAwait(false)).Where(permission => isMeant((permission.User, permission.Vhost)))
             .OrderBy(permission => permission.Vhost, StringComparer.Ordinal).ThenBy(permission => permission.User, StringComparer.Ordinal)
             .ThenBy(permission => permission.Exchange, StringComparer.Ordinal).Select(TopicPermissionJson.Of),
     ];
@@ -89,12 +89,15 @@ internal sealed class PermissionResources(IGrainFactory grains) : IResource
     private async Task PutTopicAsync(ApiCall call)
     {
         var asked = await call.ReadAsync(ApiJson.Default.TopicPermissionJson).ConfigureAwait(false);
-        await call.ReplyAsync(await Access.SetTopicPermissionAsync(asked.ToPermission(call.Segments[2], call.Segments[1])).ConfigureAwait(false)).ConfigureAwait(false);
+        var permission = asked.ToPermission(call.Segments[2], call.Segments[1]);
+        var wasThere = (await access.ListTopicPermissionsAsync().ConfigureAwait(false))
+            .Any(there => (there.User, there.Vhost, there.Exchange) == (permission.User, permission.Vhost, permission.Exchange));
+        await call.ReplyAsync(wasThere, await access.SetTopicPermissionAsync(permission).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     private async Task DeleteTopicAsync(ApiCall call, string? exchange)
     {
-        (await Access.ClearTopicPermissionAsync(call.Segments[2], call.Segments[1], exchange).ConfigureAwait(false)).Check();
+        (await access.ClearTopicPermissionAsync(call.Segments[2], call.Segments[1], exchange).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 }

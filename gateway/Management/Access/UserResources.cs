@@ -2,16 +2,14 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Core.Access;
-using Granary.Core.Grains;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Access;
 
 /// <summary><c>/api/users</c>.</summary>
-internal sealed class UserResources(IGrainFactory grains) : IResource
+internal sealed class UserResources(AccessCalls access) : IResource
 {
-    private IAccessGrain Access => grains.Access();
-
     public void Map(ApiRoutes routes)
     {
         routes.Get("/users", Need.Administrator, ListAsync);
@@ -24,14 +22,14 @@ internal sealed class UserResources(IGrainFactory grains) : IResource
 
     private async Task ListAsync(ApiCall call)
     {
-        var users = await Access.ListUsersAsync().ConfigureAwait(false);
+        var users = await access.ListUsersAsync().ConfigureAwait(false);
         await ReplyAsync(call, users).ConfigureAwait(false);
     }
 
     private async Task ListWithoutPermissionsAsync(ApiCall call)
     {
-        var permitted = (await Access.ListPermissionsAsync().ConfigureAwait(false)).Select(permission => permission.User).ToHashSet(StringComparer.Ordinal);
-        var users = await Access.ListUsersAsync().ConfigureAwait(false);
+        var permitted = (await access.ListPermissionsAsync().ConfigureAwait(false)).Select(permission => permission.User).ToHashSet(StringComparer.Ordinal);
+        var users = await access.ListUsersAsync().ConfigureAwait(false);
         await ReplyAsync(call, users.Where(user => !permitted.Contains(user.Name))).ConfigureAwait(false);
     }
 
@@ -40,19 +38,20 @@ internal sealed class UserResources(IGrainFactory grains) : IResource
 
     private async Task GetAsync(ApiCall call)
     {
-        var user = await Access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
+        var user = await access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
         await call.ReplyAsync(UserJson.Of(user), ApiJson.Default.UserJson).ConfigureAwait(false);
     }
 
     private async Task PutAsync(ApiCall call)
     {
         var asked = await call.ReadAsync(ApiJson.Default.UserJson).ConfigureAwait(false);
-        await call.ReplyAsync(await Access.PutUserAsync(asked.ToSettings(call.Segments[1])).ConfigureAwait(false)).ConfigureAwait(false);
+        var wasThere = await access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) is not null;
+        await call.ReplyAsync(wasThere, await access.PutUserAsync(asked.ToSettings(call.Segments[1])).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(ApiCall call)
     {
-        (await Access.DeleteUserAsync(call.Segments[1]).ConfigureAwait(false)).Check();
+        (await access.DeleteUserAsync(call.Segments[1]).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
@@ -61,7 +60,7 @@ internal sealed class UserResources(IGrainFactory grains) : IResource
         var asked = await call.ReadAsync(ApiJson.Default.UserNames).ConfigureAwait(false);
         foreach (var user in asked.Users)
         {
-            var answer = await Access.DeleteUserAsync(user).ConfigureAwait(false);
+            var answer = await access.DeleteUserAsync(user).ConfigureAwait(false);
             if (answer.Outcome == AccessOutcome.Missing)
             {
                 throw ApiException.BadRequest($"no_such_user: {user}");

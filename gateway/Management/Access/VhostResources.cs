@@ -2,15 +2,14 @@ using System.Text.Json.Serialization;
 using Granary.Core.Access;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Access;
 
 /// <summary><c>/api/vhosts</c>.</summary>
-internal sealed class VhostResources(IGrainFactory grains, ClusterFigures figures) : IResource
+internal sealed class VhostResources(AccessCalls access, ClusterFigures figures) : IResource
 {
-    private IAccessGrain Access => grains.Access();
-
     public void Map(ApiRoutes routes)
     {
         routes.Get("/vhosts", Need.Management, ListAsync);
@@ -29,7 +28,7 @@ internal sealed class VhostResources(IGrainFactory grains, ClusterFigures figure
 
     private async Task<VhostJson[]> LookAsync(ApiCall call)
     {
-        var vhosts = await Access.ListVhostsAsync().ConfigureAwait(false);
+        var vhosts = await access.ListVhostsAsync().ConfigureAwait(false);
         var picture = await figures.TakeAsync(FigureKinds.Queues | FigureKinds.Stored, call.Aborted).ConfigureAwait(false);
         var queues = picture.Queues.ToLookup(queue => GrainKeys.Parse(queue.Figure.Key).Vhost, queue => queue.Figure, StringComparer.Ordinal);
         return
@@ -52,19 +51,21 @@ internal sealed class VhostResources(IGrainFactory grains, ClusterFigures figure
     private async Task PutAsync(ApiCall call)
     {
         var asked = await call.ReadOrEmptyAsync(ApiJson.Default.VhostRequest).ConfigureAwait(false);
-        await call.ReplyAsync(await Access.PutVhostAsync(asked.ToSettings(call.Segments[1]) with { GrantTo = call.User.IsLocal ? null : call.User.Name }).ConfigureAwait(false)).ConfigureAwait(false);
+        var settings = asked.ToSettings(call.Segments[1]) with { GrantTo = call.User.IsLocal ? null : call.User.Name };
+        var wasThere = (await access.ListVhostsAsync().ConfigureAwait(false)).Any(vhost => vhost.Name == settings.Name);
+        await call.ReplyAsync(wasThere, await access.PutVhostAsync(settings).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(ApiCall call)
     {
-        (await Access.DeleteVhostAsync(call.Segments[1]).ConfigureAwait(false)).Check();
+        (await access.DeleteVhostAsync(call.Segments[1]).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
     private async Task ProtectAsync(ApiCall call, bool isProtected)
     {
         var settings = new VhostSettings(call.Vhosts.Require(call.Segments[1])) { IsProtected = isProtected, When = PutCondition.IfThere };
-        (await Access.PutVhostAsync(settings).ConfigureAwait(false)).Check();
+        (await access.PutVhostAsync(settings).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 }

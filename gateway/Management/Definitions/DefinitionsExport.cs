@@ -3,6 +3,7 @@ using Granary.Amqp;
 using Granary.Core.Access;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Exchanges;
@@ -12,12 +13,11 @@ using Granary.Gateway.Management.Queues;
 namespace Granary.Gateway.Management.Definitions;
 
 /// <summary>Writes down what there is: what a client owns, and what is there anyway, is not.</summary>
-internal sealed class DefinitionsExport(ClusterFigures figures, IGrainFactory grains, AmqpOptions options)
+internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls access, AmqpOptions options)
 {
     public async Task<DefinitionsFile> OfClusterAsync(CancellationToken cancellation)
     {
         var picture = await figures.TakeAsync(BindingResources.Needed, cancellation).ConfigureAwait(false);
-        var access = grains.Access();
         var vhosts = (await access.ListVhostsAsync().ConfigureAwait(false)).OrderBy(vhost => vhost.Name, StringComparer.Ordinal).ToArray();
         return Fill(picture, null) with
         {

@@ -2,8 +2,8 @@ using System.Text.Json;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Access;
-using Granary.Core.Grains;
 using Granary.Core.Topology;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Topology;
@@ -15,7 +15,7 @@ namespace Granary.Gateway.Management.Definitions;
 /// Makes what a definitions file says, in the order of RabbitMQ's import: what others build on first, many at once of each kind. What is there already and is the
 /// same stays; nothing is deleted.
 /// </summary>
-internal sealed partial class DefinitionsImport(ApiOperations operations, IGrainFactory grains, ILogger<DefinitionsImport> log)
+internal sealed partial class DefinitionsImport(ApiOperations operations, AccessCalls access, ILogger<DefinitionsImport> log)
 {
     private const int AtOnce = 64;
     private const string TypeArgument = "x-queue-type";
@@ -30,7 +30,7 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, IGrain
         }
 
         // What is in a file for a vhost that is there neither now nor in the file would be nobody's.
-        var vhosts = (await grains.Access().ListVhostsAsync().ConfigureAwait(false)).Select(vhost => vhost.Name).ToHashSet(StringComparer.Ordinal);
+        var vhosts = (await access.ListVhostsAsync().ConfigureAwait(false)).Select(vhost => vhost.Name).ToHashSet(StringComparer.Ordinal);
         await EachAsync(file.Exchanges, (exchange, cancel) => MakeAsync(Topology(exchange.Vhost), exchange), cancellation).ConfigureAwait(false);
         await EachAsync(file.Queues, (queue, cancel) => MakeAsync(Topology(queue.Vhost), queue), cancellation).ConfigureAwait(false);
         await EachAsync(file.Bindings, (binding, cancel) => MakeAsync(Topology(binding.Vhost), binding), cancellation).ConfigureAwait(false);
@@ -52,7 +52,6 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, IGrain
     /// <summary>Users, vhosts and permissions, one after the other: one grain has them.</summary>
     private async Task MakeAccessAsync(DefinitionsFile file, CancellationToken cancellation)
     {
-        var access = grains.Access();
         foreach (var user in file.Users ?? [])
         {
             cancellation.ThrowIfCancellationRequested();

@@ -1,13 +1,12 @@
-using Granary.Core.Grains;
+using Granary.Gateway.Access;
 
 namespace Granary.Gateway.Management.Frame;
 
 /// <summary>Which vhosts there are, and which of them a user sees: a monitor all, others those that they have a permission in.</summary>
-internal sealed class VhostNames(IGrainFactory grains)
+internal sealed class VhostNames(AccessCalls access)
 {
     public async ValueTask<SeenVhosts> OfAsync(ApiUser user)
     {
-        var access = grains.Access();
         var there = await access.ListVhostsAsync().ConfigureAwait(false);
         var names = there.Select(vhost => vhost.Name).Order(StringComparer.Ordinal);
         if (user.IsMonitor)
