@@ -79,8 +79,9 @@ internal sealed record BrokerAddress(Uri Http, string? Socket, string? User, str
             probe.Connect(new UnixDomainSocketEndPoint(path));
             return path;
         }
-        catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AccessDenied)
+        catch (SocketException)
         {
+            // Or it is another user's: then HTTP is asked, which has a password.
             return null;
         }
     }

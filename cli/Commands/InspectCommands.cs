@@ -53,8 +53,13 @@ internal static class InspectCommands
             {
                 // What has no silo at the moment gets one as soon as it is asked for: there are no queues that are offline.
                 var queues = call.Has("offline") ? [] : await InVhostAsync(call, "queues");
-                var node = await call.Broker.NodeAsync();
-                return Lists.Of(call, call.Has("local") ? queues.Where(queue => queue["node"]?.GetValue<string>() == node) : queues, ["name", "messages"], QueueValue);
+                if (call.Has("local"))
+                {
+                    var node = await call.Broker.NodeAsync();
+                    queues = [.. queues.Where(queue => queue["node"]?.GetValue<string>() == node)];
+                }
+
+                return Lists.Of(call, queues, ["name", "messages"], QueueValue);
             },
         },
         new(

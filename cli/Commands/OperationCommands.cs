@@ -119,8 +119,7 @@ internal static class OperationCommands
                     : $"Importing definitions in JSON from a file at \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                var text = call.Words.Count == 0 || call.Words[0] == "-" ? await call.Input.ReadToEndAsync() : await File.ReadAllTextAsync(call.Words[0]);
-                await call.Broker.PostAsync("definitions", Json.Object(text));
+                await call.Broker.PostAsync("definitions", Json.Object(await ReadAsync(call)));
                 return Answer.Of("Successfully imported the definitions.");
             },
         },
@@ -176,6 +175,23 @@ internal static class OperationCommands
         if (call["format"] is { } format && !format.Equals("json", StringComparison.OrdinalIgnoreCase))
         {
             throw CommandException.NotValid("Bad argument: Format should be JSON; Erlang's own terms are not written here");
+        }
+    }
+
+    private static async Task<string> ReadAsync(CommandCall call)
+    {
+        if (call.Words.Count == 0 || call.Words[0] == "-")
+        {
+            return await call.Input.ReadToEndAsync();
+        }
+
+        try
+        {
+            return await File.ReadAllTextAsync(call.Words[0]);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCode.Data, $"The file cannot be read: {exception.Message}");
         }
     }
 

@@ -95,6 +95,11 @@ internal static class UserCommands
                 Told(call.Words[1] == "all" ? $"Clearing all limits for user \"{call.Words[0]}\" ..." : $"Clearing \"{call.Words[1]}\" limit for user \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
+                if (await call.Broker.FindAsync($"users/{call.Path(0)}") is null)
+                {
+                    throw Refusals.NoSuchUser(call.Words[0]);
+                }
+
                 string[] names = call.Words[1] == "all" ? ["max-connections", "max-channels"] : [call.Words[1]];
                 foreach (var name in names)
                 {

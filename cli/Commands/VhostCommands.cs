@@ -102,6 +102,11 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Clearing vhost \"{call.Vhost}\" limits ..."),
             Run = async call =>
             {
+                if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
+                {
+                    throw Refusals.NoVhost(call.Vhost);
+                }
+
                 foreach (var name in new[] { "max-connections", "max-queues" })
                 {
                     await call.Broker.DeleteAsync($"vhost-limits/{call.VhostPath}/{name}");

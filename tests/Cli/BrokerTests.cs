@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Granary.Cli.Broker;
 using Granary.Cli.Invocation;
 using Granary.Testing.Brokers;
 
@@ -38,23 +39,40 @@ public class BrokerTests
         Assert.DoesNotContain("wrong", listed.Errors, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Run_SocketOfABrokerThatWasKilled_IsNotTakenForOne()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Address_WithASocketInTheDataFolder_IsThatIfSomebodyListens(bool isServed)
     {
         var folder = Directory.CreateTempSubdirectory("granary-test-");
-        var path = Path.Combine(folder.FullName, "control.sock");
-        using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        var path = Path.Combine(folder.FullName, BrokerAddress.SocketName);
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(path));
+        if (isServed)
         {
-            left.Bind(new UnixDomainSocketEndPoint(path));
-            File.Move(path, path + ".kept");
+            // One that is bound and not listened on is what a broker that was killed leaves behind.
+            socket.Listen();
         }
 
-        File.Move(path + ".kept", path);
-        var result = await Ctl.RunAsync("rabbitmqctl", new Dictionary<string, string> { ["GRANARY_DATA"] = folder.FullName, ["GRANARY_CTL_URL"] = "http://127.0.0.1:1" }, "ping");
+        var address = BrokerAddress.From(CommandLine.Parse(["ping"], []), name => name == "GRANARY_DATA" ? folder.FullName : null);
+
+        Assert.Equal(isServed ? path : null, address.Socket);
+        Assert.Equal(isServed ? null : "guest", address.User);
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Import_OfWhatIsNoJson_IsAnErrorAndSaysSo()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        var file = Path.Combine(broker.DataFolder!, "definitions.json");
+        await File.WriteAllTextAsync(file, "no JSON");
+
+        var result = await Ctl.RunAsync("rabbitmqctl", local, "import_definitions", file);
 
         Assert.Equal(ExitCode.Unavailable, result.Code);
-        Assert.Contains("127.0.0.1:1", result.Errors, StringComparison.Ordinal);
-        folder.Delete(recursive: true);
+        Assert.Equal("Error:\nJSON decoding error. Reason: badarg\n", result.Errors);
     }
 
     [Fact]
