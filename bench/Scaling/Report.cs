@@ -40,7 +40,16 @@ internal sealed class Report(Assumptions given, TextWriter output)
         Row("messages a second of a gateway", string.Empty, $"{gateway:N0}", string.Empty);
         Row("processor time for them", string.Empty, Percent(gateway * given.MessageCost.Gateway / 1e6 / given.MemberCores), string.Empty);
         output.WriteLine();
-        Line($"The busiest queue carries {rates.Busiest:N0} a second of at most {given.QueueLimit:N0}; {rates.Refused:N0} more were wanted of such queues, and publishers wait. Moving {moves:N0} queues by name leaves the busiest silo with {busiest:N0} a second ({Percent(busiest / full)}).");
+        Line($"The busiest queue carries {rates.Busiest:N0} messages a second; one queue carries {given.QueueLimit:N0} at most.");
+        if (rates.Refused > 0)
+        {
+            Line($"Publishers of the busiest queues wait: together they want to publish {rates.Refused:N0} a second more than their queues carry.");
+        }
+
+        if (moves > 0)
+        {
+            Line($"Silos have more than is planned for. When {moves:N0} queues are moved by name, the busiest silo has {busiest:N0} messages a second ({Percent(busiest / full)}).");
+        }
     }
 
     private void WriteMembers()
