@@ -210,7 +210,10 @@ internal sealed class BrokerApi : IDisposable
         throw answer.StatusCode switch
         {
             HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new CommandException(
-                ExitCode.Configuration, $"{reason}. User '{_address.User}' was given with --user or GRANARY_CTL_USER, the password with GRANARY_CTL_PASSWORD or GRANARY_CTL_PASSWORD_FILE."),
+                ExitCode.Configuration,
+                _address.User is { } user
+                    ? $"{reason}. User '{user}' was given with --user or GRANARY_CTL_USER, the password with GRANARY_CTL_PASSWORD or GRANARY_CTL_PASSWORD_FILE."
+                    : reason),
             HttpStatusCode.BadRequest or HttpStatusCode.MethodNotAllowed => new CommandException(ExitCode.Software, reason),
             _ => new CommandException(ExitCode.Unavailable, reason),
         };

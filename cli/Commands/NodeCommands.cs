@@ -57,16 +57,6 @@ internal static class NodeCommands
             Run = async call =>
                 await call.Broker.CheckAsync("health/checks/local-alarms") is { } reason ? throw new CommandException(ExitCode.Software, reason) : Answer.Of("Health check passed"),
         },
-        new("set_cluster_name", "Configuration and Environment", "Sets the cluster name", "<name>")
-        {
-            LeastWords = 1,
-            Banner = call => UserCommands.Told($"Setting cluster name to {call.Words[0]} ..."),
-            Run = async call =>
-            {
-                await call.Broker.PutAsync("cluster-name", new JsonObject { ["name"] = call.Words[0] });
-                return Answer.None;
-            },
-        },
         new("list_feature_flags", "Feature flags", "Lists feature flags", "[--no-table-headers] [<column>, ...]")
         {
             MostWords = int.MaxValue,

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Granary.Core.Members;
 using Granary.Gateway.Access;
+using Granary.Gateway.Figures;
 using Granary.Gateway.Management.Frame;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -35,7 +36,7 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
 
     private async Task<ApiException?> RefusalAsync(HttpContext context, IPAddress? from)
     {
-        if (login is null || context.Request.Headers.Authorization.Count == 0)
+        if (login is null || (context.Request.Headers.Authorization.Count == 0 && context.Features.Get<PortRole>() is not { Kind: PortKind.Control }))
         {
             return Loopback.Includes(from)
                 ? null
@@ -60,7 +61,7 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
 
     private async Task RebalanceAsync(IPAddress? from)
     {
-        LogAsked(log, from);
+        LogAsked(log, from?.ToString() ?? "granaryctl");
         try
         {
             await places.RebalanceAsync(CancellationToken.None).ConfigureAwait(false);
@@ -72,7 +73,7 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
     }
 
     [LoggerMessage(1601, LogLevel.Information, "{From} has asked for the queues to be rebalanced")]
-    private static partial void LogAsked(ILogger logger, IPAddress? from);
+    private static partial void LogAsked(ILogger logger, string from);
 
     [LoggerMessage(1603, LogLevel.Warning, "The users have not answered: queues are not rebalanced")]
     private static partial void LogNobodyToAsk(ILogger logger, Exception exception);

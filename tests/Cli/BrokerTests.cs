@@ -27,6 +27,15 @@ public class BrokerTests
     }
 
     [Fact]
+    public async Task Rebalance_OnTheBrokersMachine_IsAskedForWithoutAPassword()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+
+        Assert.Equal(new CtlResult(ExitCode.Done, "Rebalancing queues over the cluster ...\n", ""), await Ctl.RunAsync("rabbitmq-queues", local, "rebalance", "all"));
+    }
+
+    [Fact]
     public async Task Run_WithAWrongPassword_SaysWhoWasRefused()
     {
         await using var broker = await BrokerProcess.StartAsync();
