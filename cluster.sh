@@ -3,7 +3,7 @@
 #   cluster.sh N M [--json] [--data FOLDER] [--connection STRING] [--tls FOLDER] [--with NAME=OPTIONS]... [--nodes FOLDER] [--proxies NETWORKS] [--namespaces]
 # Prints a line for each process when it is ready (kind, pid, ports), and "ready" (with --json, all of it as one line of JSON). PostgreSQL is Debian's
 # (postgresql-15), in a folder of its own that goes with the cluster; with --connection one that runs already is used instead. --data keeps the logs.
-# SIGHUP starts again what has ended meanwhile, on the ports it had, and prints its line anew when it is ready (with --json a line of JSON for each).
+# SIGUSR1 starts again what has ended meanwhile, on the ports it had, and prints its line anew when it is ready (with --json a line of JSON for each).
 # With --tls the members know each other by FOLDER's silo.pem, silo.key and ca.pem. --with gives one of them options of its own, such as silo-2=--bind=::1.
 # With --nodes a file FOLDER/NAME, read each time NAME is started, has the path of the Granary.Node.dll that it is to be: of another version, say.
 # With --proxies each gateway has a port more, for proxies in these networks (--proxy-port).
@@ -63,7 +63,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-trap 'again=true' HUP
+trap 'again=true' USR1
 
 # Where a process is: sets inside (what it is started by), host (where it is reached) and place, the latter two for people and for programs.
 locate() { # name

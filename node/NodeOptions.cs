@@ -64,19 +64,9 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal()
     {
-        if ((Unreadable ?? Gateway.Refusal()) is { } reason)
+        if ((Unreadable ?? Gateway.Refusal() ?? Store.Refusal() ?? Administrator.Refusal) is { } reason)
         {
             return reason;
-        }
-
-        if (Store is { Kind: StoreKind.Postgres, Connection: null or "" })
-        {
-            return "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.";
-        }
-
-        if (Administrator.Refusal is { } administrator)
-        {
-            return administrator;
         }
 
         if (Member is not { } member || Cluster is not { } cluster)

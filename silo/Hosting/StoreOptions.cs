@@ -1,3 +1,5 @@
+using Granary.Silo.Storage.Postgres;
+
 namespace Granary.Silo.Hosting;
 
 /// <summary>Where messages and definitions are kept.</summary>
@@ -25,4 +27,13 @@ public sealed record StoreOptions(StoreKind Kind, DirectoryInfo? Data = null, st
 
     /// <summary>Free bytes on the data folder's file system below which publishers are held; RabbitMQ's <c>disk_free_limit</c>.</summary>
     public long DiskFreeLimit { get; init; } = 50_000_000;
+
+    /// <summary>Why no such store can be opened, and what to do, for the operator; null: nothing is wrong.</summary>
+    public string? Refusal() => (Kind, Connection) switch
+    {
+        (StoreKind.Postgres, null or "") =>
+            "--store postgres needs --connection, or GRANARY_CONNECTION: a connection string such as 'Host=db;Database=granary;Username=granary'.",
+        (StoreKind.Postgres, _) => DatabaseConnections.Refusal(Connection),
+        _ => null,
+    };
 }

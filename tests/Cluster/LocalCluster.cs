@@ -151,7 +151,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     {
         await WhenEndedAsync(member);
         var started = _restarts.Of(member);
-        await ChildProcess.RunAsync("kill", ["-HUP", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
+        await ChildProcess.RunAsync("kill", ["-USR1", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
         using var limit = new CancellationTokenSource(StartLimit);
         while (!started.IsCompleted)
         {

@@ -12,6 +12,8 @@ public sealed class RefusalTests
     [InlineData("--proxy-port 5673 --proxy-networks 10.0.0.0/33", "--proxy-networks: '10.0.0.0/33' is no network")]
     [InlineData("--cluster-id one", "The store 'files' serves one node")]
     [InlineData("--role silo --store postgres", "--store postgres needs --connection")]
+    [InlineData("--role silo --store postgres --connection Hots=127.0.0.1", "The connection string for PostgreSQL is not valid: Couldn't set hots")]
+    [InlineData("--store postgres --connection Host=127.0.0.1;Port=many", "The connection string for PostgreSQL is not valid: Couldn't set port")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --silo-port 0", "--silo-port has to be given a port")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0", "Other members cannot reach a silo at 0.0.0.0: --advertise names the address at which they can.")]
     [InlineData("--role silo --store postgres --connection Host=127.0.0.1 --bind 0.0.0.0 --advertise 10.0.0.1", "Members that others reach have certificates: --silo-certificate, --silo-key and --silo-ca")]

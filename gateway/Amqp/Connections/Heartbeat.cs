@@ -10,20 +10,27 @@ internal enum HeartbeatAction
 
 /// <summary>
 /// Heartbeats of one connection: one is sent when nothing else was for half the interval, and a peer that was silent for two intervals is dead.
+/// Time in which the process itself did not run does not count: what the peer sent meanwhile has not been read yet.
 /// A plain state machine over a clock's timestamps; an interval of zero turns it off.
 /// </summary>
 internal sealed class Heartbeat(TimeSpan interval, TimeProvider clock)
 {
+    // There are several ticks a second: one that comes later than this says that nothing ran.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
     private long _lastReceived = clock.GetTimestamp();
     private long _lastSent = clock.GetTimestamp();
+    private long _lastTick = clock.GetTimestamp();
 
     public HeartbeatAction Tick(bool hasReceived, bool hasSent)
     {
         var now = clock.GetTimestamp();
-        if (hasReceived)
+        if (hasReceived || clock.GetElapsedTime(_lastTick, now) > LongestPause)
         {
             _lastReceived = now;
         }
+
+        _lastTick = now;
 
         if (hasSent)
         {

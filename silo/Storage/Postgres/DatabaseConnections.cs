@@ -51,11 +51,27 @@ internal static class DatabaseConnections
             configure(builder);
             return builder.Build();
         }
-        catch (Exception e) when (e is ArgumentException or KeyNotFoundException or FormatException)
+        catch (Exception e) when (IsAboutText(e))
         {
             throw new StoreException($"The connection string for PostgreSQL is not valid: {e.Message}", e);
         }
     }
+
+    /// <summary>Why Npgsql cannot take <paramref name="connection"/> as a connection string; null: it can.</summary>
+    public static string? Refusal(string connection)
+    {
+        try
+        {
+            _ = new NpgsqlConnectionStringBuilder(connection);
+            return null;
+        }
+        catch (Exception e) when (IsAboutText(e))
+        {
+            return $"The connection string for PostgreSQL is not valid: {e.Message}";
+        }
+    }
+
+    private static bool IsAboutText(Exception e) => e is ArgumentException or KeyNotFoundException or FormatException;
 
     private static NpgsqlConnectionStringBuilder Parse(PostgresOptions options, int fewest, int most)
     {

@@ -45,6 +45,17 @@ public sealed class HeartbeatTests
     }
 
     [Fact]
+    public void Tick_AfterTheProcessStoodStill_GivesThePeerItsTimeAgain()
+    {
+        var heartbeat = new Heartbeat(10 * Second, _clock);
+        Assert.Empty(SecondsOf(HeartbeatAction.PeerIsDead, heartbeat, 15, hasReceived: false, hasSent: true));
+        _clock.Advance(30 * Second);
+
+        Assert.Equal(HeartbeatAction.None, heartbeat.Tick(hasReceived: false, hasSent: true));
+        Assert.Equal([21], SecondsOf(HeartbeatAction.PeerIsDead, heartbeat, 21, hasReceived: false, hasSent: true));
+    }
+
+    [Fact]
     public void Tick_IntervalZero_DoesNothingForEver()
     {
         var heartbeat = new Heartbeat(TimeSpan.Zero, _clock);
