@@ -37,6 +37,12 @@ public sealed class LinkDown
     /// <summary>That messages which need no acknowledgement were delivered by downward packets up to this number is stored, if it is to be.</summary>
     [Id(7)]
     public long StoredDown { get; init; }
+
+    /// <summary>
+    /// Of an exclusive queue in memory: nothing is left in it of what these sessions published, now that this packet is sent. It all went to this session, or is gone.
+    /// </summary>
+    [Id(8)]
+    public BatchProgress[]? GivenThrough { get; init; }
 }
 
 /// <summary>Messages of a queue on their way to a consumer, offsets ascending without a gap.</summary>

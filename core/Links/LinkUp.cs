@@ -45,7 +45,15 @@ public sealed class LinkUp
 [GenerateSerializer, Immutable, Alias("granary.LinkOpen")]
 public sealed record LinkOpen(
     [property: Id(0)] ConnectionId Connection, [property: Id(1)] ILinkObserver Observer, [property: Id(2)] SessionId Session, [property: Id(3)] Guid Incarnation,
-    [property: Id(4)] int Ordinal);
+    [property: Id(4)] int Ordinal)
+{
+    /// <summary>
+    /// What <see cref="LinkDown.GivenThrough"/> of earlier links said: batches that this session has had, and that their publishers send again if the activation was
+    /// lost before it could answer.
+    /// </summary>
+    [Id(5)]
+    public BatchProgress[]? GivenThrough { get; init; }
+}
 
 /// <summary>The answer to a packet upward. What belongs to the downward stream may ride on it: numbers, not the way taken, give the order.</summary>
 /// <param name="ReceivedThrough">All upward packets up to this number have been applied.</param>

@@ -28,6 +28,7 @@ public sealed partial class QueueSession
     private readonly PublishLedger _published;
     private readonly HeldOffsets _held = new();
     private readonly UnstoredSettlements _unstored = new();
+    private readonly GivenProgress _given;
     private readonly Dictionary<int, LinkConsumer> _consumers = [];
     private readonly SortedDictionary<long, (bool NoAck, Action<GotItem> Answer)> _gets = [];
     private readonly List<TaskCompletionSource> _drainWaiters = [];
@@ -49,6 +50,7 @@ public sealed partial class QueueSession
         (_set, QueueName, _queue) = (set, queueName, queue);
         _published = new PublishLedger(
             bytes => set.Unaccepted -= bytes, bytes => set.Unaccepted += bytes, bytes => set.Unpassed -= bytes);
+        _given = new GivenProgress(set.Clock);
         _link = NewLink();
     }
 
@@ -164,7 +166,7 @@ public sealed partial class QueueSession
             return;
         }
 
-        var open = _link.IsNew ? new LinkOpen(_set.Connection, _set.Observer, _id, _incarnation, _links) : null;
+        var open = _link.IsNew ? new LinkOpen(_set.Connection, _set.Observer, _id, _incarnation, _links) { GivenThrough = _given.ToArray() } : null;
         LinkUpItem[] items = [.. _pending];
         _pending.Clear();
         _unstored.Sent(_link.Send(items, open), items);
@@ -279,6 +281,10 @@ public sealed partial class QueueSession
 
         _published.Advance(down.Watermark);
         _unstored.Stored(down.StoredUp, down.StoredDown);
+        if (down.GivenThrough is { } given)
+        {
+            _given.Note(given);
+        }
     }
 
     private void Apply(LinkDownItem item, long unstored)

@@ -111,11 +111,38 @@ internal sealed partial class Queue
 
         var session = link.State!;
         (session.Number, session.PublishedEnd) = (publish.Number, link.PublishedEnd);
+        _given?.Take(link.Session, publish, link.PublishedEnd - publish.Batch.Count, link.PublishedEnd, hasOwner: ConsumerCount > 0);
         if (_journal is { } journal && (publish.Batch.Flags & MessageFlags.Persistent) != 0)
         {
             session.IsStored = true;
             journal.NoteProgress(new PublishProgress(link.Session, publish.Number));
         }
+    }
+
+    /// <summary>The owner of an exclusive queue in memory is told which batches are gone from it, with the packet that takes the last of them there. Nothing comes back of them.</summary>
+    private void TellProgress()
+    {
+        if (_given is { IsEmpty: false } given && _ready.IsEmpty
+            && _sessions.Values.FirstOrDefault(static session => session.Link is { HasItems: true, Consumers.Count: > 0, Unacked.Count: 0 }) is { } owner)
+        {
+            owner.Link.SendProgress(given.TakeProgress());
+        }
+    }
+
+    /// <summary>The owner says of an earlier activation which batches it has had.</summary>
+    private void NoteGiven(QueueLink link)
+    {
+        if (_given is not { } given || link.Opener?.GivenThrough is not { } progress)
+        {
+            return;
+        }
+
+        foreach (var (session, number) in progress)
+        {
+            _storedSessions[session] = Math.Max(number, _storedSessions.GetValueOrDefault(session));
+        }
+
+        given.Drop(_storedSessions, _ready, NoteGone);
     }
 
     // Whoever still waits for a confirm from the earlier activation has long come again.

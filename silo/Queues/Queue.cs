@@ -35,6 +35,7 @@ internal sealed partial class Queue
     private readonly Dispatch _dispatch;
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
     private readonly HashSet<QueueLink> _untidy = [];
+    private readonly GivenBatches? _given;
     private long _usedAt;
     private long _nextOffset;
 
@@ -45,6 +46,7 @@ internal sealed partial class Queue
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
         _settings = definition.Settings;
         Figures = new QueueFigures(definition);
+        _given = definition.Owner is not null && storage?.Durable is null ? new GivenBatches() : null;
         DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
         _dispatch = new Dispatch(definition, Figures, DeliveryCounts);
         _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
@@ -115,6 +117,7 @@ internal sealed partial class Queue
 
         link.Unacked.Memory = _storage is null ? null : _unacked;
         _recovery?.Open(link.Session);
+        NoteGiven(link);
         link.Send(new OpenedItem(Incarnation, _settings.ConsumerTimeout));
         return true;
     }
@@ -191,6 +194,7 @@ internal sealed partial class Queue
             }
 
             _dispatch.EndTurn(_ready);
+            TellProgress();
         }
 
         _ready.EndTurn();

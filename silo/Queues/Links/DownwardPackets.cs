@@ -20,7 +20,7 @@ internal sealed class DownwardPackets(LinkId link, long epoch)
     /// <summary>What the gateway was told last.</summary>
     public long Watermark { get; private set; }
 
-    public LinkDown Add(LinkDownItem[] items, long receivedThrough, long watermark, StoredTurns stored, long now)
+    public LinkDown Add(LinkDownItem[] items, long receivedThrough, long watermark, StoredTurns stored, long now, BatchProgress[]? givenThrough = null)
     {
         Watermark = watermark;
         var packet = new LinkDown
@@ -33,6 +33,7 @@ internal sealed class DownwardPackets(LinkId link, long epoch)
             Items = items,
             StoredUp = stored.Up,
             StoredDown = stored.Down,
+            GivenThrough = givenThrough,
         };
         _kept.AddLast(new Sent(packet, now));
         return packet;

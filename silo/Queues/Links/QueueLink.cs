@@ -9,6 +9,7 @@ namespace Granary.Silo.Queues.Links;
 internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
 {
     private readonly List<LinkDownItem> _items = [];
+    private BatchProgress[]? _givenThrough;
     private StoredTurns _stored;
     private bool _isTouched;
 
@@ -70,6 +71,12 @@ internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
         Touch();
     }
 
+    /// <summary>Something goes down at the end of this turn.</summary>
+    public bool HasItems => _items.Count > 0;
+
+    /// <summary>With what goes down at the end of this turn nothing is left of what these sessions published.</summary>
+    public void SendProgress(BatchProgress[] given) => _givenThrough = given;
+
     /// <summary>Has the end of this turn look whether there is something to say.</summary>
     public void Touch()
     {
@@ -95,6 +102,8 @@ internal sealed class QueueLink(LinkId id, long epoch, List<QueueLink> touched)
 
         LinkDownItem[] items = [.. _items];
         _items.Clear();
-        return Down.Add(items, Up.ReceivedThrough, Math.Max(watermark, Down.Watermark), _stored, now);
+        var given = _givenThrough;
+        _givenThrough = null;
+        return Down.Add(items, Up.ReceivedThrough, Math.Max(watermark, Down.Watermark), _stored, now, given);
     }
 }

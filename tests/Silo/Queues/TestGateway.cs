@@ -37,6 +37,9 @@ internal sealed class TestGateway
     /// <summary>Sessions that an earlier activation had: a link of theirs is not their first.</summary>
     public HashSet<SessionId> Resumed { get; } = [];
 
+    /// <summary>What sessions have had of an earlier activation, said by the next link that opens.</summary>
+    public BatchProgress[]? Given { get; set; }
+
     /// <summary>The store is not waited for.</summary>
     public bool IsImpatient { get; set; }
 
@@ -139,6 +142,9 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection, Ses
 
     public long Watermark { get; private set; }
 
+    /// <summary>Through which batches nothing is left that was not given to this link.</summary>
+    public List<BatchProgress> GivenThrough { get; } = [];
+
     /// <summary>How many packets it sent.</summary>
     public long Sent => _sent;
 
@@ -176,7 +182,7 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection, Ses
         Epoch = number == 1 ? 0 : TestGateway.Epoch,
         Number = number,
         ReceivedThrough = _received,
-        Open = number == 1 ? new LinkOpen(connection, this, Session, incarnation, ordinal) : null,
+        Open = number == 1 ? new LinkOpen(connection, this, Session, incarnation, ordinal) { GivenThrough = gateway.Given } : null,
         Items = items,
     };
 
@@ -194,6 +200,7 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection, Ses
         Watermark = packet.Watermark;
         Stored = (packet.StoredUp, packet.StoredDown);
         Items.AddRange(packet.Items);
+        GivenThrough.AddRange(packet.GivenThrough ?? []);
     }
 
     public Task ReceiveAsync(LinkDown down) => throw new InvalidOperationException("Only grains push to observers.");
