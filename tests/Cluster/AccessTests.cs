@@ -11,6 +11,8 @@ namespace Granary.Cluster.Tests;
 [Collection(LocalCluster.OneAtATime)]
 public sealed class AccessTests(TwoGateways gateways) : IClassFixture<TwoGateways>, IAsyncLifetime, IDisposable
 {
+    private const int LoginRefused = 1105;
+
     private readonly string _name = $"access-{Guid.NewGuid():N}";
     private readonly HttpClient _api = new()
     {
@@ -94,6 +96,7 @@ public sealed class AccessTests(TwoGateways gateways) : IClassFixture<TwoGateway
     {
         await using var first = await ConnectAsync(1);
         await using var second = await ConnectAsync(2);
+        gateways.Cluster.Allow(LoginRefused);
         var closed = new[] { ClosedAsync(first), ClosedAsync(second) };
 
         using var deleted = await _api.DeleteAsync(Relative($"users/{_name}"));
