@@ -13,6 +13,10 @@ public static class FigureHosting
         services.TryAddSingleton<PublisherAlarms>();
         services.TryAddSingleton(_ => new MemoryLimit(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         services.TryAddSingleton<ProcessFigures>();
+        services.TryAddSingleton(_ => new SampleTimes(Sampler.Samples));
+        services.TryAddSingleton<NodeHistory>();
+        services.TryAddSingleton<OwnHistories>();
+        services.TryAddSingleton<ClusterHistories>();
         services.TryAddSingleton<OwnFigures>();
         services.TryAddSingleton<ClusterFigures>();
         services.AddHostedService<Sampler>();

@@ -63,7 +63,7 @@ public sealed record NodeFigure([property: Id(0)] string Host)
     [Id(18)]
     public long[] Counts { get; init; } = [];
 
-    /// <summary>As <see cref="Counts"/>, a second; empty: all are 0.</summary>
+    /// <summary>How fast each <see cref="NodeNumber"/> changes, a second; empty: none does. A member of an earlier version tells <see cref="Counts"/>' alone.</summary>
     [Id(19)]
     public double[] Rates { get; init; } = [];
 
@@ -109,6 +109,16 @@ public sealed record NodeFigure([property: Id(0)] string Host)
     /// <summary>Messages that no binding led anywhere.</summary>
     [Id(32)]
     public long Unroutable { get; init; }
+
+    /// <summary>Messages that wait in its queues.</summary>
+    [Id(33)]
+    public long Ready { get; init; }
+
+    /// <summary>Messages of its queues that were given out and are not settled.</summary>
+    [Id(34)]
+    public long Unacked { get; init; }
+
+    public double RateOf(NodeNumber number) => (int)number < Rates.Length ? Rates[(int)number] : 0;
 }
 
 /// <param name="Protocol">As RabbitMQ calls it: <c>amqp</c>, <c>http</c>, <c>http/prometheus</c>, <c>clustering</c>.</param>

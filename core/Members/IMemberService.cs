@@ -66,6 +66,10 @@ public interface IMemberService : IGrainService
     [Alias("TellFigures")]
     Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue);
 
+    /// <summary>What the figures of things were that this process has.</summary>
+    [Alias("TellHistories")]
+    Task<HistoryFigure[]> TellHistoriesAsync(HistoryQuery query);
+
     /// <summary>Closes a client's connection.</summary>
     /// <returns>False: it is not one of this process.</returns>
     [Alias("CloseConnection")]

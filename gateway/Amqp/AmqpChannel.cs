@@ -31,7 +31,7 @@ internal sealed partial class AmqpChannel
     {
         (Connection, Number) = (connection, number);
         Counts = new MessageCounts(connection.Links.Counts);
-        Rates = new CountRates(connection.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+        History = new CountHistory(connection.Clock.GetUtcNow().ToUnixTimeMilliseconds());
         _outcomes = new PublishOutcomes(this);
         _intake = new MessageIntake(this, _outcomes);
         _content = _intake.Content;
@@ -47,7 +47,7 @@ internal sealed partial class AmqpChannel
     public MessageCounts Counts { get; }
 
     /// <summary>How fast <see cref="Counts"/> grow. Looked at by one who samples.</summary>
-    public CountRates Rates { get; }
+    public CountHistory History { get; }
 
     public IReadOnlyCollection<AmqpConsumer> Consumers => _consumers.Values;
 

@@ -78,7 +78,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         (_transport, _peer, _server, Terms, _abort, _aborted) = (transport, peer, server, terms, abort, aborted);
         Id = ConnectionId.New(server.Losses?.Own);
         ConnectedAt = server.Clock.GetUtcNow();
-        Rates = new CountRates(ConnectedAt.ToUnixTimeMilliseconds());
+        History = new CountHistory(ConnectedAt.ToUnixTimeMilliseconds());
         _channels = new ChannelTable(terms.ChannelMax);
         _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
@@ -107,7 +107,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public DateTimeOffset ConnectedAt { get; }
 
     /// <summary>How fast it receives and sends, and its channels work. Looked at by one who samples.</summary>
-    public CountRates Rates { get; }
+    public CountHistory History { get; }
 
     /// <summary>Octets that came from the socket.</summary>
     public long ReceivedBytes => ((_transport.Input is TlsInput tls ? tls.Encrypted : _transport.Input) as SocketInput)?.ReceivedBytes ?? 0;

@@ -9,11 +9,11 @@ namespace Granary.Gateway.Figures;
 /// <summary>What there is to tell of a connection, its channels and their consumers.</summary>
 internal static class ClientViews
 {
-    public static ConnectionFigure ToFigure(this AmqpConnection connection)
+    public static ConnectionFigure ToFigure(this AmqpConnection connection, SampleTimes times)
     {
         var terms = connection.Terms;
         var (sent, unsent) = connection.Output.Octets;
-        var rates = connection.Rates.Current;
+        var rates = connection.History.Rates(times);
         return new ConnectionFigure(connection.Id.Value, NameOf(connection))
         {
             User = terms.User,
@@ -49,7 +49,7 @@ internal static class ClientViews
         };
     }
 
-    public static ChannelFigure[] ToChannelFigures(this AmqpConnection connection)
+    public static ChannelFigure[] ToChannelFigures(this AmqpConnection connection, SampleTimes times)
     {
         var name = NameOf(connection);
         var host = ConnectionNames.HostOf(connection.Peer);
@@ -67,8 +67,8 @@ internal static class ClientViews
             Prefetch = channel.Prefetch,
             SharedPrefetch = channel.Shared?.Limit ?? 0,
             Counts = CountsOf(channel.Counts),
-            Rates = channel.Rates.Current,
-            IdleSince = channel.Rates.IdleSince,
+            Rates = channel.History.Rates(times),
+            IdleSince = channel.History.IdleSince,
         });
     }
 
@@ -90,15 +90,43 @@ internal static class ClientViews
         };
     }
 
+    /// <summary>The connection, and its channels, are looked at with all others.</summary>
+    public static void Look(this AmqpConnection connection, SampleTimes times)
+    {
+        connection.History.Look([connection.ReceivedBytes, connection.Output.Octets.Sent], times);
+        connection.OfChannels(channel =>
+        {
+            Span<long> counts = stackalloc long[MessageCounts.Events.Length];
+            Read(channel.Counts, counts);
+            channel.History.Look(counts, times);
+            return 0;
+        });
+    }
+
+    public static HistoryFigure Tell(this AmqpConnection connection, HistoryRange range, long now, SampleTimes times) =>
+        connection.History.Read(connection.Id.Value.ToString(), range, [connection.ReceivedBytes, connection.Output.Octets.Sent], now, times);
+
+    /// <param name="isMeant">Says of a key whether its channel is asked for.</param>
+    public static IEnumerable<HistoryFigure> TellOfChannels(this AmqpConnection connection, Func<string, bool> isMeant, HistoryRange range, long now, SampleTimes times) =>
+        connection.OfChannels(channel =>
+        {
+            var key = HistoryQuery.ChannelKey(connection.Id.Value, channel.Number);
+            return isMeant(key) ? channel.History.Read(key, range, CountsOf(channel.Counts), now, times) : null;
+        }).OfType<HistoryFigure>();
+
     public static long[] CountsOf(MessageCounts counts)
     {
         var all = new long[MessageCounts.Events.Length];
+        Read(counts, all);
+        return all;
+    }
+
+    private static void Read(MessageCounts counts, Span<long> into)
+    {
         foreach (var what in MessageCounts.Events)
         {
-            all[(int)what] = counts[what];
+            into[(int)what] = counts[what];
         }
-
-        return all;
     }
 
     private static string NameOf(AmqpConnection connection) => ConnectionNames.Of(connection.Peer, connection.Local);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Granary.Core.Counting;
 using Granary.Core.Figures;
+using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc;
@@ -9,10 +10,10 @@ namespace Granary.Gateway.Figures;
 
 /// <summary>What a process with clients tells of them, and of what they publish.</summary>
 /// <param name="grpc">Null where nothing is served over gRPC.</param>
-internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners listeners, TimeProvider clock, GrpcServer? grpc = null) : IFigureSource, ISampled, IConnectionCloser
+internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners listeners, SampleTimes times, GrpcServer? grpc = null)
+    : IFigureSource, ISampled, IHistorySource, IConnectionCloser
 {
-    private readonly CountRates _rates = new(clock.GetUtcNow().ToUnixTimeMilliseconds());
-    private readonly ConcurrentDictionary<ExchangeCounts, CountRates> _exchangeRates = new();
+    private readonly ConcurrentDictionary<ExchangeCounts, CountHistory> _exchanges = new();
     private readonly Lock _gate = new();
 
     // Of exchanges that nobody publishes to any more.
@@ -32,12 +33,12 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
 
         if ((kinds & FigureKinds.Connections) != 0)
         {
-            figures = figures with { Connections = [.. amqp.Connections.Select(connection => connection.ToFigure())] };
+            figures = figures with { Connections = [.. amqp.Connections.Select(connection => connection.ToFigure(times))] };
         }
 
         if ((kinds & FigureKinds.Channels) != 0)
         {
-            figures = figures with { Channels = [.. amqp.Connections.SelectMany(connection => connection.ToChannelFigures())] };
+            figures = figures with { Channels = [.. amqp.Connections.SelectMany(connection => connection.ToChannelFigures(times))] };
         }
 
         if ((kinds & FigureKinds.Consumers) != 0)
@@ -48,34 +49,55 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
         return ValueTask.FromResult(figures);
     }
 
-    public void Look(TimeSpan elapsed, long now)
+    public void Look(SampleTimes times)
     {
-        _rates.Look(Sums(), elapsed, now);
         foreach (var connection in amqp.Connections)
         {
-            connection.Rates.Look([connection.ReceivedBytes, connection.Output.Octets.Sent], elapsed, now);
-            connection.OfChannels(channel =>
-            {
-                channel.Rates.Look(ClientViews.CountsOf(channel.Counts), elapsed, now);
-                return 0;
-            });
+            connection.Look(times);
         }
 
         HashSet<ExchangeCounts> there = [];
         foreach (var (_, _, counts) in router.Counts())
         {
             there.Add(counts);
-            _exchangeRates.GetOrAdd(counts, static (_, at) => new CountRates(at), now).Look([counts.In, counts.Out], elapsed, now);
+            _exchanges.GetOrAdd(counts, static (_, at) => new CountHistory(at), times.Now).Look([counts.In, counts.Out], times);
         }
 
         lock (_gate)
         {
-            foreach (var gone in _exchangeRates.Keys.Where(counts => !there.Contains(counts)))
+            foreach (var gone in _exchanges.Keys.Where(counts => !there.Contains(counts)))
             {
-                _exchangeRates.TryRemove(gone, out _);
+                _exchanges.TryRemove(gone, out _);
                 _unroutableBefore += gone.Unroutable;
             }
         }
+    }
+
+    public void Tell(HistoryQuery query, long now, List<HistoryFigure> told)
+    {
+        var keys = query.Keys?.ToHashSet(StringComparer.Ordinal);
+        switch (query.Subject)
+        {
+            case HistorySubject.Exchange:
+                foreach (var (vhost, name, counts) in router.Counts())
+                {
+                    var key = GrainKeys.For(vhost, name);
+                    if (IsMeant(key) && _exchanges.TryGetValue(counts, out var history))
+                    {
+                        told.Add(history.Read(key, query.Range, [counts.In, counts.Out], now, times));
+                    }
+                }
+
+                break;
+            case HistorySubject.Connection:
+                told.AddRange(amqp.Connections.Where(connection => IsMeant(connection.Id.Value.ToString())).Select(connection => connection.Tell(query.Range, now, times)));
+                break;
+            case HistorySubject.Channel:
+                told.AddRange(amqp.Connections.SelectMany(connection => connection.TellOfChannels(IsMeant, query.Range, now, times)));
+                break;
+        }
+
+        bool IsMeant(string key) => keys is null || keys.Contains(key);
     }
 
     public bool Close(Guid connection, string reason)
@@ -94,7 +116,6 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
         HasClients = true,
         Counts = Sums(),
         GrpcCounts = [.. MessageCounts.Events.Select(what => grpc?.Counts.Sum(what) ?? 0)],
-        Rates = _rates.Current,
         Unroutable = CountUnroutable(),
         SocketsUsed = amqp.Counts.Open,
         Listeners = [.. node.Listeners, .. listeners.All],
@@ -108,7 +129,7 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
     {
         lock (_gate)
         {
-            return _unroutableBefore + router.Counts().Select(exchange => exchange.Counts).Union(_exchangeRates.Keys).Sum(counts => counts.Unroutable);
+            return _unroutableBefore + router.Counts().Select(exchange => exchange.Counts).Union(_exchanges.Keys).Sum(counts => counts.Unroutable);
         }
     }
 
@@ -116,7 +137,7 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
 
     private PublishFigure ToFigure(string vhost, string exchange, ExchangeCounts counts)
     {
-        var rates = _exchangeRates.GetValueOrDefault(counts)?.Current ?? [];
+        var rates = _exchanges.GetValueOrDefault(counts)?.Rates(times) ?? [];
         return new PublishFigure(
             vhost, exchange, counts.In, counts.Out, counts.Unroutable, rates.Length > 0 ? rates[0] : 0, rates.Length > 0 ? rates[1] : 0);
     }

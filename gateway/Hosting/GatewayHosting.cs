@@ -80,6 +80,7 @@ public static class GatewayHosting
         services.AddSingleton<GatewayFigures>();
         services.AddSingleton<IFigureSource>(provider => provider.GetRequiredService<GatewayFigures>());
         services.AddSingleton<ISampled>(provider => provider.GetRequiredService<GatewayFigures>());
+        services.AddSingleton<IHistorySource>(provider => provider.GetRequiredService<GatewayFigures>());
         services.AddSingleton<IConnectionCloser>(provider => provider.GetRequiredService<GatewayFigures>());
         services.AddFigures();
         services.AddSingleton<MetricsPage>();

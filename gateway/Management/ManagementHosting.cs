@@ -4,6 +4,7 @@ using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 using Granary.Gateway.Management.Nodes;
 using Granary.Gateway.Management.Queues;
 using Microsoft.AspNetCore.Builder;
@@ -25,6 +26,7 @@ internal static class ManagementHosting
         .AddSingleton<ApiLogin>()
         .AddSingleton<ApiOperations>()
         .AddSingleton<VhostNames>()
+        .AddSingleton<HistoryReader>()
         .AddSingleton<MessageReader>()
         .AddSingleton<MessagePost>()
         .AddSingleton<DefinitionsExport>()

@@ -29,8 +29,10 @@ public static class SiloHosting
             provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoredTopology>>()));
         silo.Services.AddSingleton<IFigureSource, SiloFigureSource>();
         silo.Services.AddSingleton<ISampled>(provider => provider.GetRequiredService<SiloFigures>());
+        silo.Services.AddSingleton<IHistorySource>(provider => provider.GetRequiredService<SiloFigures>());
         silo.Services.TryAddSingleton<BindingRemoval>();
         silo.Services.TryAddSingleton<VhostRemoval>();
+        silo.Services.TryAddSingleton(_ => new SampleTimes(Sampler.Samples));
         silo.Services.TryAddSingleton<SiloFigures>();
         silo.Services.TryAddSingleton<QueueMoves>();
         silo.Services.TryAddSingleton<QueueServices>();

@@ -2,12 +2,17 @@ using System.Text.Json.Serialization;
 using Granary.Amqp;
 using Granary.Core.Figures;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Clients;
 
 /// <summary>A connection as RabbitMQ's management tells it.</summary>
 internal sealed record ConnectionJson
 {
+    /// <summary>Which it is, over all members; RabbitMQ tells a process id instead.</summary>
+    [JsonIgnore]
+    public Guid Id { get; init; }
+
     public required string Name { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
@@ -70,12 +75,16 @@ internal sealed record ConnectionJson
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? PeerCertSubject { get; init; }
 
+    /// <summary>With what it received and sent.</summary>
+    public ConnectionJson WithData(History history) => this with { RecvOctDetails = history.Of(RecvOctDetails, [0]), SendOctDetails = history.Of(SendOctDetails, [1]) };
+
     public static ConnectionJson Of(in Placed<ConnectionFigure> placed)
     {
         var connection = placed.Figure;
         var properties = connection.ClientProperties.Decode();
         return new ConnectionJson
         {
+            Id = connection.Id,
             Name = connection.Name,
             UserProvidedName = properties.TryGetValue("connection_name", out var value) && value.TryGetText(out var text) ? text : null,
             Node = placed.Node,
@@ -115,6 +124,10 @@ internal sealed record ConnectionDetails(string Name, string PeerHost, int PeerP
 /// <summary>A channel as RabbitMQ's management tells it.</summary>
 internal sealed record ChannelJson
 {
+    /// <summary>See <see cref="HistoryQuery.ChannelKey"/>.</summary>
+    [JsonIgnore]
+    public string Key { get; init; } = "";
+
     public required string Name { get; init; }
 
     public required int Number { get; init; }
@@ -157,11 +170,15 @@ internal sealed record ChannelJson
 
     public IReadOnlyList<ConsumerJson>? ConsumerDetails { get; init; }
 
+    /// <summary>With what was done on it.</summary>
+    public ChannelJson WithRates(History history) => MessageStats is null ? this : this with { MessageStats = MessageStats.WithEvents(history) };
+
     public static ChannelJson Of(in Placed<ChannelFigure> placed, IReadOnlyList<ConsumerJson>? consumers = null)
     {
         var channel = placed.Figure;
         return new ChannelJson
         {
+            Key = HistoryQuery.ChannelKey(channel.Connection, channel.Number),
             Name = channel.Name,
             Number = channel.Number,
             Node = placed.Node,

@@ -1,10 +1,11 @@
 using Granary.Core.Figures;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Clients;
 
 /// <summary><c>/api/connections</c>, <c>/api/channels</c>, <c>/api/consumers</c>. Who is no monitor sees what is his own.</summary>
-internal sealed class ClientResources(ClusterFigures figures) : IResource
+internal sealed class ClientResources(ClusterFigures figures, HistoryReader histories) : IResource
 {
     private const string StandardReason = "Closed via management plugin";
 
@@ -47,13 +48,24 @@ internal sealed class ClientResources(ClusterFigures figures) : IResource
     private async Task ListConnectionsAsync(ApiCall call, Func<ConnectionFigure, bool> isMeant)
     {
         var connections = await FindConnectionsAsync(call, isMeant).ConfigureAwait(false);
-        await call.ReplyListAsync([.. connections.Select(connection => ConnectionJson.Of(connection))], ApiJson.Default.ConnectionJson, static connection => connection.Name).ConfigureAwait(false);
+        await call.ReplyListAsync(
+            connections, static connection => ConnectionJson.Of(connection), ApiJson.Default.ConnectionJson, static connection => connection.Figure.Name,
+            page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
+
+    private Task<List<ConnectionJson>> AddHistoriesAsync(ApiCall call, List<ConnectionJson> connections) => histories.AddAsync(
+        call, HistorySubject.Connection, connections, static connection => connection.Id.ToString(),
+        (histories.RangesOf(call).DataRates, static (connection, history) => connection.WithData(history)));
+
+    private Task<List<ChannelJson>> AddHistoriesAsync(ApiCall call, List<ChannelJson> channels) => histories.AddAsync(
+        call, HistorySubject.Channel, channels, static channel => channel.Key,
+        (histories.RangesOf(call).MessageRates, static (channel, history) => channel.WithRates(history)));
 
     private async Task GetConnectionAsync(ApiCall call)
     {
         var connections = await FindConnectionsAsync(call, connection => connection.Name == call.Segments[1]).ConfigureAwait(false);
-        await call.ReplyAsync(connections.Count > 0 ? ConnectionJson.Of(connections[0]) : throw ApiException.NotFound(), ApiJson.Default.ConnectionJson).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [connections.Count > 0 ? ConnectionJson.Of(connections[0]) : throw ApiException.NotFound()]).ConfigureAwait(false);
+        await call.ReplyAsync(told[0], ApiJson.Default.ConnectionJson).ConfigureAwait(false);
     }
 
     private async Task CloseAsync(ApiCall call)
@@ -84,7 +96,9 @@ internal sealed class ClientResources(ClusterFigures figures) : IResource
         var picture = await figures.TakeAsync(FigureKinds.Channels, call.Aborted).ConfigureAwait(false);
         var channels = picture.Channels.Where(channel => Sees(call, channel.Figure.User) && isMeant(channel.Figure))
             .OrderBy(channel => channel.Figure.ConnectionName, StringComparer.Ordinal).ThenBy(channel => channel.Figure.Number);
-        await call.ReplyListAsync([.. channels.Select(channel => ChannelJson.Of(channel))], ApiJson.Default.ChannelJson, static channel => channel.Name).ConfigureAwait(false);
+        await call.ReplyListAsync(
+            [.. channels], static channel => ChannelJson.Of(channel), ApiJson.Default.ChannelJson, static channel => channel.Figure.Name,
+            page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
 
     private async Task GetChannelAsync(ApiCall call)
@@ -98,7 +112,8 @@ internal sealed class ClientResources(ClusterFigures figures) : IResource
         }
 
         var consumers = picture.Consumers.Where(consumer => consumer.Figure.Connection == found[0].Figure.Connection && consumer.Figure.Channel == found[0].Figure.Number);
-        await call.ReplyAsync(ChannelJson.Of(found[0], [.. consumers.Select(consumer => ConsumerJson.Of(consumer))]), ApiJson.Default.ChannelJson).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [ChannelJson.Of(found[0], [.. consumers.Select(consumer => ConsumerJson.Of(consumer))])]).ConfigureAwait(false);
+        await call.ReplyAsync(told[0], ApiJson.Default.ChannelJson).ConfigureAwait(false);
     }
 
     private async Task ListConsumersAsync(ApiCall call, string? vhost)

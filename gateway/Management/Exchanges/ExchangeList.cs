@@ -5,6 +5,7 @@ using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Exchanges;
 
@@ -35,6 +36,9 @@ internal sealed record ExchangeJson
     public object[]? Incoming { get; init; }
 
     public object[]? Outgoing { get; init; }
+
+    /// <summary>With what was published to it.</summary>
+    public ExchangeJson WithRates(History history) => MessageStats is null ? this : this with { MessageStats = MessageStats.WithExchange(history) };
 }
 
 /// <summary>All exchanges of a picture, and those that every vhost has.</summary>

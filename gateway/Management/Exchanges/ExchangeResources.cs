@@ -1,14 +1,16 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
+using Granary.Core.Grains;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Exchanges;
 
 /// <summary><c>/api/exchanges</c>.</summary>
-internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations operations, MessagePost post) : IResource
+internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader histories, ApiOperations operations, MessagePost post) : IResource
 {
     private const FigureKinds Lists = FigureKinds.Exchanges | FigureKinds.Stored;
     private const string DefaultExchange = "amq.default";
@@ -28,14 +30,21 @@ internal sealed class ExchangeResources(ClusterFigures figures, ApiOperations op
     private async Task ListAsync(ApiCall call, IEnumerable<string> of)
     {
         var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
-        await call.ReplyListAsync([.. ExchangeList.Of(picture, of)], ApiJson.Default.ExchangeJson, static exchange => exchange.Name).ConfigureAwait(false);
+        await call.ReplyListAsync(
+            [.. ExchangeList.Of(picture, of)], static exchange => exchange, ApiJson.Default.ExchangeJson, static exchange => exchange.Name,
+            page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
+
+    private Task<List<ExchangeJson>> AddHistoriesAsync(ApiCall call, List<ExchangeJson> exchanges) => histories.AddAsync(
+        call, HistorySubject.Exchange, exchanges, static exchange => GrainKeys.For(exchange.Vhost, exchange.Name),
+        (histories.RangesOf(call).MessageRates, static (exchange, history) => exchange.WithRates(history)));
 
     private async Task GetAsync(ApiCall call)
     {
         var (vhost, name) = Name(call);
         var exchange = await RequireAsync(call, vhost, name).ConfigureAwait(false);
-        await call.ReplyAsync(exchange with { Incoming = [], Outgoing = [] }, ApiJson.Default.ExchangeJson).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [exchange with { Incoming = [], Outgoing = [] }]).ConfigureAwait(false);
+        await call.ReplyAsync(told[0], ApiJson.Default.ExchangeJson).ConfigureAwait(false);
     }
 
     private async Task PutAsync(ApiCall call)

@@ -64,15 +64,22 @@ internal sealed class ApiCall(HttpContext context, ApiUser user, SeenVhosts vhos
         ReplyListAsync(items, static item => item, type, nameOf);
 
     /// <summary>As the other: only those that are told, or sorted by what they tell, are made into what is told.</summary>
-    public Task ReplyListAsync<TSource, T>(IReadOnlyCollection<TSource> items, Func<TSource, T> tell, JsonTypeInfo<T> type, Func<TSource, string> nameOf)
+    /// <param name="complete">What is added to those that are told; null: nothing.</param>
+    public async Task ReplyListAsync<TSource, T>(
+        IReadOnlyCollection<TSource> items, Func<TSource, T> tell, JsonTypeInfo<T> type, Func<TSource, string> nameOf, Func<List<T>, Task<List<T>>>? complete = null)
         where T : class
     {
         var listing = Listing.From(Query);
         var columns = Columns.From(Query);
         var page = listing.Apply(items, tell, type, nameOf);
+        if (complete is not null)
+        {
+            page = page with { Items = await complete(page.Items).ConfigureAwait(false) };
+        }
+
         context.Response.ContentType = JsonType;
         context.Response.Headers.CacheControl = "no-cache";
-        return WriteAsync(writer => page.Write(writer, type, columns));
+        await WriteAsync(writer => page.Write(writer, type, columns)).ConfigureAwait(false);
     }
 
     /// <summary>PUT: 201 for what was not there, else 204.</summary>

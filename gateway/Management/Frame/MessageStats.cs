@@ -1,5 +1,6 @@
 using Granary.Core.Counting;
 using Granary.Core.Figures;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Frame;
 
@@ -135,6 +136,43 @@ internal sealed record MessageStats
 
         Rate RateOf(MessageEvent what) => new(rates.Length > 0 ? rates[(int)what] : 0);
     }
+
+    /// <summary>With what was done with a queue, see <see cref="QueueCount"/>.</summary>
+    public MessageStats WithQueue(History history) => this with
+    {
+        PublishDetails = history.Of(PublishDetails, [(int)QueueCount.Publish]),
+        DeliverDetails = history.Of(DeliverDetails, [(int)QueueCount.Deliver]),
+        DeliverNoAckDetails = history.Of(DeliverNoAckDetails, [(int)QueueCount.DeliverNoAck]),
+        GetDetails = history.Of(GetDetails, [(int)QueueCount.Get]),
+        GetNoAckDetails = history.Of(GetNoAckDetails, [(int)QueueCount.GetNoAck]),
+        GetEmptyDetails = history.Of(GetEmptyDetails, [(int)QueueCount.GetEmpty]),
+        RedeliverDetails = history.Of(RedeliverDetails, [(int)QueueCount.Redeliver]),
+        AckDetails = history.Of(AckDetails, [(int)QueueCount.Ack]),
+        DeliverGetDetails = history.Of(DeliverGetDetails, [(int)QueueCount.Deliver, (int)QueueCount.DeliverNoAck, (int)QueueCount.Get, (int)QueueCount.GetNoAck]),
+    };
+
+    /// <summary>With what was done by a channel, or in all processes.</summary>
+    public MessageStats WithEvents(History history) => this with
+    {
+        PublishDetails = history.Of(PublishDetails, [(int)MessageEvent.Publish]),
+        ConfirmDetails = history.Of(ConfirmDetails, [(int)MessageEvent.Confirm]),
+        ReturnUnroutableDetails = history.Of(ReturnUnroutableDetails, [(int)MessageEvent.ReturnUnroutable]),
+        DeliverDetails = history.Of(DeliverDetails, [(int)MessageEvent.Deliver]),
+        DeliverNoAckDetails = history.Of(DeliverNoAckDetails, [(int)MessageEvent.DeliverNoAck]),
+        GetDetails = history.Of(GetDetails, [(int)MessageEvent.Get]),
+        GetNoAckDetails = history.Of(GetNoAckDetails, [(int)MessageEvent.GetNoAck]),
+        GetEmptyDetails = history.Of(GetEmptyDetails, [(int)MessageEvent.GetEmpty]),
+        RedeliverDetails = history.Of(RedeliverDetails, [(int)MessageEvent.Redeliver]),
+        AckDetails = history.Of(AckDetails, [(int)MessageEvent.Ack]),
+        DeliverGetDetails = history.Of(DeliverGetDetails, [(int)MessageEvent.Deliver, (int)MessageEvent.DeliverNoAck, (int)MessageEvent.Get, (int)MessageEvent.GetNoAck]),
+    };
+
+    /// <summary>With what was published to an exchange.</summary>
+    public MessageStats WithExchange(History history) => this with
+    {
+        PublishInDetails = history.Of(PublishInDetails, [0]),
+        PublishOutDetails = history.Of(PublishOutDetails, [1]),
+    };
 
     /// <summary>Of an exchange.</summary>
     public static MessageStats? Of(PublishFigure? exchange) => exchange is null or { In: 0 } ? null : new MessageStats

@@ -1,5 +1,7 @@
+using System.Text.Json.Serialization;
 using Granary.Core.Figures;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Nodes;
 
@@ -24,6 +26,10 @@ internal sealed record NodeJson
 {
     // Tools divide by these: a runtime that has no such bound tells RabbitMQ's.
     private const long Processes = 1_048_576;
+
+    /// <summary>See <see cref="NodeFigure.Address"/>.</summary>
+    [JsonIgnore]
+    public string Address { get; init; } = "";
 
     public required string Name { get; init; }
 
@@ -103,27 +109,65 @@ internal sealed record NodeJson
 
     public required long GcNum { get; init; }
 
+    public Rate GcNumDetails { get; init; }
+
     public required long GcBytesReclaimed { get; init; }
+
+    public Rate GcBytesReclaimedDetails { get; init; }
 
     public required long ConnectionCreated { get; init; }
 
+    public Rate ConnectionCreatedDetails { get; init; }
+
     public required long ConnectionClosed { get; init; }
+
+    public Rate ConnectionClosedDetails { get; init; }
 
     public required long ChannelCreated { get; init; }
 
+    public Rate ChannelCreatedDetails { get; init; }
+
     public required long ChannelClosed { get; init; }
+
+    public Rate ChannelClosedDetails { get; init; }
 
     public required long QueueDeclared { get; init; }
 
+    public Rate QueueDeclaredDetails { get; init; }
+
     public required long QueueCreated { get; init; }
 
+    public Rate QueueCreatedDetails { get; init; }
+
     public required long QueueDeleted { get; init; }
+
+    public Rate QueueDeletedDetails { get; init; }
+
+    /// <summary>With what its figures were.</summary>
+    public NodeJson WithStats(History history) => this with
+    {
+        MemUsedDetails = history.Of(MemUsedDetails, NodeNumber.MemoryUsed),
+        DiskFreeDetails = history.Of(DiskFreeDetails, NodeNumber.DiskFree),
+        FdUsedDetails = history.Of(FdUsedDetails, NodeNumber.FilesUsed),
+        SocketsUsedDetails = history.Of(SocketsUsedDetails, NodeNumber.SocketsUsed),
+        ProcUsedDetails = history.Of(ProcUsedDetails, NodeNumber.Threads),
+        GcNumDetails = history.Of(GcNumDetails, NodeNumber.Collections),
+        GcBytesReclaimedDetails = history.Of(GcBytesReclaimedDetails, NodeNumber.AllocatedBytes),
+        ConnectionCreatedDetails = history.Of(ConnectionCreatedDetails, NodeNumber.ConnectionsOpened),
+        ConnectionClosedDetails = history.Of(ConnectionClosedDetails, NodeNumber.ConnectionsEnded),
+        ChannelCreatedDetails = history.Of(ChannelCreatedDetails, NodeNumber.ChannelsOpened),
+        ChannelClosedDetails = history.Of(ChannelClosedDetails, NodeNumber.ChannelsEnded),
+        QueueDeclaredDetails = history.Of(QueueDeclaredDetails, NodeNumber.QueuesDeclared),
+        QueueCreatedDetails = history.Of(QueueCreatedDetails, NodeNumber.QueuesDeclared),
+        QueueDeletedDetails = history.Of(QueueDeletedDetails, NodeNumber.QueuesEnded),
+    };
 
     public static NodeJson Of(in Placed<NodeFigure> placed)
     {
         var node = placed.Figure;
         return new NodeJson
         {
+            Address = node.Address,
             Name = placed.Node,
             Type = "disc",
             Running = true,
@@ -132,18 +176,23 @@ internal sealed record NodeJson
             RunQueue = (int)Math.Min(node.RunQueue, int.MaxValue),
             Processors = node.Processors,
             MemUsed = node.MemoryUsed,
+            MemUsedDetails = RateOf(NodeNumber.MemoryUsed),
             MemLimit = node.MemoryLimit,
             MemAlarm = node.MemoryAlarm,
             DiskFree = node.DiskFree,
+            DiskFreeDetails = RateOf(NodeNumber.DiskFree),
             DiskFreeLimit = node.DiskFreeLimit,
             DiskFreeAlarm = node.DiskAlarm,
             FdUsed = node.FilesUsed,
+            FdUsedDetails = RateOf(NodeNumber.FilesUsed),
             FdTotal = node.FilesLimit,
             SocketsUsed = node.SocketsUsed,
+            SocketsUsedDetails = RateOf(NodeNumber.SocketsUsed),
 
             // As RabbitMQ reckons it: some files are kept for others.
             SocketsTotal = Math.Max(1, (long)(node.FilesLimit * 0.9) - 2),
             ProcUsed = node.Threads,
+            ProcUsedDetails = RateOf(NodeNumber.Threads),
             ProcTotal = Processes,
             Partitions = [],
             EnabledPlugins = Catalog.Plugins,
@@ -153,15 +202,26 @@ internal sealed record NodeJson
             Contexts = [],
             ClusterLinks = [],
             GcNum = node.Collections,
+            GcNumDetails = RateOf(NodeNumber.Collections),
             GcBytesReclaimed = node.AllocatedBytes,
+            GcBytesReclaimedDetails = RateOf(NodeNumber.AllocatedBytes),
             ConnectionCreated = node.ConnectionsOpened,
+            ConnectionCreatedDetails = RateOf(NodeNumber.ConnectionsOpened),
             ConnectionClosed = node.ConnectionsEnded,
+            ConnectionClosedDetails = RateOf(NodeNumber.ConnectionsEnded),
             ChannelCreated = node.ChannelsOpened,
+            ChannelCreatedDetails = RateOf(NodeNumber.ChannelsOpened),
             ChannelClosed = node.ChannelsEnded,
+            ChannelClosedDetails = RateOf(NodeNumber.ChannelsEnded),
             QueueDeclared = node.QueuesDeclared,
+            QueueDeclaredDetails = RateOf(NodeNumber.QueuesDeclared),
             QueueCreated = node.QueuesDeclared,
+            QueueCreatedDetails = RateOf(NodeNumber.QueuesDeclared),
             QueueDeleted = node.QueuesEnded,
+            QueueDeletedDetails = RateOf(NodeNumber.QueuesEnded),
         };
+
+        Rate RateOf(NodeNumber number) => new(node.RateOf(number));
     }
 }
 

@@ -1,10 +1,11 @@
 using Granary.Core.Figures;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Nodes;
 
 /// <summary><c>/api/nodes</c>.</summary>
-internal sealed class NodeResources(ClusterFigures figures) : IResource
+internal sealed class NodeResources(ClusterFigures figures, HistoryReader histories) : IResource
 {
     public void Map(ApiRoutes routes)
     {
@@ -16,10 +17,19 @@ internal sealed class NodeResources(ClusterFigures figures) : IResource
     private async Task ListAsync(ApiCall call)
     {
         var picture = await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false);
-        await call.ReplyListAsync([.. picture.Nodes.Select(node => NodeJson.Of(node))], ApiJson.Default.NodeJson, static node => node.Name).ConfigureAwait(false);
+        await call.ReplyListAsync(
+            picture.Nodes, static node => NodeJson.Of(node), ApiJson.Default.NodeJson, static node => node.Node, page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
 
-    private async Task GetAsync(ApiCall call) => await call.ReplyAsync(NodeJson.Of(await FindAsync(call).ConfigureAwait(false)), ApiJson.Default.NodeJson).ConfigureAwait(false);
+    private async Task GetAsync(ApiCall call)
+    {
+        var told = await AddHistoriesAsync(call, [NodeJson.Of(await FindAsync(call).ConfigureAwait(false))]).ConfigureAwait(false);
+        await call.ReplyAsync(told[0], ApiJson.Default.NodeJson).ConfigureAwait(false);
+    }
+
+    private Task<List<NodeJson>> AddHistoriesAsync(ApiCall call, List<NodeJson> nodes) => histories.AddAsync(
+        call, HistorySubject.Node, nodes, static node => node.Address,
+        (histories.RangesOf(call).NodeStats, static (node, history) => node.WithStats(history)));
 
     private async Task GetMemoryAsync(ApiCall call)
     {

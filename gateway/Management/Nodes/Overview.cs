@@ -4,6 +4,7 @@ using Granary.Core.Figures;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Nodes;
@@ -67,14 +68,23 @@ internal sealed record OverviewJson
 /// <summary>For how many seconds figures are kept, by what they are of.</summary>
 internal sealed record RetentionPolicies
 {
-    public int[] Global { get; init; } = [5];
+    public int[] Global { get; init; } = [600, 86_400];
 
-    public int[] Basic { get; init; } = [5];
+    public int[] Basic { get; init; } = [600];
 
-    public int[] Detailed { get; init; } = [5];
+    public int[] Detailed { get; init; } = [600];
 }
 
-internal sealed record QueueTotals(long Messages, Rate MessagesDetails, long MessagesReady, Rate MessagesReadyDetails, long MessagesUnacknowledged, Rate MessagesUnacknowledgedDetails);
+internal sealed record QueueTotals(long Messages, Rate MessagesDetails, long MessagesReady, Rate MessagesReadyDetails, long MessagesUnacknowledged, Rate MessagesUnacknowledgedDetails)
+{
+    /// <param name="more">Messages that the history has not.</param>
+    public QueueTotals With(History history, long more) => this with
+    {
+        MessagesDetails = history.Of(MessagesDetails, [(int)NodeNumber.Ready, (int)NodeNumber.Unacked], more),
+        MessagesReadyDetails = history.Of(MessagesReadyDetails, [(int)NodeNumber.Ready], more),
+        MessagesUnacknowledgedDetails = history.Of(MessagesUnacknowledgedDetails, NodeNumber.Unacked),
+    };
+}
 
 internal sealed record ObjectTotals(int Channels, int Connections, int Consumers, int Exchanges, int Queues);
 
@@ -84,10 +94,22 @@ internal sealed record ContextJson(string Node, string Description, string Path,
 internal sealed record ChurnRates(
     long ChannelClosed, Rate ChannelClosedDetails, long ChannelCreated, Rate ChannelCreatedDetails, long ConnectionClosed, Rate ConnectionClosedDetails,
     long ConnectionCreated, Rate ConnectionCreatedDetails, long QueueCreated, Rate QueueCreatedDetails, long QueueDeclared, Rate QueueDeclaredDetails,
-    long QueueDeleted, Rate QueueDeletedDetails);
+    long QueueDeleted, Rate QueueDeletedDetails)
+{
+    public ChurnRates With(History history) => this with
+    {
+        ChannelClosedDetails = history.Of(ChannelClosedDetails, NodeNumber.ChannelsEnded),
+        ChannelCreatedDetails = history.Of(ChannelCreatedDetails, NodeNumber.ChannelsOpened),
+        ConnectionClosedDetails = history.Of(ConnectionClosedDetails, NodeNumber.ConnectionsEnded),
+        ConnectionCreatedDetails = history.Of(ConnectionCreatedDetails, NodeNumber.ConnectionsOpened),
+        QueueCreatedDetails = history.Of(QueueCreatedDetails, NodeNumber.QueuesDeclared),
+        QueueDeclaredDetails = history.Of(QueueDeclaredDetails, NodeNumber.QueuesDeclared),
+        QueueDeletedDetails = history.Of(QueueDeletedDetails, NodeNumber.QueuesEnded),
+    };
+}
 
 /// <inheritdoc cref="OverviewJson"/>
-internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions options) : IResource
+internal sealed class OverviewResource(ClusterFigures figures, HistoryReader histories, AmqpOptions options) : IResource
 {
     private const FigureKinds Needed =
         FigureKinds.Node | FigureKinds.Queues | FigureKinds.Stored | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels;
@@ -104,7 +126,30 @@ internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions optio
     private async Task AnswerAsync(ApiCall call)
     {
         var picture = await figures.TakeAsync(Needed, call.Aborted).ConfigureAwait(false);
-        await call.ReplyAsync(Of(picture, call), ApiJson.Default.OverviewJson).ConfigureAwait(false);
+        await call.ReplyAsync(await AddHistoriesAsync(call, picture, Of(picture, call)).ConfigureAwait(false), ApiJson.Default.OverviewJson).ConfigureAwait(false);
+    }
+
+    private async Task<OverviewJson> AddHistoriesAsync(ApiCall call, Picture picture, OverviewJson overview)
+    {
+        var ranges = histories.RangesOf(call);
+        if (await histories.ReadSumAsync(call, HistorySubject.Node, ranges.MessageRates).ConfigureAwait(false) is { } rates)
+        {
+            overview = overview with { MessageStats = overview.MessageStats?.WithEvents(rates) };
+        }
+
+        if (await histories.ReadSumAsync(call, HistorySubject.Node, ranges.NodeStats).ConfigureAwait(false) is { } stats)
+        {
+            overview = overview with { ChurnRates = overview.ChurnRates.With(stats) };
+        }
+
+        // Of all queues, and not of those alone that somebody may see.
+        if (call.User.IsMonitor && await histories.ReadSumAsync(call, HistorySubject.Node, ranges.Lengths).ConfigureAwait(false) is { } lengths)
+        {
+            // What waits in queues that nobody uses is no process': there it stays what it is.
+            overview = overview with { QueueTotals = overview.QueueTotals.With(lengths, picture.Queues.Where(static queue => !queue.Figure.IsActive).Sum(static queue => queue.Figure.Ready)) };
+        }
+
+        return overview;
     }
 
     private OverviewJson Of(Picture picture, ApiCall call)
@@ -127,7 +172,7 @@ internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions optio
             ClusterName = options.ClusterName,
             ErlangVersion = Environment.Version.ToString(),
             ErlangFullVersion = RuntimeInformation.FrameworkDescription,
-            MessageStats = MessageStats.Of(Sum(nodes, node => node.Counts), Sum(nodes, node => node.Rates)),
+            MessageStats = MessageStats.Of(Sum(nodes, static (node, what) => node.Counts[(int)what]), Sum(nodes, static (node, what) => node.RateOf((NodeNumber)what))),
             ChurnRates = ChurnOf(nodes),
             QueueTotals = new QueueTotals(
                 picture.Queues.Sum(queue => queue.Figure.Ready + queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.ReadyRate + queue.Figure.UnackedRate)),
@@ -151,28 +196,19 @@ internal sealed class OverviewResource(ClusterFigures figures, AmqpOptions optio
     private static ChurnRates ChurnOf(IReadOnlyList<Placed<NodeFigure>> nodes)
     {
         return new ChurnRates(
-            Count(node => node.ChannelsEnded), default, Count(node => node.ChannelsOpened), default, Count(node => node.ConnectionsEnded), default,
-            Count(node => node.ConnectionsOpened), default, Count(node => node.QueuesDeclared), default, Count(node => node.QueuesDeclared), default,
-            Count(node => node.QueuesEnded), default);
+            Count(node => node.ChannelsEnded), RateOf(NodeNumber.ChannelsEnded), Count(node => node.ChannelsOpened), RateOf(NodeNumber.ChannelsOpened),
+            Count(node => node.ConnectionsEnded), RateOf(NodeNumber.ConnectionsEnded), Count(node => node.ConnectionsOpened), RateOf(NodeNumber.ConnectionsOpened),
+            Count(node => node.QueuesDeclared), RateOf(NodeNumber.QueuesDeclared), Count(node => node.QueuesDeclared), RateOf(NodeNumber.QueuesDeclared),
+            Count(node => node.QueuesEnded), RateOf(NodeNumber.QueuesEnded));
 
         long Count(Func<NodeFigure, long> which) => nodes.Sum(node => which(node.Figure));
+
+        Rate RateOf(NodeNumber number) => new(nodes.Sum(node => node.Figure.RateOf(number)));
     }
 
-    private static T[] Sum<T>(IReadOnlyList<Placed<NodeFigure>> nodes, Func<NodeFigure, T[]> which)
-        where T : struct, System.Numerics.INumber<T>
-    {
-        var sum = new T[MessageCounts.Events.Length];
-        foreach (var node in nodes)
-        {
-            var numbers = which(node.Figure);
-            for (var i = 0; i < numbers.Length; i++)
-            {
-                sum[i] += numbers[i];
-            }
-        }
-
-        return sum;
-    }
+    private static T[] Sum<T>(IReadOnlyList<Placed<NodeFigure>> nodes, Func<NodeFigure, MessageEvent, T> which)
+        where T : struct, System.Numerics.INumber<T> => Array.ConvertAll(MessageCounts.Events, what =>
+        nodes.Where(static node => node.Figure.Counts.Length > 0).Aggregate(T.Zero, (sum, node) => sum + which(node.Figure, what)));
 }
 
 internal sealed record ClusterNameJson(string Name);

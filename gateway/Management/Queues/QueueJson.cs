@@ -5,6 +5,7 @@ using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Queues;
 
@@ -110,6 +111,21 @@ internal sealed record QueueJson
 
     public object[]? Deliveries { get; init; }
 
+    /// <summary>With how many messages it had.</summary>
+    public QueueJson WithLengths(History history)
+    {
+        var (ready, unacked) = (QueueNumbers.Ready, QueueNumbers.Unacked);
+        return this with
+        {
+            MessagesDetails = history.Of(MessagesDetails, [ready, unacked]),
+            MessagesReadyDetails = history.Of(MessagesReadyDetails, [ready]),
+            MessagesUnacknowledgedDetails = history.Of(MessagesUnacknowledgedDetails, [unacked]),
+        };
+    }
+
+    /// <summary>With what was done with its messages.</summary>
+    public QueueJson WithRates(History history) => MessageStats is null ? this : this with { MessageStats = MessageStats.WithQueue(history) };
+
     public static QueueJson Of(in Placed<QueueFigure> placed, IReadOnlyList<ConsumerJson>? consumers = null)
     {
         var queue = placed.Figure;
@@ -159,6 +175,14 @@ internal sealed record QueueJson
 
     private static string TypeOf(FieldTable arguments) =>
         arguments.Count > 0 && arguments.TryGetValue("x-queue-type", out var value) && value.TryGetText(out var text) ? text : "classic";
+}
+
+/// <summary>Where a queue's history has what is no <see cref="QueueCount"/>.</summary>
+internal static class QueueNumbers
+{
+    public static readonly int Ready = Enum.GetValues<QueueCount>().Length;
+
+    public static readonly int Unacked = Ready + 1;
 }
 
 /// <summary>What a queue takes of memory besides messages.</summary>

@@ -5,11 +5,12 @@ using Granary.Core.Grains;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Queues;
 
 /// <summary><c>/api/queues</c>.</summary>
-internal sealed class QueueResources(ClusterFigures figures, ApiOperations operations, MessageReader reader) : IResource
+internal sealed class QueueResources(ClusterFigures figures, HistoryReader histories, ApiOperations operations, MessageReader reader) : IResource
 {
     private const FigureKinds Lists = FigureKinds.Queues | FigureKinds.Stored;
 
@@ -39,7 +40,16 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
     {
         var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
         await call.ReplyListAsync(
-            Ordered(picture, vhost, call.Vhosts), static queue => QueueJson.Of(queue), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name).ConfigureAwait(false);
+            Ordered(picture, vhost, call.Vhosts), static queue => QueueJson.Of(queue), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name,
+            page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
+    }
+
+    private Task<List<QueueJson>> AddHistoriesAsync(ApiCall call, List<QueueJson> queues)
+    {
+        var ranges = histories.RangesOf(call);
+        return histories.AddAsync(
+            call, HistorySubject.Queue, queues, static queue => GrainKeys.For(queue.Vhost, queue.Name),
+            (ranges.Lengths, static (queue, history) => queue.WithLengths(history)), (ranges.MessageRates, static (queue, history) => queue.WithRates(history)));
     }
 
     private async Task GetAsync(ApiCall call)
@@ -52,7 +62,8 @@ internal sealed class QueueResources(ClusterFigures figures, ApiOperations opera
 
         var (picture, queue) = found;
         var consumers = picture.Consumers.Where(consumer => consumer.Figure.Vhost == vhost && consumer.Figure.Queue == name).Select(consumer => ConsumerJson.Of(consumer));
-        await call.ReplyAsync(QueueJson.Of(queue, [.. consumers]), ApiJson.Default.QueueJson).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [QueueJson.Of(queue, [.. consumers])]).ConfigureAwait(false);
+        await call.ReplyAsync(told[0], ApiJson.Default.QueueJson).ConfigureAwait(false);
     }
 
     private async Task PutAsync(ApiCall call)

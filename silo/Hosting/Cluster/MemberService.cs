@@ -14,7 +14,7 @@ namespace Granary.Silo.Hosting.Cluster;
 /// <param name="clients">Null in a process without clients.</param>
 /// <param name="moves">Null in a process without queues.</param>
 internal sealed class MemberService(
-    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, OwnFigures figures, IEnumerable<IConnectionCloser> closers, LeaseBook? book = null,
+    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, OwnFigures figures, OwnHistories histories, IEnumerable<IConnectionCloser> closers, LeaseBook? book = null,
     IReplyDesk? desk = null, QueueMoves? moves = null, DatabaseWatch? watch = null, IClientCounts? clients = null)
     : GrainService(id, silo, logs), IMemberService
 {
@@ -40,6 +40,8 @@ internal sealed class MemberService(
     public Task<bool> ReachesDatabaseAsync() => Task.FromResult(watch?.ReachesDatabase ?? false);
 
     public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => figures.TellAsync(kinds, queue, CancellationToken.None);
+
+    public Task<HistoryFigure[]> TellHistoriesAsync(HistoryQuery query) => Task.FromResult(histories.Tell(query));
 
     public Task<bool> CloseConnectionAsync(Guid connection, string reason) => Task.FromResult(closers.Any(closer => closer.Close(connection, reason)));
 }

@@ -15,7 +15,7 @@ internal sealed class QueueFigures(QueueDefinition definition)
     private long _memoryBytes;
     private long _unacked;
     private int _consumers;
-    private CountRates? _rates;
+    private CountHistory? _history;
 
     public string Key => GrainKeys.For(definition.Vhost, definition.Name);
 
@@ -76,22 +76,26 @@ internal sealed class QueueFigures(QueueDefinition definition)
     /// <summary>Messages that were given out and never reached anybody are back in their place.</summary>
     public void TakeBack(long messages) => _unacked -= messages;
 
-    /// <inheritdoc cref="CountRates.Look"/>
-    public void Look(TimeSpan elapsed, long now)
+    /// <inheritdoc cref="CountHistory.Look"/>
+    public void Look(SampleTimes times)
     {
         Span<long> numbers = stackalloc long[Counts + 2];
-        for (var i = 0; i < Counts; i++)
-        {
-            numbers[i] = this[(QueueCount)i];
-        }
-
-        (numbers[Counts], numbers[Counts + 1]) = (Ready, Unacked);
-        (_rates ??= new CountRates(now)).Look(numbers, elapsed, now);
+        Read(numbers);
+        (_history ??= new CountHistory(times.Now)).Look(numbers, times);
     }
 
-    public QueueFigure ToFigure()
+    /// <summary>What the figures were; null: they were not looked at yet.</summary>
+    public HistoryFigure? Tell(HistoryRange range, long now, SampleTimes times)
+    {
+        Span<long> numbers = stackalloc long[Counts + 2];
+        Read(numbers);
+        return _history?.Read(Key, range, numbers, now, times);
+    }
+
+    public QueueFigure ToFigure(SampleTimes times)
     {
         var bytes = ReadyBytes;
+        var history = Volatile.Read(ref _history);
         return new QueueFigure(Key, definition.ToDeclaration())
         {
             IsActive = true,
@@ -101,8 +105,18 @@ internal sealed class QueueFigures(QueueDefinition definition)
             ReadyBytes = bytes.All,
             MemoryBytes = bytes.InMemory,
             Counts = _counts.AsSpan().ContainsAnyExcept(0) ? [.. _counts] : [],
-            Rates = _rates?.Current ?? [],
-            IdleSince = _rates?.IdleSince ?? 0,
+            Rates = history?.Rates(times) ?? [],
+            IdleSince = history?.IdleSince ?? 0,
         };
+    }
+
+    private void Read(Span<long> numbers)
+    {
+        for (var i = 0; i < Counts; i++)
+        {
+            numbers[i] = this[(QueueCount)i];
+        }
+
+        (numbers[Counts], numbers[Counts + 1]) = (Ready, Unacked);
     }
 }

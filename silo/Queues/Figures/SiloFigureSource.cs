@@ -40,6 +40,7 @@ internal sealed class SiloFigureSource(SiloFigures queues, LocalExchanges exchan
     private NodeFigure AddTo(NodeFigure node)
     {
         var (declared, deleted) = queues.Turnover;
+        var (ready, unacked) = queues.Messages;
         return node with
         {
             HasQueues = true,
@@ -48,6 +49,8 @@ internal sealed class SiloFigureSource(SiloFigures queues, LocalExchanges exchan
             QueuesDeclared = declared,
             QueuesEnded = deleted,
             QueueCounts = queues.Totals(),
+            Ready = ready,
+            Unacked = unacked,
         };
     }
 }

@@ -6,7 +6,7 @@ using Granary.Core.Grains;
 namespace Granary.Silo.Queues.Figures;
 
 /// <summary>What the queues of this silo have done since it started, those that are gone included, and what they hold now: the meter <c>Granary.Silo</c>.</summary>
-internal sealed class SiloFigures : ISampled
+internal sealed class SiloFigures : ISampled, IHistorySource
 {
     /// <summary>The meter's name.</summary>
     public const string MeterName = "Granary.Silo";
@@ -17,13 +17,15 @@ internal sealed class SiloFigures : ISampled
     private readonly ConcurrentDictionary<QueueFigures, byte> _queues = new();
     private readonly ConcurrentDictionary<string, long> _endedNames = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
+    private readonly SampleTimes _times;
     private readonly long[] _ended = new long[Enum.GetValues<QueueCount>().Length];
     private long _failedTurns;
     private long _declared;
     private long _deleted;
 
-    public SiloFigures(IMeterFactory meters)
+    public SiloFigures(IMeterFactory meters, SampleTimes times)
     {
+        _times = times;
         var meter = meters.Create(MeterName);
         Count(meter, "published", QueueCount.Publish, "Messages that queues accepted.");
         Count(meter, "refused", QueueCount.Refuse, "Messages that queues refused because they were full.");
@@ -52,6 +54,9 @@ internal sealed class SiloFigures : ISampled
     /// <summary>Queues that are active in this silo.</summary>
     public int Queues => _queues.Count;
 
+    /// <summary>Messages that wait in them, and those that were given out and are not settled.</summary>
+    public (long Ready, long Unacked) Messages => (Sum(static queue => queue.Ready), Sum(static queue => queue.Unacked));
+
     /// <summary>Queues that were declared here, and those of any that were deleted.</summary>
     public (long Declared, long Deleted) Turnover => (Volatile.Read(ref _declared), Volatile.Read(ref _deleted));
 
@@ -74,7 +79,7 @@ internal sealed class SiloFigures : ISampled
     }
 
     /// <summary>What the queues are like that are active here.</summary>
-    public QueueFigure[] All() => [.. _queues.Select(static queue => queue.Key.ToFigure())];
+    public QueueFigure[] All() => [.. _queues.Select(queue => queue.Key.ToFigure(_times))];
 
     /// <summary>The one of that name, if it is active here.</summary>
     public QueueFigure? Find(string key)
@@ -84,7 +89,7 @@ internal sealed class SiloFigures : ISampled
         {
             if (queue.IsOf(vhost, name))
             {
-                return queue.ToFigure();
+                return queue.ToFigure(_times);
             }
         }
 
@@ -130,11 +135,11 @@ internal sealed class SiloFigures : ISampled
     }
 
     /// <inheritdoc/>
-    public void Look(TimeSpan elapsed, long now)
+    public void Look(SampleTimes times)
     {
         foreach (var (queue, _) in _queues)
         {
-            queue.Look(elapsed, now);
+            queue.Look(times);
         }
 
         foreach (var (name, at) in _endedNames)
@@ -142,6 +147,23 @@ internal sealed class SiloFigures : ISampled
             if (Environment.TickCount64 - at > ToldAsEnded)
             {
                 _endedNames.TryRemove(KeyValuePair.Create(name, at));
+            }
+        }
+    }
+
+    public void Tell(HistoryQuery query, long now, List<HistoryFigure> told)
+    {
+        if (query.Subject != HistorySubject.Queue)
+        {
+            return;
+        }
+
+        var keys = query.Keys?.ToHashSet(StringComparer.Ordinal);
+        foreach (var (queue, _) in _queues)
+        {
+            if ((keys is null || keys.Contains(queue.Key)) && queue.Tell(query.Range, now, _times) is { } history)
+            {
+                told.Add(history);
             }
         }
     }

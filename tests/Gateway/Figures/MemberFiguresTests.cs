@@ -61,12 +61,26 @@ public sealed class MemberFiguresTests
         Assert.False(await FiguresOf().CloseConnectionAsync(Guid.NewGuid(), "enough", CancellationToken.None));
     }
 
+    [Fact]
+    public async Task History_OfSeveralMembers_IsTheSumOfTheirs()
+    {
+        var range = new HistoryRange(0, 5_000, 2);
+        _members.Add("one", new Member("one", MemberFigures.None) { Histories = [new HistoryFigure("%2F/x", 0, [[1, 2]])] });
+        _members.Add("two", new Member("two", MemberFigures.None) { Histories = [new HistoryFigure("%2F/x", 1, [[0, 40]]), new HistoryFigure("%2F/y", 0, [[3]])] });
+        _members.Add("old", new Member("old", MemberFigures.None));
+        var own = new OwnHistories(new NodeHistory(new SampleTimes(1), TimeProvider.System), [], TimeProvider.System);
+        var histories = new ClusterHistories(own, TimeProvider.System, NullLogger<ClusterHistories>.Instance, _members);
+        var told = await histories.TakeAsync(new HistoryQuery(HistorySubject.Exchange, range, null), CancellationToken.None);
+        Assert.Equal(["%2F/x", "%2F/y"], told.Keys.Order());
+        Assert.Equal([1L, 42L], told["%2F/x"].Numbers[0]);
+    }
+
     private static QueueFigure Queue(string name, long ready) => new($"%2F/{name}", Durable) { IsActive = true, Ready = ready };
 
     private ClusterFigures FiguresOf()
     {
         var process = new ProcessFigures(new MemoryLimit(1), new PublisherAlarms(), new OwnSilo());
-        return new ClusterFigures(new OwnFigures(process, [_own]), [], TimeProvider.System, NullLogger<ClusterFigures>.Instance, _members);
+        return new ClusterFigures(new OwnFigures(process, new NodeHistory(new SampleTimes(1), TimeProvider.System), [_own]), [], TimeProvider.System, NullLogger<ClusterFigures>.Instance, _members);
     }
 
     private sealed class Part(MemberFigures has) : IFigureSource
@@ -95,9 +109,16 @@ public sealed class MemberFiguresTests
 
         public string? Closed { get; private set; }
 
+        /// <summary>Null: it knows of no such question.</summary>
+        public HistoryFigure[]? Histories { get; init; }
+
         public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => has is null
             ? Task.FromException<MemberFigures>(new InvalidOperationException("it is of an earlier version"))
             : Task.FromResult(has with { Node = new NodeFigure(host), Stored = (kinds & FigureKinds.Stored) == 0 ? null : has.Stored });
+
+        public Task<HistoryFigure[]> TellHistoriesAsync(HistoryQuery query) => Histories is null
+            ? Task.FromException<HistoryFigure[]>(new InvalidOperationException("it is of an earlier version"))
+            : Task.FromResult(Histories);
 
         public Task<bool> CloseConnectionAsync(Guid connection, string reason)
         {

@@ -225,6 +225,8 @@ public sealed class GatewayLeaseTests
 
         public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => throw new NotSupportedException("no figures here");
 
+        public Task<HistoryFigure[]> TellHistoriesAsync(HistoryQuery query) => throw new NotSupportedException("no figures here");
+
         public Task<bool> CloseConnectionAsync(Guid connection, string reason) => throw new NotSupportedException("no connections here");
 
         public Task<bool> SetAlarmsAsync(string from, long version, PublisherAlarm[] raised) => throw new NotSupportedException("no alarms here");
