@@ -138,11 +138,15 @@ public sealed record ChannelFigure([property: Id(0)] Guid Connection, [property:
     [Id(16)]
     public long IdleSince { get; init; }
 
+    /// <summary>A stream of gRPC: a call that lasts.</summary>
+    [Id(17)]
+    public bool IsGrpc { get; init; }
+
     public string Name => $"{ConnectionName} ({Number})";
 }
 
 /// <summary>One consumer of a queue.</summary>
-/// <param name="Channel">0: of a stream of gRPC.</param>
+/// <param name="Channel">Its channel's number, or of a stream of gRPC the stream's.</param>
 [GenerateSerializer, Immutable, Alias("granary.ConsumerFigure")]
 public sealed record ConsumerFigure(
     [property: Id(0)] Guid Connection, [property: Id(1)] string ConnectionName, [property: Id(2)] int Channel, [property: Id(3)] string Vhost,
@@ -168,4 +172,8 @@ public sealed record ConsumerFigure(
 
     [Id(12)]
     public EncodedTable Arguments { get; init; }
+
+    /// <summary>Of a stream of gRPC.</summary>
+    [Id(13)]
+    public bool IsGrpc { get; init; }
 }

@@ -37,13 +37,7 @@ internal static class ClientViews
             ReceivedRate = rates.Length > 0 ? rates[0] : 0,
             SentRate = rates.Length > 0 ? rates[1] : 0,
             Counts = CountsOf(connection.Links.Counts),
-            Tls = connection.Tls?.Version switch
-            {
-                null => null,
-                SslProtocols.Tls13 => "tlsv1.3",
-                SslProtocols.Tls12 => "tlsv1.2",
-                var other => other.ToString()!.ToLowerInvariant(),
-            },
+            Tls = connection.Tls is { } tls ? NameOf(tls.Version) : null,
             Cipher = connection.Tls?.Cipher.ToString(),
             CertificateSubject = connection.Tls?.Client?.Subject,
         };
@@ -121,7 +115,15 @@ internal static class ClientViews
         return all;
     }
 
-    private static void Read(MessageCounts counts, Span<long> into)
+    /// <summary>As RabbitMQ has it.</summary>
+    public static string NameOf(SslProtocols version) => version switch
+    {
+        SslProtocols.Tls13 => "tlsv1.3",
+        SslProtocols.Tls12 => "tlsv1.2",
+        var other => other.ToString().ToLowerInvariant(),
+    };
+
+    public static void Read(MessageCounts counts, Span<long> into)
     {
         foreach (var what in MessageCounts.Events)
         {

@@ -5,6 +5,7 @@ using Granary.Core.Grains;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Grpc.Connections;
 
 namespace Granary.Gateway.Figures;
 
@@ -33,17 +34,29 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
 
         if ((kinds & FigureKinds.Connections) != 0)
         {
-            figures = figures with { Connections = [.. amqp.Connections.Select(connection => connection.ToFigure(times))] };
+            figures = figures with { Connections = [.. amqp.Connections.Select(connection => connection.ToFigure(times)), .. GrpcClients.Select(connection => connection.ToFigure(times))] };
         }
 
         if ((kinds & FigureKinds.Channels) != 0)
         {
-            figures = figures with { Channels = [.. amqp.Connections.SelectMany(connection => connection.ToChannelFigures(times))] };
+            figures = figures with
+            {
+                Channels =
+                [
+                    .. amqp.Connections.SelectMany(connection => connection.ToChannelFigures(times)), .. GrpcClients.SelectMany(connection => connection.ToChannelFigures(times)),
+                ],
+            };
         }
 
         if ((kinds & FigureKinds.Consumers) != 0)
         {
-            figures = figures with { Consumers = [.. amqp.Connections.SelectMany(connection => connection.ToConsumerFigures())] };
+            figures = figures with
+            {
+                Consumers =
+                [
+                    .. amqp.Connections.SelectMany(connection => connection.ToConsumerFigures()), .. GrpcClients.SelectMany(connection => connection.ToConsumerFigures()),
+                ],
+            };
         }
 
         return ValueTask.FromResult(figures);
@@ -52,6 +65,11 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
     public void Look(SampleTimes times)
     {
         foreach (var connection in amqp.Connections)
+        {
+            connection.Look(times);
+        }
+
+        foreach (var connection in GrpcClients)
         {
             connection.Look(times);
         }
@@ -91,9 +109,11 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
                 break;
             case HistorySubject.Connection:
                 told.AddRange(amqp.Connections.Where(connection => IsMeant(connection.Id.Value.ToString())).Select(connection => connection.Tell(query.Range, now, times)));
+                told.AddRange(GrpcClients.Where(connection => IsMeant(connection.Id.ToString())).Select(connection => connection.Tell(query.Range, now, times)));
                 break;
             case HistorySubject.Channel:
                 told.AddRange(amqp.Connections.SelectMany(connection => connection.TellOfChannels(IsMeant, query.Range, now, times)));
+                told.AddRange(GrpcClients.SelectMany(connection => connection.TellOfStreams(IsMeant, query.Range, now, times)));
                 break;
         }
 
@@ -102,14 +122,22 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
 
     public bool Close(Guid connection, string reason)
     {
-        if (amqp.Connections.FirstOrDefault(open => open.Id.Value == connection) is not { } found)
+        if (amqp.Connections.FirstOrDefault(open => open.Id.Value == connection) is { } found)
         {
-            return false;
+            found.ForceClose(reason);
+            return true;
         }
 
-        found.ForceClose(reason);
-        return true;
+        if (GrpcClients.FirstOrDefault(open => open.Id == connection) is { } client)
+        {
+            _ = client.CloseAsync(reason);
+            return true;
+        }
+
+        return false;
     }
+
+    private IEnumerable<GrpcConnection> GrpcClients => grpc?.Connections.All ?? [];
 
     private NodeFigure AddTo(NodeFigure node) => node with
     {
@@ -117,12 +145,12 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
         Counts = Sums(),
         GrpcCounts = [.. MessageCounts.Events.Select(what => grpc?.Counts.Sum(what) ?? 0)],
         Unroutable = CountUnroutable(),
-        SocketsUsed = amqp.Counts.Open,
+        SocketsUsed = amqp.Counts.Open + (grpc?.Connections.All.Count ?? 0),
         Listeners = [.. node.Listeners, .. listeners.All],
-        ConnectionsOpened = amqp.Counts.Opened,
-        ConnectionsEnded = amqp.Counts.Opened - amqp.Counts.Open,
-        ChannelsOpened = amqp.Channels.Begun,
-        ChannelsEnded = amqp.Channels.Ended,
+        ConnectionsOpened = amqp.Counts.Opened + (grpc?.Connections.Connections.Begun ?? 0),
+        ConnectionsEnded = amqp.Counts.Opened - amqp.Counts.Open + (grpc?.Connections.Connections.Ended ?? 0),
+        ChannelsOpened = amqp.Channels.Begun + (grpc?.Connections.Streams.Begun ?? 0),
+        ChannelsEnded = amqp.Channels.Ended + (grpc?.Connections.Streams.Ended ?? 0),
     };
 
     private long CountUnroutable()

@@ -1,8 +1,11 @@
 using Granary.Amqp;
 using Granary.Core.Access;
+using Granary.Core.Counting;
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Gateway.Access;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Connections;
 using Grpc.Core;
 
 namespace Granary.Gateway.Grpc;
@@ -12,7 +15,7 @@ namespace Granary.Gateway.Grpc;
 /// stream lets it. Its state is touched by both and by the links, always under <see cref="LinkSet.Gate"/>.
 /// </summary>
 internal abstract class DuplexSession<TRequest, TResponse>(
-    GrpcServer server, Caller caller, IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TResponse> responses, ServerCallContext context)
+    GrpcServer server, Caller caller, IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TResponse> responses, ServerCallContext context) : IClientStream
     where TRequest : class
     where TResponse : class
 {
@@ -26,7 +29,13 @@ internal abstract class DuplexSession<TRequest, TResponse>(
 
     protected GrpcServer Server => server;
 
-    protected Caller Caller => caller;
+    public Caller Caller => caller;
+
+    public MessageCounts Counts => Links.Counts;
+
+    public CountHistory History { get; } = new(server.Clock.GetUtcNow().ToUnixTimeMilliseconds());
+
+    public virtual ConsumerView? Consumer => null;
 
     protected LinkSet Links { get; } = server.Open(caller.Vhost);
 
@@ -40,6 +49,8 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     public async Task RunAsync()
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, server.Stopping, _forbidden.Token);
+        var connection = context.GetHttpContext().Features.Get<GrpcConnection>();
+        var number = connection?.Enter(this) ?? 0;
         Rights.Follow(OnRightsChanged);
         var writing = WriteLoopAsync(ended);
         try
@@ -69,9 +80,23 @@ internal abstract class DuplexSession<TRequest, TResponse>(
         }
         finally
         {
+            connection?.Leave(number);
             Rights.Leave();
             await FinishAsync(writing).ConfigureAwait(false);
             _forbidden.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void End(string reason)
+    {
+        lock (Links.Gate)
+        {
+            if (!_failed)
+            {
+                _whyForbidden ??= reason;
+                _ = _forbidden.CancelAsync();
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Connections;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -15,7 +16,7 @@ internal static class GrpcHosting
     private const int RoomBesideBody = 8 * 1024 * 1024;
 
     // One per consumer or publisher stream of a client.
-    private const int StreamsPerConnection = 1000;
+    public const int StreamsPerConnection = 1000;
 
     // How soon who watches the health service hears of a change; who asks is told at once.
     private static readonly TimeSpan HealthLooks = TimeSpan.FromSeconds(5);
@@ -32,6 +33,7 @@ internal static class GrpcHosting
         });
         services.AddHealthAndReflection();
         services.Configure<HealthCheckPublisherOptions>(watched => (watched.Delay, watched.Period) = (HealthLooks, HealthLooks));
+        services.AddSingleton<GrpcConnections>();
         services.AddSingleton<GrpcServer>();
         services.AddHostedService(provider => provider.GetRequiredService<GrpcServer>());
         services.AddSingleton<CallRunner>();

@@ -9,6 +9,7 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Topology;
@@ -35,13 +36,14 @@ internal sealed partial class GrpcServer : IHostedService
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, PublisherAlarms alarms, AmqpOptions options,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-        QueueLimits? queueLimits = null)
+        QueueLimits? queueLimits = null, GrpcConnections? connections = null)
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
         (Router, Replies, Access, Alarms, Id) = (router, replies, access, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
         QueueLimits = queueLimits;
+        Connections = connections ?? new GrpcConnections(clock);
         _closing = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
         _ticker = new Ticker<LinkSet>(() => _open.Keys, static links => links.Tick(), exception => LogTickFailed(_log, exception), clock);
         lease?.AtEnd(_closing.CancelAsync);
@@ -50,6 +52,8 @@ internal sealed partial class GrpcServer : IHostedService
     public Router Router { get; }
 
     public IAccess Access { get; }
+
+    public GrpcConnections Connections { get; }
 
     /// <summary>Null where no vhost has one.</summary>
     public QueueLimits? QueueLimits { get; }

@@ -2,7 +2,7 @@ using System.Net;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Figures;
-using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Management.Control;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tls;
@@ -26,16 +26,17 @@ internal static class Listening
         }
 
         var unread = kestrel.ApplicationServices.GetRequiredService<UnreadSockets>();
+        var clients = kestrel.ApplicationServices.GetRequiredService<GrpcConnections>();
         kestrel.ListenAt(options.Bind, options.Grpc, listen =>
         {
             unread.Watch(listen);
-            listen.UseGrpc();
+            listen.UseGrpc(clients);
         });
         kestrel.ListenAt(options.Bind, options.GrpcTls, listen =>
         {
             unread.Watch(listen);
             listen.UseTlsForHttp(shown => shown.Amqp);
-            listen.UseGrpc();
+            listen.UseGrpc(clients);
         });
         kestrel.ListenForHttp(options, unread.Watch);
         if (options.ControlSocket is { } path)
@@ -96,13 +97,9 @@ internal static class Listening
         return next(connection);
     });
 
-    private static void UseGrpc(this ListenOptions listen)
+    private static void UseGrpc(this ListenOptions listen, GrpcConnections clients)
     {
         listen.Protocols = HttpProtocols.Http2;
-        listen.Use(next => connection =>
-        {
-            connection.Features.Set(new ConnectionLogin());
-            return next(connection);
-        });
+        clients.Watch(listen);
     }
 }

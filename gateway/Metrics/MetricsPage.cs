@@ -94,9 +94,11 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options)
         text.Family("rabbitmq_global_messages_unroutable_dropped_total", "counter", "Total number of messages published as non-mandatory into an exchange and dropped as unroutable");
         text.Sample(amqp, Math.Max(0, node.Unroutable - node.Counts[(int)Core.Counting.MessageEvent.ReturnUnroutable]));
         text.Family("rabbitmq_global_consumers", "gauge", "Number of consumers");
-        text.Sample(amqp, figures.Consumers.Length);
+        text.Sample(amqp, figures.Consumers.Count(static consumer => !consumer.IsGrpc));
+        text.Sample(grpc, figures.Consumers.Count(static consumer => consumer.IsGrpc));
         text.Family("rabbitmq_global_publishers", "gauge", "Channels that have published");
-        text.Sample(amqp, figures.Channels.Count(channel => channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
+        text.Sample(amqp, figures.Channels.Count(static channel => !channel.IsGrpc && channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
+        text.Sample(grpc, figures.Channels.Count(static channel => channel.IsGrpc && channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
     }
 
     private static void WriteQueues(MetricText text, Scrape scrape, MemberFigures figures)

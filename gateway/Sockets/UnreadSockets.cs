@@ -45,8 +45,9 @@ internal sealed partial class UnreadSockets(TimeSpan limit, TimeProvider clock, 
     private async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         var transport = connection.Transport;
-        var output = new WatchedOutput(transport.Output);
-        connection.Transport = new Watched(transport.Input, output);
+        var (input, output) = (new WatchedInput(transport.Input), new WatchedOutput(transport.Output));
+        connection.Transport = new Watched(input, output);
+        connection.Features.Set(new SocketOctets(input, output));
         _open[connection] = (output, new SendWatch(limit, clock));
         try
         {

@@ -6,12 +6,16 @@ namespace Granary.Gateway.Sockets;
 internal sealed class WatchedOutput(PipeWriter inner) : PipeWriter
 {
     private long _flushes;
+    private long _octets;
     private volatile bool _isWaiting;
 
     public bool IsWaiting => _isWaiting;
 
     /// <summary>Grows whenever the client has taken enough for more to be sent.</summary>
     public long Flushes => Volatile.Read(ref _flushes);
+
+    /// <summary>Those that were written.</summary>
+    public long Octets => Volatile.Read(ref _octets);
 
     public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
 
@@ -21,7 +25,11 @@ internal sealed class WatchedOutput(PipeWriter inner) : PipeWriter
 
     public override Span<byte> GetSpan(int sizeHint = 0) => inner.GetSpan(sizeHint);
 
-    public override void Advance(int bytes) => inner.Advance(bytes);
+    public override void Advance(int bytes)
+    {
+        Volatile.Write(ref _octets, _octets + bytes);
+        inner.Advance(bytes);
+    }
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {

@@ -3,6 +3,7 @@ using System.Text;
 using Granary.Amqp;
 using Granary.Core.Access;
 using Granary.Gateway.Access;
+using Granary.Gateway.Grpc.Connections;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -51,6 +52,12 @@ internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log
 
     private async ValueTask<Caller> IdentifyAsync(HttpContext http, CancellationToken cancellation)
     {
+        var connection = http.Features.Get<GrpcConnection>();
+        if (connection?.ClosedFor is { } reason)
+        {
+            throw CallErrors.Of(ReplyCode.ConnectionForced, reason);
+        }
+
         var user = await AuthenticateAsync(http, cancellation).ConfigureAwait(false);
         var vhosts = http.Request.Headers[VhostHeader];
         var vhost = vhosts.Count == 0 ? Vhost.Standard : vhosts.ToString();
@@ -61,9 +68,18 @@ internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log
             throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
         }
 
-        return rights.CheckEntry() is { } refusal
-            ? throw CallErrors.Of(rights.VhostIsThere ? StatusCode.PermissionDenied : StatusCode.NotFound, refusal.Code, ReplyText.Format(refusal.Code, refusal.Explanation))
-            : new Caller(user, vhost);
+        if (rights.CheckEntry() is { } refusal)
+        {
+            throw CallErrors.Of(rights.VhostIsThere ? StatusCode.PermissionDenied : StatusCode.NotFound, refusal.Code, ReplyText.Format(refusal.Code, refusal.Explanation));
+        }
+
+        var caller = new Caller(user, vhost);
+        if (connection is not null && connection.Caller != caller)
+        {
+            (connection.Caller, connection.UserAgent) = (caller, http.Request.Headers.UserAgent.ToString());
+        }
+
+        return caller;
     }
 
     private async ValueTask<string> AuthenticateAsync(HttpContext http, CancellationToken cancellation)

@@ -10,6 +10,9 @@ internal sealed class ConnectionLogin
     /// <summary>The user who logged in with just these credentials; null if it was somebody else, or nobody.</summary>
     public string? UserOf(string credentials) => _login is { } login && string.Equals(login.Credentials, credentials, StringComparison.Ordinal) ? login.User : null;
 
+    /// <summary>How; empty: nobody has.</summary>
+    public string Mechanism => _login is null ? "" : "PLAIN";
+
     public void Remember(string credentials, string user) => _login = new Login(credentials, user);
 
     private sealed record Login(string Credentials, string User);

@@ -8,6 +8,7 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Grpc.Messages;
 using Granary.V1;
 using Grpc.Core;
@@ -31,6 +32,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     private readonly DeliveryDecoder _decoder = new();
     private readonly UnackedDeliveries _open = new();
     private StreamConsumer? _consumer;
+    private Subscribe _subscribed = new();
+    private EncodedTable _arguments;
     private AckPatience? _patience;
     private AmqpException? _overdue;
     private string _queue = "";
@@ -44,6 +47,19 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     private ulong _lastTag;
     private int _takenMessages;
     private int _takenBytes;
+
+    public override ConsumerView? Consumer
+    {
+        get
+        {
+            lock (Links.Gate)
+            {
+                return _consumer is { } consumer
+                    ? new ConsumerView(_queue, consumer.Tag, consumer.NoAck, _subscribed.Exclusive, consumer.NoAck ? 0 : ToPrefetch(_subscribed.Credit), _open.Count, _arguments)
+                    : null;
+            }
+        }
+    }
 
     protected SettlementBuffer Settlements { get; } = new();
 
@@ -307,6 +323,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         {
             _patience = new AckPatience(Server.ConsumerTimeout, Links);
             Links.Ticked = LookForOverdue;
+            (_subscribed, _arguments) = (subscribe, arguments);
             _consumer = new StreamConsumer(tag, subscribe.NoAck, Wake);
             attached = _consumer.AttachAsync(Links.Open(queue), subscribe.Exclusive, subscribe.NoAck ? 0 : ToPrefetch(subscribe.Credit), arguments);
             Links.Flush();

@@ -1,0 +1,115 @@
+using System.Net;
+using Granary.Core.Figures;
+using Granary.Gateway.Counting;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Granary.Gateway.Grpc.Connections;
+
+/// <summary>An HTTP/2 connection of a gRPC client; a feature of itself.</summary>
+internal sealed class GrpcConnection(ConnectionContext context, Turnover streams, TimeProvider clock)
+{
+    // For the ends of its streams to be sent.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+
+    private readonly Lock _gate = new();
+    private readonly SortedDictionary<int, IClientStream> _streams = [];
+    private volatile string? _closedFor;
+    private volatile object? _caller;
+
+    public Guid Id { get; } = Guid.NewGuid();
+
+    public DateTimeOffset ConnectedAt { get; } = clock.GetUtcNow();
+
+    public CountHistory History { get; } = new(clock.GetUtcNow().ToUnixTimeMilliseconds());
+
+    public ConnectionLogin Login { get; } = new();
+
+    /// <summary>Of the last call; null: there was none.</summary>
+    public Caller? Caller
+    {
+        get => (Caller?)_caller;
+        set => _caller = value;
+    }
+
+    public string UserAgent { get; set; } = "";
+
+    public EndPoint? Peer => context.RemoteEndPoint;
+
+    public EndPoint? Local => context.LocalEndPoint;
+
+    /// <summary>Octets received and sent, as they are on the wire.</summary>
+    public (long Received, long Sent) Octets => context.Features.Get<SocketOctets>() is { } octets ? (octets.Received, octets.Sent) : default;
+
+    /// <summary>Null: nothing is encrypted.</summary>
+    public ITlsHandshakeFeature? Tls => context.Features.Get<ITlsHandshakeFeature>();
+
+    /// <summary>Whom the client's certificate is of; null: it has shown none.</summary>
+    public string? CertificateSubject => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate?.Subject;
+
+    /// <summary>Why it is being closed; null: it is not.</summary>
+    public string? ClosedFor => _closedFor;
+
+    public KeyValuePair<int, IClientStream>[] Streams
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _streams];
+            }
+        }
+    }
+
+    /// <summary>A stream begins; it has the lowest number that is free, from 1 on.</summary>
+    public int Enter(IClientStream stream)
+    {
+        int number;
+        lock (_gate)
+        {
+            number = 1;
+            while (_streams.ContainsKey(number))
+            {
+                number++;
+            }
+
+            _streams.Add(number, stream);
+        }
+
+        streams.Begin();
+
+        if (_closedFor is { } reason)
+        {
+            stream.End(reason);
+        }
+
+        return number;
+    }
+
+    public void Leave(int number)
+    {
+        lock (_gate)
+        {
+            _streams.Remove(number);
+        }
+
+        streams.End(1);
+    }
+
+    /// <summary>Ends its streams, tells the client to go, and closes the socket when that was said.</summary>
+    public async Task CloseAsync(string reason)
+    {
+        _closedFor = reason;
+        foreach (var (_, stream) in Streams)
+        {
+            stream.End(reason);
+        }
+
+        context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        await Task.Delay(LastWords, clock, context.ConnectionClosed).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        context.Abort(new ConnectionAbortedException(reason));
+    }
+}

@@ -1,0 +1,9 @@
+namespace Granary.Gateway.Sockets;
+
+/// <summary>What went over a socket of Kestrel's own transport; a feature of its connection.</summary>
+internal sealed class SocketOctets(WatchedInput input, WatchedOutput output)
+{
+    public long Received => input.Octets;
+
+    public long Sent => output.Octets;
+}
