@@ -5,6 +5,9 @@ namespace Granary.Amqp;
 /// <summary>Makes new property bytes from given ones by changing one thing and copying the rest as it is.</summary>
 public static class BasicPropertiesEdit
 {
+    /// <summary>What headers take beside their entries.</summary>
+    public const int HeadersSize = sizeof(uint);
+
     /// <summary>With a property that is a short string set or replaced.</summary>
     /// <exception cref="ArgumentException">The text has more than 255 bytes, or the property is of another type.</exception>
     /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
@@ -60,6 +63,28 @@ public static class BasicPropertiesEdit
 
         BinaryPrimitives.WriteInt32BigEndian(value, size - sizeof(uint));
         return Replace(view, BasicProperty.Headers, value.AsSpan(0, size));
+    }
+
+    /// <summary>Writes the properties with one more header behind the others, none of which may have its key.</summary>
+    /// <param name="entry">Key, type and value as on the wire.</param>
+    /// <param name="destination">Has room for <see cref="HeadersSize"/> bytes more than the properties and the entry together take.</param>
+    /// <returns>How many bytes were written.</returns>
+    /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
+    public static int AddHeader(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> entry, Span<byte> destination)
+    {
+        var view = BasicPropertiesView.Read(bytes);
+        var start = view.StartOf(BasicProperty.Headers);
+        var end = view.TryGetHeaders(out var headers) ? start + HeadersSize + headers.Length : start;
+        BinaryPrimitives.WriteUInt16BigEndian(destination, (ushort)(view.Present | BasicProperty.Headers));
+        bytes[BasicPropertiesView.FlagsSize..start].CopyTo(destination[BasicPropertiesView.FlagsSize..]);
+        BinaryPrimitives.WriteInt32BigEndian(destination[start..], headers.Length + entry.Length);
+        var at = start + HeadersSize;
+        headers.CopyTo(destination[at..]);
+        at += headers.Length;
+        entry.CopyTo(destination[at..]);
+        at += entry.Length;
+        bytes[end..].CopyTo(destination[at..]);
+        return at + bytes.Length - end;
     }
 
     // An empty value takes the property away: no property is empty on the wire.

@@ -19,6 +19,9 @@ public abstract class LinkConsumer(string tag, bool noAck)
     private long _writtenMessages;
     private long _writtenBytes;
 
+    // What follows the last message that came, or where a stream said that it begins.
+    private long _position;
+
     /// <summary>Unique in the connection; set when the consumer is attached.</summary>
     public int Id => _attachment?.Consumer ?? 0;
 
@@ -50,7 +53,7 @@ public abstract class LinkConsumer(string tag, bool noAck)
     {
         OnActivationLost();
         _base = _received;
-        return _attachment! with { Window = SinceAttached };
+        return _attachment! with { Window = SinceAttached, Position = _position };
     }
 
     internal void Attached(BrokerError? error)
@@ -60,8 +63,9 @@ public abstract class LinkConsumer(string tag, bool noAck)
     }
 
     /// <summary>An activation has given it a place among the queue's consumers, which the next ones are told.</summary>
-    internal void NotePlace(long rank, bool active)
+    internal void NotePlace(long rank, bool active, long position)
     {
+        _position = Math.Max(_position, position);
         if (rank > 0)
         {
             _attachment = _attachment! with { Rank = rank, Active = active };
@@ -87,6 +91,7 @@ public abstract class LinkConsumer(string tag, bool noAck)
             _received = new Window(_received.Messages + slice.Batch.Count, _received.Bytes + slice.Batch.Records.Length);
         }
 
+        _position = slices[^1].FirstOffset + slices[^1].Batch.Count;
         OnDelivery(slices);
     }
 

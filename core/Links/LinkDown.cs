@@ -101,9 +101,10 @@ public sealed record DeliveryItem([property: Id(0)] int Consumer, [property: Id(
 /// <param name="Error">Null when the consumer is attached.</param>
 /// <param name="Rank">Higher than that of each consumer that attached before; 0: from a silo that gives none. It tells the next activation in which order they came.</param>
 /// <param name="Active">It is the one that is given messages, where only one is given any: the next activation is told.</param>
+/// <param name="Position">Of a stream: where it begins to read, in terms of the offsets that it is delivered. The next activation is told.</param>
 [GenerateSerializer, Immutable, Alias("granary.AttachedItem")]
 public sealed record AttachedItem([property: Id(0)] int Consumer, [property: Id(1)] BrokerError? Error, [property: Id(2)] long Rank = 0,
-    [property: Id(3)] bool Active = false) : LinkDownItem;
+    [property: Id(3)] bool Active = false, [property: Id(4)] long Position = 0) : LinkDownItem;
 
 /// <summary>Answers <see cref="DetachItem"/>.</summary>
 [GenerateSerializer, Immutable, Alias("granary.DetachedItem")]

@@ -88,11 +88,12 @@ public sealed record HoldItem([property: Id(0)] int Consumer, [property: Id(1)] 
 /// <param name="Shared">See <see cref="ShareItem"/>.</param>
 /// <param name="Rank">Which an earlier activation gave it (<see cref="AttachedItem"/>); 0: it is new, or was attached by a silo that gives none.</param>
 /// <param name="Active">It was the one that an earlier activation gave messages to, where only one is given any.</param>
+/// <param name="Position">What follows the last that it was delivered: where a stream goes on. 0: it is new.</param>
 [GenerateSerializer, Immutable, Alias("granary.AttachItem")]
 public sealed record AttachItem(
     [property: Id(0)] int Consumer, [property: Id(1)] string Tag, [property: Id(2)] bool NoAck, [property: Id(3)] bool Exclusive,
     [property: Id(4)] int Prefetch, [property: Id(5)] bool Shared, [property: Id(6)] EncodedTable Arguments, [property: Id(7)] Window Window,
-    [property: Id(8)] long Rank = 0, [property: Id(9)] bool Active = false) : LinkUpItem;
+    [property: Id(8)] long Rank = 0, [property: Id(9)] bool Active = false, [property: Id(10)] long Position = 0) : LinkUpItem;
 
 /// <summary>How much may have been pushed to a consumer in all since it attached: absolute, so that a repeated or late one does no harm.</summary>
 /// <param name="Messages">Messages in all.</param>

@@ -346,7 +346,7 @@ public sealed partial class QueueSession
             _consumers.Remove(item.Consumer);
         }
 
-        consumer.NotePlace(item.Rank, item.Active);
+        consumer.NotePlace(item.Rank, item.Active, item.Position);
         if (!consumer.IsAttached)
         {
             consumer.Attached(item.Error);

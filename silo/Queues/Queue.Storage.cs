@@ -32,6 +32,8 @@ internal sealed partial class Queue
     /// <summary>It gives nothing yet, for sessions of an earlier activation have not said what they hold.</summary>
     public bool IsRecovering => _recovery is not null;
 
+    public bool StoresSessions => _storage is { IsDurable: true };
+
     /// <summary>Every offset below is stored, or needs no store.</summary>
     public long StoredThrough => _journal is { } journal ? journal.Watermark : _nextOffset;
 

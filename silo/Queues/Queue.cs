@@ -19,7 +19,7 @@ namespace Granary.Silo.Queues;
 /// One declared queue: its messages, consumers and unsettled deliveries. It knows no time and no runtime: a turn applies the items of a
 /// packet and ends with <see cref="EndTurn"/>, which gives out what can be given, drops what is due and notes for the store what happened.
 /// </summary>
-internal sealed partial class Queue
+internal sealed partial class Queue : IDeclaredQueue
 {
     private readonly QueueSettings _settings;
     private readonly ReadyMessages _ready;

@@ -6,6 +6,7 @@ using Granary.Silo.Exchanges;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
+using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues;
 
@@ -18,10 +19,10 @@ namespace Granary.Silo.Queues;
 /// <param name="register">Sessions that the store has to know before they are given anything of a durable queue; null: it need not know.</param>
 /// <param name="ended">Told in the turn in which a queue is deleted, when it is no longer in its place: what is stored of it is to be deleted, and its bindings, if it may have any.</param>
 internal sealed class QueueSlot(
-    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<Queue, BindingDebt?>? ended = null, SessionRegister? register = null)
+    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<IDeclaredQueue, BindingDebt?>? ended = null, SessionRegister? register = null)
 {
     private readonly LinkTable _links = new(epoch);
-    private Queue? _queue;
+    private IDeclaredQueue? _queue;
 
     /// <summary>Packets to be pushed to gateways; the caller empties it.</summary>
     public List<Push> Pushes { get; } = [];
@@ -32,7 +33,13 @@ internal sealed class QueueSlot(
     /// <summary>When <see cref="RunDue"/> has something to do, or <see cref="MessageRun.Never"/>.</summary>
     public long NextDue => _queue?.NextDue ?? MessageRun.Never;
 
-    public Queue? Queue => _queue;
+    public IDeclaredQueue? Declared => _queue;
+
+    /// <summary>Null: there is none, or it is a stream.</summary>
+    public Queue? Queue => _queue as Queue;
+
+    /// <summary>Null: there is none, or it is an ordinary queue.</summary>
+    public StreamQueue? Stream => _queue as StreamQueue;
 
     public SessionRegister? Register => register;
 
@@ -66,7 +73,7 @@ internal sealed class QueueSlot(
             return QueueAnswer.Refused(error!);
         }
 
-        _queue = new Queue(definition, incarnation, Dead, create?.Invoke(definition, incarnation));
+        _queue = Make(definition, incarnation, create?.Invoke(definition, incarnation));
         _queue.Use(now);
         EndTurn(caller: null, _queue, deleted: false, now);
         return _queue.Describe();
@@ -79,7 +86,7 @@ internal sealed class QueueSlot(
         QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long usedAt, SessionId[] sessions, long now,
         long patience = Recovery.Patience)
     {
-        _queue = new Queue(definition, incarnation, Dead, storage);
+        _queue = Make(definition, incarnation, storage);
         _queue.Use(usedAt);
         _queue.Await(sessions, now + patience);
         foreach (var source in bindingSources)
@@ -94,7 +101,7 @@ internal sealed class QueueSlot(
         QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now)
     {
         Restore(definition, incarnation, bindingSources, storage, now, [], now);
-        _queue!.BeginAt(firstOffset);
+        Queue!.BeginAt(firstOffset);
     }
 
     public QueueAnswer Describe(ConnectionId by, long now)
@@ -121,7 +128,7 @@ internal sealed class QueueSlot(
 
     public QueueAnswer Purge(ConnectionId by, long now)
     {
-        if (CheckAccess(by) is { } error)
+        if ((CheckAccess(by) ?? _queue!.Definition.CheckPurge()) is { } error)
         {
             return QueueAnswer.Refused(error);
         }
@@ -326,7 +333,11 @@ internal sealed class QueueSlot(
         }
     }
 
-    private LinkDown? Apply(QueueLink link, Queue queue, long now)
+    private IDeclaredQueue Make(QueueDefinition definition, Guid incarnation, QueueStorage? storage) => definition.Type == QueueTypes.Stream
+        ? new StreamQueue(definition, incarnation, storage)
+        : new Queue(definition, incarnation, Dead, storage);
+
+    private LinkDown? Apply(QueueLink link, IDeclaredQueue queue, long now)
     {
         var applied = false;
         while (!link.HasEnded && link.Up.Peek() is { } next && !HasToWait(link, queue, next) && link.Up.TryTake(out var packet))
@@ -370,10 +381,10 @@ internal sealed class QueueSlot(
     }
 
     /// <summary>The store does not know yet that the queue gives the session anything.</summary>
-    private bool HasToWait(QueueLink link, Queue queue, LinkUp packet) => register is not null && queue.Storage is { IsDurable: true } && register.HoldsUp(link, packet);
+    private bool HasToWait(QueueLink link, IDeclaredQueue queue, LinkUp packet) => register is not null && queue.StoresSessions && register.HoldsUp(link, packet);
 
     /// <summary>Ends a turn of the queue, and the queue itself if it was deleted in it.</summary>
-    private LinkDown? EndTurn(QueueLink? caller, Queue queue, bool deleted, long now)
+    private LinkDown? EndTurn(QueueLink? caller, IDeclaredQueue queue, bool deleted, long now)
     {
         foreach (var link in _links.TakeForgotten())
         {
@@ -398,7 +409,7 @@ internal sealed class QueueSlot(
         return last;
     }
 
-    private void End(Queue queue, long now)
+    private void End(IDeclaredQueue queue, long now)
     {
         foreach (var link in _links.Living)
         {

@@ -21,7 +21,7 @@ internal interface IMessageStore : IAsyncDisposable
 
     /// <summary>
     /// Takes a queue over: from the return on, earlier activations are fenced. The new epoch is above all earlier ones and at least <paramref name="atLeast"/>.
-    /// A queue that the store does not know is created.
+    /// A queue that the store does not know is created. The first offset that a stream gives is the one after the last that is stored (<see cref="QueueIdentity.IsStream"/>).
     /// </summary>
     Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation);
 

@@ -20,7 +20,7 @@ internal abstract class StoredQueue(QueueIdentity identity, long epoch)
 
 /// <summary>What a store has of a queue when an activation takes it over.</summary>
 /// <param name="First">The lowest offset of a message that is not settled; <paramref name="NextOffset"/> if there is none.</param>
-/// <param name="NextOffset">The bound below which all offsets may have been given: the first that this activation may give.</param>
+/// <param name="NextOffset">The bound below which all offsets may have been given: the first that this activation may give. Of a stream, the one after the last message.</param>
 /// <param name="DeliveredBound">Messages below it may have been delivered.</param>
 /// <param name="Count">Messages that are not settled. Transient ones that were only paged out do not survive their activation and do not count.</param>
 /// <param name="Bytes">Their record bytes.</param>

@@ -105,6 +105,32 @@ public abstract partial class MessageStoreTests
         Assert.Equal((10, 10, 0), (queue.Backlog.First, queue.Backlog.NextOffset, queue.Backlog.Count));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task TakeOver_OfAStream_GoesOnBehindWhatIsStored(bool crash)
+    {
+        var identity = StoreSession.Identity("%2F/stream") with { IsStream = true };
+        var queue = Session.Store.Create(identity, 1);
+        await Session.FlushAsync(new QueueChanges(queue) { IsCreated = true, OffsetBound = 1L << 32 });
+        Assert.Equal(0, (queue = await Session.TakeOverAsync(identity)).Backlog.NextOffset);
+        for (var first = 0; first < 50; first += 10)
+        {
+            await Session.FlushAsync(new QueueChanges(queue) { Runs = { Messages.Run(first, 10, due: 1_000 + first) }, OffsetBound = 1L << 32 });
+        }
+
+        await Session.SettleAsync(queue, new OffsetRange(0, 14));
+        await Session.RestartAsync(crash);
+        queue = await Session.TakeOverAsync(identity);
+        Assert.Equal((14, 50, 36), (queue.Backlog.First, queue.Backlog.NextOffset, queue.Backlog.Count));
+
+        await Session.FlushAsync(new QueueChanges(queue) { Runs = { Messages.Run(20, 30, due: 1_040), Messages.Run(50, 5, due: 2_000) }, OffsetBound = 1L << 33 });
+        await Session.RestartAsync(crash);
+        queue = await Session.TakeOverAsync(identity);
+        Assert.Equal((14, 55, 41), (queue.Backlog.First, queue.Backlog.NextOffset, queue.Backlog.Count));
+        Assert.Equal(Messages.Of(Messages.Run(14, 6, due: 1_010), Messages.Run(20, 30, due: 1_040), Messages.Run(50, 5, due: 2_000)), await Session.ReadAsync(queue));
+    }
+
     [Fact]
     public async Task Links_LastNumberOfEach_IsKeptUntilTheLinkIsOver()
     {

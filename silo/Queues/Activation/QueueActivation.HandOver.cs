@@ -115,7 +115,7 @@ internal sealed partial class QueueActivation
     /// <summary>The answer to who wants the queue to be elsewhere.</summary>
     private QueuePlace Move(SiloAddress silo)
     {
-        if (_slot.Queue is null)
+        if (_slot.Declared is null)
         {
             return new QueuePlace(BrokerError.NoQueue(_vhost, _name), null);
         }
@@ -136,7 +136,7 @@ internal sealed partial class QueueActivation
 
     /// <summary>Null: the queue can go to another silo, with all that it has.</summary>
     private string? WhyNotMoved() =>
-        _slot.Queue is not { } queue ? "there is none"
+        _slot.Declared is not { } queue ? "there is none"
         : queue.Definition.Owner?.Member == LossWatch.NameOf(_context.Address.SiloAddress!) ? "it is exclusive to a connection of the silo that it is on"
         : queue.WhyNotMoved;
 
@@ -153,7 +153,7 @@ internal sealed partial class QueueActivation
     }
 
     /// <summary>In a cluster another silo goes on with the queue: it gets what there is in memory, as far as it can be stored.</summary>
-    private void HandOver(Queue queue)
+    private void HandOver(IDeclaredQueue queue)
     {
         if (_services.Owners is null || _services.Stores.Durable is not { } commit)
         {

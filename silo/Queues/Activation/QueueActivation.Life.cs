@@ -7,6 +7,7 @@ using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
+using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Activation;
 
@@ -40,7 +41,7 @@ internal sealed partial class QueueActivation
         cancellation.ThrowIfCancellationRequested();
         _turns.TryRun(this, static activation =>
         {
-            if (activation._slot.Queue is { } queue)
+            if (activation._slot.Declared is { } queue)
             {
                 activation._services.Figures.Add(queue.Figures);
                 queue.Storage?.Journal.OnAdvance(activation._inbox.PostLook);
@@ -78,7 +79,7 @@ internal sealed partial class QueueActivation
         var isHandedOver = _turns.TryEnd(() =>
         {
             LeaveSessions();
-            if (_slot.Queue is { } queue)
+            if (_slot.Declared is { } queue)
             {
                 HandOver(queue);
                 queue.CloseStorage();
@@ -86,7 +87,7 @@ internal sealed partial class QueueActivation
             }
         });
         var flushed = Task.WhenAll(
-            _slot.Queue?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask, _handedOver?.FlushAsync() ?? Task.CompletedTask);
+            _slot.Declared?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask, _handedOver?.FlushAsync() ?? Task.CompletedTask);
         await _ended.CancelAsync().ConfigureAwait(false);
         _recovered.TrySetResult();
         _inbox.Close();
@@ -96,7 +97,7 @@ internal sealed partial class QueueActivation
         // What could not be saved was logged.
         await _saver.Saved.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await flushed.WaitAsync(cancellation).ConfigureAwait(false);
-        await _counts.Saved.WaitAsync(cancellation).ConfigureAwait(false);
+        await Task.WhenAll(_counts.Saved, _segmentsSaved).WaitAsync(cancellation).ConfigureAwait(false);
         if (isHandedOver && _services.Owners is not null)
         {
             // Not before all is written: the next activation begins with what is stored. Sessions need not find out by themselves.
@@ -113,9 +114,9 @@ internal sealed partial class QueueActivation
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
     {
         var incarnation = _state.Value.Incarnation;
-        var identity = new QueueIdentity(_key, incarnation);
-        var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
+        var identity = new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream };
+        var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
         if (_services.Owners is { } owners)
         {
@@ -130,6 +131,12 @@ internal sealed partial class QueueActivation
                 definition, incarnation, _state.Value.BindingSources, storage, _services.Stores.OpenedAt, _services.Stores.TakeSessions(identity), Now);
         }
 
+        if (_slot.Stream is { } stream)
+        {
+            await RestoreSegmentsAsync(stream, cancellation).ConfigureAwait(false);
+            return;
+        }
+
         await _counts.RestoreAsync(_slot.Queue!, cancellation).ConfigureAwait(false);
         if (_slot.Queue is { DeadLetters: { } deadLetters })
         {
@@ -139,11 +146,11 @@ internal sealed partial class QueueActivation
 
     private QueueSlot NewSlot(long epoch) => new(
         _vhost, _name, epoch,
-        (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation), epoch), QueueEnded,
+        (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream }, epoch), QueueEnded,
         _services.Owners is null ? null : new SessionRegister());
 
     /// <summary>A queue was deleted in this turn: that it is gone, and what it leaves to do, is in one flush.</summary>
-    private void QueueEnded(Queue queue, BindingDebt? debt)
+    private void QueueEnded(IDeclaredQueue queue, BindingDebt? debt)
     {
         PostDead();
         _outbox = null;
@@ -151,8 +158,7 @@ internal sealed partial class QueueActivation
         lock (Gate)
         {
             queue.DeleteStorage();
-            queue.DeliveryCounts?.Forget(0, long.MaxValue);
-            _counts.Save(queue);
+            ForgetRows(queue);
             if (debt is not null)
             {
                 _debts.Add(debt);
@@ -164,6 +170,20 @@ internal sealed partial class QueueActivation
         if (debt is not null)
         {
             _lastRemoval = SettleAsync(debt);
+        }
+    }
+
+    /// <summary>What the store has of a queue that was deleted besides its messages.</summary>
+    private void ForgetRows(IDeclaredQueue queue)
+    {
+        if (queue is Queue { DeliveryCounts: { } counts } counting)
+        {
+            counts.Forget(0, long.MaxValue);
+            _counts.Save(counting);
+        }
+        else if (queue is StreamQueue { HasSegmentChanges: true } stream)
+        {
+            SaveSegments(stream);
         }
     }
 
@@ -196,7 +216,7 @@ internal sealed partial class QueueActivation
         }
 
         var state = new QueueState { Debts = [.. _debts] };
-        if (_slot.Queue is { } queue && (queue.Storage is { IsDurable: true } || _run is not null))
+        if (_slot.Declared is { } queue && (queue.Storage is { IsDurable: true } || _run is not null))
         {
             state.Declaration = queue.Definition.ToDeclaration();
             state.Incarnation = queue.Incarnation;
@@ -230,7 +250,7 @@ internal sealed partial class QueueActivation
     /// <summary>An exclusive queue whose connection's member is gone goes, too, should nobody have said so to this activation.</summary>
     private void LetGoOfOwner()
     {
-        if (_services.Owners is { } owners && _slot.Queue?.Definition.Owner is { } owner && owners.HasGone(owner))
+        if (_services.Owners is { } owners && _slot.Declared?.Definition.Owner is { } owner && owners.HasGone(owner))
         {
             _slot.LetGo(owner.Member!, Now);
         }
@@ -247,7 +267,7 @@ internal sealed partial class QueueActivation
     private void StoreDue()
     {
         var due = _debts.Count > 0 ? Now
-            : _slot.Queue is { Storage.IsDurable: true } queue ? queue.NextDue
+            : _slot.Declared is { Storage.IsDurable: true } queue ? queue.NextDue
             : MessageRun.Never;
         if (due < _storedDue || (due > _storedDue && (_storedDue <= Now || due == MessageRun.Never)))
         {
@@ -267,7 +287,7 @@ internal sealed partial class QueueActivation
     private void LoseAll()
     {
         LeaveSessions();
-        if (_slot.Queue is { } queue)
+        if (_slot.Declared is { } queue)
         {
             queue.AbandonStorage();
             _services.Figures.Remove(queue.Figures);

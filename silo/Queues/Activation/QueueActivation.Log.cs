@@ -49,4 +49,7 @@ internal sealed partial class QueueActivation
 
     [LoggerMessage(3010, LogLevel.Debug, "The activation of queue {Queue} in vhost {Vhost} ended while messages were read back for it")]
     private static partial void LogReadTooLate(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3334, LogLevel.Debug, "Which segments stream {Stream} in vhost {Vhost} has could not be stored")]
+    private static partial void LogSegmentsNotStored(ILogger logger, Exception exception, string stream, string vhost);
 }

@@ -46,7 +46,7 @@ internal sealed partial class QueueActivation
             register.Over.Clear();
         }
 
-        if (register.Unwritten.Count > 0 && _slot.Queue is { } queue)
+        if (register.Unwritten.Count > 0 && _slot.Declared is { } queue)
         {
             _ = AddSessionsAsync(commit, queue, [.. register.Unwritten]);
         }
@@ -54,7 +54,7 @@ internal sealed partial class QueueActivation
         register.Unwritten.Clear();
     }
 
-    private async Task AddSessionsAsync(GroupCommit commit, Queue queue, KeyValuePair<SessionId, string?>[] sessions)
+    private async Task AddSessionsAsync(GroupCommit commit, IDeclaredQueue queue, KeyValuePair<SessionId, string?>[] sessions)
     {
         try
         {
@@ -69,7 +69,7 @@ internal sealed partial class QueueActivation
 
         _turns.TryRun((this, queue, sessions), static added =>
         {
-            if (added.Item1._slot.Queue == added.queue)
+            if (added.Item1._slot.Declared == added.queue)
             {
                 added.Item1._slot.Registered(added.sessions, added.Item1.Now);
             }

@@ -45,6 +45,7 @@ internal sealed partial class QueueActivation
     // Set when no session of an earlier activation is waited for, or the activation has ended. Before that nobody can say who consumes, and what is ready.
     private readonly TaskCompletionSource _recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private Task _segmentsSaved = Task.CompletedTask;
     private Task _lastRemoval = Task.CompletedTask;
     private long _tickAt = MessageRun.Never;
     private long _leavesAt = MessageRun.Never;
@@ -221,9 +222,9 @@ internal sealed partial class QueueActivation
 
     private QueueAnswer Declare(QueueDeclaration declaration)
     {
-        var isNew = _slot.Queue is null;
+        var isNew = _slot.Declared is null;
         var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
-        if (isNew && _slot.Queue is { } queue)
+        if (isNew && _slot.Declared is { } queue)
         {
             _services.Figures.Add(queue.Figures, isNew);
             queue.Storage?.Journal.OnAdvance(_inbox.PostLook);
@@ -235,7 +236,7 @@ internal sealed partial class QueueActivation
 
     private QueueAnswer AddBindingSource(ConnectionId by, string exchange)
     {
-        var isNew = _slot.Queue is { } queue && !queue.BindingSources.Contains(exchange);
+        var isNew = _slot.Declared is { } queue && !queue.BindingSources.Contains(exchange);
         var answer = _slot.AddBindingSource(by, exchange);
         if (isNew && answer.Error is null)
         {
@@ -279,7 +280,7 @@ internal sealed partial class QueueActivation
     /// <summary>Takes up what moved in the store, arrived where dead letters go, or is due.</summary>
     private void Look()
     {
-        if (_slot.Queue is { Storage.Journal.IsFenced: true })
+        if (_slot.Declared is { Storage.Journal.IsFenced: true })
         {
             LogFenced(_services.Log, _name, _vhost);
             _services.Stores.NoteFenced(_key);
@@ -331,7 +332,7 @@ internal sealed partial class QueueActivation
     /// <summary>Sends what the turn has for others and sees whether anything remains to be done later.</summary>
     private void EndTurn()
     {
-        if (!_recovered.Task.IsCompleted && _slot.Queue is not { IsRecovering: true })
+        if (!_recovered.Task.IsCompleted && _slot.Declared is not { IsRecovering: true })
         {
             _recovered.TrySetResult();
         }
@@ -351,6 +352,11 @@ internal sealed partial class QueueActivation
         if (_slot.Queue?.NextLoad() is { } load)
         {
             _ = LoadAsync(_slot.Queue, load);
+        }
+
+        if (_slot.Stream is { } stream)
+        {
+            FollowUp(stream);
         }
 
         if (_tickAt == MessageRun.Never && _slot.NeedsTick)

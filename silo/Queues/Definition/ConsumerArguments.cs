@@ -1,25 +1,68 @@
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Definition;
 
-/// <summary>The arguments of basic.consume (rabbit_amqqueue's consume_args). Those that no queue knows are ignored, as there.</summary>
+/// <summary>The arguments of basic.consume (rabbit_amqqueue's consume_args). Those that no queue knows are ignored, as there; those of other types of queues are refused.</summary>
 internal static class ConsumerArguments
 {
     private const string Priority = "x-priority";
 
-    /// <summary>Reads them; what is wrong with them, or null.</summary>
+    private static readonly (string Name, QueueTypes KnownTo)[] All =
+    [
+        (Priority, QueueTypes.Classic | QueueTypes.Quorum),
+        (StreamStart.Argument, QueueTypes.Stream),
+        (StreamFilter.ValuesArgument, QueueTypes.Stream),
+        (StreamFilter.UnfilteredArgument, QueueTypes.Stream),
+    ];
+
+    /// <summary>Reads those of a queue that is not a stream; what is wrong with them, or null.</summary>
     public static BrokerError? Read(QueueDefinition queue, EncodedTable arguments, out long priority)
     {
         priority = 0;
-        if (arguments.IsEmpty || !arguments.Decode().TryGetValue(Priority, out var value))
+        if (arguments.IsEmpty)
+        {
+            return null;
+        }
+
+        var all = arguments.Decode();
+        if (Check(queue, all) is { } error)
+        {
+            return error;
+        }
+
+        if (!all.TryGetValue(Priority, out var value))
         {
             return null;
         }
 
         _ = value.TryGetInteger(out priority);
-        return QueueArguments.Integer(value, least: long.MinValue) is { } term
-            ? new BrokerError(ReplyCode.PreconditionFailed, $"invalid arg '{Priority}' for queue '{queue.Name}' in vhost '{queue.Vhost}': {term}")
-            : null;
+        return QueueArguments.Integer(value, least: long.MinValue) is { } term ? Invalid(queue, Priority, $": {term}") : null;
     }
+
+    /// <summary>An argument that only other types of queues have, or null.</summary>
+    public static BrokerError? Check(QueueDefinition queue, FieldTable arguments)
+    {
+        foreach (var (name, types) in All)
+        {
+            if ((types & queue.Type) == 0 && arguments.ContainsKey(name))
+            {
+                return Invalid(queue, name, $" of queue type rabbit_{queue.TypeName}_queue");
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>x-stream-offset says nothing that is known (rabbit_amqqueue's check_stream_offset_arg).</summary>
+    public static BrokerError BadOffset(QueueDefinition queue, FieldTable arguments)
+    {
+        arguments.TryGetValue(StreamStart.Argument, out var value);
+        var term = value.TryGetText(out var text) ? $"<<\"{text}\">>" : value.ToString();
+        return Invalid(queue, StreamStart.Argument, $": {{invalid_stream_offset_arg,{{{ErlangTerm.TypeName(value.Kind)},{term}}}}}");
+    }
+
+    private static BrokerError Invalid(QueueDefinition queue, string name, string why) =>
+        new(ReplyCode.PreconditionFailed, $"invalid arg '{name}' for queue '{queue.Name}' in vhost '{queue.Vhost}'{why}");
 }

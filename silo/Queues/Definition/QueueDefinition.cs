@@ -72,6 +72,10 @@ internal sealed record QueueDefinition(
             : null;
     }
 
+    /// <summary>Streams are read, and nothing is taken out of them (rabbit_amqqueue's purge).</summary>
+    public BrokerError? CheckPurge() =>
+        Type == QueueTypes.Stream ? new BrokerError(ReplyCode.NotImplemented, $"queue.purge not supported by stream queues {Kind}") : null;
+
     /// <summary>405 where messages only go to the one consumer that is active (rabbit_channel's unsupported_single_active_consumer_error; classic queues allow it).</summary>
     public BrokerError? CheckGet() => Type == QueueTypes.Quorum && Settings.SingleActiveConsumer
         ? new BrokerError(
@@ -148,7 +152,8 @@ internal sealed record QueueDefinition(
             : null;
     }
 
-    private string TypeName => Type switch
+    /// <summary>As x-queue-type has it.</summary>
+    public string TypeName => Type switch
     {
         QueueTypes.Quorum => "quorum",
         QueueTypes.Stream => "stream",

@@ -34,15 +34,16 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
         }
     }
 
-    public StoredBacklog Read(QueueLog queue)
+    /// <param name="goesOn">The next offset is the one after the last that there is.</param>
+    public StoredBacklog Read(QueueLog queue, bool goesOn)
     {
         List<(long First, long End)> partial;
         var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
-        var next = queue.OffsetBound;
-        var first = next;
         StoredBacklog backlog;
         lock (gate)
         {
+            var next = !goesOn ? queue.OffsetBound : queue.Batches.Count == 0 ? 0 : queue.Batches[queue.Batches.Count - 1].End;
+            var first = next;
             partial = FindBatches(queue, batch => batch.IsPart || batch.Live < batch.Count);
             for (var i = 0; i < queue.Batches.Count; i++)
             {

@@ -34,7 +34,7 @@ internal sealed partial class FileStore
         }
 
         var queue = request.Result();
-        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue) };
+        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue, identity.IsStream) };
     }
 
     private void TakeOverAll()

@@ -56,7 +56,8 @@ internal sealed class MemoryQueue
     }
 
     /// <summary>Forgets what was only paged out, and says what there is.</summary>
-    public StoredBacklog TakeOver()
+    /// <param name="goesOn">With the offset after the last that there is.</param>
+    public StoredBacklog TakeOver(bool goesOn)
     {
         foreach (var run in _runs.ToArray())
         {
@@ -73,8 +74,9 @@ internal sealed class MemoryQueue
             due = Math.Min(due, run.Due);
         }
 
+        var next = goesOn ? _runs.Max.End : _offsetBound;
         return new StoredBacklog(
-            _runs.Count == 0 ? _offsetBound : _runs.Min.First, _offsetBound, _deliveredBound, count, bytes, bodies, flags, due,
+            _runs.Count == 0 ? next : _runs.Min.First, next, _deliveredBound, count, bytes, bodies, flags, due,
             [.. _links.Select(link => new PublishProgress(link.Key, link.Value))]);
     }
 

@@ -49,7 +49,7 @@ internal sealed class MemoryStore : IMessageStore
             }
 
             queue.Epoch = Math.Max(queue.Epoch + 1, atLeast);
-            return Task.FromResult<StoredQueue>(new Handle(identity, queue.Epoch) { Backlog = queue.TakeOver() });
+            return Task.FromResult<StoredQueue>(new Handle(identity, queue.Epoch) { Backlog = queue.TakeOver(identity.IsStream) });
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         // All that earlier activations ever wrote is there from now on.
         var scan = new BacklogScan(state.Low);
         var links = await ReadStateAsync(connection, state.Id, scan, cancellation).ConfigureAwait(false);
-        scan.End(state.OffsetBound);
+        scan.End(identity.IsStream ? 0 : state.OffsetBound);
         foreach (var (from, end) in scan.Unclear)
         {
             await CountAsync(state.Id, scan, from, end, cancellation).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Postgres;
 
 namespace Granary.Compat.Tests.Clients;
@@ -28,5 +29,20 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
         await using var node = new KilledNode(["--store", store, .. options]);
         await node.StartAsync();
         await Script.RunWithRestartAsync(node, [Script.Python], "Python/names_with_nul.py");
+    }
+
+    [Fact]
+    [Logs(1205)]
+    public Task Pika_Streams_AreReadFromEverywhere() => Script.RunAsync(shared.Broker, Script.Python, "Python/streams.py");
+
+    [Theory]
+    [InlineData("files")]
+    [InlineData("postgres")]
+    public async Task Pika_Stream_OutlivesTheBroker(string store)
+    {
+        string[] options = store == "postgres" ? ["--connection", await (await PostgresServer.SharedAsync()).CreateDatabaseAsync()] : [];
+        await using var node = new KilledNode(["--store", store, .. options]);
+        await node.StartAsync();
+        await Script.RunWithRestartAsync(node, [Script.Python], "Python/streams_restart.py");
     }
 }

@@ -4,6 +4,7 @@ using Granary.Core.Links;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Queues;
+using Granary.Silo.Queues.Definition;
 using Granary.Silo.Storage;
 
 namespace Granary.Silo.Tests.Queues;
@@ -19,7 +20,7 @@ internal sealed class TestGateway
     /// <param name="register">Sessions that are given nothing before the store knows them; see <see cref="QueueSlot.Registered"/>.</param>
     public TestGateway(QueueStores? stores = null, SessionRegister? register = null)
     {
-        Slot = new QueueSlot("/", "q", Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity("%2F/q", incarnation), Epoch), (queue, debt) =>
+        Slot = new QueueSlot("/", "q", Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity("%2F/q", incarnation) { IsStream = definition.Type == QueueTypes.Stream }, Epoch), (queue, debt) =>
         {
             queue.DeleteStorage();
             if (debt is not null)
@@ -76,6 +77,29 @@ internal sealed class TestGateway
                 Assert.Equal(0, queue.Load(request, journal.ReadAsync(request.First, request.End, request.Bytes, default).AsTask().Result, Now));
             }
             else if (journal.FlushAsync().IsCompleted && seen == (journal.DeliveredBound, journal.StoredEnd, journal.Watermark))
+            {
+                return;
+            }
+        }
+
+        PumpStream();
+    }
+
+    private void PumpStream()
+    {
+        while (!IsImpatient && Slot.Stream is { Storage.Journal: { } journal } stream)
+        {
+            journal.FlushAsync().Wait(TimeSpan.FromSeconds(20));
+            var watermark = journal.Watermark;
+            Slot.Advance(Now);
+            DeliverPushes();
+            var reads = stream.TakeReads();
+            foreach (var read in reads)
+            {
+                Assert.Equal(0, stream.Load(read, read.RunAsync(journal, default).Result));
+            }
+
+            if (reads.Length == 0 && journal.FlushAsync().IsCompleted && watermark == journal.Watermark)
             {
                 return;
             }
