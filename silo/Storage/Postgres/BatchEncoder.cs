@@ -17,6 +17,7 @@ internal sealed class BatchEncoder
     private readonly List<MessageRun> _gathered = [];
     private int _gatheredBytes;
     private int _gatheredCount;
+    private short _kind;
 
     public List<BatchColumns> Parts { get; } = [new()];
 
@@ -28,8 +29,9 @@ internal sealed class BatchEncoder
     }
 
     /// <summary>Adds runs of one queue, by ascending offsets.</summary>
-    public void Add(long queue, List<MessageRun> runs)
+    public void Add(long queue, List<MessageRun> runs, bool isStream)
     {
+        _kind = isStream ? StoredBatch.OfStream : (short)0;
         foreach (var run in CollectionsMarshal.AsSpan(runs))
         {
             if (TryGetShared(run, out var owner))
@@ -95,7 +97,7 @@ internal sealed class BatchEncoder
             return;
         }
 
-        var (flags, bodies) = ((short)0, 0);
+        var (flags, bodies) = (_kind, 0);
         foreach (var run in _gathered)
         {
             var (some, length) = LookAt(run);

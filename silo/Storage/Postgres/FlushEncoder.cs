@@ -39,7 +39,7 @@ internal sealed class FlushEncoder(NpgsqlDataSource database, QueueIds ids)
             var queue = (PostgresQueue)changes[i].Queue;
             if (runs[i].Count > 0)
             {
-                batches.Add(queue.Id, runs[i]);
+                batches.Add(queue.Id, runs[i], queue.Identity.IsStream);
                 queue.StoredEnd = Math.Max(queue.StoredEnd, runs[i][^1].End);
             }
 

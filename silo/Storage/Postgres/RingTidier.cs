@@ -4,11 +4,14 @@ using NpgsqlTypes;
 
 namespace Granary.Silo.Storage.Postgres;
 
-/// <summary>Keeps the ring of batch partitions small beside the writing: a step whenever much was written, and all there is to do when nothing is.</summary>
+/// <summary>Keeps the ring of batch partitions small beside the writing, and deletes what streams no longer keep: a step whenever much was written, and all there is to do when nothing is.</summary>
 internal sealed partial class RingTidier(NpgsqlDataSource database, PostgresOptions options, ILogger logger) : IAsyncDisposable
 {
     // Batches moved out of a sparse partition in one step: their queues cannot be written to meanwhile.
     private const int StepBatches = 256;
+
+    // Of each stream in one step.
+    private const int StepRows = 4_096;
 
     private readonly SemaphoreSlim _wake = new(initialCount: 0);
     private readonly CancellationTokenSource _stop = new();
@@ -52,7 +55,7 @@ internal sealed partial class RingTidier(NpgsqlDataSource database, PostgresOpti
                 seen = flushes;
                 if (isWoken || (isIdle && tidied != flushes))
                 {
-                    var didSomething = false;
+                    var didSomething = await TidyStreamsAsync(_stop.Token).ConfigureAwait(false);
                     while (await TidyAsync(isIdle, _stop.Token).ConfigureAwait(false))
                     {
                         didSomething = true;
@@ -80,6 +83,19 @@ internal sealed partial class RingTidier(NpgsqlDataSource database, PostgresOpti
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = StepBatches, NpgsqlDbType = NpgsqlDbType.Integer });
         command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = isIdle });
         return await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false) is true;
+    }
+
+    private async Task<bool> TidyStreamsAsync(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(SqlText.TidyStreams);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = StepRows, NpgsqlDbType = NpgsqlDbType.Integer });
+        var didSomething = false;
+        while (await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false) is true)
+        {
+            didSomething = true;
+        }
+
+        return didSomething;
     }
 
     [LoggerMessage(3341, LogLevel.Debug, "Disk space in PostgreSQL is given back later.")]

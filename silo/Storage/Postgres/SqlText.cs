@@ -23,6 +23,7 @@ internal static class SqlText
     public static readonly string TakeOver = Read("Sql/take-over.sql");
     public static readonly string EndBlockers = Read("Sql/end-blockers.sql");
     public static readonly string TidyRing = Read("Sql/tidy-ring.sql");
+    public static readonly string TidyStreams = Read("Sql/tidy-streams.sql");
 
     /// <summary>All migrations by their number, from 1 without a gap.</summary>
     public static IReadOnlyList<string> ReadMigrations()

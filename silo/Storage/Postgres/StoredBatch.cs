@@ -9,6 +9,9 @@ internal sealed record StoredBatch(long First, int Count, short StoredFlags, lon
     /// <summary>Beside <see cref="MessageFlags"/>: some of the messages are persistent, and some are not.</summary>
     public const short Mixed = 0x100;
 
+    /// <summary>Beside <see cref="MessageFlags"/>: it is a stream's, and has its place beside the ring. The SQL knows it, too.</summary>
+    public const short OfStream = 0x200;
+
     /// <summary>The most messages in one batch; the SQL knows it, too.</summary>
     public const int MaxCount = 8192;
 
