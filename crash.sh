@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=.ci/build.sh
 . "$root/.ci/build.sh"
 
+mkdir -p "$root/.build"
 project="$root/tests/Crash/Granary.Crash.Tests.csproj"
 if ! dotnet build "$project" -c Release -nodeReuse:false >"$root/.build/crash.log" 2>&1; then
     tail -40 "$root/.build/crash.log" >&2
