@@ -13,10 +13,14 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
+    // Publishers that nothing slows down fill a gigabyte in a second.
+    private static readonly TimeSpan IntervalNearTheLimit = TimeSpan.FromMilliseconds(20);
+
     private readonly CollectionPace _pace = new(clock);
 
-    /// <summary>Measures, five times a second. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
-    public void Look()
+    /// <summary>Measures. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
+    /// <returns>Whether more than half of the limit is in use, so that it should be looked at more often.</returns>
+    public bool Look()
     {
         var limit = options.Limit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.HighWatermark);
         var used = GC.GetTotalMemory(forceFullCollection: false);
@@ -29,6 +33,7 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
         }
 
         Check(used, limit);
+        return used > limit / 2;
     }
 
     /// <summary>Compares memory in use with the limit.</summary>
@@ -54,7 +59,7 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
         using var timer = new PeriodicTimer(Interval, clock);
         while (await timer.NextAsync(stoppingToken).ConfigureAwait(false))
         {
-            Look();
+            timer.Period = Look() ? IntervalNearTheLimit : Interval;
         }
     }
 

@@ -76,7 +76,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
                 var commit = NewCommit(_store, PublisherAlarm.Store);
                 Volatile.Write(ref _commit, commit);
                 var budget = _keepsMessages
-                    ? new MemoryBudget(MemoryBudget.StandardPerQueue, MemoryBudget.StandardPerSilo)
+                    ? MemoryBudget.For(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
                     : new MemoryBudget(long.MaxValue, long.MaxValue);
                 Volatile.Write(
                     ref _queues,

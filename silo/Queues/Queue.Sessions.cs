@@ -90,7 +90,7 @@ internal sealed partial class Queue
 
         var count = publish.Batch.Count;
         var end = publish.Number <= session.Number ? session.PublishedEnd : Watermark;
-        link.Send(_limit is { Refuses: true }
+        Answer(link, _limit is { Refuses: true }
             ? new PublishedItem(end, [.. Enumerable.Range(0, count)])
             : new PublishedItem(end - count, null));
         link.PublishedEnd = Math.Max(link.PublishedEnd, end);

@@ -202,6 +202,7 @@ internal sealed partial class Queue : IDeclaredQueue
         if (_storage is not null)
         {
             StoreTurn(_storage, now);
+            AnswerLate(_storage);
         }
     }
 
@@ -241,12 +242,12 @@ internal sealed partial class Queue : IDeclaredQueue
             var refused = AppendWhatFits(publish, _limit, now);
             Figures.Add(QueueCount.Refuse, refused?.Length ?? 0);
             Figures.Add(QueueCount.Publish, batch.Count - (refused?.Length ?? 0));
-            link.Send(new PublishedItem(first, refused));
+            Answer(link, new PublishedItem(first, refused));
             link.PublishedEnd = _nextOffset;
             return;
         }
 
-        link.Send(new PublishedItem(_nextOffset, null, _dispatch.Backlog(_ready, batch, now)));
+        Answer(link, new PublishedItem(_nextOffset, null, _dispatch.Backlog(_ready, batch, now)));
         Figures.Add(QueueCount.Publish, batch.Count);
         Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
         link.PublishedEnd = _nextOffset;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
@@ -136,17 +137,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     {
         try
         {
-            while (Take() is { } flush)
+            while (WriteNext())
             {
-                var started = Stopwatch.GetTimestamp();
-                if (!TryWrite(flush, out var result))
-                {
-                    Abandon();
-                    return;
-                }
-
-                Statistics.Add(flush, Stopwatch.GetElapsedTime(started));
-                Complete(result);
+                // A call of its own: while the thread waits, nothing keeps the memory of what was written last.
             }
         }
         catch (Exception exception)
@@ -156,6 +149,27 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             LogBroken(exception);
             _cannotWrite(true);
         }
+    }
+
+    /// <summary>Writes one flush; false when there is nothing more to come.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool WriteNext()
+    {
+        if (Take() is not { } flush)
+        {
+            return false;
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        if (!TryWrite(flush, out var result))
+        {
+            Abandon();
+            return false;
+        }
+
+        Statistics.Add(flush, Stopwatch.GetElapsedTime(started));
+        Complete(result);
+        return true;
     }
 
     /// <summary>Waits for something to write and takes it; null when there is nothing more to come.</summary>

@@ -38,6 +38,9 @@ internal sealed class JournaledMessages
 
     public bool HasCopies => !_pendingCopies.IsEmpty;
 
+    /// <summary>The flush that runs writes copies that are not settled meanwhile.</summary>
+    public bool IsWritingCopies => !_flushingCopies.IsEmpty;
+
     public bool HasSettled => !_settled.IsEmpty;
 
     /// <summary>The first message that publishers wait for; <see cref="long.MaxValue"/> if there is none.</summary>

@@ -221,8 +221,8 @@ internal sealed class QueueJournal
     /// <summary>The flush is through. Under the gate.</summary>
     public void Complete(bool isFenced)
     {
-        // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then.
-        var hasNews = isFenced || _delivered.IsFlushWaitedFor || Math.Min(_messages.FirstAfterFlush, _nextOffset) > _seenWatermark;
+        // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then. Of what is paged out it can give up the memory.
+        var hasNews = isFenced || _delivered.IsFlushWaitedFor || _messages.IsWritingCopies || Math.Min(_messages.FirstAfterFlush, _nextOffset) > _seenWatermark;
         IsFenced |= isFenced;
         _isFlushing = false;
         _messages.Complete();
