@@ -38,6 +38,7 @@ internal static class NodeCommand
     {
         var listeners = new ListenerGroup(settings);
         var limits = new LimitGroup(settings);
+        var authentication = new AuthenticationGroup(settings);
         var drainTime = settings.Of<TimeSpan?>(
             "--drain-time", null,
             $"How many seconds clients are served after a signal to stop, while the process says that it is not ready; 0 unless told, {NodeOptions.DrainOfGateway.TotalSeconds} for a gateway alone.",
@@ -65,7 +66,7 @@ internal static class NodeCommand
 
         command.SetAction((result, cancellation) =>
         {
-            var gateway = limits.AddTo(listeners.AddTo(new GatewayOptions(), result), result);
+            var gateway = limits.AddTo(listeners.AddTo(new GatewayOptions { Authentication = authentication.Read(result) }, result), result);
             var options = new NodeOptions(
                 result.GetValue(role), result.GetValue(localLinks), limits.AddTo(store.Read(result), result), gateway, cluster.Read(result))
             {

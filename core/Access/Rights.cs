@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Granary.Amqp;
 using Granary.Core.Routing;
 
@@ -18,8 +17,7 @@ public sealed class Rights
     // Exchanges that the user was found to be allowed to publish to. Beyond that the pattern is asked each time.
     private const int MostRemembered = 64;
 
-    private readonly NamePattern[] _patterns;
-    private readonly FrozenDictionary<string, (NamePattern Write, NamePattern Read)> _topics;
+    private readonly IGrants? _grants;
     private readonly Lock _gate = new();
     private volatile HashSet<byte[]> _writable = new(ByteKeyComparer.Instance);
 
@@ -27,15 +25,17 @@ public sealed class Rights
     /// <param name="vhost">Null: there is no such vhost (any more).</param>
     /// <param name="permission">Null: the user may do nothing here.</param>
     public Rights(string userName, string vhostName, KnownUser? user, Vhost? vhost, Permission? permission, IEnumerable<TopicPermission> topics)
+        : this(userName, vhostName, user, vhost, permission is null ? null : new PermissionGrants(permission, topics))
     {
-        ArgumentNullException.ThrowIfNull(topics);
+    }
+
+    /// <param name="grants">Null: the user may do nothing here.</param>
+    /// <inheritdoc cref="Rights(string, string, KnownUser, Vhost, Permission, IEnumerable{TopicPermission})"/>
+    public Rights(string userName, string vhostName, KnownUser? user, Vhost? vhost, IGrants? grants)
+    {
         (UserName, VhostName, User, Vhost) = (userName, vhostName, user, vhost);
-        IsAdmitted = user is not null && VhostIsThere && permission is not null;
-        _patterns = IsAdmitted
-            ? [NamePattern.Parse(permission!.Configure), NamePattern.Parse(permission.Write), NamePattern.Parse(permission.Read)]
-            : [NamePattern.Parse(""), NamePattern.Parse(""), NamePattern.Parse("")];
-        _topics = topics.ToFrozenDictionary(
-            topic => topic.Exchange, topic => (Write: Expanded(topic.Write), Read: Expanded(topic.Read)), StringComparer.Ordinal);
+        IsAdmitted = user is not null && VhostIsThere && grants is not null;
+        _grants = IsAdmitted ? grants : null;
         IsImpersonator = user?.Has(ImpersonatorTag) == true;
     }
 
@@ -53,6 +53,9 @@ public sealed class Rights
 
     /// <summary>The user may enter the vhost.</summary>
     public bool IsAdmitted { get; }
+
+    /// <summary>Why what the user logged in with is not valid any more; null: it is.</summary>
+    public string? Ended { get; init; }
 
     /// <summary>May publish in the name of others: whatever the property user-id says.</summary>
     public bool IsImpersonator { get; }
@@ -83,7 +86,7 @@ public sealed class Rights
     /// <param name="exchange">As on the wire; empty: the default exchange.</param>
     public BrokerError? CheckPublish(ReadOnlySpan<byte> exchange)
     {
-        if (_patterns[(int)Right.Write].MatchesAll || _writable.GetAlternateLookup<ReadOnlySpan<byte>>().Contains(exchange))
+        if (_grants?.AllowsAll(Right.Write) == true || _writable.GetAlternateLookup<ReadOnlySpan<byte>>().Contains(exchange))
         {
             return null;
         }
@@ -98,14 +101,14 @@ public sealed class Rights
     }
 
     /// <summary>Whether routing keys matter for a topic exchange of that name.</summary>
-    public bool LimitsTopics(string exchange) => _topics.ContainsKey(exchange);
+    public bool LimitsTopics(string exchange) => _grants?.LimitsTopics(exchange) == true;
 
     /// <summary>Whether routing keys matter for any exchange.</summary>
-    public bool LimitsAnyTopics => _topics.Count > 0;
+    public bool LimitsAnyTopics => _grants?.LimitsAnyTopics == true;
 
     /// <summary>For exchanges of the type topic alone.</summary>
     public BrokerError? CheckTopic(Right right, string exchange, string key) =>
-        !_topics.TryGetValue(exchange, out var patterns) || (right == Right.Write ? patterns.Write : patterns.Read).Matches(key)
+        !LimitsTopics(exchange) || _grants!.AllowsTopic(right, exchange, key)
             ? null
             : new BrokerError(ReplyCode.AccessRefused, $"{NameOf(right)} access to topic '{key}' in exchange '{exchange}' in vhost '{VhostName}' refused for user '{UserName}'");
 
@@ -117,9 +120,9 @@ public sealed class Rights
     /// <summary>Why connections of the user in the vhost are closed; null: they are not.</summary>
     public string? WhyClosed => User is null ? $"user '{UserName}' is deleted"
         : !VhostIsThere ? $"vhost '{VhostName}' is deleted"
-        : null;
+        : Ended;
 
-    private bool Allows(Right right, string name) => _patterns[(int)right].Matches(name);
+    private bool Allows(Right right, string name) => _grants?.Allows(right, name) == true;
 
     private BrokerError Refused(Right right, string kind, string name) => new(
         ReplyCode.AccessRefused, $"{NameOf(right)} access to {kind} '{name}' in vhost '{VhostName}' refused for user '{UserName}'");
@@ -130,10 +133,6 @@ public sealed class Rights
         Right.Write => "write",
         _ => "read",
     };
-
-    private NamePattern Expanded(string pattern) => NamePattern.Parse(pattern
-        .Replace("{username}", NamePattern.Escape(UserName), StringComparison.Ordinal)
-        .Replace("{vhost}", NamePattern.Escape(VhostName), StringComparison.Ordinal));
 
     // Copied when it changes, since it is read by all the user's connections at once, and seldom changes.
     private void Remember(ReadOnlySpan<byte> exchange)

@@ -12,6 +12,10 @@ internal interface IAccess
     /// <exception cref="TimeoutException">Nobody could be asked.</exception>
     ValueTask<KnownUser?> LogInAsync(string user, ReadOnlyMemory<byte> password, IPAddress? from, CancellationToken cancellation);
 
+    /// <summary>The user of whom it is known otherwise who he is, if the user may connect from there; else null.</summary>
+    /// <inheritdoc cref="LogInAsync"/>
+    ValueTask<KnownUser?> AdmitAsync(string user, IPAddress? from, CancellationToken cancellation);
+
     /// <summary>Rights that were found may be gone by: they are held for a time only, and nobody has been heard from for that long.</summary>
     bool IsHeld { get; }
 

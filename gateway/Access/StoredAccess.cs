@@ -59,6 +59,11 @@ internal sealed partial class StoredAccess : IAccess, IAccessObserver, IHostedSe
         return account is { PasswordHash.Length: > 0 } && matches && !password.IsEmpty && (!account.IsForLoopback || Loopback.Includes(from)) ? account.ToKnown() : null;
     }
 
+    public async ValueTask<KnownUser?> AdmitAsync(string user, IPAddress? from, CancellationToken cancellation) =>
+        await AskAsync(() => _grains.Access().FindUserAsync(user), cancellation).ConfigureAwait(false) is { } account && (!account.IsForLoopback || Loopback.Includes(from))
+            ? account.ToKnown()
+            : null;
+
     public Rights? Find(string user, string vhost)
     {
         Volatile.Write(ref _usedAt, _clock.GetTimestamp());

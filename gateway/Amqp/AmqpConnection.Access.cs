@@ -1,3 +1,4 @@
+using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 
@@ -34,6 +35,22 @@ internal sealed partial class AmqpConnection
         if (why is not null)
         {
             ForceClose(why);
+        }
+    }
+
+    // A password that has changed is of no matter to who has logged in.
+    private async ValueTask UpdateSecretAsync(ConnectionUpdateSecret update)
+    {
+        if (Terms.Login?.Token is { } token && !await token.TryReplaceAsync(Encoding.UTF8.GetString(update.NewSecret.Span), Gone).ConfigureAwait(false))
+        {
+            LogSecretRefused(Log, _peer, Terms.User);
+            throw new AmqpConnectionException(ReplyCode.NotAllowed, "New secret was refused by one of the backends", MethodId.ConnectionUpdateSecret);
+        }
+
+        lock (Links.Gate)
+        {
+            _output.Write(0, new ConnectionUpdateSecretOk());
+            _output.Flush();
         }
     }
 

@@ -57,8 +57,7 @@ internal sealed partial class AmqpConnection
                 _state = State.Closed;
                 break;
             case MethodId.ConnectionUpdateSecret when _state == State.Open:
-                _ = MethodFrame.Read<ConnectionUpdateSecret>(fields);
-                _output.Write(0, new ConnectionUpdateSecretOk());
+                Begin(null, UpdateSecretAsync(MethodFrame.Read<ConnectionUpdateSecret>(fields)));
                 break;
             default:
                 if (_state == State.Open)

@@ -5,6 +5,9 @@ namespace Granary.Gateway.Amqp;
 
 internal sealed partial class AmqpConnection
 {
+    [LoggerMessage(1694, LogLevel.Warning, "The new token of {Peer}, user '{User}', was refused: its connection is closed")]
+    private static partial void LogSecretRefused(ILogger logger, System.Net.EndPoint? peer, string user);
+
     [LoggerMessage(1206, LogLevel.Information, "Closing channel {Channel}: {Reason}")]
     private static partial void LogChannelFailed(ILogger logger, ushort channel, string reason);
 

@@ -83,7 +83,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         _hold = new SocketHold(signs, server.Clock, server.Options.OperationTimeout);
         _gone = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         Grains = new GrainCalls(server.Grains, terms.Vhost, server.Clock, server.Options.OperationTimeout, server.Log, _gone.Token);
-        Rights = new ClientRights(server.Access, terms.User, terms.Vhost);
+        Rights = new ClientRights(terms.Login?.Access ?? server.Access, terms.User, terms.Vhost);
         Topology = new TopologyCalls(Grains, Id, server.Replies, Rights, Exclusive, server.QueueLimits);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
         Paths = new PathFinder(Links, server.Router, Rights);

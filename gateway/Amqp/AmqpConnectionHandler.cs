@@ -12,14 +12,15 @@ internal sealed class AmqpConnectionHandler(AmqpServer server) : ConnectionHandl
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
         var peer = connection.RemoteEndPoint as IPEndPoint;
-        var handshake = new Handshake(connection.Transport, peer, server.Options, server.Access, server.Clients, server.Clock, server.Ends);
+        var tls = connection.Features.Get<TlsSession>();
+        var handshake = new Handshake(connection.Transport, peer, server.Options, server.Logins, server.Clients, server.Clock, server.Ends, tls?.Client);
         if (await handshake.RunAsync(connection.ConnectionClosed).ConfigureAwait(false) is { } terms)
         {
             var signs = connection.Features.Get<IPeerSigns>();
             await server.RunAsync(new AmqpConnection(connection.Transport, peer, server, terms, connection.Abort, connection.ConnectionClosed, signs)
             {
                 Local = connection.LocalEndPoint as IPEndPoint,
-                Tls = connection.Features.Get<TlsSession>(),
+                Tls = tls,
             }).ConfigureAwait(false);
         }
     }

@@ -16,7 +16,7 @@ namespace Granary.Gateway.Amqp;
 
 /// <summary>What all AMQP connections of this process share, and the ticker that lets time pass for them.</summary>
 internal sealed partial class AmqpServer(
-    IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
+    IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, Logins logins, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
     QueueLimits? queueLimits = null) : IHostedService
 {
@@ -46,6 +46,8 @@ internal sealed partial class AmqpServer(
     public ReplyRegistry Replies => replies;
 
     public IAccess Access => access;
+
+    public Logins Logins => logins;
 
     public ClientCounts Clients => clients;
 

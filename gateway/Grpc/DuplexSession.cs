@@ -40,7 +40,7 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     protected LinkSet Links { get; } = server.Open(caller.Vhost);
 
     /// <summary>What the user may do.</summary>
-    protected ClientRights Rights { get; } = new(server.Access, caller.User, caller.Vhost);
+    protected ClientRights Rights { get; } = new(caller.Access ?? server.Access, caller.User, caller.Vhost);
 
     /// <summary>Nothing more will be said. Under the gate.</summary>
     protected abstract bool IsComplete { get; }

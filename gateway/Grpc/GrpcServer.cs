@@ -44,6 +44,13 @@ internal sealed partial class GrpcServer : IHostedService
         Lease = lease ?? GatewayLease.Unlimited;
         QueueLimits = queueLimits;
         Connections = connections ?? new GrpcConnections(clock);
+        Connections.Ended = connection =>
+        {
+            foreach (var token in connection.Login.Tokens)
+            {
+                Forget(token);
+            }
+        };
         _closing = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
         _ticker = new Ticker<LinkSet>(() => _open.Keys, static links => links.Tick(), exception => LogTickFailed(_log, exception), clock);
         lease?.AtEnd(_closing.CancelAsync);
@@ -96,6 +103,19 @@ internal sealed partial class GrpcServer : IHostedService
         if (_unary.TryRemove(KeyValuePair.Create(links.Caller, links)))
         {
             _ = CloseAsync(links.Links);
+        }
+    }
+
+    /// <summary>Who logged in like that does not come any more.</summary>
+    public void Forget(IAccess access)
+    {
+        foreach (var (caller, links) in _unary)
+        {
+            if (ReferenceEquals(caller.Access, access))
+            {
+                links.Rights.Leave();
+                Forget(links);
+            }
         }
     }
 

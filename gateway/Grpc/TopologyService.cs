@@ -107,7 +107,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
 
     private Task<T> RunAsync<T>(ServerCallContext context, Func<TopologyCalls, ClientRights, Task<T>> call) => calls.RunAsync(context, caller =>
     {
-        var rights = new ClientRights(server.Access, caller.User, caller.Vhost);
+        var rights = new ClientRights(caller.Access ?? server.Access, caller.User, caller.Vhost);
         return call(new TopologyCalls(server.GrainsFor(caller, context.CancellationToken), server.Id, server.Replies, rights, limits: server.QueueLimits), rights);
     });
 

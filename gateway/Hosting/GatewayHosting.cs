@@ -7,6 +7,7 @@ using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
+using Granary.Gateway.Access.Tokens;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.DirectReply;
@@ -56,6 +57,7 @@ public static class GatewayHosting
         services.AddSingleton<StoredAccess>();
         services.AddSingleton<IAccess>(provider => provider.GetRequiredService<StoredAccess>());
         services.AddHostedService(provider => provider.GetRequiredService<StoredAccess>());
+        services.AddLogins(options.Authentication);
         services.AddSingleton(provider => new ClientCounts(
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ClientCounts>>(), provider.GetService<IMembers>()));
         services.AddSingleton(provider => new QueueLimits(provider.GetRequiredService<ClusterFigures>));
@@ -138,6 +140,19 @@ public static class GatewayHosting
         services.AddSingleton(new MemoryLimit(options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.MemoryWatermark)));
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
+    }
+
+    private static void AddLogins(this IServiceCollection services, AuthenticationOptions options)
+    {
+        services.AddSingleton(options);
+        if (options.Backends.Contains(AuthenticationBackend.Oauth2) && options.Tokens is { } tokens)
+        {
+            services.AddSingleton(tokens);
+            services.AddSingleton(provider => new TokenKeys(tokens, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenKeys>>()));
+            services.AddSingleton<TokenVerifier>();
+        }
+
+        services.AddSingleton(provider => new Logins(provider.GetRequiredService<IAccess>(), options, provider.GetService<TokenVerifier>()));
     }
 
     private static void AddTls(this IServiceCollection services, GatewayOptions options)

@@ -1,4 +1,5 @@
 using System.Net;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Proxy;
 using Granary.Gateway.Tls;
 
@@ -49,6 +50,9 @@ public sealed record GatewayOptions
     /// <summary>What is shown over HTTPS; null: the same.</summary>
     public TlsOptions? Https { get; init; }
 
+    /// <summary>How clients may log in.</summary>
+    public AuthenticationOptions Authentication { get; init; } = new();
+
     /// <summary>The share of its memory that the process may use before publishers are held, 0 to 1; RabbitMQ's <c>vm_memory_high_watermark</c>.</summary>
     public double MemoryWatermark { get; init; } = 0.6;
 
@@ -88,7 +92,7 @@ public sealed record GatewayOptions
     {
         (not null, null) => "--proxy-port needs --proxy-networks: the networks or addresses of the proxies, such as 10.0.0.0/8,192.168.1.5. Whoever reaches the port from there can say that he is any client.",
         (null, not null) => "--proxy-networks says whom --proxy-port is for, and there is no --proxy-port.",
-        _ => TlsRefusal(),
+        _ => TlsRefusal() ?? Authentication.Refusal(Tls is { VerifiesPeers: true } || Https is { VerifiesPeers: true }),
     };
 
     private string? TlsRefusal() =>

@@ -1,4 +1,5 @@
 using Granary.Gateway.Access;
+using Granary.Gateway.Grpc;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;
@@ -51,7 +52,7 @@ internal static class ManagementHosting
     public static void MapManagementApi(this IEndpointRouteBuilder endpoints)
     {
         var services = endpoints.ServiceProvider;
-        var routes = new ApiRoutes(endpoints, services.GetRequiredService<ApiLogin>(), services.GetRequiredService<VhostNames>(), services.GetRequiredService<ILogger<ApiRoutes>>());
+        var routes = new ApiRoutes(endpoints, services.GetRequiredService<ApiLogin>(), services.GetRequiredService<VhostNames>(), services.GetRequiredService<GrpcServer>(), services.GetRequiredService<ILogger<ApiRoutes>>());
         foreach (var resource in services.GetServices<IResource>())
         {
             resource.Map(routes);

@@ -100,7 +100,12 @@ internal sealed class ConfigurationFile
 
         try
         {
-            var value = key.Convert(line.Value, name);
+            if (key.Convert(line.Value, name) is not { } value)
+            {
+                _withoutEffect.Add(line);
+                return;
+            }
+
             _effective.Add(line);
             _values[key.Setting] = key.Adds && _values.TryGetValue(key.Setting, out var before) && before.IsList
                 ? new ConfiguredValue(string.Join(',', new[] { before.Text, value }.Where(part => part.Length > 0)), line) { IsList = true }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Granary.Gateway.Access;
 
 namespace Granary.Node.Configuration;
 
@@ -42,6 +43,23 @@ internal static class RabbitKeys
         new("disk_free_limit.relative", "disk-free-limit", (value, _) => value + DiskFreeLimit.OfMemory),
         new("disk_free_limit.absolute", "disk-free-limit", Same),
         new("cluster_name", "cluster-name", Same),
+        new("auth_mechanisms.*", "auth-mechanisms", Mechanism, Adds: true),
+        new("auth_backends.*", "auth-backends", Backend, Adds: true),
+        new("ssl_cert_login_from", "cert-login-from", Same),
+        new("ssl_cert_login_san_type", "cert-login-san-type", Same),
+        new("ssl_cert_login_san_index", "cert-login-san-index", Same),
+        new("auth_oauth2.resource_server_id", "oauth-resource-server", Same),
+        new("auth_oauth2.issuer", "oauth-issuer", Same),
+        new("auth_oauth2.jwks_url", "oauth-jwks-url", Same),
+        new("auth_oauth2.jwks_uri", "oauth-jwks-url", Same),
+        new("auth_oauth2.signing_keys.*", "oauth-signing-keys", static (value, name) => $"{name}={value}", Adds: true),
+        new("auth_oauth2.default_key", "oauth-default-key", Same),
+        new("auth_oauth2.scope_prefix", "oauth-scope-prefix", Same),
+        new("auth_oauth2.additional_scopes_key", "oauth-scopes-key", Same),
+        new("auth_oauth2.preferred_username_claims.*", "oauth-username-claims", Same, Adds: true),
+        new("auth_oauth2.algorithms.*", "oauth-algorithms", Same, Adds: true),
+        new("auth_oauth2.verify_aud", "oauth-verify-aud", Same),
+        new("auth_oauth2.https.cacertfile", "oauth-ca", Same),
         new("default_user", "default-user", Same),
         new("default_pass", "default-pass", Same),
         new("loopback_users", "loopback-users", None),
@@ -52,9 +70,9 @@ internal static class RabbitKeys
     /// <summary>Those that say what is so anyhow if their value is this, so that nothing is said of them.</summary>
     private static readonly (string Key, string[] Values)[] Agreeing =
     [
-        ("auth_backends.1", ["internal", "rabbit_auth_backend_internal"]),
-        ("auth_mechanisms.1", ["PLAIN", "AMQPLAIN"]),
-        ("auth_mechanisms.2", ["PLAIN", "AMQPLAIN"]),
+        ("auth_oauth2.https.peer_verification", ["verify_peer"]),
+        ("auth_oauth2.https.verify", ["verify_peer"]),
+        ("auth_oauth2.require_exp", ["true"]),
         ("default_vhost", ["/"]),
         ("default_permissions.configure", [".*"]),
         ("default_permissions.read", [".*"]),
@@ -83,6 +101,15 @@ internal static class RabbitKeys
     ];
 
     private static string Same(string value, string name) => value;
+
+    private static string? Mechanism(string value, string name) => AuthenticationOptions.KnownMechanisms.Contains(value) ? value : null;
+
+    private static string? Backend(string value, string name) => value switch
+    {
+        "internal" or "rabbit_auth_backend_internal" => "internal",
+        "oauth2" or "rabbit_auth_backend_oauth2" => "oauth2",
+        _ => null,
+    };
 
     private static string None(string value, string name) => value == "none" ? value : throw new FormatException($"'{value}' is not none, and a name is missing behind the key");
 

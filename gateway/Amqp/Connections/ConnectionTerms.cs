@@ -1,4 +1,5 @@
 using Granary.Core;
+using Granary.Gateway.Access;
 
 namespace Granary.Gateway.Amqp.Connections;
 
@@ -10,6 +11,9 @@ internal sealed record ConnectionTerms(
 {
     /// <summary>How the client logged in.</summary>
     public string Mechanism { get; init; } = "";
+
+    /// <summary>Who has logged in; null: whoever the server's own access knows by that name.</summary>
+    public Login? Login { get; init; }
 
     /// <summary>What the client said of itself, for people.</summary>
     public EncodedTable ClientProperties { get; init; }

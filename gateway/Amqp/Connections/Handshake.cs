@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
-using Granary.Core.Access;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Ends;
 
@@ -14,9 +14,12 @@ namespace Granary.Gateway.Amqp.Connections;
 /// From the protocol header to connection.open-ok (section 2.2.4). A connection exists only once this has succeeded; until then nothing but
 /// this object reads or writes.
 /// </summary>
-internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, IAccess access, ClientCounts clients, TimeProvider clock, ConnectionEnds ends)
+/// <param name="certificate">What the client has shown, signed by a CA that is trusted; null: nothing.</param>
+internal sealed class Handshake(
+    IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, Logins logins, ClientCounts clients, TimeProvider clock, ConnectionEnds ends, X509Certificate2? certificate = null)
 {
-    private const string Mechanisms = "PLAIN AMQPLAIN";
+    // EXTERNAL for those alone of whom TLS says who they are, as in RabbitMQ.
+    private readonly string[] _mechanisms = [.. logins.Options.Mechanisms.Where(mechanism => mechanism != AuthenticationOptions.External || certificate is not null)];
 
     // Why it ends if it does not succeed, unless something fails.
     private ConnectionEnd _end = ConnectionEnd.GoneBeforeOpen;
@@ -69,7 +72,7 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
             return null;
         }
 
-        await SendAsync(new ConnectionStart(0, 9, ServerProperties.Of(options), Mechanisms, "en_US"), cancellation).ConfigureAwait(false);
+        await SendAsync(new ConnectionStart(0, 9, ServerProperties.Of(options), string.Join(' ', _mechanisms), "en_US"), cancellation).ConfigureAwait(false);
         if (await ReadAsync(MethodId.ConnectionStartOk, cancellation).ConfigureAwait(false) is not { } startOkFields)
         {
             return null;
@@ -77,8 +80,8 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
 
         var startOk = MethodFrame.Read<ConnectionStartOk>(startOkFields);
         var capabilities = CapabilitiesOf(startOk.ClientProperties);
-        var user = await AuthenticateAsync(startOk, cancellation).ConfigureAwait(false);
-        if (user is null)
+        var login = await AuthenticateAsync(startOk, cancellation).ConfigureAwait(false);
+        if (login is null)
         {
             await RefuseLoginAsync(startOk.Mechanism, capabilities, cancellation).ConfigureAwait(false);
             return null;
@@ -100,18 +103,20 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         }
 
         var vhost = MethodFrame.Read<ConnectionOpen>(openFields).VirtualHost;
-        await EnterAsync(user.Name, vhost, cancellation).ConfigureAwait(false);
-        return new ConnectionTerms(user.Name, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities)
+        await EnterAsync(login, vhost, cancellation).ConfigureAwait(false);
+        return new ConnectionTerms(login.User.Name, vhost, (ushort)channelMax, (int)frameMax, TimeSpan.FromSeconds(tuneOk.Heartbeat), capabilities)
         {
             Mechanism = startOk.Mechanism,
+            Login = login,
             ClientProperties = EncodedTable.From(startOk.ClientProperties),
         };
     }
 
     /// <summary>From here on the connection counts for limits: whoever ends it takes it off again.</summary>
-    private async ValueTask EnterAsync(string user, string vhost, CancellationToken cancellation)
+    private async ValueTask EnterAsync(Login login, string vhost, CancellationToken cancellation)
     {
-        var rights = await access.FindAsync(user, vhost, cancellation).ConfigureAwait(false);
+        var user = login.User.Name;
+        var rights = await login.Access.FindAsync(user, vhost, cancellation).ConfigureAwait(false);
         clients.Enter(user, vhost);
         var isOpen = false;
         try
@@ -261,16 +266,22 @@ internal sealed class Handshake(IDuplexPipe transport, IPEndPoint? peer, AmqpOpt
         _ => "opening",
     };
 
-    private async ValueTask<KnownUser?> AuthenticateAsync(ConnectionStartOk startOk, CancellationToken cancellation)
+    private async ValueTask<Login?> AuthenticateAsync(ConnectionStartOk startOk, CancellationToken cancellation)
     {
-        var credentials = startOk.Mechanism switch
+        if (!_mechanisms.Contains(startOk.Mechanism))
         {
-            "PLAIN" => SaslResponse.ReadPlain(startOk.Response.Span),
-            "AMQPLAIN" => SaslResponse.ReadAmqPlain(startOk.Response.Span),
-            _ => throw new AmqpConnectionException(ReplyCode.CommandInvalid, $"unknown authentication mechanism '{startOk.Mechanism}'", MethodId.ConnectionStartOk),
-        };
+            throw new AmqpConnectionException(ReplyCode.CommandInvalid, $"unknown authentication mechanism '{startOk.Mechanism}'", MethodId.ConnectionStartOk);
+        }
+
+        if (startOk.Mechanism == AuthenticationOptions.External)
+        {
+            _user = logins.UserOf(certificate!) ?? "";
+            return await logins.ByCertificateAsync(certificate!, peer?.Address, cancellation).ConfigureAwait(false);
+        }
+
+        var credentials = startOk.Mechanism == AuthenticationOptions.Plain ? SaslResponse.ReadPlain(startOk.Response.Span) : SaslResponse.ReadAmqPlain(startOk.Response.Span);
         _user = credentials.User;
-        return await access.LogInAsync(credentials.User, credentials.Password, peer?.Address, cancellation).ConfigureAwait(false);
+        return await logins.ByPasswordAsync(credentials.User, credentials.Password, peer?.Address, cancellation).ConfigureAwait(false);
     }
 
     private async ValueTask RefuseLoginAsync(string mechanism, ClientCapabilities capabilities, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Net;
 using System.Text;
 using Granary.Amqp;
 using Granary.Core.Access;
@@ -11,9 +12,10 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Gateway.Grpc.Access;
 
 /// <summary>Runs a call for whom its metadata names, and turns what goes wrong into a status.</summary>
-internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log)
+internal sealed partial class CallRunner(Logins logins, ILogger<CallRunner> log)
 {
-    private const string Scheme = "Basic ";
+    private const string Scheme = "Basic ", BearerScheme = "Bearer ";
+    private const string BearerMechanism = "OAUTHBEARER";
     private const string VhostHeader = "granary-vhost";
 
     public async Task<T> RunAsync<T>(ServerCallContext context, Func<Caller, Task<T>> call)
@@ -58,10 +60,11 @@ internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log
             throw CallErrors.Of(ReplyCode.ConnectionForced, reason);
         }
 
-        var user = await AuthenticateAsync(http, cancellation).ConfigureAwait(false);
+        var login = await AuthenticateAsync(http, cancellation).ConfigureAwait(false);
+        var user = login.User.Name;
         var vhosts = http.Request.Headers[VhostHeader];
         var vhost = vhosts.Count == 0 ? Vhost.Standard : vhosts.ToString();
-        var rights = await AskAsync(() => access.FindAsync(user, vhost, cancellation)).ConfigureAwait(false);
+        var rights = await AskAsync(() => login.Access.FindAsync(user, vhost, cancellation)).ConfigureAwait(false);
         if (rights.User is null)
         {
             // It is deleted, and has logged in on this connection before.
@@ -73,7 +76,7 @@ internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log
             throw CallErrors.Of(rights.VhostIsThere ? StatusCode.PermissionDenied : StatusCode.NotFound, refusal.Code, ReplyText.Format(refusal.Code, refusal.Explanation));
         }
 
-        var caller = new Caller(user, vhost);
+        var caller = new Caller(user, vhost, login.Token);
         if (connection is not null && connection.Caller != caller)
         {
             (connection.Caller, connection.UserAgent) = (caller, http.Request.Headers.UserAgent.ToString());
@@ -82,26 +85,35 @@ internal sealed partial class CallRunner(IAccess access, ILogger<CallRunner> log
         return caller;
     }
 
-    private async ValueTask<string> AuthenticateAsync(HttpContext http, CancellationToken cancellation)
+    private async ValueTask<Login> AuthenticateAsync(HttpContext http, CancellationToken cancellation)
     {
         var text = http.Request.Headers.Authorization.ToString();
-
         var connection = http.Features.Get<ConnectionLogin>();
-        if (connection?.UserOf(text) is { } known)
+        if (connection?.Of(text) is { Token: not { IsExpired: true } } known)
         {
             return known;
         }
 
-        var (user, password) = Credentials(text);
         var address = http.Connection.RemoteIpAddress;
-        if (await AskAsync(() => access.LogInAsync(user, password, address, cancellation)).ConfigureAwait(false) is null)
+        var (mechanism, user, login) = text.Length == 0 && logins.AcceptsCertificates && http.Connection.ClientCertificate is { } certificate
+            ? (AuthenticationOptions.External, logins.UserOf(certificate) ?? "", await AskAsync(() => logins.ByCertificateAsync(certificate, address, cancellation)).ConfigureAwait(false))
+            : text.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase)
+                ? (BearerMechanism, "", await AskAsync(() => logins.ByTokenAsync(text[BearerScheme.Length..].Trim(), cancellation)).ConfigureAwait(false))
+                : await ByPasswordAsync(text, address, cancellation).ConfigureAwait(false);
+        if (login is null)
         {
             LogLoginRefused(log, address, user);
-            throw Unauthenticated("Login was refused using authentication mechanism PLAIN");
+            throw Unauthenticated($"Login was refused using authentication mechanism {mechanism}");
         }
 
-        connection?.Remember(text, user);
-        return user;
+        connection?.Remember(text, login, mechanism);
+        return login;
+    }
+
+    private async ValueTask<(string Mechanism, string User, Login? Login)> ByPasswordAsync(string text, IPAddress? address, CancellationToken cancellation)
+    {
+        var (user, password) = Credentials(text);
+        return (AuthenticationOptions.Plain, user, await AskAsync(() => logins.ByPasswordAsync(user, password, address, cancellation)).ConfigureAwait(false));
     }
 
     private async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> ask)

@@ -16,6 +16,9 @@ internal sealed class GrpcConnections(TimeProvider clock)
     /// <summary>The same of streams.</summary>
     public Turnover Streams { get; } = new();
 
+    /// <summary>Called with each that has ended.</summary>
+    public Action<GrpcConnection>? Ended { get; set; }
+
     public ICollection<GrpcConnection> All => _open.Keys;
 
     /// <summary>Knows every connection of a listener.</summary>
@@ -36,6 +39,7 @@ internal sealed class GrpcConnections(TimeProvider clock)
         {
             _open.TryRemove(connection, out _);
             Connections.End(1);
+            Ended?.Invoke(connection);
         }
     }
 }

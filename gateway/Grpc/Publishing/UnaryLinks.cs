@@ -25,7 +25,7 @@ internal sealed class UnaryLinks
     {
         (_server, Caller) = (server, caller);
         Links = server.Open(caller.Vhost);
-        Rights = new ClientRights(server.Access, caller.User, caller.Vhost);
+        Rights = new ClientRights(caller.Access ?? server.Access, caller.User, caller.Vhost);
         _paths = new PathFinder(Links, server.Router, Rights);
         Rights.Follow(OnRightsChanged);
     }

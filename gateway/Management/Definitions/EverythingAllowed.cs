@@ -16,6 +16,8 @@ internal sealed class EverythingAllowed : IAccess
     public ValueTask<KnownUser?> LogInAsync(string user, ReadOnlyMemory<byte> password, IPAddress? from, CancellationToken cancellation) =>
         throw new NotSupportedException("Nobody logs in here.");
 
+    public ValueTask<KnownUser?> AdmitAsync(string user, IPAddress? from, CancellationToken cancellation) => throw new NotSupportedException("Nobody logs in here.");
+
     public Rights Find(string user, string vhost) => Rights.Full(user, vhost);
 
     public ValueTask<Rights> FindAsync(string user, string vhost, CancellationToken cancellation) => ValueTask.FromResult(Rights.Full(user, vhost));

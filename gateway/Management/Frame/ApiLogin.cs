@@ -7,10 +7,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Management.Frame;
 
-/// <summary>Says who asks, by HTTP's Basic scheme.</summary>
-internal sealed class ApiLogin(IAccess access)
+/// <summary>Says who asks: by HTTP's Basic scheme, by a token, or by the client's certificate.</summary>
+internal sealed class ApiLogin(Logins logins)
 {
-    private const string Scheme = "Basic ";
+    private const string Scheme = "Basic ", BearerScheme = "Bearer ";
 
     /// <summary>Who asks at the control socket, in logs.</summary>
     private const string LocalUser = "granaryctl";
@@ -27,10 +27,25 @@ internal sealed class ApiLogin(IAccess access)
             return new ApiUser(LocalUser, LocalTags, IsLocal: true);
         }
 
-        var (user, password) = Credentials(authorization);
-        return await access.LogInAsync(user, password, context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false) is { } known
-            ? new ApiUser(known.Name, known.Tags)
+        return await LogInAsync(authorization, context.Connection, context.RequestAborted).ConfigureAwait(false) is { } login
+            ? new ApiUser(login.User.Name, login.User.Tags, Token: login.Token)
             : throw LoginFailed();
+    }
+
+    private ValueTask<Login?> LogInAsync(string authorization, ConnectionInfo connection, CancellationToken cancellation)
+    {
+        if (authorization.Length == 0 && logins.AcceptsCertificates && connection.ClientCertificate is { } certificate)
+        {
+            return logins.ByCertificateAsync(certificate, connection.RemoteIpAddress, cancellation);
+        }
+
+        if (authorization.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return logins.ByTokenAsync(authorization[BearerScheme.Length..].Trim(), cancellation);
+        }
+
+        var (user, password) = Credentials(authorization);
+        return logins.ByPasswordAsync(user, password, connection.RemoteIpAddress, cancellation);
     }
 
     // The word for programs is spelled otherwise here than where a user may not do something: as in RabbitMQ.

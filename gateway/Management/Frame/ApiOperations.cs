@@ -13,6 +13,6 @@ internal sealed class ApiOperations(GrpcServer server)
 
     /// <param name="access">Says what the user may do; null: the user's rights do.</param>
     public TopologyCalls Topology(ApiUser user, string vhost, CancellationToken aborted, IAccess? access = null) =>
-        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies, new ClientRights(access ?? (user.IsLocal ? EverythingAllowed.Instance : server.Access), user.Name, vhost),
+        new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies, new ClientRights(access ?? (user.IsLocal ? EverythingAllowed.Instance : user.Token ?? server.Access), user.Name, vhost),
             limits: server.QueueLimits);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Granary.Gateway.Figures;
+using Granary.Gateway.Grpc;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,7 +16,7 @@ internal interface IResource
 }
 
 /// <summary>The paths of the management API: whoever asks is identified, and whatever fails becomes JSON.</summary>
-internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogin login, VhostNames vhosts, ILogger<ApiRoutes> log)
+internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogin login, VhostNames vhosts, GrpcServer server, ILogger<ApiRoutes> log)
 {
     /// <summary>Octets of a body: as RabbitMQ's <c>management.http.max_body_size</c>.</summary>
     private const long LargestBody = 20_000_000;
@@ -73,6 +74,7 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
             return;
         }
 
+        ApiUser? user = null;
         try
         {
             if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
@@ -80,7 +82,7 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
                 body.MaxRequestBodySize = LargestBody;
             }
 
-            var user = await login.IdentifyAsync(context).ConfigureAwait(false);
+            user = await login.IdentifyAsync(context).ConfigureAwait(false);
             if (user.Refusal(need) is { } refusal)
             {
                 throw ApiException.NotAuthorised(refusal);
@@ -109,6 +111,14 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
         catch (OperationCanceledException exception)
         {
             LogClientLeft(log, exception, context.Request.Method, context.Request.Path);
+        }
+        finally
+        {
+            if (user?.Token is { } token)
+            {
+                // The next request comes with its token again.
+                server.Forget(token);
+            }
         }
     }
 

@@ -1,8 +1,11 @@
+using Granary.Gateway.Access.Tokens;
+
 namespace Granary.Gateway.Management.Frame;
 
 /// <summary>Who asks, and what the tags allow (RabbitMQ's rabbit_mgmt_util).</summary>
+/// <param name="Token">What the user logged in with, if it is a token: it says what the user may do.</param>
 /// <param name="IsLocal">Whoever may be the broker's own user on its machine: permissions, which are of users, do not limit him.</param>
-internal sealed record ApiUser(string Name, IReadOnlyCollection<string> Tags, bool IsLocal = false)
+internal sealed record ApiUser(string Name, IReadOnlyCollection<string> Tags, bool IsLocal = false, TokenAccess? Token = null)
 {
     public bool IsAdministrator => Has("administrator");
 

@@ -14,6 +14,11 @@ internal sealed class VhostNames(AccessCalls access)
             return new SeenVhosts([.. names], []);
         }
 
+        if (user.Token is { } token)
+        {
+            return new SeenVhosts([.. names.Where(token.Admits)], [.. names.Where(name => !token.Admits(name))]);
+        }
+
         var permitted = (await access.ListPermissionsAsync().ConfigureAwait(false)).Where(permission => permission.User == user.Name)
             .Select(permission => permission.Vhost).ToHashSet(StringComparer.Ordinal);
         return new SeenVhosts([.. names.Where(permitted.Contains)], [.. names.Where(name => !permitted.Contains(name))]);

@@ -51,7 +51,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
             Exchange);
         _router = new Router(grains.Factory, Clock, Watched.LoggerOf<Router>());
         _server = new AmqpServer(
-            grains.Factory, _router, new ReplyRegistry(), Access, new ClientCounts(Clock, Watched.LoggerOf<ClientCounts>()), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
+            grains.Factory, _router, new ReplyRegistry(), Access, new Logins(Access, new AuthenticationOptions()), new ClientCounts(Clock, Watched.LoggerOf<ClientCounts>()), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), peer: null, _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);

@@ -69,6 +69,8 @@ internal sealed class ListeningGateway : IAsyncDisposable
             provider.GetRequiredService<IGrainFactory>(), TimeProvider.System, provider.GetRequiredService<ILogger<Router>>()));
         builder.Services.AddSingleton<PublisherAlarms>();
         builder.Services.AddSingleton<IAccess, FakeAccess>();
+        builder.Services.AddSingleton<AuthenticationOptions>();
+        builder.Services.AddSingleton(provider => new Logins(provider.GetRequiredService<IAccess>(), provider.GetRequiredService<AuthenticationOptions>()));
         builder.Services.AddSingleton(new ClientCounts(TimeProvider.System, NullLogger<ClientCounts>.Instance));
         builder.Services.AddSingleton<ReplyRegistry>();
         builder.Services.AddSingleton<AmqpServer>();

@@ -40,6 +40,12 @@ public sealed class ConfigurationFileTests
     [InlineData("management.ssl.port = 1\nmanagement.tcp.port = 2", "http-port", "2")]
     [InlineData("prometheus.tcp.ip = 127.0.0.1", "metrics-port", "127.0.0.1:15692")]
     [InlineData("prometheus.ssl.port = 15691", "metrics-port", "none")]
+    [InlineData("auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\nauth_mechanisms.3 = RABBIT-CR-DEMO", "auth-mechanisms", "PLAIN,EXTERNAL")]
+    [InlineData("auth_backends.1 = rabbit_auth_backend_oauth2\nauth_backends.2 = ldap\nauth_backends.3 = internal", "auth-backends", "oauth2,internal")]
+    [InlineData("ssl_cert_login_from = common_name", "cert-login-from", "common_name")]
+    [InlineData("auth_oauth2.signing_keys.k1 = /a.pem\nauth_oauth2.signing_keys.k2 = /b.pem", "oauth-signing-keys", "k1=/a.pem,k2=/b.pem")]
+    [InlineData("auth_oauth2.preferred_username_claims.1 = user_name\nauth_oauth2.preferred_username_claims.2 = email", "oauth-username-claims", "user_name,email")]
+    [InlineData("auth_oauth2.https.cacertfile = ca.pem", "oauth-ca", "ca.pem")]
     [InlineData("heartbeat = 10\nheartbeat = 20", "heartbeat", "20")]
     [InlineData("cluster_id = blue", "cluster-id", "blue")]
     public void Key_OfRabbitMqOrOfOurs_IsTheSettingWithItsValueAsHere(string text, string setting, string value)

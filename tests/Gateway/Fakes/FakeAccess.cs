@@ -26,6 +26,9 @@ internal sealed class FakeAccess : IAccess
     public ValueTask<KnownUser?> LogInAsync(string user, ReadOnlyMemory<byte> password, IPAddress? from, CancellationToken cancellation) => ValueTask.FromResult(
         user == "guest" && password.Span.SequenceEqual("guest"u8) && Loopback.Includes(from) ? Guest : null);
 
+    public ValueTask<KnownUser?> AdmitAsync(string user, IPAddress? from, CancellationToken cancellation) =>
+        ValueTask.FromResult(user == "guest" && Loopback.Includes(from) ? Guest : null);
+
     public Rights? Find(string user, string vhost) => IsLost ? null
         : _changed.GetValueOrDefault((user, vhost))
         ?? new Rights(user, vhost, user == "guest" ? Guest : null, vhost == "/" ? new Vhost("/") : null, vhost == "/" ? Permission.Full(user, vhost) : null, []);

@@ -112,7 +112,8 @@ public sealed class HandshakeTests
 
         Assert.Equal(
             new ConnectionTerms("guest", "/", 7, 4096, TimeSpan.FromSeconds(5), new ClientCapabilities(false, false, AuthenticationFailureClose: true))
-            { Mechanism = "PLAIN", ClientProperties = EncodedTable.From(ClientProperties(canListen: true)) }, terms);
+            { Mechanism = "PLAIN", ClientProperties = EncodedTable.From(ClientProperties(canListen: true)) }, terms! with { Login = null });
+        Assert.Equal("guest", terms.Login?.User.Name);
     }
 
     [Fact]
@@ -269,7 +270,7 @@ public sealed class HandshakeTests
     private async Task<ConnectionTerms?> Run()
     {
         var handshake = new Handshake(
-            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new FakeAccess(), new ClientCounts(_clock, NullLogger<ClientCounts>.Instance), _clock, _ends);
+            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new Logins(new FakeAccess(), new AuthenticationOptions()), new ClientCounts(_clock, NullLogger<ClientCounts>.Instance), _clock, _ends);
         return await handshake.RunAsync(_aborted.Token).AsTask().WaitAsync(Limit);
     }
 

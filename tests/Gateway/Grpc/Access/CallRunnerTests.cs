@@ -41,7 +41,7 @@ public sealed class CallRunnerTests : IDisposable
     {
         _watched.Allow([LoginRefused]);
         var users = new CountingAccess();
-        var runner = new CallRunner(users, _watched.LoggerOf<CallRunner>());
+        var runner = new CallRunner(new Logins(users, new AuthenticationOptions()), _watched.LoggerOf<CallRunner>());
         var login = new ConnectionLogin();
         await runner.RunAsync(new Call(login), _ => Task.CompletedTask);
         await runner.RunAsync(new Call(login), _ => Task.CompletedTask);
@@ -59,7 +59,7 @@ public sealed class CallRunnerTests : IDisposable
 
     private async Task<Status> RunAsync(Exception failure)
     {
-        var runner = new CallRunner(new FakeAccess(), _watched.LoggerOf<CallRunner>());
+        var runner = new CallRunner(new Logins(new FakeAccess(), new AuthenticationOptions()), _watched.LoggerOf<CallRunner>());
         var thrown = await Assert.ThrowsAsync<RpcException>(() => runner.RunAsync(new Call(), _ => Task.FromException(failure)));
         return thrown.Status;
     }
@@ -77,6 +77,8 @@ public sealed class CallRunnerTests : IDisposable
             Asked++;
             return _guest.LogInAsync(user, password, from, cancellation);
         }
+
+        public ValueTask<KnownUser?> AdmitAsync(string user, IPAddress? from, CancellationToken cancellation) => _guest.AdmitAsync(user, from, cancellation);
 
         public Rights? Find(string user, string vhost) => _guest.Find(user, vhost);
 
