@@ -101,7 +101,7 @@ public sealed class RenderingTests
         var manifests = await Helm.RenderAsync(ValuesFile.Everything, "--kube-version", "1.34.0");
 
         Assert.Equal(
-            ["cert-manager.io/v1/Certificate", "gateway.networking.k8s.io/v1/GRPCRoute", "gateway.networking.k8s.io/v1/HTTPRoute", "keda.sh/v1alpha1/ScaledObject", "monitoring.coreos.com/v1/ServiceMonitor"],
+            ["cert-manager.io/v1/Certificate", "gateway.networking.k8s.io/v1/GRPCRoute", "gateway.networking.k8s.io/v1/HTTPRoute", "keda.sh/v1alpha1/ScaledObject", "monitoring.coreos.com/v1/PrometheusRule", "monitoring.coreos.com/v1/ServiceMonitor"],
             manifests.Foreign.Order(StringComparer.Ordinal));
         Assert.Equal(2, manifests.Of<V1PodDisruptionBudget>().Count());
         Assert.Equal(2, manifests.Of<V1Ingress>().Count());

@@ -1,0 +1,26 @@
+using System.Text.RegularExpressions;
+using Granary.Gateway.Tests.Management;
+using Granary.Testing.Brokers;
+using Granary.Testing.Processes;
+
+namespace Granary.Gateway.Tests.Metrics;
+
+/// <summary>Alert rules and dashboard ask for what there is.</summary>
+[WatchedBroker]
+public sealed partial class MonitoringNamesTests(ApiBroker broker) : IClassFixture<ApiBroker>
+{
+    [Theory]
+    [InlineData("alerts.yaml")]
+    [InlineData("dashboard.json")]
+    public async Task Metric_OfAlertsAndDashboard_IsTold(string file)
+    {
+        using var client = new HttpClient();
+        var scrape = await client.GetStringAsync(broker.Metrics);
+        var names = Name().Matches(await File.ReadAllTextAsync(RepositoryPath.Of("k8s", "granary", "files", file))).Select(match => match.Value).ToHashSet(StringComparer.Ordinal);
+        Assert.NotEmpty(names);
+        Assert.All(names, name => Assert.Contains($"# TYPE {name} ", scrape, StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex("rabbitmq_[a-z_]+[a-z]")]
+    private static partial Regex Name();
+}
