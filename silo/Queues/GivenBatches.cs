@@ -45,11 +45,21 @@ internal sealed class GivenBatches
 
     /// <summary>The owner is here, and has had these: what was taken of them again goes, as far as it is in memory.</summary>
     /// <param name="gone">Told the first offset of each stretch that goes, and the one after it.</param>
-    public void Drop(IReadOnlyDictionary<SessionId, long> given, ReadyMessages ready, Action<long, long> gone)
+    public void Drop(IReadOnlyDictionary<SessionId, long> given, IReadyMessages ready, Action<long, long> gone)
     {
-        var dropped = new Queue<Resent>(_resent.Where(batch => given.TryGetValue(batch.Session, out var through) && batch.Number <= through));
+        Resent[] dropped = [.. _resent.Where(batch => given.TryGetValue(batch.Session, out var through) && batch.Number <= through)];
         _resent.Clear();
         var kept = new List<MessageRun>();
+        foreach (var lane in ready.Lanes)
+        {
+            Drop(new Queue<Resent>(dropped), lane, gone, kept);
+        }
+
+        kept.ForEach(run => ready.Return(run));
+    }
+
+    private static void Drop(Queue<Resent> dropped, ReadyMessages ready, Action<long, long> gone, List<MessageRun> kept)
+    {
         while (dropped.TryPeek(out var next) && ready.IsLoaded)
         {
             var run = ready.First;
@@ -71,8 +81,6 @@ internal sealed class GivenBatches
                 kept.Add(taken);
             }
         }
-
-        kept.ForEach(run => ready.Return(run));
     }
 
     private readonly record struct Resent(SessionId Session, long Number, long First, long End);

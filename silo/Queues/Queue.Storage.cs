@@ -11,6 +11,9 @@ namespace Granary.Silo.Queues;
 /// <param name="IsDurable">Persistent messages survive. If not, the journal is for paging only.</param>
 internal sealed record QueueStorage(QueueJournal Journal, bool IsDurable, MemoryBudget Budget)
 {
+    /// <summary>Which of its messages have which priority, of a queue that has any and where that matters.</summary>
+    public StoredPriorities? Priorities { get; init; }
+
     public StoredBacklog Backlog => Journal.Queue.Backlog;
 
     public QueueJournal? Durable => IsDurable ? Journal : null;
@@ -89,11 +92,21 @@ internal sealed partial class Queue
         }
     }
 
-    private void Recover(StoredBacklog backlog)
+    private void Recover(QueueStorage storage)
     {
+        var backlog = storage.Backlog;
         _nextOffset = backlog.NextOffset;
         Watermark = _nextOffset;
-        _ready.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
+        if (_ready is ReadyMessages ready)
+        {
+            var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes);
+            ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
+        }
+        else
+        {
+            storage.Priorities?.Recover((PriorityMessages)_ready);
+        }
+
         foreach (var (session, number) in backlog.Sessions)
         {
             _storedSessions[session] = number;
@@ -101,11 +114,7 @@ internal sealed partial class Queue
     }
 
     /// <summary>Before anything else: the first offset that it gives.</summary>
-    public void BeginAt(long offset)
-    {
-        _nextOffset = Watermark = offset;
-        _ready.Recover(offset, offset, 0, 0, 0, mayExpire: false);
-    }
+    public void BeginAt(long offset) => _nextOffset = Watermark = offset;
 
     /// <summary>Delivers nothing until these have said what they still hold, or a while has passed.</summary>
     public void Await(SessionId[] sessions, long until)
@@ -174,13 +183,14 @@ internal sealed partial class Queue
     /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>
     private long? HeldEnd()
     {
-        if (_recovery is not null || !_ready.IsLoaded || _bound.Allowed(_ready.First) > 0)
+        var top = _ready.Top;
+        if (_recovery is not null || !top.IsLoaded || _bound.Allowed(top.First) > 0)
         {
             return null;
         }
 
         var credit = _dispatch.Credit(_ready.Count) + _waitingGets.Count;
-        return credit > 0 ? _ready.First.First + Math.Min(credit, _ready.Count) : null;
+        return credit > 0 ? top.First.First + Math.Min(credit, top.Count) : null;
     }
 
     /// <summary>More comes than can be paged out in time: publishers go on as soon as their answers come, and each has only so much without one (<see cref="PublishLimits"/>).</summary>

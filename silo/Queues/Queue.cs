@@ -22,14 +22,13 @@ namespace Granary.Silo.Queues;
 internal sealed partial class Queue : IDeclaredQueue
 {
     private readonly QueueSettings _settings;
-    private readonly ReadyMessages _ready;
+    private readonly IReadyMessages _ready;
     private readonly LengthLimit? _limit;
     private readonly List<DeadRun> _dead;
     private readonly DeliveryBound _bound;
     private readonly QueueJournal? _journal;
     private readonly QueueStorage? _storage;
     private readonly long _redeliveredBelow;
-    private readonly Queue<(QueueLink Link, GetItem Get)> _waitingGets = new();
     private readonly List<MessageRun> _lifetimes = [];
     private readonly List<MessageRun> _live = [];
     private readonly Dispatch _dispatch;
@@ -49,7 +48,9 @@ internal sealed partial class Queue : IDeclaredQueue
         _given = definition.Owner is not null && storage?.Durable is null ? new GivenBatches() : null;
         DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
         _dispatch = new Dispatch(definition, Figures, DeliveryCounts);
-        _ready = new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
+        _ready = _settings.HighestPriority is { } highest
+            ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, highest)
+            : new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
         _journal = storage?.Durable;
         _bound = new DeliveryBound(_journal, storage?.Journal);
@@ -57,7 +58,7 @@ internal sealed partial class Queue : IDeclaredQueue
         if (storage is not null)
         {
             _redeliveredBelow = storage.Backlog.DeliveredBound;
-            Recover(storage.Backlog);
+            Recover(storage);
         }
     }
 
@@ -375,65 +376,6 @@ internal sealed partial class Queue : IDeclaredQueue
                 Figures.TakeBack(messages);
                 break;
         }
-    }
-
-    private void Get(QueueLink link, GetItem get, long now)
-    {
-        if ((RefusalFor(link) ?? Definition.CheckGet()) is { } error)
-        {
-            link.Send(new GotItem(get.Request, null, 0, error));
-            return;
-        }
-
-        Use(now);
-
-        if (_waitingGets.Count > 0 || !TryGet(link, get, now))
-        {
-            _waitingGets.Enqueue((link, get));
-        }
-    }
-
-    private void ServeWaitingGets(long now)
-    {
-        while (_waitingGets.TryPeek(out var next) && (next.Link.HasEnded || TryGet(next.Link, next.Get, now)))
-        {
-            _waitingGets.Dequeue();
-        }
-    }
-
-    /// <summary>False: there is a message, but it has to be read from the store first, or the store has to know that it is delivered.</summary>
-    private bool TryGet(QueueLink link, GetItem get, long now)
-    {
-        if (!_ready.HasFirst(now + 1))
-        {
-            if (!_ready.IsEmpty)
-            {
-                return false;
-            }
-
-            link.Send(new GotItem(get.Request, null, 0, null));
-            Figures.Add(QueueCount.GetEmpty, 1);
-            return true;
-        }
-
-        if (_bound.Allowed(_ready.First) == 0)
-        {
-            return false;
-        }
-
-        var length = MessageRecord.LengthOf(_ready.First.Records.Span);
-        var message = _ready.Take(1, length) with { Since = now };
-        if (!get.NoAck)
-        {
-            LargeRecord.Hold(message.Records);
-            link.Unacked.Add(message, consumer: null);
-            NoteUntidy(link);
-        }
-
-        _bound.Deliver(message, isSettled: get.NoAck);
-        Figures.Give(get.NoAck ? QueueCount.GetNoAck : QueueCount.Get, 1, message.Redelivered);
-        link.Send(new GotItem(get.Request, SliceOf(message, isSettled: get.NoAck), _ready.Count, null));
-        return true;
     }
 
     private void Attach(QueueLink link, AttachItem attach, long now)

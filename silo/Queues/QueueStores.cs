@@ -45,6 +45,13 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
         return new QueueStorage(new QueueJournal(durable, queue, isNew: false), IsDurable: true, budget);
     }
 
+    /// <summary>Finds out which priorities the messages have that were taken over.</summary>
+    public async Task<QueueStorage> ReadPrioritiesAsync(QueueStorage storage, byte highest, CancellationToken cancellation)
+    {
+        var read = Task.Run(() => StoredPriorities.ReadAsync(durable!.Store, storage.Journal.Queue, highest, cancellation), cancellation);
+        return storage with { Priorities = await read.ConfigureAwait(false) };
+    }
+
     /// <summary>An activation ends that sessions have something of: the next one waits for them.</summary>
     public void LeaveSessions(QueueIdentity queue, IReadOnlyCollection<SessionId> sessions)
     {

@@ -24,7 +24,10 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     private readonly List<Hold> _holds = [];
     private readonly List<MessageRun> _aside = [];
     private readonly Queue<(QueueLink Link, LinkUpItem Item)> _deferred = new();
-    private int _next;
+
+    /// <summary>How many of the holds were looked for in each run of offsets.</summary>
+    private readonly Dictionary<ReadyMessages, int> _walked = [];
+
     private bool _isSorted;
 
     /// <summary>When it goes on by itself, or <see cref="MessageRun.Never"/>.</summary>
@@ -56,7 +59,7 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     /// Gives those who hold something what the store has of it. False while sessions are waited for, or messages have to be read back: it is to be called again.
     /// </summary>
     /// <param name="held">Told the link and the consumer of each link that holds messages.</param>
-    public bool TryFinish(ReadyMessages ready, long now, Action<QueueLink> held)
+    public bool TryFinish(IReadyMessages ready, long now, Action<QueueLink> held)
     {
         if (_awaited.Count > 0 && now < until)
         {
@@ -69,14 +72,12 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
             _isSorted = true;
         }
 
-        while (_next < _holds.Count && ready.IsLoaded)
+        foreach (var lane in ready.Lanes)
         {
-            Advance(ready, _holds[_next], now, held);
-        }
-
-        if (_next < _holds.Count && !ready.IsEmpty)
-        {
-            return false;
+            if (!TryFinish(lane, now, held))
+            {
+                return false;
+            }
         }
 
         foreach (var run in _aside)
@@ -88,34 +89,67 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
         return true;
     }
 
-    // One step: the first message is held, or stands before what is held, or what is held is gone.
-    private void Advance(ReadyMessages ready, in Hold hold, long now, Action<QueueLink> held)
+    private bool TryFinish(ReadyMessages lane, long now, Action<QueueLink> held)
     {
-        var run = ready.First;
+        _walked.TryGetValue(lane, out var next);
+        if (next == 0 && lane.IsAmongOthers)
+        {
+            // What is known to be there need not be read for that.
+            foreach (var hold in _holds)
+            {
+                while (lane.TryTakePaged(hold.First, hold.End, out var paged))
+                {
+                    Give(paged with { Since = now }, hold, held);
+                }
+            }
+        }
+
+        while (next < _holds.Count && lane.IsLoaded)
+        {
+            next += Advance(lane, _holds[next], now, held) ? 1 : 0;
+        }
+
+        next = lane.IsEmpty || lane.IsAmongOthers ? _holds.Count : next;
+        _walked[lane] = next;
+        return next == _holds.Count;
+    }
+
+    // One step: the first message is held, or stands before what is held, or what is held is gone. Says whether the last is so.
+    private bool Advance(ReadyMessages lane, in Hold hold, long now, Action<QueueLink> held)
+    {
+        var run = lane.First;
         if (hold.End <= run.First)
         {
-            _next++;
-            return;
+            return true;
         }
 
         var isHeld = hold.First <= run.First;
         var count = (int)(Math.Min(run.End, isHeld ? hold.End : hold.First) - run.First);
-        var taken = ready.Take(count, count == run.Count ? run.Length : run.LengthOf(count)) with { Redelivered = true, Since = now };
-        if (!isHeld)
+        var taken = lane.Take(count, count == run.Count ? run.Length : run.LengthOf(count)) with { Redelivered = true, Since = now };
+        if (isHeld)
         {
-            _aside.Add(taken with { Redelivered = run.Redelivered });
-        }
-        else if (hold.Link.HasEnded)
-        {
-            _aside.Add(taken);
+            Give(taken, hold, held);
         }
         else
         {
-            var consumer = hold.Link.Consumers.GetValueOrDefault(hold.Consumer);
-            consumer?.Hold(count);
-            hold.Link.Unacked.Add(taken, consumer);
-            held(hold.Link);
+            _aside.Add(taken with { Redelivered = run.Redelivered });
         }
+
+        return false;
+    }
+
+    private void Give(in MessageRun run, in Hold hold, Action<QueueLink> held)
+    {
+        if (hold.Link.HasEnded)
+        {
+            _aside.Add(run);
+            return;
+        }
+
+        var consumer = hold.Link.Consumers.GetValueOrDefault(hold.Consumer);
+        consumer?.Hold(run.Count);
+        hold.Link.Unacked.Add(run, consumer);
+        held(hold.Link);
     }
 
     private readonly record struct Hold(long First, long End, QueueLink Link, int Consumer);

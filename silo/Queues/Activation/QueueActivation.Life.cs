@@ -117,6 +117,11 @@ internal sealed partial class QueueActivation
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         var identity = new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream };
         var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
+        if (storage is not null && definition.Settings.HighestPriority is { } highest)
+        {
+            storage = await _services.Stores.ReadPrioritiesAsync(storage, highest, cancellation).ConfigureAwait(false);
+        }
+
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
         if (_services.Owners is { } owners)
         {

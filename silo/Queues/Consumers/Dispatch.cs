@@ -123,23 +123,21 @@ internal sealed class Dispatch
     /// Gives out what can be given and adds it to the gateways' packets; <see cref="EndTurn"/> has to follow in the same turn.
     /// Links whose unsettled deliveries may later keep too much memory alive are added to <paramref name="untidy"/>.
     /// </summary>
-    public void Deliver(ReadyMessages ready, DeliveryBound bound, HashSet<QueueLink> untidy, long now)
+    public void Deliver(IReadyMessages ready, DeliveryBound bound, HashSet<QueueLink> untidy, long now)
     {
         if (_hasToChoose)
         {
             _hasToChoose = _rule.Choose();
         }
 
-        while (ready.HasFirst(now) && _rule.Next() is { } ring && bound.Allowed(ready.First) is > 0 and var allowed)
+        var top = ready.Top;
+        for (var isDone = false; !isDone;)
         {
-            if (ring.Count == 1)
-            {
-                DeliverToOne(ring.First, ready, allowed, bound, now);
-            }
-            else
-            {
-                DeliverInTurn(ring, ready, allowed, bound, now);
-            }
+            Deliver(top, bound, now);
+
+            // Messages that are left here keep those behind them from being given out.
+            var next = top.IsEmpty ? ready.Top : top;
+            (isDone, top) = (next == top, next);
         }
 
         if (_given.Count > 0)
@@ -160,14 +158,29 @@ internal sealed class Dispatch
     }
 
     /// <summary>Nothing will be given out in this turn any more: the gateways get back what they lent in vain, and are told of messages that are left.</summary>
-    public void EndTurn(ReadyMessages ready) => _loans.EndTurn(ready, _rule);
+    public void EndTurn(IReadyMessages ready) => _loans.EndTurn(ready, _rule);
 
     /// <summary>How many bytes stand before a batch of large messages that consumers, who take some, will not be given soon; 0 if nobody need care.</summary>
-    public long Backlog(ReadyMessages ready, in MessageBatch batch, long now) =>
+    public long Backlog(IReadyMessages ready, in MessageBatch batch, long now) =>
         batch.Records.Length >= (long)LargeMessage * batch.Count && now - _givenAt < TakesNothing ? ready.Bytes : 0;
 
     /// <summary>How many messages could be given out now, up to <paramref name="most"/>.</summary>
     public long Credit(long most) => _rule.Credit(most);
+
+    private void Deliver(ReadyMessages ready, DeliveryBound bound, long now)
+    {
+        while (ready.HasFirst(now) && _rule.Next() is { } ring && bound.Allowed(ready.First) is > 0 and var allowed)
+        {
+            if (ring.Count == 1)
+            {
+                DeliverToOne(ring.First, ready, allowed, bound, now);
+            }
+            else
+            {
+                DeliverInTurn(ring, ready, allowed, bound, now);
+            }
+        }
+    }
 
     private void DeliverToOne(Consumer consumer, ReadyMessages ready, int allowed, DeliveryBound bound, long now)
     {

@@ -53,7 +53,7 @@ internal sealed class Loans
     public void Order() => _untold.Sort(static (left, right) => left.Rank.CompareTo(right.Rank));
 
     /// <summary>Nothing will be given out in this turn any more: the gateways get back what they lent in vain, and are told of messages that are left.</summary>
-    public void EndTurn(ReadyMessages ready, IDispatchRule rule)
+    public void EndTurn(IReadyMessages ready, IDispatchRule rule)
     {
         if (_borrowers.Count > 0)
         {
@@ -66,7 +66,7 @@ internal sealed class Loans
         }
     }
 
-    private void Settle(ReadyMessages ready, IDispatchRule rule)
+    private void Settle(IReadyMessages ready, IDispatchRule rule)
     {
         var kept = 0;
         for (var i = 0; i < _borrowers.Count; i++)

@@ -24,10 +24,11 @@ internal enum Overflow
 /// <param name="DeadLetters">What is done with dead messages; null: they are dropped.</param>
 /// <param name="SingleActiveConsumer">Only one consumer at a time is given messages.</param>
 /// <param name="DeliveryLimit">How often a message may come back; null: for ever.</param>
+/// <param name="HighestPriority">The highest priority that messages have in the queue; null: theirs do not matter.</param>
 /// <param name="ConsumerTimeout">How long a delivery may stay unacknowledged; null: as long as the gateway says.</param>
 internal sealed record QueueSettings(
     long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer, long? ConsumerTimeout,
-    long? DeliveryLimit)
+    long? DeliveryLimit, byte? HighestPriority)
 {
     /// <summary>Of quorum queues that do not say otherwise, as in RabbitMQ from 4.0 on.</summary>
     private const long StandardDeliveryLimit = 20;
@@ -53,7 +54,10 @@ internal sealed record QueueSettings(
             Text("x-dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("x-dead-letter-routing-key")) : null,
             arguments.TryGetValue("x-single-active-consumer", out var single) && single.TryGetBoolean(out var isSingle) && isSingle,
             Number("x-consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null,
-            type == QueueTypes.Quorum ? DeliveryLimitOf(arguments) : null);
+            type == QueueTypes.Quorum ? DeliveryLimitOf(arguments) : null,
+
+            // There are at least two priorities (rabbit_priority_queue).
+            type == QueueTypes.Classic && Number("x-max-priority") is { } most ? (byte)Math.Clamp(most, 1, byte.MaxValue) : null);
 
         long? Number(string name) => arguments.TryGetValue(name, out var value) && value.TryGetInteger(out var number) ? number : null;
 

@@ -8,24 +8,25 @@ internal sealed class LengthLimit(QueueSettings settings)
     private readonly long _messages = settings.MaxLength ?? long.MaxValue;
     private readonly long _bytes = settings.MaxBytes ?? long.MaxValue;
 
-    /// <summary>What is too much is refused; otherwise the oldest messages make room.</summary>
+    /// <summary>What is too much is refused; otherwise the first messages make room.</summary>
     public bool Refuses { get; } = settings.Overflow != Overflow.DropHead;
 
-    public bool HasRoomFor(ReadyMessages ready, int bodyLength) => ready.Count < _messages && ready.BodyBytes <= _bytes - bodyLength;
+    public bool HasRoomFor(IReadyMessages ready, int bodyLength) => ready.Count < _messages && ready.BodyBytes <= _bytes - bodyLength;
 
-    /// <summary>Takes out what is too much, oldest first.</summary>
-    public void Trim(ReadyMessages ready, List<MessageRun> dropped)
+    /// <summary>Takes out what is too much, in the order in which it would be given out: in RabbitMQ, too, a queue with priorities drops the highest first.</summary>
+    public void Trim(IReadyMessages ready, List<MessageRun> dropped)
     {
-        while (ready.Count > _messages && ready.IsLoaded)
+        for (var excess = ready.Count - _messages; excess > 0 && ready.Top is { IsLoaded: true } top;)
         {
-            var first = ready.First;
-            var count = (int)Math.Min(first.Count, ready.Count - _messages);
-            dropped.Add(ready.Take(count, first.LengthOf(count)));
+            var first = top.First;
+            var count = (int)Math.Min(first.Count, excess);
+            dropped.Add(top.Take(count, first.LengthOf(count)));
+            excess -= count;
         }
 
-        while (ready.BodyBytes > _bytes && ready.IsLoaded)
+        while (ready.BodyBytes > _bytes && ready.Top is { IsLoaded: true } top)
         {
-            dropped.Add(ready.Take(1, ready.First.LengthOf(1)));
+            dropped.Add(top.Take(1, top.First.LengthOf(1)));
         }
     }
 }

@@ -16,9 +16,10 @@ internal readonly record struct RunPlace(object Owner, int Offset, int Length);
 /// <param name="Since">When the run came to where it is, in milliseconds of the queue's clock.</param>
 /// <param name="Due">When all of them expire, by the same clock, or <see cref="Never"/>.</param>
 /// <param name="InPieces">It was put together from small ones: what the store has of it are pieces.</param>
+/// <param name="Lane">The priority that all of them have in their queue; 0 where it knows none.</param>
 internal readonly record struct MessageRun(
     ReadOnlyMemory<byte> Records, long First, int Count, bool Redelivered, MessageFlags Flags, long Since, long Due = MessageRun.Never,
-    bool InPieces = false)
+    bool InPieces = false, byte Lane = 0)
 {
     public const long Never = long.MaxValue;
 
@@ -83,7 +84,7 @@ internal readonly record struct MessageRun(
     /// <summary>Joins two runs that follow each other in offsets and in memory and differ in nothing that matters.</summary>
     public static bool TryJoin(in MessageRun left, in MessageRun right, out MessageRun joined)
     {
-        if (left.End == right.First && left.Redelivered == right.Redelivered && left.Due == right.Due && left.IsPersistent == right.IsPersistent
+        if (left.End == right.First && left.Redelivered == right.Redelivered && left.Due == right.Due && left.IsPersistent == right.IsPersistent && left.Lane == right.Lane
             && MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)
             && a.Array == b.Array && a.Offset + a.Count == b.Offset)
         {

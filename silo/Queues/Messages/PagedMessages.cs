@@ -1,8 +1,14 @@
 namespace Granary.Silo.Queues.Messages;
 
-/// <summary>Ready messages that are in the store only: all that is unsettled there between two offsets.</summary>
+/// <summary>Ready messages that are in the store only: all that is unsettled there between two offsets, or, where others are among them, some stretches of it.</summary>
 internal struct PagedMessages
 {
+    /// <summary>A store reads what is between stretches sooner than it reads each of them by itself, unless that is so many times as much.</summary>
+    private const int MostBetween = 8;
+
+    /// <summary>Null: nothing else is among them.</summary>
+    private SortedRuns<Stretch>? _stretches;
+
     public long First { get; private set; }
 
     /// <summary>The first offset after them.</summary>
@@ -19,16 +25,30 @@ internal struct PagedMessages
         new() { First = first, End = end, Count = count, Bytes = bytes };
 
     /// <summary>Takes in messages that follow.</summary>
-    public void Extend(in MessageRun run)
+    /// <param name="isAmongOthers">What is between these and those before is not among them.</param>
+    public void Extend(in MessageRun run, bool isAmongOthers = false) => Extend(run.First, run.Count, run.Length, isAmongOthers);
+
+    /// <inheritdoc cref="Extend(in MessageRun, bool)"/>
+    public void Extend(long first, long count, long bytes, bool isAmongOthers)
     {
-        if (IsEmpty)
+        var end = first + count;
+        if (isAmongOthers)
         {
-            First = run.First;
+            _stretches ??= new SortedRuns<Stretch>();
+            if (!_stretches.IsEmpty && _stretches.Last.End == first)
+            {
+                _stretches.Last.End = end;
+            }
+            else
+            {
+                _stretches.Append(new Stretch { First = first, End = end });
+            }
         }
 
-        End = run.End;
-        Count += run.Count;
-        Bytes += run.Length;
+        First = IsEmpty ? first : First;
+        End = end;
+        Count += count;
+        Bytes += bytes;
     }
 
     /// <summary>The first of them are in memory again.</summary>
@@ -37,5 +57,118 @@ internal struct PagedMessages
         First = run.End;
         Count -= run.Count;
         Bytes -= run.Length;
+    }
+
+    /// <summary>Where the next of them are to be read, and how many bytes of what is there it takes to have so many of them.</summary>
+    public readonly (long First, long End, int Bytes) ToRead(int bytes)
+    {
+        if (_stretches is null)
+        {
+            return (First, End, bytes);
+        }
+
+        var wanted = Math.Max(1, (double)bytes * Count / Math.Max(Bytes, 1));
+        var (count, end) = (0L, First);
+        for (var at = First; count < wanted && _stretches.TryFind(at, out var position); at = end)
+        {
+            ref var next = ref _stretches[position];
+            if (count > 0 && next.End - First > MostBetween * (count + next.End - next.First))
+            {
+                break;
+            }
+
+            (count, end) = (count + next.End - next.First, next.End);
+        }
+
+        return (First, end, (int)Math.Min(bytes * (end - First) / count, int.MaxValue));
+    }
+
+    /// <summary>Takes the first stretch of those that begin before an offset, up to that offset; the caller says how much it was. Only where others are among them.</summary>
+    public bool TryTakeFirst(long limit, out long first, out long end)
+    {
+        (first, end) = (0, 0);
+        if (_stretches is null || _stretches.IsEmpty || _stretches.First.First >= limit)
+        {
+            return false;
+        }
+
+        ref var next = ref _stretches.First;
+        (first, end) = (next.First, Math.Min(next.End, limit));
+        if (end < next.End)
+        {
+            next.First = end;
+        }
+        else
+        {
+            _stretches.RemoveFirst();
+        }
+
+        First = _stretches.IsEmpty ? End : _stretches.First.First;
+        Forget(end - first, bytes: 0);
+        return true;
+    }
+
+    /// <summary>Takes out the first of them between two offsets, wherever that is, with about as many bytes as they have. Only where others are among them.</summary>
+    public bool TryTake(long from, long limit, out long first, out long end, out double share)
+    {
+        (first, end, share) = (0, 0, 0);
+        if (_stretches is null || !_stretches.TryFind(from, out var position) || _stretches[position].First >= limit)
+        {
+            return false;
+        }
+
+        var whole = _stretches[position];
+        (first, end) = (Math.Max(whole.First, from), Math.Min(whole.End, limit));
+        _stretches.Remove(position);
+        if (whole.First < first)
+        {
+            _stretches.Insert(new Stretch { First = whole.First, End = first });
+        }
+
+        if (end < whole.End)
+        {
+            _stretches.Insert(new Stretch { First = end, End = whole.End });
+        }
+
+        share = (double)(end - first) / Count;
+        First = _stretches.IsEmpty ? End : _stretches.First.First;
+        Forget(end - first, (long)(Bytes * share));
+        return true;
+    }
+
+    /// <summary>So many bytes of what was taken are known now.</summary>
+    public void ForgetBytes(long bytes) => Forget(0, bytes);
+
+    /// <summary>Tells of each stretch the first offset, and the one after it.</summary>
+    public readonly void ForEach(Action<long, long> action)
+    {
+        if (IsEmpty)
+        {
+            return;
+        }
+
+        if (_stretches is null)
+        {
+            action(First, End);
+            return;
+        }
+
+        for (var at = First; _stretches.TryFind(at, out var position); at = _stretches[position].End)
+        {
+            action(_stretches[position].First, _stretches[position].End);
+        }
+    }
+
+    private void Forget(long count, long bytes)
+    {
+        Count -= count;
+        Bytes = IsEmpty ? 0 : Math.Max(0, Bytes - bytes);
+    }
+
+    private struct Stretch : IOffsetRun
+    {
+        public long First { get; set; }
+
+        public long End { get; set; }
     }
 }

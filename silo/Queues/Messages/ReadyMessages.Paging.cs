@@ -25,21 +25,17 @@ internal sealed partial class ReadyMessages
 
     public long PagedCount => _paged.Count;
 
+    /// <summary>The first message is not in memory, so that nobody can say when it expires, and it may.</summary>
+    public bool MayExpireUnseen => _mayExpire && !IsEmpty && !IsLoaded;
+
     /// <summary>Puts in place what the store has from an earlier activation.</summary>
-    public void Recover(long first, long end, long count, long bytes, long bodyBytes, bool mayExpire)
+    public void Recover(PagedMessages paged, long bodyBytes, bool mayExpire)
     {
-        _paged = PagedMessages.From(first, end, count, bytes);
+        _paged = paged;
         BodyBytes = countsBodies ? bodyBytes : 0;
         _mayExpire |= mayExpire;
     }
 
-    /// <summary>
-    /// Gives up the memory of what need not be in it, while more than <paramref name="budget"/> bytes are used. What is to be stored first is added to
-    /// <paramref name="copies"/>. To be called after <see cref="EndTurn"/>.
-    /// </summary>
-    /// <param name="storedEnd">All that was handed to the store below this offset is there.</param>
-    /// <param name="isDurable">Persistent messages are handed to the store when they come.</param>
-    /// <param name="redeliveredBelow">Messages below are known to be redelivered; that others are the store does not keep, so those stay.</param>
     public void PageOut(long budget, long storedEnd, bool isDurable, long redeliveredBelow, List<MessageRun> copies)
     {
         if (MemoryBytes <= budget)
@@ -57,7 +53,7 @@ internal sealed partial class ReadyMessages
         while (_tail.RunCount > 1 && _tail.First is var run && IsStored(run, isDurable) && run.End <= storedEnd
             && (!run.Redelivered || run.End <= redeliveredBelow))
         {
-            _paged.Extend(run);
+            _paged.Extend(run, IsAmongOthers);
             LargeRecord.LetGo(_tail.Take(run.Count, run.Length).Records);
         }
 
@@ -80,28 +76,27 @@ internal sealed partial class ReadyMessages
         }
     }
 
-    /// <summary>What should be read back now, if anything; <see cref="Load"/> has to follow.</summary>
-    public PageRequest? NextLoad()
+    public PageRequest? NextLoad() => NextLoad(_headBytes, before: 0);
+
+    /// <summary>What should be read back now for a head of so many bytes, if so many stand before it and are in memory.</summary>
+    public PageRequest? NextLoad(int head, long before)
     {
         if (!_isLoading && !_returned.IsEmpty && !_returned.First.IsLoaded)
         {
             _isLoading = true;
-            return new PageRequest(_returned.First.First, _returned.First.End, _headBytes, _generation, IsReturned: true);
+            return new PageRequest(_returned.First.First, _returned.First.End, head, _generation, Lane, IsReturned: true);
         }
 
-        if (_isLoading || _paged.IsEmpty || _backlog.Bytes > _headBytes / 2)
+        if (_isLoading || _paged.IsEmpty || before + _backlog.Bytes > head / 2)
         {
             return null;
         }
 
         _isLoading = true;
-        return new PageRequest(_paged.First, _paged.End, _headBytes, _generation);
+        var (first, end, bytes) = _paged.ToRead(head);
+        return new PageRequest(first, end, bytes, _generation, Lane);
     }
 
-    /// <summary>Takes what was read back.</summary>
-    /// <param name="runs">Null if reading failed: it is asked for again.</param>
-    /// <param name="redeliveredBelow">Messages below may have been delivered by an earlier activation.</param>
-    /// <returns>How many messages are missing: none, or the store has not kept them.</returns>
     public long Load(PageRequest request, MessageRun[]? runs, long redeliveredBelow, long now)
     {
         _isLoading = false;
@@ -113,6 +108,11 @@ internal sealed partial class ReadyMessages
         if (request.IsReturned)
         {
             return LoadReturned(request, runs, now);
+        }
+
+        if (IsAmongOthers)
+        {
+            return LoadAmongOthers(request, runs, redeliveredBelow, now);
         }
 
         foreach (var run in runs)
@@ -136,12 +136,69 @@ internal sealed partial class ReadyMessages
         return missing;
     }
 
+    /// <summary>Takes messages that are paged out from <paramref name="from"/> to below <paramref name="end"/> without reading them.</summary>
+    public bool TryTakePaged(long from, long end, out MessageRun run)
+    {
+        var isThere = _paged.TryTake(from, end, out var first, out var after, out var share);
+        run = new MessageRun(default, first, (int)(after - first), Redelivered: true, MessageFlags.Persistent, Since: 0, Lane: Lane);
+        BodyBytes -= (long)(BodyBytes * share);
+        if (_paged.IsEmpty)
+        {
+            JoinTail();
+        }
+
+        return isThere;
+    }
+
+    /// <summary>Of what was read, takes what is paged out here.</summary>
+    private long LoadAmongOthers(PageRequest request, MessageRun[] runs, long redeliveredBelow, long now)
+    {
+        var missing = 0L;
+        var next = 0;
+        MessageRun rest = default;
+        while (_paged.TryTakeFirst(runs.Length == 0 ? request.End : Math.Min(request.End, runs[^1].End), out var first, out var end))
+        {
+            while (first < end)
+            {
+                while (rest.End <= first && next < runs.Length)
+                {
+                    rest = runs[next++];
+                }
+
+                var from = Math.Clamp(rest.First, first, end);
+                missing += rest.End <= first ? end - first : from - first;
+                if (rest.End <= first || from == end)
+                {
+                    break;
+                }
+
+                rest = Skip(rest, (int)(from - rest.First));
+                var count = (int)(Math.Min(end, rest.End) - from);
+                var part = count == rest.Count ? rest : rest.Head(count, rest.LengthOf(count));
+                rest = Skip(rest, count);
+                first = part.End;
+                _paged.ForgetBytes(part.Length);
+                TakeBack(part with { Since = now, Lane = Lane }, redeliveredBelow);
+            }
+        }
+
+        if (_paged.IsEmpty)
+        {
+            JoinTail();
+        }
+
+        return missing;
+    }
+
+    private static MessageRun Skip(in MessageRun run, int count) => count == 0 ? run : run.After(count, count == run.Count ? run.Length : run.LengthOf(count));
+
     /// <summary>Messages that came back when only the store had them. Against a limit in bytes they count from now on.</summary>
     private long LoadReturned(PageRequest request, MessageRun[] runs, long now)
     {
         foreach (var run in runs)
         {
             var before = _returned.Bytes;
+            _mayExpire |= run.Due != MessageRun.Never;
             _returned.Load(run, now);
             if (countsBodies && _returned.Bytes > before)
             {
@@ -154,7 +211,6 @@ internal sealed partial class ReadyMessages
 
     private bool IsStored(in MessageRun run, bool isDurable) => run.End <= _handedEnd || (isDurable && run.IsPersistent && !run.InPieces);
 
-    /// <summary>Appends messages that an earlier activation had; those below <paramref name="redeliveredBelow"/> may have been delivered.</summary>
     public void AppendBack(in MessageRun run, long redeliveredBelow)
     {
         NoteComing(run);
@@ -193,8 +249,3 @@ internal sealed partial class ReadyMessages
         _generation++;
     }
 }
-
-/// <summary>Paged messages to be read back.</summary>
-/// <param name="Bytes">About how many.</param>
-/// <param name="IsReturned">They had been delivered, and came back.</param>
-internal readonly record struct PageRequest(long First, long End, int Bytes, int Generation, bool IsReturned = false);

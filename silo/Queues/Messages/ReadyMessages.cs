@@ -1,11 +1,12 @@
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>
-/// All messages that can be taken: what came back first, then the backlog. Of a long backlog only the head and what came last are in memory; what is
-/// between is in the store and is read back ahead of need (see the other part of this class).
+/// Messages that can be taken in the order of their offsets: what came back first, then the backlog. Of a long backlog only the head and what came last are in
+/// memory; what is between is in the store and is read back ahead of need (see the other part of this class).
 /// </summary>
 /// <param name="countsBodies">Whether <see cref="BodyBytes"/> is wanted: that costs a look at every record.</param>
-internal sealed partial class ReadyMessages(bool countsBodies)
+/// <param name="lane">The priority of all of them. Null: they are all that the queue has, whatever their priority.</param>
+internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null) : IReadyMessages
 {
     private readonly List<MessageRun> _expired = [];
     private readonly ReturnedMessages _returned = new();
@@ -14,15 +15,18 @@ internal sealed partial class ReadyMessages(bool countsBodies)
     private bool _scanNeeded;
     private bool _mayExpire;
 
+    /// <summary>The priority of all of them, if it matters.</summary>
+    public byte Lane => lane.GetValueOrDefault();
+
+    /// <summary>There are messages of other priorities, with offsets among those of these.</summary>
+    public bool IsAmongOthers => lane is not null;
+
     public long Count => _returned.Count + _backlog.Count + _paged.Count + _tail.Count;
 
-    /// <summary>The record bytes of all messages.</summary>
     public long Bytes => MemoryBytes + _paged.Bytes;
 
-    /// <summary>The record bytes of those in memory.</summary>
     public long MemoryBytes => _returned.Bytes + _backlog.Bytes + _tail.Bytes;
 
-    /// <summary>The body bytes of all messages, if they are counted.</summary>
     public long BodyBytes { get; private set; }
 
     public bool IsEmpty => Count == 0;
@@ -33,10 +37,12 @@ internal sealed partial class ReadyMessages(bool countsBodies)
     /// <summary>The next messages to be taken that follow each other. Only if <see cref="IsLoaded"/>, or to look when they expire.</summary>
     public MessageRun First => _returned.IsEmpty ? _backlog.First : _returned.First;
 
-    /// <summary>When the first message expires. Those behind it do not expire before it is gone.</summary>
+    public ReadyMessages Top => this;
+
+    public IReadOnlyList<ReadyMessages> Lanes => [this];
+
     public long NextDue => _mayExpire && (!_returned.IsEmpty || _backlog.Count > 0) ? First.Due : MessageRun.Never;
 
-    /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy { get; private set; }
 
     public void Append(in MessageRun run)
@@ -45,7 +51,6 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         (_paged.IsEmpty ? _backlog : _tail).Append(run);
     }
 
-    /// <summary>Puts messages back to their original place.</summary>
     public void Return(in MessageRun run)
     {
         NoteComing(run);
@@ -87,7 +92,6 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         return IsLoaded;
     }
 
-    /// <summary>Takes out what stands first and was due before <paramref name="limit"/>.</summary>
     public void Expire(long limit)
     {
         while (NextDue < limit)
@@ -97,7 +101,6 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         }
     }
 
-    /// <summary>Hands over what expired since the last time.</summary>
     public MessageRun[] TakeExpired()
     {
         if (_expired.Count == 0)
@@ -110,7 +113,6 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         return expired;
     }
 
-    /// <summary>Ends a turn: what was not taken in it stays for a while.</summary>
     public void EndTurn()
     {
         _backlog.Settle();
@@ -134,8 +136,6 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         NeedsTidy = needed || _scanNeeded;
     }
 
-    /// <summary>Removes everything and says how many messages there were.</summary>
-    /// <param name="gone">Told the first offset of each stretch of them, and the one after it.</param>
     public long Clear(Action<long, long>? gone)
     {
         var count = Count;
@@ -143,10 +143,7 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         {
             _returned.ForEach(run => gone(run.First, run.End));
             Tell(_backlog, gone);
-            if (!_paged.IsEmpty)
-            {
-                gone(_paged.First, _paged.End);
-            }
+            _paged.ForEach(gone);
 
             Tell(_tail, gone);
         }
@@ -159,7 +156,6 @@ internal sealed partial class ReadyMessages(bool countsBodies)
         return count;
     }
 
-    /// <summary>Adds those that are in memory, in no order.</summary>
     public void AddLoaded(List<MessageRun> runs)
     {
         _returned.ForEach(run =>

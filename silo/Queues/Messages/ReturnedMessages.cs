@@ -75,7 +75,13 @@ internal sealed class ReturnedMessages
             }
 
             var (from, to) = (Math.Max(run.First, read.First), Math.Min(run.End, read.End));
-            var loaded = PartOf(read, from, to) with { Redelivered = run.Redelivered, Due = run.Due, Since = now };
+            var loaded = PartOf(read, from, to) with
+            {
+                Redelivered = run.Redelivered,
+                Due = Math.Min(run.Due, read.Due),
+                Since = now,
+                Lane = run.Lane,
+            };
             Replace(position, run, from, to);
             _runs.Insert(new Entry(loaded));
             Bytes += loaded.Length;

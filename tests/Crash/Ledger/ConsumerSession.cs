@@ -1,7 +1,7 @@
 namespace Granary.Crash.Ledger;
 
 /// <summary>A consumer from its start to its end, within one run of the broker.</summary>
-internal sealed class ConsumerSession(QueueLedger queue, string name, int run, Dictionary<ushort, uint> fresh)
+internal sealed class ConsumerSession(QueueLedger queue, string name, int run, Dictionary<Source, uint> fresh)
 {
     public QueueLedger Queue { get; } = queue;
 
@@ -11,9 +11,9 @@ internal sealed class ConsumerSession(QueueLedger queue, string name, int run, D
 
     public bool IsClosed { get; set; }
 
-    /// <summary>The highest number delivered to this session, per publisher.</summary>
-    public Dictionary<ushort, uint> Highest { get; } = [];
+    /// <summary>The highest number delivered to this session.</summary>
+    public Dictionary<Source, uint> Highest { get; } = [];
 
-    /// <summary>The highest number delivered for the first time to this consumer in any session, per publisher.</summary>
-    public Dictionary<ushort, uint> Fresh { get; } = fresh;
+    /// <summary>The highest number delivered for the first time to this consumer in any session.</summary>
+    public Dictionary<Source, uint> Fresh { get; } = fresh;
 }

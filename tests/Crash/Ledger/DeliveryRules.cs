@@ -155,13 +155,14 @@ internal sealed class DeliveryRules(List<SentMessage>[] sent, List<long> killedA
     private bool IsMissing(SentMessage message, Sighting? sighting) =>
         message.Fate == Fate.Confirmed && (message.Persistent || message.Run == Run) && sighting is not { IsAcked: true };
 
-    /// <summary>Numbers of a publisher ascend, but for what came back.</summary>
+    /// <summary>Numbers of a publisher ascend, in a queue with priorities those of each priority, but for what came back.</summary>
     private static void JudgeOrder(ConsumerSession session, MessageId id, bool redelivered, bool cameBack, Action<string> fault)
     {
-        var highest = session.Highest.GetValueOrDefault(id.Publisher);
+        var source = session.Queue.SourceOf(id);
+        var highest = session.Highest.GetValueOrDefault(source);
         if (id.Number > highest)
         {
-            session.Highest[id.Publisher] = id.Number;
+            session.Highest[source] = id.Number;
         }
         else if (!cameBack)
         {
@@ -173,12 +174,12 @@ internal sealed class DeliveryRules(List<SentMessage>[] sent, List<long> killedA
             return;
         }
 
-        var fresh = Math.Max(session.Fresh.GetValueOrDefault(id.Publisher), session.Queue.FreshBefore.GetValueOrDefault(id.Publisher));
+        var fresh = Math.Max(session.Fresh.GetValueOrDefault(source), session.Queue.FreshBefore.GetValueOrDefault(source));
         if (id.Number <= fresh)
         {
             fault($"came for the first time after number {fresh} had");
         }
 
-        session.Fresh[id.Publisher] = Math.Max(fresh, id.Number);
+        session.Fresh[source] = Math.Max(fresh, id.Number);
     }
 }

@@ -176,7 +176,8 @@ internal sealed class Consumer(ConsumerPlan plan, CrashLedger ledger)
             var size = Bodies.Size(_random);
             receipt = ledger.Send(plan.Publisher, route, size, persistent: true, ledger.BeginTransaction());
             await channel.BasicPublishAsync(
-                route.Exchange, route.Key, mandatory: false, new BasicProperties { Persistent = true }, Bodies.Create(receipt.Value, size), CancellationToken.None);
+                route.Exchange, route.Key, mandatory: false, new BasicProperties { Persistent = true, Priority = Plan.PriorityOf(receipt.Value) },
+                Bodies.Create(receipt.Value, size), CancellationToken.None);
             ledger.Decide(receipt.Value, Fate.Sent);
         }
 

@@ -39,6 +39,9 @@ internal sealed class Plan
 {
     public const string Fanout = "crash.fanout", Topic = "crash.topic", Relay = "crash.relay";
 
+    /// <summary>Of the queues with priorities. Messages are sent with higher ones, too.</summary>
+    public const byte HighestPriority = 3;
+
     private const int Groups = 3;
 
     public Plan(int seed, int queues)
@@ -94,6 +97,12 @@ internal sealed class Plan
     public int PublisherIds { get; }
 
     public ConsumerPlan[] Consumers { get; }
+
+    /// <summary>The queue gives out the highest priority first.</summary>
+    public static bool HasPriorities(int queue) => queue % 3 == 1;
+
+    /// <summary>Messages alternate at times, and have the same for a while at others.</summary>
+    public static byte PriorityOf(MessageId id) => (byte)((id.Number % 128 < 64 ? id.Number : id.Number / 30) * 7 % 6);
 
     public static string NameOf(int queue) => $"crash-{queue:00}";
 

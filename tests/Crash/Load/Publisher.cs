@@ -78,7 +78,7 @@ internal sealed class Publisher(PublisherPlan plan, Plan whole, CrashLedger ledg
 
     private static async Task PublishAsync(IChannel channel, Route route, MessageId id, int size, bool persistent) =>
         await channel.BasicPublishAsync(
-            route.Exchange, route.Key, mandatory: false, new BasicProperties { Persistent = persistent }, Bodies.Create(id, size), CancellationToken.None);
+            route.Exchange, route.Key, mandatory: false, new BasicProperties { Persistent = persistent, Priority = Plan.PriorityOf(id) }, Bodies.Create(id, size), CancellationToken.None);
 
     private Route NextRoute(bool mayRefuse)
     {

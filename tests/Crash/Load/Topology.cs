@@ -14,7 +14,12 @@ internal static class Topology
         for (var queue = 0; queue < plan.Queues; queue++)
         {
             var name = Plan.NameOf(queue);
-            Dictionary<string, object?>? arguments = queue == plan.Refusing ? new() { ["x-max-length"] = 40, ["x-overflow"] = "reject-publish" } : null;
+            Dictionary<string, object?> arguments = queue == plan.Refusing ? new() { ["x-max-length"] = 40, ["x-overflow"] = "reject-publish" } : [];
+            if (Plan.HasPriorities(queue))
+            {
+                arguments["x-max-priority"] = Plan.HighestPriority;
+            }
+
             await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, arguments);
             if (queue == plan.Refusing)
             {

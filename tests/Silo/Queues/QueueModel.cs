@@ -7,9 +7,10 @@ namespace Granary.Silo.Tests.Queues;
 /// <summary>The plainest possible queue: one entry per message. It says what a real one must have done, not how.</summary>
 /// <param name="isSingle">Only one consumer is given messages at a time.</param>
 /// <param name="isQuorum">The queue is of that type.</param>
-internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
+/// <param name="priority">The priority of a message, by its id.</param>
+internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false, Func<long, byte>? priority = null)
 {
-    private readonly SortedDictionary<long, bool> _ready = [];
+    private readonly SortedDictionary<long, bool> _ready = new(Comparer<long>.Create((left, right) => Compare(left, right, priority)));
     private readonly Dictionary<long, Unacked> _unacked = [];
     private readonly Dictionary<long, int> _returns = [];
     private readonly Dictionary<(TestLink Link, int Number), ModelConsumer> _consumers = [];
@@ -179,7 +180,7 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
                 foreach (var (id, i) in Batches.Ids(slice).Select((id, i) => (id, i)))
                 {
                     Assert.Equal(slice.FirstOffset + i, id);
-                    Assert.True(id > last, "Deliveries of one turn to one consumer are in the order of their offsets.");
+                    Assert.True(last < 0 || Compare(last, id, priority) < 0, "Deliveries of one turn to one consumer are in the order of the queue.");
                     Assert.True(consumer.IsAble, "Delivered beyond prefetch, window or loan.");
                     Assert.True(!isSingle || consumer == _active, "Delivered to a consumer that is not the active one.");
                     last = id;
@@ -190,7 +191,7 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
             }
         }
 
-        taken.Sort();
+        taken.Sort((left, right) => Compare(left, right, priority));
         Assert.Equal(before.Take(taken.Count), taken);
         var able = _consumers.Values.Where(consumer => consumer.IsAble && (!isSingle || consumer == _active)).ToArray();
         Assert.True(_ready.Count == 0 || able.All(IsBehindOthers), "Messages were left though a consumer could have taken them.");
@@ -241,6 +242,9 @@ internal sealed class QueueModel(bool isSingle = false, bool isQuorum = false)
             _active!.IsLeaving = false;
         }
     }
+
+    private static int Compare(long left, long right, Func<long, byte>? priority) =>
+        priority is not null && priority(left) != priority(right) ? priority(right).CompareTo(priority(left)) : left.CompareTo(right);
 
     private static int RecordLength(DeliverySlice slice) => slice.Batch.Records.Length / slice.Batch.Count;
 

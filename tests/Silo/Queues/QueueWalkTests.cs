@@ -35,23 +35,45 @@ public sealed class QueueWalkTests
             new QueueModel(isQuorum: true) { DeliveryLimit = 2 }, isPaged: false).Run(turns),
         count: 20, print: Print);
 
+    /// <summary>The highest priority comes first, whoever the consumers are.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RandomOperations_WithPriorities_LeaveTheQueueAsTheModelSays(bool isSingle) => QueueTurn.AnyTurn.Array[1, 1_000].Walk(
+        turns => new Walk(
+            new TestGateway().Declare(arguments: EncodedTable.From(FieldTable.Of(("x-max-priority", 3), ("x-single-active-consumer", isSingle)))),
+            new QueueModel(isSingle, priority: Highest3), isPaged: false).Run(turns),
+        count: 20, print: Print);
+
     /// <summary>With so little memory that nearly all of the queue is in the store nearly all of the time.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void RandomOperations_OnAPagedQueue_LeaveItAsTheModelSays(bool isDurable) => QueueTurn.AnyTurn.Array[1, 800].Walk(
-        turns => RunPagedAsync(turns, isDurable).GetAwaiter().GetResult(), count: 10, print: Print);
+        turns => RunPagedAsync(turns, isDurable, hasPriorities: false).GetAwaiter().GetResult(), count: 10, print: Print);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RandomOperations_OnAPagedQueueWithPriorities_LeaveItAsTheModelSays(bool isDurable) => QueueTurn.AnyTurn.Array[1, 800].Walk(
+        turns => RunPagedAsync(turns, isDurable, hasPriorities: true).GetAwaiter().GetResult(), count: 10, print: Print);
 
     private static string Print(QueueTurn[] turns) => string.Join('\n', turns.AsEnumerable());
 
-    private static async Task RunPagedAsync(QueueTurn[] turns, bool isDurable)
+    /// <summary>By its id, the priority that a message is sent with: they differ from one to the next at times, and are the same for a while at others.</summary>
+    private static byte PriorityOf(long id) => (byte)((id % 512 < 256 ? id : id / 100) * 7 % 6);
+
+    private static byte Highest3(long id) => Math.Min(PriorityOf(id), (byte)3);
+
+    private static async Task RunPagedAsync(QueueTurn[] turns, bool isDurable, bool hasPriorities)
     {
         var store = new FakeStore();
         var watched = new WatchedLog();
         await using var commit = new GroupCommit(store, watched.LoggerOf<GroupCommit>(), _ => { });
-        var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable);
+        var arguments = hasPriorities ? EncodedTable.From(FieldTable.Of(("x-max-priority", 3))) : default;
+        var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable, arguments: arguments);
         var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
-        new Walk(gateway, new QueueModel(), isPaged: true).Run(turns);
+        new Walk(gateway, new QueueModel(priority: hasPriorities ? Highest3 : null), isPaged: true).Run(turns);
         Assert.True(store.Written > 0 || turns.Length < 100);
         Assert.Empty(store.Offsets(identity));
         watched.Check();
@@ -187,7 +209,7 @@ public sealed class QueueWalkTests
 
         private PublishItem Publish(QueueAct.Publish publish)
         {
-            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, persistent: isPaged && publish.Persistent);
+            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, persistent: isPaged && publish.Persistent, priority: PriorityOf);
             return new PublishItem(publish.InChunk ? Batches.InChunk(batch) : batch, publish.Resent);
         }
 

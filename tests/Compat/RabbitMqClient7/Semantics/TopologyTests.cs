@@ -217,7 +217,7 @@ public sealed class TopologyTests(SharedBroker shared) : IClassFixture<SharedBro
         Assert.Null(await _channel.PopAsync(queue));
     }
 
-    [Fact(Skip = "Not yet: see docs/compatibility.md")]
+    [Fact]
     public async Task PriorityQueue_HigherPriority_ComesFirst()
     {
         var queue = await _channel.OwnQueueAsync(new Dictionary<string, object?> { ["x-max-priority"] = 5 });

@@ -1,0 +1,78 @@
+using Granary.Core.Figures;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Links;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>Messages that are got one by one.</summary>
+internal sealed partial class Queue
+{
+    private readonly Queue<(QueueLink Link, GetItem Get)> _waitingGets = new();
+
+    private void Get(QueueLink link, GetItem get, long now)
+    {
+        if ((RefusalFor(link) ?? Definition.CheckGet()) is { } error)
+        {
+            link.Send(new GotItem(get.Request, null, 0, error));
+            return;
+        }
+
+        Use(now);
+
+        if (_waitingGets.Count > 0 || !TryGet(link, get, now))
+        {
+            _waitingGets.Enqueue((link, get));
+        }
+    }
+
+    private void ServeWaitingGets(long now)
+    {
+        while (_waitingGets.TryPeek(out var next) && (next.Link.HasEnded || TryGet(next.Link, next.Get, now)))
+        {
+            _waitingGets.Dequeue();
+        }
+    }
+
+    /// <summary>False: there is a message, but it has to be read from the store first, or the store has to know that it is delivered.</summary>
+    private bool TryGet(QueueLink link, GetItem get, long now)
+    {
+        var top = _ready.Top;
+        while (!top.HasFirst(now + 1) && top.IsEmpty && top != _ready.Top)
+        {
+            // What was there has just expired.
+            top = _ready.Top;
+        }
+
+        if (!top.IsLoaded)
+        {
+            if (!_ready.IsEmpty)
+            {
+                return false;
+            }
+
+            link.Send(new GotItem(get.Request, null, 0, null));
+            Figures.Add(QueueCount.GetEmpty, 1);
+            return true;
+        }
+
+        if (_bound.Allowed(top.First) == 0)
+        {
+            return false;
+        }
+
+        var length = MessageRecord.LengthOf(top.First.Records.Span);
+        var message = top.Take(1, length) with { Since = now };
+        if (!get.NoAck)
+        {
+            LargeRecord.Hold(message.Records);
+            link.Unacked.Add(message, consumer: null);
+            NoteUntidy(link);
+        }
+
+        _bound.Deliver(message, isSettled: get.NoAck);
+        Figures.Give(get.NoAck ? QueueCount.GetNoAck : QueueCount.Get, 1, message.Redelivered);
+        link.Send(new GotItem(get.Request, SliceOf(message, isSettled: get.NoAck), _ready.Count, null));
+        return true;
+    }
+}

@@ -1,0 +1,266 @@
+using CsCheck;
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Silo.Queues;
+using Granary.Silo.Queues.Definition;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Files;
+using Granary.Silo.Tests.Queues;
+using Granary.Testing.Walks;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.Storage;
+
+/// <summary>Messages of a queue with priorities after the loss of its activation.</summary>
+public sealed class PriorityRecoveryTests : IAsyncDisposable
+{
+    private const byte Highest = 3;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("granary-priorities-");
+    private readonly List<GroupCommit> _commits = [];
+    private QueueStores _stores = null!;
+    private TestGateway _gateway = null!;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var commit in _commits)
+        {
+            await commit.DisposeAsync();
+            await commit.Store.DisposeAsync();
+        }
+
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Order_IsTheSameAfterARestart()
+    {
+        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        var link = _gateway.Open();
+        Publish(link, 0, 0, 3, 1, 3, 0, 9);
+        await RestartAsync();
+        link = _gateway.Open();
+        Publish(link, 6, 2, 0);
+        link.Attach(1);
+        Assert.Equal([1, 3, 5, 6, 2, 0, 4, 7], link.GivenIds(1));
+    }
+
+    [Fact]
+    public async Task Held_IsGivenToNobodyElse_AndLeavesTheOthersWhereTheyAre()
+    {
+        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        var session = SessionId.New();
+        Publish(_gateway.Open(session), 0, 0, 3, 1, 3, 0, 3);
+        await RestartAsync(session);
+
+        var other = _gateway.Open();
+        other.Attach(1);
+        Assert.Empty(other.GivenIds(1));
+        var holder = _gateway.Open(session, TestLink.Attachment(7, prefetch: 3), new HoldItem(7, [new OffsetRange(3, 2), new OffsetRange(1, 1)]));
+
+        Assert.Equal([5, 2, 0], other.GivenIds(1));
+        Assert.Empty(holder.GivenIds(7));
+        holder.Settle(Settlement.Ack, (4, 1));
+        holder.Send(new DetachItem(7), new SettleItem(Settlement.Requeue, [new OffsetRange(0, 10)]));
+        Assert.Equal([(1L, true), (3L, true)], TestLink.Given(other.Items, 1)[3..]);
+    }
+
+    [Fact]
+    public async Task Held_ThatReturnsAfterARestart_StillExpires()
+    {
+        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        var session = SessionId.New();
+        _gateway.Open(session).Send(new PublishItem(Batches.Of(0, 2, expiry: _ => 1_000, persistent: true, priority: id => (byte)id), false));
+        _gateway.Pump();
+        await RestartAsync(session);
+        var holder = _gateway.Open(session, TestLink.Attachment(7, prefetch: 1), new HoldItem(7, [new OffsetRange(1, 1)]));
+        holder.Send(new DetachItem(7), new SettleItem(Settlement.Requeue, [new OffsetRange(1, 1)]));
+        Assert.Equal(2, _gateway.Queue.ReadyCount);
+
+        _gateway.Now += 1_000;
+        _gateway.Slot.RunDue(_gateway.Now);
+
+        Assert.Equal(0, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public async Task Bytes_CountAgainstTheLimitAfterARestart()
+    {
+        await BeginAsync(isOnFiles: false, budget: long.MaxValue, ("x-max-length-bytes", 40));
+        Publish(_gateway.Open(), 0, 0, 3, 1);
+        await RestartAsync();
+        var link = _gateway.Open();
+        Publish(link, 3, 2, 0);
+        Assert.Equal(5, _gateway.Queue.ReadyCount);
+        Publish(link, 5, 0, 0);
+        link.Attach(1);
+        Assert.Equal([2, 0, 4, 5, 6], link.GivenIds(1));
+    }
+
+    /// <summary>Publishes, gets, settlements and restarts in any order, with much memory or hardly any, against a list.</summary>
+    [Theory]
+    [InlineData(false, long.MaxValue)]
+    [InlineData(false, 1_000)]
+    [InlineData(true, 1_000)]
+    public void RandomOperations_AndRestarts_KeepTheOrder(bool isOnFiles, long budget) => Step.Any.Array[1, 300].Walk(
+        steps => RunAsync(steps, isOnFiles, budget).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
+
+    private async Task RunAsync(Step[] steps, bool isOnFiles, long budget)
+    {
+        await BeginAsync(isOnFiles, budget);
+        var model = new Model();
+        var link = _gateway.Open();
+        foreach (var step in steps)
+        {
+            switch (step.Kind)
+            {
+                case StepKind.Publish:
+                    link.Send(new PublishItem(
+                        Batches.Of(model.NextId, step.Number, id => 8 + (int)(id % 300), persistent: step.Flag, priority: Model.PriorityOf), false));
+                    model.Publish(step.Number, step.Flag);
+                    break;
+                case StepKind.Get:
+                    for (var i = 0; i < step.Number; i++)
+                    {
+                        model.Got(link.Send(new GetItem(i, step.Flag)).OfType<GotItem>().Single().Message, step.Flag);
+                    }
+
+                    break;
+                case StepKind.Settle when model.Unacked.Count > 0:
+                    var (offset, id) = model.Unacked.ElementAt(step.Number % model.Unacked.Count);
+                    link.Settle(step.Flag ? Settlement.Ack : Settlement.Requeue, (offset, 1));
+                    model.Settle(offset, id, step.Flag);
+                    break;
+                case StepKind.Restart:
+                    _gateway.Pump();
+                    await RestartAsync();
+                    link = _gateway.Open();
+                    model.Restart();
+                    break;
+            }
+
+            Assert.Equal(model.Count, _gateway.Queue.ReadyCount);
+        }
+
+        _gateway.Pump();
+        await RestartAsync();
+        model.Restart();
+        link = _gateway.Open();
+        while (model.Count > 0)
+        {
+            model.Got(link.Send(new GetItem(0, NoAck: true)).OfType<GotItem>().Single().Message, noAck: true);
+        }
+
+        Assert.Equal((0, 0), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
+    }
+
+    private static void Publish(TestLink link, long first, params byte[] priorities) =>
+        link.Send(new PublishItem(Batches.Of(first, priorities.Length, persistent: true, priority: id => priorities[id - first]), false));
+
+    private async Task BeginAsync(bool isOnFiles, long budget, params (string, FieldValue)[] arguments)
+    {
+        IMessageStore store = isOnFiles
+            ? new FileStore(new FileStoreOptions(Path.Combine(_folder.FullName, $"{_commits.Count}")), NullLogger<FileStore>.Instance)
+            : new FakeStore();
+        await store.OpenAsync(CancellationToken.None);
+        var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        _commits.Add(commit);
+        _stores = new QueueStores(commit, null, new MemoryBudget(budget, long.MaxValue));
+        _gateway = new TestGateway(_stores).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([("x-max-priority", (int)Highest), .. arguments])));
+    }
+
+    private async Task RestartAsync(params SessionId[] sessions)
+    {
+        await _gateway.Queue.Storage!.Journal.FlushAsync();
+        var identity = _gateway.Queue.Storage!.Journal.Queue.Identity;
+        var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
+        var storage = await _stores.ReadPrioritiesAsync((await _stores.TakeOverAsync(identity, TestGateway.Epoch, default))!, Highest, default);
+        _gateway = new TestGateway(_stores) { Now = _gateway.Now };
+        _gateway.Resumed.UnionWith(sessions);
+        _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, sessions, _gateway.Now);
+        _gateway.Pump();
+    }
+
+    private enum StepKind
+    {
+        Publish,
+        Get,
+        Settle,
+        Restart,
+    }
+
+    /// <param name="Flag">Of a publish: persistent; of a get: no acknowledgement; of a settlement: an acknowledgement and no return.</param>
+    private sealed record Step(StepKind Kind, int Number, bool Flag)
+    {
+        public static readonly Gen<Step> Any = Gen.Frequency(
+            (8, Gen.Select(Gen.Int[1, 40], Gen.Frequency((3, true), (1, false)), (number, flag) => new Step(StepKind.Publish, number, flag))),
+            (6, Gen.Select(Gen.Int[1, 20], Gen.Bool, (number, flag) => new Step(StepKind.Get, number, flag))),
+            (20, Gen.Select(Gen.Int[0, 1_000], Gen.Bool, (number, flag) => new Step(StepKind.Settle, number, flag))),
+            (1, Gen.Const(new Step(StepKind.Restart, 0, false))));
+    }
+
+    /// <summary>A list of messages.</summary>
+    private sealed class Model
+    {
+        private readonly SortedSet<long> _ready = new(Comparer<long>.Create(Compare));
+        private readonly HashSet<long> _persistent = [];
+        private readonly HashSet<long> _seen = [];
+
+        public long NextId { get; private set; }
+
+        public int Count => _ready.Count;
+
+        /// <summary>Ids by offset.</summary>
+        public SortedDictionary<long, long> Unacked { get; } = [];
+
+        public static byte PriorityOf(long id) => (byte)((id % 64 < 32 ? id : id / 20) * 7 % 6);
+
+        public void Publish(int count, bool isPersistent)
+        {
+            for (var end = NextId + count; NextId < end; NextId++)
+            {
+                _ready.Add(NextId);
+                _ = isPersistent && _persistent.Add(NextId);
+            }
+        }
+
+        public void Got(DeliverySlice? message, bool noAck)
+        {
+            Assert.Equal(_ready.Count == 0, message is null);
+            if (message is not { } slice)
+            {
+                return;
+            }
+
+            var id = Assert.Single(Batches.Ids(slice));
+            Assert.Equal(_ready.Min, id);
+            Assert.True(slice.Redelivered || !_seen.Contains(id), $"Message {id} was seen before.");
+            _seen.Add(id);
+            _ready.Remove(id);
+            if (!noAck)
+            {
+                Unacked.Add(slice.FirstOffset, id);
+            }
+        }
+
+        public void Settle(long offset, long id, bool isAck)
+        {
+            Unacked.Remove(offset);
+            _ = !isAck && _ready.Add(id);
+        }
+
+        public void Restart()
+        {
+            _ready.UnionWith(Unacked.Values);
+            Unacked.Clear();
+            _ready.IntersectWith(_persistent);
+        }
+
+        private static int Compare(long left, long right)
+        {
+            var (a, b) = (Math.Min(PriorityOf(left), Highest), Math.Min(PriorityOf(right), Highest));
+            return a != b ? b.CompareTo(a) : left.CompareTo(right);
+        }
+    }
+}
