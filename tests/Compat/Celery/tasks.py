@@ -15,6 +15,7 @@ app.conf.update(
     worker_prefetch_multiplier=4,
     broker_connection_timeout=10,
     result_expires=60,
+    task_queue_max_priority=int(os.environ.get("CELERY_PRIORITIES", 0)) or None,
     beat_schedule={"each second": {"task": "tasks.note", "schedule": 1.0, "args": ("beat",)}},
 )
 

@@ -7,5 +7,6 @@ public sealed class CeleryTests(SharedBroker shared) : IClassFixture<SharedBroke
     [InlineData("tasks_and_results")]
     [InlineData("acks_late")]
     [InlineData("beat")]
+    [InlineData("priorities")]
     public Task Celery_Script_Passes(string script) => Script.RunAsync(shared.Broker, Script.Python, $"Celery/{script}.py");
 }

@@ -17,6 +17,7 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
     [InlineData("rpc")]
     [InlineData("delivery_guarantees")]
     [InlineData("global_prefetch")]
+    [InlineData("priorities")]
     [InlineData("bind_delete_race")]
     public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Script.Python, $"Python/{script}.py");
 
