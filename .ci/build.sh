@@ -13,8 +13,8 @@ granary_node() { # root
 granary_stamp() { # root
     (
         cd "$1" || exit 1
-        for part in amqp core silo gateway node protos global.json .editorconfig Directory.*.props; do
-            [ ! -e "$part" ] || find "$part" \( -name bin -o -name obj \) -prune -o -type f -printf '%p %s %T@\n'
+        for part in amqp core silo gateway node protos web global.json .editorconfig Directory.*.props; do
+            [ ! -e "$part" ] || find "$part" \( -name bin -o -name obj -o -name node_modules \) -prune -o -type f -printf '%p %s %T@\n'
         done | LC_ALL=C sort
     ) | sha256sum | cut -d' ' -f1
 }
@@ -25,12 +25,23 @@ granary_build_node() { # root
     (flock 9 && granary_build_if_stale "$1") 9>"$1/.build/lock"
 }
 
+# The management page is bundled with Node.js. Without it the broker has no page, and works.
+granary_install_node_js() { # root
+    if { command -v node && command -v npm; } >/dev/null || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        return 0
+    fi
+    echo "Installing Node.js for the management page" >&2
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends nodejs npm; } \
+        >"$1/.build/apt-node.log" 2>&1 9>&- || echo "It could not be installed: the broker will have no management page." >&2
+}
+
 granary_build_if_stale() { # root
     local root=$1 stamp
     stamp=$(granary_stamp "$root")
     if [ -f "$(granary_node "$root")" ] && [ "$(cat "$root/.build/node-stamp" 2>/dev/null)" = "$stamp" ]; then
         return
     fi
+    granary_install_node_js "$root"
     echo "Building the node" >&2
     if ! dotnet build "$root/node/Granary.Node.csproj" -c Release -nodeReuse:false >"$root/.build/build.log" 2>&1 9>&-; then
         tail -40 "$root/.build/build.log" >&2

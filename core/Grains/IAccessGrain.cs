@@ -59,6 +59,10 @@ public interface IAccessGrain : IGrainWithStringKey
     [Alias("ClearTopicPermission")]
     ValueTask<AccessAnswer> ClearTopicPermissionAsync(string user, string vhost, string? exchange);
 
+    /// <summary>What the sessions of the management page are signed with: random, made once for the store, and the same at all gateways.</summary>
+    [Alias("GetPageKey")]
+    ValueTask<byte[]> GetPageKeyAsync();
+
     /// <summary>Starts keeping a gateway current by numbered deltas, and answers with the state they build on.</summary>
     /// <param name="session">Higher each time one holder watches: calls that arrive late are told by it.</param>
     [Alias("Watch")]

@@ -56,6 +56,9 @@ internal sealed partial class AccessCalls(IGrainFactory grains, TimeProvider clo
     public ValueTask<AccessAnswer> ClearTopicPermissionAsync(string user, string vhost, string? exchange) =>
         RemoveAsync(grain => grain.ClearTopicPermissionAsync(user, vhost, exchange));
 
+    /// <inheritdoc cref="FindUserAsync"/>
+    public ValueTask<byte[]> GetPageKeyAsync() => AskAsync(static grain => grain.GetPageKeyAsync());
+
     /// <summary>What is missing when it is asked again was removed by the call whose answer was lost.</summary>
     private async ValueTask<AccessAnswer> RemoveAsync(Func<IAccessGrain, ValueTask<AccessAnswer>> call)
     {

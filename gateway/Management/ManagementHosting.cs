@@ -7,6 +7,7 @@ using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
 using Granary.Gateway.Management.Nodes;
+using Granary.Gateway.Management.Page;
 using Granary.Gateway.Management.Queues;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
@@ -24,11 +25,14 @@ internal static class ManagementHosting
     /// <summary>What a process with clients answers beside that.</summary>
     public static IServiceCollection AddManagementApi(this IServiceCollection services) => services
         .AddSingleton<AccessCalls>()
+        .AddSingleton<PageSessions>()
+        .AddSingleton<PageFiles>()
         .AddSingleton<ApiLogin>()
         .AddSingleton<ApiOperations>()
         .AddSingleton<VhostNames>()
         .AddSingleton<HistoryReader>()
         .AddSingleton<MessageReader>()
+        .AddSingleton<MessageMove>()
         .AddSingleton<MessagePost>()
         .AddSingleton<DefinitionsExport>()
         .AddSingleton<DefinitionsImport>()
@@ -44,6 +48,10 @@ internal static class ManagementHosting
         .AddSingleton<IResource, UserResources>()
         .AddSingleton<IResource, PermissionResources>()
         .AddSingleton<IResource, LimitResources>()
+        .AddSingleton<IResource, LoginResource>()
+        .AddSingleton<IResource, LiveResource>()
+        .AddSingleton<IResource, RouteResource>()
+        .AddSingleton<IResource, MoveResource>()
         .AddSingleton<IResource, AbsentResources>();
 
     public static void MapManagement(this IEndpointRouteBuilder endpoints) =>
@@ -59,5 +67,6 @@ internal static class ManagementHosting
         }
 
         routes.Close();
+        services.GetRequiredService<PageFiles>().Map(endpoints);
     }
 }

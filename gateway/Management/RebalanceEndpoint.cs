@@ -4,6 +4,7 @@ using Granary.Core.Members;
 using Granary.Gateway.Access;
 using Granary.Gateway.Figures;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Page;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -36,7 +37,7 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
 
     private async Task<ApiException?> RefusalAsync(HttpContext context, IPAddress? from)
     {
-        if (login is null || (context.Request.Headers.Authorization.Count == 0 && context.Features.Get<PortRole>() is not { Kind: PortKind.Control }))
+        if (login is null || (context.Request.Headers.Authorization.Count == 0 && !PageSessions.Has(context) && context.Features.Get<PortRole>() is not { Kind: PortKind.Control }))
         {
             return Loopback.Includes(from)
                 ? null

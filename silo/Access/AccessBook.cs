@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using Granary.Core.Access;
 using Granary.Silo.Queues.Definition;
@@ -18,11 +19,14 @@ internal sealed class AccessBook
 
     private const int LongestText = 4096;
 
+    private const int PageKeySize = 32;
+
     private readonly Action<AccessEntry> _changed;
     private readonly Dictionary<string, Account> _users = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Vhost> _vhosts = new(StringComparer.Ordinal);
     private readonly Dictionary<(string User, string Vhost), Permission> _permissions = [];
     private readonly Dictionary<(string User, string Vhost, string Exchange), TopicPermission> _topics = [];
+    private byte[]? _pageKey;
 
     public AccessBook(AccessState state, Action<AccessEntry> changed)
     {
@@ -47,6 +51,8 @@ internal sealed class AccessBook
         {
             _topics[(topic.User, topic.Vhost, topic.Exchange)] = topic;
         }
+
+        _pageKey = state.PageKey;
     }
 
     public IReadOnlyCollection<Account> Users => _users.Values;
@@ -68,7 +74,16 @@ internal sealed class AccessBook
         Vhosts = [.. Vhosts],
         Permissions = [.. Permissions],
         TopicPermissions = [.. TopicPermissions],
+        PageKey = _pageKey,
     };
+
+    /// <summary>What the sessions of the management page are signed with.</summary>
+    /// <param name="isNew">It was made just now.</param>
+    public byte[] GetPageKey(out bool isNew)
+    {
+        isNew = _pageKey is null;
+        return _pageKey ??= RandomNumberGenerator.GetBytes(PageKeySize);
+    }
 
     /// <summary>All of it, as changes of nothing.</summary>
     public AccessEntry[] ToEntries() =>

@@ -45,6 +45,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
     private AccessBook _book = null!;
     private Task? _nextWrite;
     private Task _written = Task.CompletedTask;
+    private Task _keyStored = Task.CompletedTask;
     private IGrainTimer? _silenceTimer;
 
     public AccessGrain(
@@ -124,6 +125,19 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
 
     public ValueTask<AccessAnswer> ClearTopicPermissionAsync(string user, string vhost, string? exchange) =>
         KeptAsync(_book.ClearTopicPermission(user, vhost, exchange));
+
+    public async ValueTask<byte[]> GetPageKeyAsync()
+    {
+        var key = _book.GetPageKey(out var isNew);
+        if (isNew)
+        {
+            // It signs nothing before it is stored: a session would end with this activation.
+            _keyStored = _nextWrite ??= WriteNextAsync();
+        }
+
+        await _keyStored;
+        return key;
+    }
 
     public ValueTask<AccessSnapshot> WatchAsync(Guid holder, long session, IAccessObserver observer)
     {

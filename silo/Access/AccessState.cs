@@ -18,6 +18,9 @@ internal sealed class AccessState
 
     public TopicPermission[] TopicPermissions { get; set; } = [];
 
+    /// <summary>What the sessions of the management page are signed with. Null: nobody has logged in to the page so far.</summary>
+    public byte[]? PageKey { get; set; }
+
     /// <summary>What a store begins with.</summary>
     public static AccessState Of(Account first) => new()
     {

@@ -4,6 +4,7 @@ using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Nodes;
+using Granary.Gateway.Management.Page;
 using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Frame;
@@ -50,4 +51,9 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(VhostLimitsJson))]
 [JsonSerializable(typeof(UserLimitsJson))]
 [JsonSerializable(typeof(LimitRequest))]
+[JsonSerializable(typeof(LoginRequest))]
+[JsonSerializable(typeof(RouteRequest))]
+[JsonSerializable(typeof(RouteJson))]
+[JsonSerializable(typeof(MoveRequest))]
+[JsonSerializable(typeof(MovedJson))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -3,12 +3,13 @@ using System.Buffers.Text;
 using System.Text;
 using Granary.Gateway.Access;
 using Granary.Gateway.Figures;
+using Granary.Gateway.Management.Page;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Management.Frame;
 
-/// <summary>Says who asks: by HTTP's Basic scheme, by a token, or by the client's certificate.</summary>
-internal sealed class ApiLogin(Logins logins)
+/// <summary>Says who asks: by HTTP's Basic scheme, by a token, by a session of the management page, or by the client's certificate.</summary>
+internal sealed class ApiLogin(Logins logins, PageSessions sessions)
 {
     private const string Scheme = "Basic ", BearerScheme = "Bearer ";
 
@@ -17,7 +18,7 @@ internal sealed class ApiLogin(Logins logins)
 
     private static readonly string[] LocalTags = ["administrator"];
 
-    /// <exception cref="ApiException">401: nobody who may log in.</exception>
+    /// <exception cref="ApiException">401: nobody who may log in; 403: by the page's session, but not from the page.</exception>
     /// <exception cref="TimeoutException">Nobody could be asked.</exception>
     public async ValueTask<ApiUser> IdentifyAsync(HttpContext context)
     {
@@ -25,6 +26,11 @@ internal sealed class ApiLogin(Logins logins)
         if (authorization.Length == 0 && context.Features.Get<PortRole>() is { Kind: PortKind.Control })
         {
             return new ApiUser(LocalUser, LocalTags, IsLocal: true);
+        }
+
+        if (PageSessions.Has(context))
+        {
+            return await sessions.IdentifyAsync(context).ConfigureAwait(false);
         }
 
         return await LogInAsync(authorization, context.Connection, context.RequestAborted).ConfigureAwait(false) is { } login

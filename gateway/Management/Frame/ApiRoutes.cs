@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Management.Page;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -22,15 +23,54 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
     private const long LargestBody = 20_000_000;
 
     private readonly Dictionary<string, List<string>> _methods = new(StringComparer.Ordinal);
+    private readonly List<ApiQuestion> _questions = [];
 
     /// <param name="pattern">Behind <c>/api</c>.</param>
-    public void Get(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Get, HttpMethods.Head);
+    public void Get(string pattern, Need need, Func<ApiCall, Task> answer)
+    {
+        _questions.Add(new ApiQuestion(pattern, need, answer));
+        Map(pattern, need, answer, HttpMethods.Get, HttpMethods.Head);
+    }
 
     public void Put(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Put);
 
     public void Post(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Post);
 
     public void Delete(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Delete);
+
+    /// <summary>For who has not said yet who he is.</summary>
+    public void PostWithoutLogin(string pattern, Func<HttpContext, Task> answer) => Map(pattern, answer, HttpMethods.Post);
+
+    /// <inheritdoc cref="PostWithoutLogin"/>
+    public void DeleteWithoutLogin(string pattern, Func<HttpContext, Task> answer) => Map(pattern, answer, HttpMethods.Delete);
+
+    /// <summary>What GET of a path asks for; null: nothing. To be asked when all is mapped.</summary>
+    public ApiQuestion? FindQuestion(IReadOnlyList<string> segments) =>
+        _questions.Where(question => question.IsAskedBy(segments)).MaxBy(static question => question.Literals);
+
+    /// <summary>Has a question answered, if whoever asks may ask it.</summary>
+    /// <param name="answered">Where the answer is written to.</param>
+    public async Task AnswerAsync(HttpContext asks, HttpContext answered, Need need, Func<ApiCall, Task> answer)
+    {
+        var user = await login.IdentifyAsync(asks).ConfigureAwait(false);
+        try
+        {
+            if (user.Refusal(need) is { } refusal)
+            {
+                throw ApiException.NotAuthorised(refusal);
+            }
+
+            await answer(new ApiCall(answered, user, await vhosts.OfAsync(user).ConfigureAwait(false))).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (user.Token is { } token)
+            {
+                // The next request comes with its token again.
+                server.Forget(token);
+            }
+        }
+    }
 
     /// <summary>Answers OPTIONS for all that was mapped, and 404 for the rest of <c>/api</c>.</summary>
     public void Close()
@@ -43,17 +83,23 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
                 context.Response.Headers.Allow = allow;
                 return Task.CompletedTask;
             });
-            endpoints.Map(pattern, context => RunAsync(context, Need.Management, _ =>
+            endpoints.Map(pattern, Admitted(Need.Management, call =>
             {
-                context.Response.Headers.Allow = allow;
+                call.Http.Response.Headers.Allow = allow;
                 throw ApiException.NotAllowed("Method Not Allowed");
             }));
         }
 
-        endpoints.Map("/api/{**rest}", context => RunAsync(context, Need.Management, static _ => throw ApiException.NotFound()));
+        endpoints.Map("/api/{**rest}", Admitted(Need.Management, static _ => throw ApiException.NotFound()));
     }
 
-    private void Map(string pattern, Need need, Func<ApiCall, Task> answer, params string[] methods)
+    private RequestDelegate Admitted(Need need, Func<ApiCall, Task> answer) => context => RunAsync(context, admitted => AnswerAsync(admitted, admitted, need, answer));
+
+    private void Map(string pattern, Need need, Func<ApiCall, Task> answer, params string[] methods) => MapAt(pattern, Admitted(need, answer), methods);
+
+    private void Map(string pattern, Func<HttpContext, Task> answer, params string[] methods) => MapAt(pattern, context => RunAsync(context, answer), methods);
+
+    private void MapAt(string pattern, RequestDelegate answer, string[] methods)
     {
         var path = $"/api{pattern}";
         if (!_methods.TryGetValue(path, out var known))
@@ -62,10 +108,10 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
         }
 
         known.AddRange(methods);
-        endpoints.MapMethods(path, methods, context => RunAsync(context, need, answer));
+        endpoints.MapMethods(path, methods, answer);
     }
 
-    private async Task RunAsync(HttpContext context, Need need, Func<ApiCall, Task> answer)
+    private async Task RunAsync(HttpContext context, Func<HttpContext, Task> answer)
     {
         if (context.Features.Get<PortRole>() is { Kind: PortKind.Metrics })
         {
@@ -74,7 +120,6 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
             return;
         }
 
-        ApiUser? user = null;
         try
         {
             if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
@@ -82,13 +127,9 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
                 body.MaxRequestBodySize = LargestBody;
             }
 
-            user = await login.IdentifyAsync(context).ConfigureAwait(false);
-            if (user.Refusal(need) is { } refusal)
-            {
-                throw ApiException.NotAuthorised(refusal);
-            }
-
-            await answer(new ApiCall(context, user, await vhosts.OfAsync(user).ConfigureAwait(false))).ConfigureAwait(false);
+            // What others wrote, such as a message or a name, is shown as what it is said to be.
+            context.Response.Headers.XContentTypeOptions = "nosniff";
+            await answer(context).ConfigureAwait(false);
         }
         catch (ApiException refused)
         {
@@ -112,14 +153,6 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
         {
             LogClientLeft(log, exception, context.Request.Method, context.Request.Path);
         }
-        finally
-        {
-            if (user?.Token is { } token)
-            {
-                // The next request comes with its token again.
-                server.Forget(token);
-            }
-        }
     }
 
     private static async Task RefuseAsync(HttpContext context, ApiException refused)
@@ -135,7 +168,8 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
         context.Response.Clear();
         context.Response.Headers.Allow = allow;
         context.Response.StatusCode = refused.Status;
-        if (refused.Status == StatusCodes.Status401Unauthorized)
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (refused.Status == StatusCodes.Status401Unauthorized && !PageOrigin.IsPage(context))
         {
             context.Response.Headers.WWWAuthenticate = "Basic realm=\"RabbitMQ Management\"";
         }
@@ -153,6 +187,20 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
 
     [LoggerMessage(1703, LogLevel.Debug, "{Method} {Path} ended: its client has left")]
     private static partial void LogClientLeft(ILogger logger, Exception exception, string method, string path);
+}
+
+/// <summary>Something that GET asks for.</summary>
+/// <param name="Pattern">Behind <c>/api</c>: segments, those in braces for any.</param>
+internal sealed record ApiQuestion(string Pattern, Need Need, Func<ApiCall, Task> Answer)
+{
+    private readonly string[] _segments = Pattern.Split('/')[1..];
+
+    public int Literals => _segments.Count(static segment => !IsAny(segment));
+
+    public bool IsAskedBy(IReadOnlyList<string> segments) =>
+        segments.Count == _segments.Length && _segments.Zip(segments).All(static pair => IsAny(pair.First) || pair.First == pair.Second);
+
+    private static bool IsAny(string segment) => segment.StartsWith('{');
 }
 
 /// <summary>What the management API answers when it does not do what it was asked for.</summary>

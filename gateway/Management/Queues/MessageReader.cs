@@ -1,12 +1,9 @@
 using System.Globalization;
 using System.Text;
 using Granary.Amqp;
-using Granary.Core;
 using Granary.Core.Access;
-using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
-using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management.Frame;
@@ -40,123 +37,57 @@ internal sealed class MessageReader(GrpcServer server)
         }
 
         var links = shared.Links;
-        var taken = new Taken(links, queue, isBase64, asked.Truncate);
+        var messages = new List<MessageJson>();
+        var bytes = 0L;
+        var taken = new TakenMessages(links, queue, got =>
+        {
+            messages.Add(Tell(got, isBase64, asked.Truncate));
+            bytes += messages[^1].PayloadBytes;
+        });
         try
         {
             var more = true;
-            while (more && taken.Messages.Count < count && taken.Bytes < MostBytes)
+            while (more && messages.Count < count && bytes < MostBytes)
             {
-                more = await taken.TakeAsync(Math.Min(MostAtATime, count - taken.Messages.Count), server.Patience, call.Aborted).ConfigureAwait(false);
+                more = await taken.TakeAsync(Math.Min(MostAtATime, count - messages.Count), server.Patience, call.Aborted).ConfigureAwait(false);
             }
         }
         finally
         {
             // Whatever becomes of the answer, nothing stays out.
+            taken.End();
             taken.Settle(settlement);
         }
 
         // The next request, on whichever connection, finds it settled.
         await links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, call.Aborted).ConfigureAwait(false);
-        return taken.Messages;
+        return messages;
     }
 
     private static Settlement SettlementOf(GetRequest asked) => (asked.Ackmode, asked.Requeue) switch
     {
+        // Not one of RabbitMQ's: a look, after which the messages are as if nobody had got them.
+        ("browse", _) => Settlement.Undelivered,
         ("ack_requeue_true" or "reject_requeue_true", _) or (null, true) => Settlement.Requeue,
         ("ack_requeue_false", _) or (null, false) => Settlement.Ack,
         ("reject_requeue_false", _) => Settlement.Reject,
         var (other, _) => throw ApiException.BadRequest($"Invalid ackmode: {other}"),
     };
 
-    /// <summary>Messages that were got and are not settled.</summary>
-    private sealed class Taken(LinkSet links, string queue, bool isBase64, int? truncate)
+    private static MessageJson Tell(GotItem got, bool isBase64, int? truncate)
     {
-        private readonly SettlementBuffer _settlements = new();
-        private readonly List<(QueueSession Session, long Offset)> _open = [];
-        private Settlement? _late;
-
-        public List<MessageJson> Messages { get; } = [];
-
-        public long Bytes { get; private set; }
-
-        /// <summary>False: there are no more.</summary>
-        public async Task<bool> TakeAsync(int count, TimeSpan patience, CancellationToken aborted)
+        var message = new MessageRecord(got.Message!.Value.Batch.Records.Span);
+        var (payload, encoding) = MessageJson.Encode(message.Body, isBase64, truncate);
+        return new MessageJson
         {
-            var answered = new TaskCompletionSource<(BrokerError? Error, bool More)>(TaskCreationOptions.RunContinuationsAsynchronously);
-            lock (links.Gate)
-            {
-                var session = links.Open(queue);
-                var left = count;
-                for (var i = 0; i < count; i++)
-                {
-                    session.Get(noAck: false, got =>
-                    {
-                        OnGot(session, got);
-                        if (--left == 0 || got.Error is not null)
-                        {
-                            answered.TrySetResult((got.Error, got.Message is not null));
-                        }
-                    });
-                }
-
-                links.Flush();
-            }
-
-            var (error, more) = await answered.Task.WaitAsync(patience, links.Clock, aborted).ConfigureAwait(false);
-            ApiException.ThrowIf(error);
-            return more;
-        }
-
-        public void Settle(Settlement settlement)
-        {
-            lock (links.Gate)
-            {
-                _late = settlement == Settlement.Ack || settlement == Settlement.Reject ? Settlement.Undelivered : settlement;
-                foreach (var (session, offset) in _open)
-                {
-                    _settlements.Add(session, settlement, new OffsetRange(offset, 1));
-                }
-
-                _open.Clear();
-                links.Counts.Add(MessageEvent.Ack, settlement == Settlement.Ack ? Messages.Count : 0);
-                _settlements.Emit();
-                links.Flush();
-            }
-        }
-
-        private void OnGot(QueueSession session, GotItem got)
-        {
-            if (got.Message is not { } slice)
-            {
-                links.Counts.Add(MessageEvent.GetEmpty, got.Error is null ? 1 : 0);
-                return;
-            }
-
-            if (_late is { } late)
-            {
-                // Nobody waits for it any more.
-                _settlements.Add(session, late, new OffsetRange(slice.FirstOffset, 1));
-                _settlements.Emit();
-                return;
-            }
-
-            _open.Add((session, slice.FirstOffset));
-            links.Counts.Add(MessageEvent.Get, 1);
-            links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
-            var message = new MessageRecord(slice.Batch.Records.Span);
-            var (payload, encoding) = MessageJson.Encode(message.Body, isBase64, truncate);
-            Bytes += message.Body.Length;
-            Messages.Add(new MessageJson
-            {
-                PayloadBytes = message.Body.Length,
-                Redelivered = slice.Redelivered,
-                Exchange = Encoding.UTF8.GetString(message.Exchange),
-                RoutingKey = Encoding.UTF8.GetString(message.RoutingKey),
-                MessageCount = got.MessageCount,
-                Properties = PropertiesJson.Of(BasicProperties.Decode(message.Properties)),
-                Payload = payload,
-                PayloadEncoding = encoding,
-            });
-        }
+            PayloadBytes = message.Body.Length,
+            Redelivered = got.Message!.Value.Redelivered,
+            Exchange = Encoding.UTF8.GetString(message.Exchange),
+            RoutingKey = Encoding.UTF8.GetString(message.RoutingKey),
+            MessageCount = got.MessageCount,
+            Properties = PropertiesJson.Of(BasicProperties.Decode(message.Properties)),
+            Payload = payload,
+            PayloadEncoding = encoding,
+        };
     }
 }

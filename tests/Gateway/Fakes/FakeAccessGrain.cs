@@ -75,6 +75,8 @@ internal sealed class FakeAccessGrain(params Account[] users) : IAccessGrain
         return ValueTask.CompletedTask;
     }
 
+    public ValueTask<byte[]> GetPageKeyAsync() => ValueTask.FromResult(new byte[32]);
+
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
     public ValueTask<Account[]> ListUsersAsync() => throw new NotSupportedException();

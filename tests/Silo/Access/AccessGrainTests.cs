@@ -34,6 +34,24 @@ public sealed class AccessGrainTests
     }
 
     [Fact]
+    public async Task PageKey_IsMadeOnceForTheStore()
+    {
+        byte[] key;
+        await using (var silo = await TestSilo.StartAsync(store: _store))
+        {
+            var access = silo.Grains.Access();
+            var keys = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => access.GetPageKeyAsync().AsTask()));
+            key = keys[0];
+            Assert.All(keys, one => Assert.Equal(key, one));
+            Assert.Contains(key, octet => octet != 0);
+            await access.PutUserAsync(new UserSettings("joe"));
+        }
+
+        await using var next = await TestSilo.StartAsync(store: _store.Copy());
+        Assert.Equal(key, await next.Grains.Access().GetPageKeyAsync());
+    }
+
+    [Fact]
     public async Task Change_IsAnsweredWhenEveryHolderHasIt()
     {
         await using var silo = await TestSilo.StartAsync(store: _store);
