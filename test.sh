@@ -27,7 +27,7 @@ results="$root/.build/results"
 passed=0
 failed=0
 
-# Debian packages of the clients that tests/Compat runs; "file package", the file telling that it is there.
+# Debian packages of the clients that tests/Compat runs, and of what other suites need; "file package", the file telling that it is there.
 needed=(
     "/usr/lib/python3/dist-packages/pika python3-pika"
     "/usr/bin/amqp-publish amqp-tools"
@@ -49,6 +49,7 @@ needed=(
     "/usr/lib/rabbitmq/bin/rabbitmqctl rabbitmq-server"
     "/usr/bin/protoc protobuf-compiler"
     "/usr/bin/grpc_python_plugin protobuf-compiler-grpc"
+    "/usr/bin/chromium chromium"
 )
 
 install_missing() {
