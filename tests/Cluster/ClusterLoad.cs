@@ -8,8 +8,8 @@ using RabbitMQ.Client.Events;
 namespace Granary.Cluster.Tests;
 
 /// <summary>
-/// A publisher at one gateway that waits for each confirm, and a consumer at another that acknowledges each message, over many durable queues. Neither recovers:
-/// a connection that is closed fails the test.
+/// A publisher at one gateway that waits for each confirm, and a consumer at another that acknowledges each message, over many durable queues, each fifth of them a stream.
+/// Neither recovers: a connection that is closed fails the test.
 /// </summary>
 internal sealed class ClusterLoad : IAsyncDisposable
 {
@@ -39,9 +39,10 @@ internal sealed class ClusterLoad : IAsyncDisposable
         var publisher = await publishing.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
         var names = Enumerable.Range(0, queues).Select(number => string.Create(CultureInfo.InvariantCulture, $"load.{number}")).ToArray();
         var load = new ClusterLoad(publishing, consuming, publisher, names);
-        foreach (var name in names)
+        foreach (var (number, name) in names.Index())
         {
-            await publisher.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false);
+            await publisher.QueueDeclareAsync(
+                name, durable: true, exclusive: false, autoDelete: false, number % 5 == 4 ? new Dictionary<string, object?> { ["x-queue-type"] = "stream" } : null);
             load._received[name] = [];
         }
 

@@ -149,6 +149,7 @@ internal sealed record QueueDefinition(
         return AutoDelete ? Precondition($"invalid property 'auto-delete' for {Kind}")
             : Owner is not null ? Precondition($"invalid property 'exclusive-owner' for {Kind}")
             : !Durable ? Precondition($"invalid property 'non-durable' for {Kind}")
+            : Type == QueueTypes.Stream && QueueArguments.CheckStream(_arguments) is { } text ? Precondition(text)
             : null;
     }
 

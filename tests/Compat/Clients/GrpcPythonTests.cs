@@ -14,6 +14,7 @@ public sealed class GrpcPythonTests(SharedBroker shared, PythonStubs stubs) : IC
     [InlineData("grpc_rpc")]
     [InlineData("grpc_amqp")]
     [InlineData("grpc_documentation")]
+    [InlineData("grpc_streams")]
     public Task GrpcPython_Script_Passes(string script) =>
         Script.RunAsync(shared.Broker, Script.Python, $"Python/{script}.py", pythonPath: stubs.Folder);
 }

@@ -119,6 +119,28 @@ public sealed class QueueSessionEndTests : LinkTests
     }
 
     [Fact]
+    public void Lost_ConsumerOfAStream_TellsTheNextActivationWhereItIs()
+    {
+        var link = Opened("q");
+        var consumer = Attached(link);
+        Push(Queue.Last.Down(3, 2, 0, new AttachedItem(consumer.Id, null, Position: 70)));
+
+        Push(new LinkDown { Link = Queue.Last.Up.Link, Epoch = 8, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+        Assert.Equal(70, Assert.IsType<AttachItem>(Queue.Last.Up.Items[0]).Position);
+
+        Push(new LinkDown
+        {
+            Link = Queue.Last.Up.Link,
+            Epoch = 9,
+            Number = 1,
+            ReceivedThrough = 1,
+            Items = [Opened(), new AttachedItem(consumer.Id, null, Position: 70), Delivery(consumer, 75, "x", "y", "z")],
+        });
+        Push(new LinkDown { Link = Queue.Last.Up.Link, Epoch = 10, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+        Assert.Equal(78, Assert.IsType<AttachItem>(Queue.Last.Up.Items[0]).Position);
+    }
+
+    [Fact]
     public void Lost_AgainAndAgainWithoutHavingBeenOpen_IsGivenUp()
     {
         Watched.Expect(1004);

@@ -116,6 +116,18 @@ public sealed class QueueDefinitionTests
         Assert.Equal(expected, Slot().Declare(declaration, Guid.NewGuid(), 0).Error?.Explanation);
     }
 
+    [Theory]
+    [InlineData("x-stream-max-segment-size-bytes", 3_000_000_000, null)]
+    [InlineData("x-stream-max-segment-size-bytes", 3_000_000_001, "Exceeded max value for x-stream-max-segment-size-bytes")]
+    [InlineData("x-stream-filter-size-bytes", 16, null)]
+    [InlineData("x-stream-filter-size-bytes", 15, "Invalid value for  x-stream-filter-size-bytes")]
+    [InlineData("x-stream-filter-size-bytes", 256, "Invalid value for  x-stream-filter-size-bytes")]
+    public void Declare_OfAStream_ChecksItsSizes(string argument, long value, string? expected)
+    {
+        var declaration = Declaration(Table(("x-queue-type", "stream"), (argument, value))) with { Durable = true };
+        Assert.Equal(expected, Slot().Declare(declaration, Guid.NewGuid(), 0).Error?.Explanation);
+    }
+
     [Fact]
     public void Declare_OfAReservedName_IsRefusedOnlyToWhoWouldCreateIt()
     {

@@ -28,7 +28,10 @@ public sealed class PostgresStreamTests
             {
                 flush.Queues.Add(new QueueChanges(queue)
                 {
-                    IsCreated = i == 0, Runs = { Messages.Run(i * 100, 100, size: 500) }, Settled = { new(i * 100, 100) }, OffsetBound = 100_000,
+                    IsCreated = i == 0,
+                    Runs = { Messages.Run(i * 100, 100, size: 500) },
+                    Settled = { new(i * 100, 100) },
+                    OffsetBound = 100_000,
                 });
             }
 
