@@ -67,7 +67,7 @@ internal sealed partial class StreamQueue
         }
 
         var end = isKnown ? session.PublishedEnd : Watermark;
-        link.Send(new PublishedItem(end - publish.Batch.Count, null));
+        Answer(link, new PublishedItem(end - publish.Batch.Count, null));
         link.PublishedEnd = Math.Max(link.PublishedEnd, end);
         return true;
     }

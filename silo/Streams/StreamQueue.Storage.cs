@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
+using Granary.Silo.Queues.Links;
 using Granary.Silo.Storage;
 
 namespace Granary.Silo.Streams;
@@ -10,6 +11,9 @@ internal sealed partial class StreamQueue
 {
     private const int LeastRead = 64 * 1024;
     private const int MostRead = 512 * 1024;
+
+    /// <summary>Answers to publishers that have to wait for memory, in their order.</summary>
+    private readonly Queue<(QueueLink Link, PublishedItem Answer)> _lateAnswers = new();
 
     private long _reported;
 
@@ -34,6 +38,9 @@ internal sealed partial class StreamQueue
     public bool HasSegmentChanges => _segments.HasChanges;
 
     private long TailFirst => _tail.IsEmpty ? _nextOffset : _tail.First.First;
+
+    /// <summary>More comes than is stored in time, and all queues together have too much in memory.</summary>
+    private bool HoldsPublishersUp => _storage is { Budget.IsFull: true } && _tail.Bytes > MemoryBudget.Little;
 
     private int ReadBytes => (int)Math.Clamp(_storage!.Budget.Limit / 64, LeastRead, MostRead);
 
@@ -190,6 +197,35 @@ internal sealed partial class StreamQueue
         }
 
         ReportMemory(bytes);
+    }
+
+    private void Answer(QueueLink link, PublishedItem answer)
+    {
+        if (_lateAnswers.Count > 0 || HoldsPublishersUp)
+        {
+            _lateAnswers.Enqueue((link, answer));
+        }
+        else
+        {
+            link.Send(answer);
+        }
+    }
+
+    /// <summary>Publishers go on when what they sent is stored: a turn follows then.</summary>
+    private void AnswerLate()
+    {
+        if (_lateAnswers.Count == 0 || (HoldsPublishersUp && _storage!.Journal.StoredEnd < _nextOffset))
+        {
+            return;
+        }
+
+        while (_lateAnswers.TryDequeue(out var late))
+        {
+            if (!late.Link.HasEnded)
+            {
+                late.Link.Send(late.Answer);
+            }
+        }
     }
 
     private void EndStorage()

@@ -144,6 +144,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
         }
 
         Trim(stored);
+        AnswerLate();
         (Figures.Ready, Figures.Consumers, Figures.ReadyBytes) = (ReadyCount, ConsumerCount, (_segments.Bytes, _tail.Bytes));
     }
 
@@ -159,7 +160,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
         }
 
         var batch = publish.Batch;
-        link.Send(new PublishedItem(_nextOffset, null));
+        Answer(link, new PublishedItem(_nextOffset, null));
         Figures.Add(QueueCount.Publish, batch.Count);
         Append(batch, now);
         link.PublishedEnd = _nextOffset;

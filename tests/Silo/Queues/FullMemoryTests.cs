@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Granary.Amqp;
+using Granary.Core;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
@@ -55,6 +57,28 @@ public sealed class FullMemoryTests : IAsyncDisposable
         Assert.Equal(Enumerable.Range(0, Enough).Select(offset => (long)offset), Answers(publisher));
         Assert.Equal(Enough, publisher.Watermark);
         Assert.InRange(_gateway.Queue.ReadyBytes - _gateway.Queue.PagedCount * BatchBytes, 0, Full / 2);
+    }
+
+    [Fact]
+    public void PublisherToAStream_WhileMemoryIsFull_IsAnsweredInOrderWhenEnoughIsStored()
+    {
+        _gateway.Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-queue-type", "stream"))));
+        _gateway.IsImpatient = true;
+        _store.Hold();
+        var publisher = _gateway.Open();
+        for (var batch = 0; batch < Enough; batch++)
+        {
+            Publish(publisher, batch, persistent: false);
+        }
+
+        Assert.InRange(Answers(publisher).Length, Full / BatchBytes, Enough - 1);
+
+        _store.Release();
+        _gateway.IsImpatient = false;
+        _gateway.Pump();
+        Assert.Equal(Enumerable.Range(0, Enough).Select(offset => (long)offset), Answers(publisher));
+        Assert.Equal(Enough, publisher.Watermark);
+        Assert.InRange(_gateway.Slot.Stream!.Figures.ReadyBytes.InMemory, 0, Full / 2);
     }
 
     [Fact]
