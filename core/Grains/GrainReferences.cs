@@ -18,6 +18,12 @@ public static class GrainReferences
     /// <summary>The only key of <see cref="IAccessGrain"/>.</summary>
     public const string AccessKey = "all";
 
+    /// <summary>The runtime's name for who keeps policies and parameters.</summary>
+    public const string PolicyType = "policy";
+
+    /// <summary>The only key of <see cref="IPolicyGrain"/>.</summary>
+    public const string PolicyKey = "all";
+
     private static readonly GrainType Queues = GrainType.Create(QueueType);
     private static readonly GrainType Exchanges = GrainType.Create(ExchangeType);
 
@@ -25,6 +31,12 @@ public static class GrainReferences
     {
         ArgumentNullException.ThrowIfNull(grains);
         return grains.GetGrain<IAccessGrain>(GrainId.Create(AccessType, AccessKey));
+    }
+
+    public static IPolicyGrain Policies(this IGrainFactory grains)
+    {
+        ArgumentNullException.ThrowIfNull(grains);
+        return grains.GetGrain<IPolicyGrain>(GrainId.Create(PolicyType, PolicyKey));
     }
 
     public static IQueueGrain Queue(this IGrainFactory grains, string vhost, string name) => grains.Queue(GrainKeys.For(vhost, name));

@@ -8,6 +8,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
+using Granary.Gateway.Policies;
 using Granary.Gateway.Topology;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -18,7 +19,7 @@ namespace Granary.Gateway.Amqp;
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, Logins logins, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-    QueueLimits? queueLimits = null) : IHostedService
+    QueueLimits? queueLimits = null, ClusterName? clusterName = null) : IHostedService
 {
     private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
     private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
@@ -57,6 +58,9 @@ internal sealed partial class AmqpServer(
     public PublisherAlarms Alarms => alarms;
 
     public AmqpOptions Options => options;
+
+    /// <summary>With the name that the cluster has now.</summary>
+    public AmqpOptions OptionsNow => clusterName?.Current is { } name && name != options.ClusterName ? options with { ClusterName = name } : options;
 
     public TimeProvider Clock => clock;
 

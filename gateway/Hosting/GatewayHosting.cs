@@ -5,6 +5,7 @@ using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
+using Granary.Core.Policies;
 using Granary.Core.Routing;
 using Granary.Gateway.Access;
 using Granary.Gateway.Access.Tokens;
@@ -16,6 +17,7 @@ using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Management;
 using Granary.Gateway.Metrics;
+using Granary.Gateway.Policies;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Topology;
 using Granary.Gateway.Tls;
@@ -54,6 +56,8 @@ public static class GatewayHosting
         };
         services.AddSingleton(amqp);
         services.AddMemoryAlarm(options);
+        services.AddPolicies();
+        services.AddClusterName();
         services.AddSingleton<StoredAccess>();
         services.AddSingleton<IAccess>(provider => provider.GetRequiredService<StoredAccess>());
         services.AddHostedService(provider => provider.GetRequiredService<StoredAccess>());
@@ -127,11 +131,15 @@ public static class GatewayHosting
         builder.Services.AddManagement();
         builder.Services.AddTls(options);
         builder.Services.AddFigures();
-        builder.Services.TryAddSingleton(new AmqpOptions());
+        builder.Services.TryAddSingleton(new AmqpOptions { ClusterName = options.ClusterName });
+        builder.Services.AddClusterName();
         builder.Services.AddSingleton<MetricsPage>();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenForHttp(options, _ => { }));
         return builder;
     }
+
+    private static void AddClusterName(this IServiceCollection services) =>
+        services.AddSingleton(provider => new ClusterName(provider.GetRequiredService<AmqpOptions>(), provider.GetService<PolicyCopy>()));
 
     private static void AddMemoryAlarm(this IServiceCollection services, GatewayOptions options)
     {

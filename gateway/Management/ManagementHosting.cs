@@ -8,7 +8,9 @@ using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
 using Granary.Gateway.Management.Nodes;
 using Granary.Gateway.Management.Page;
+using Granary.Gateway.Management.Policies;
 using Granary.Gateway.Management.Queues;
+using Granary.Gateway.Policies;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,6 +29,8 @@ internal static class ManagementHosting
         .AddSingleton<AccessCalls>()
         .AddSingleton<PageSessions>()
         .AddSingleton<PageFiles>()
+        .AddSingleton<PolicyCalls>()
+        .AddSingleton<ParameterRules>()
         .AddSingleton<ApiLogin>()
         .AddSingleton<ApiOperations>()
         .AddSingleton<VhostNames>()
@@ -52,6 +56,8 @@ internal static class ManagementHosting
         .AddSingleton<IResource, LiveResource>()
         .AddSingleton<IResource, RouteResource>()
         .AddSingleton<IResource, MoveResource>()
+        .AddSingleton<IResource, PolicyResources>()
+        .AddSingleton<IResource, ParameterResources>()
         .AddSingleton<IResource, AbsentResources>();
 
     public static void MapManagement(this IEndpointRouteBuilder endpoints) =>

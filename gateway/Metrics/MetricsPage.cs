@@ -2,6 +2,7 @@ using System.Buffers;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Gateway.Amqp;
+using Granary.Gateway.Policies;
 
 namespace Granary.Gateway.Metrics;
 
@@ -27,7 +28,7 @@ internal sealed record Scrape(string Prefix, bool IsPerObject, IReadOnlySet<stri
 /// The figures of this process in Prometheus' text format, by RabbitMQ's names (prometheus_rabbitmq_core_metrics_collector). Each member tells what it has itself: a
 /// cluster is scraped member by member. Why it is not OpenTelemetry's exporter that writes them: docs/decisions/0026.
 /// </summary>
-internal sealed class MetricsPage(OwnFigures own, AmqpOptions options)
+internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName)
 {
     public async Task WriteAsync(IBufferWriter<byte> output, Scrape scrape, CancellationToken cancellation)
     {
@@ -58,7 +59,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options)
         text.Family("rabbitmq_build_info", "untyped", "RabbitMQ version, of which this broker has the behaviour, and what it runs on");
         text.Sample(MetricText.Labels(("rabbitmq_version", options.Version), ("product_name", options.Product), ("erlang_version", Environment.Version.ToString())), 1);
         text.Family("rabbitmq_identity_info", "untyped", "Node and cluster identity");
-        text.Sample(MetricText.Labels(("rabbitmq_node", ClusterFigures.NamesOf([node])[0]), ("rabbitmq_cluster", options.ClusterName), ("rabbitmq_cluster_permanent_id", options.ClusterName)), 1);
+        text.Sample(MetricText.Labels(("rabbitmq_node", ClusterFigures.NamesOf([node])[0]), ("rabbitmq_cluster", clusterName.Current), ("rabbitmq_cluster_permanent_id", options.ClusterName)), 1);
     }
 
     private static void WriteTotals(MetricText text, MemberFigures figures)

@@ -25,6 +25,7 @@ internal sealed partial class VhostRemoval(
     public async Task RunAsync(string vhost, CancellationToken ended)
     {
         await OwnThread.Leave();
+        await RemovePoliciesAsync(vhost, ended).ConfigureAwait(false);
         var prefix = GrainKeys.For(vhost, "");
         await RemoveAsync([.. queues.Keys.Where(IsIn)], [.. exchanges.Keys.Where(IsIn), .. PredeclaredExchanges.All.Keys.Select(name => GrainKeys.For(vhost, name))], ended)
             .ConfigureAwait(false);
@@ -56,6 +57,24 @@ internal sealed partial class VhostRemoval(
                 LogNotRead(exception, vhost);
                 return null;
             }
+        }
+    }
+
+    private async Task RemovePoliciesAsync(string vhost, CancellationToken ended)
+    {
+        for (var wait = LookAgainAfter; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            try
+            {
+                await grains.Policies().RemoveVhostAsync(vhost).AsTask().WaitAsync(ended).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception exception) when (!ended.IsCancellationRequested)
+            {
+                LogNotRemoved(exception, $"Policies of {vhost}");
+            }
+
+            await Task.Delay(wait, time, ended).ConfigureAwait(false);
         }
     }
 

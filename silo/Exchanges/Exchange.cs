@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Granary.Core;
+using Granary.Core.Policies;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 
@@ -24,6 +25,7 @@ internal sealed class Exchange
     private readonly EndedDestinations _ended = new();
     private ExchangeDeclaration? _declaration;
     private Guid _incarnation;
+    private string? _alternateByPolicy;
     private int _transientBindings;
 
     /// <param name="keepsTransient">What is not durable is stored, too: it has to come back when its silo is lost.</param>
@@ -250,9 +252,21 @@ internal sealed class Exchange
     }
 
     /// <summary>The present state, to which changes after <paramref name="number"/> apply; null when there is no exchange.</summary>
-    public ExchangeSnapshot? ToSnapshot(Guid epoch, long number) => Exists
-        ? new ExchangeSnapshot(epoch, number, _declaration, ExchangeRules.AlternateExchangeOf(_declaration.Arguments.Decode()), [.. _bindings.Keys])
-        : null;
+    public ExchangeSnapshot? ToSnapshot(Guid epoch, long number) =>
+        Exists ? new ExchangeSnapshot(epoch, number, _declaration, AlternateOf(_declaration), [.. _bindings.Keys]) : null;
+
+    /// <summary>Goes by what policies say of its alternate exchange; what its own arguments say comes first.</summary>
+    public void Apply(AppliedPolicy policy)
+    {
+        var before = Exists ? AlternateOf(_declaration) : null;
+        _alternateByPolicy = policy.Definition.Text(ExchangeRules.AlternateExchange);
+        if (Exists && AlternateOf(_declaration) is var now && now != before)
+        {
+            _changed(ExchangeChange.Alternate(now));
+        }
+    }
+
+    private string? AlternateOf(ExchangeDeclaration declaration) => ExchangeRules.AlternateExchangeOf(declaration.Arguments.Decode()) ?? _alternateByPolicy;
 
     // RabbitMQ tells bindings apart by their arguments in the order of the keys.
     private static Binding Normal(Binding binding) =>

@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Policies;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.Ownership;
@@ -48,6 +49,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly Owners? _owners;
     private readonly SiloLosses? _losses;
     private readonly SnapshotHolders<ExchangeChange, IExchangeObserver> _holders;
+    private readonly PolicyCopy? _policies;
+    private readonly string _name;
     private readonly Exchange _exchange;
     private readonly CancellationTokenSource _ended = new();
     private IGrainTimer? _silenceTimer;
@@ -62,19 +65,19 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public ExchangeGrain(
         RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, LocalExchanges local, TimeProvider time, ILogger<ExchangeGrain> logger,
-        Owners? owners = null, SiloLosses? losses = null)
+        Owners? owners = null, SiloLosses? losses = null, PolicyCopy? policies = null)
     {
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
-        (_commit, _due, _removal, _local, _owners, _losses) = (commit, due, removal, local, owners, losses);
+        (_commit, _due, _removal, _local, _owners, _losses, _policies) = (commit, due, removal, local, owners, losses, policies);
         _time = time;
         _began = time.GetTimestamp();
         _logger = logger;
         _key = this.GetPrimaryKeyString();
-        (_vhost, var name) = GrainKeys.Parse(_key);
+        (_vhost, _name) = GrainKeys.Parse(_key);
         _holders = new SnapshotHolders<ExchangeChange, IExchangeObserver>(Guid.NewGuid(), SnapshotLease.Length, time, session => _ = SendAsync(session));
-        _exchange = new Exchange(_vhost, name, _holders.Add, keepsTransient: owners is not null);
+        _exchange = new Exchange(_vhost, _name, _holders.Add, keepsTransient: owners is not null);
         var context = GrainContext;
-        _active = new ActiveExchange(_key, _exchange, act => context.Scheduler.QueueAction(act));
+        _active = new ActiveExchange(_key, _exchange, act => context.Scheduler.QueueAction(act), ApplyPoliciesAsync);
     }
 
     /// <summary>Milliseconds of a clock that never goes back.</summary>
@@ -83,6 +86,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _run = _owners is null ? null : await _owners.RunAsync(cancellationToken);
+        await (_policies?.WhenKnownAsync(cancellationToken) ?? Task.CompletedTask);
         await _state.ReadAsync(cancellationToken);
         var state = _state.Exists ? _state.Value : null;
         IReadOnlyList<Row> bindings = state?.Declaration is null && !_exchange.Exists
@@ -107,6 +111,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         UpdateDue();
         UpdateLifetime();
         _local.Add(_key, _active);
+
+        // From here on it is told of changes.
+        ApplyPolicies();
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -290,6 +297,14 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return _losses?.Last is { } last && _time.GetElapsedTime(_began, last) < NoticedWithin && SnapshotLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } left
             ? Task.WhenAll(known, Task.Delay(left, _time))
             : known;
+    }
+
+    private void ApplyPolicies() => _exchange.Apply(_policies?.Table.Find(_vhost, PolicyTarget.Exchange, _name) ?? AppliedPolicy.None);
+
+    private Task ApplyPoliciesAsync()
+    {
+        ApplyPolicies();
+        return WhenAllHaveAsync();
     }
 
     private async Task WatchAsync(Task written)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Granary.Core.Figures;
+using Granary.Core.Policies;
 
 namespace Granary.Silo.Exchanges;
 
@@ -15,6 +16,10 @@ internal sealed class LocalExchanges
 
     public void Remove(string key, ActiveExchange exchange) => _exchanges.TryRemove(new(key, exchange));
 
+    /// <summary>Completes when those that a change of policies may concern, and all who route by them, go by it.</summary>
+    public Task FollowAsync(PolicyChange change) =>
+        Task.WhenAll(_exchanges.Where(exchange => change.MayConcern(exchange.Key)).Select(static exchange => exchange.Value.FollowAsync()));
+
     /// <summary>Those that there are, and keys of those that are gone.</summary>
     public async Task<(ExchangeFigure[] There, string[] Gone)> AllAsync(bool withBindings, CancellationToken cancellation)
     {
@@ -26,8 +31,17 @@ internal sealed class LocalExchanges
 
 /// <summary>One active exchange as seen from outside of its turns.</summary>
 /// <param name="run">Has its scheduler run something, between two of its turns.</param>
-internal sealed class ActiveExchange(string key, Exchange exchange, Action<Action> run)
+/// <param name="applyPolicies">To be run so: completes when all who route by the exchange go by the policies that there are now.</param>
+internal sealed class ActiveExchange(string key, Exchange exchange, Action<Action> run, Func<Task> applyPolicies)
 {
+    /// <summary>Policies have changed.</summary>
+    public Task FollowAsync()
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        run(() => _ = CompleteAsync(applyPolicies(), done));
+        return done.Task;
+    }
+
     /// <summary>Null: there is no such exchange (any more).</summary>
     public Task<ExchangeFigure?> ToFigureAsync(bool withBindings)
     {
@@ -39,5 +53,12 @@ internal sealed class ActiveExchange(string key, Exchange exchange, Action<Actio
         var figure = new TaskCompletionSource<ExchangeFigure?>(TaskCreationOptions.RunContinuationsAsynchronously);
         run(() => figure.TrySetResult(exchange.Declaration is { } declaration ? new ExchangeFigure(key, declaration, [.. exchange.Bindings]) : null));
         return figure.Task;
+    }
+
+    private static async Task CompleteAsync(Task applied, TaskCompletionSource done)
+    {
+        // One that ends meanwhile is gone by no more: the next activation begins with the policies that there are.
+        await applied.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        done.SetResult();
     }
 }

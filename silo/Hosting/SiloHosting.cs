@@ -1,10 +1,12 @@
 using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Links;
+using Granary.Core.Policies;
 using Granary.Silo.Access;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Placement;
+using Granary.Silo.Policies;
 using Granary.Silo.Queues.Activation;
 using Granary.Silo.Queues.Figures;
 using Granary.Silo.Storage;
@@ -25,6 +27,8 @@ public static class SiloHosting
         silo.AddSpreadPlacement();
         silo.Services.TryAddSingleton<LocalQueues>();
         silo.Services.TryAddSingleton<LocalExchanges>();
+        silo.Services.AddPolicies();
+        silo.Services.AddSingleton<IPolicyFollower, PolicyTurns>();
         silo.Services.TryAddSingleton(provider => new StoredTopology(
             provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoredTopology>>()));
         silo.Services.AddSingleton<IFigureSource, SiloFigureSource>();

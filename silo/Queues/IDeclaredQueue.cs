@@ -80,6 +80,10 @@ internal interface IDeclaredQueue
 
     void Apply(QueueLink link, LinkUpItem item, long now);
 
+    /// <summary>Goes by other settings from now on. To be followed by <see cref="EndTurn"/>.</summary>
+    /// <returns>False: these are what it goes by.</returns>
+    bool Apply(QueueSettings settings, long now);
+
     void EndTurn(long now);
 
     /// <summary>Removes the ready messages and says how many there were. To be followed by <see cref="EndTurn"/>.</summary>

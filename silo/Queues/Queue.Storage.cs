@@ -145,6 +145,12 @@ internal sealed partial class Queue
             }
         }
 
+        if (_nextSettings is { } settings)
+        {
+            _nextSettings = null;
+            Apply(settings, now);
+        }
+
         return IsDoomed;
     }
 

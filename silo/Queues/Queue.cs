@@ -21,9 +21,9 @@ namespace Granary.Silo.Queues;
 /// </summary>
 internal sealed partial class Queue : IDeclaredQueue
 {
-    private readonly QueueSettings _settings;
     private readonly IReadyMessages _ready;
-    private readonly LengthLimit? _limit;
+    private QueueSettings _settings;
+    private LengthLimit? _limit;
     private readonly List<DeadRun> _dead;
     private readonly DeliveryBound _bound;
     private readonly QueueJournal? _journal;
@@ -38,12 +38,13 @@ internal sealed partial class Queue : IDeclaredQueue
     private long _usedAt;
     private long _nextOffset;
 
+    /// <param name="settings">What it goes by until <see cref="Apply(QueueSettings, long)"/>.</param>
     /// <param name="dead">Takes the messages that are to be dead-lettered.</param>
     /// <param name="storage">Where it is stored, and what is there already; null keeps all in memory.</param>
-    public Queue(QueueDefinition definition, Guid incarnation, List<DeadRun> dead, QueueStorage? storage)
+    public Queue(QueueDefinition definition, QueueSettings settings, Guid incarnation, List<DeadRun> dead, QueueStorage? storage)
     {
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
-        _settings = definition.Settings;
+        _settings = settings;
         Figures = new QueueFigures(definition);
         _given = definition.Owner is not null && storage?.Durable is null ? new GivenBatches() : null;
         DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
@@ -52,6 +53,7 @@ internal sealed partial class Queue : IDeclaredQueue
             ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, highest)
             : new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
+        _noteGone = NoteGone;
         _journal = storage?.Durable;
         _bound = new DeliveryBound(_journal, storage?.Journal);
         _waitingDead = storage is null ? null : new WaitingDead(storage.Journal);
@@ -189,7 +191,7 @@ internal sealed partial class Queue : IDeclaredQueue
             Bury(_ready.TakeExpired(), DeathReason.Expired);
             if (_limit is { Refuses: false })
             {
-                _limit.Trim(_ready, _live);
+                Figures.Add(QueueCount.Drop, _limit.Trim(_ready, _live, _settings.DeadLetters is null ? _noteGone : null));
                 Bury(CollectionsMarshal.AsSpan(_live), DeathReason.MaxLength);
                 _live.Clear();
             }

@@ -17,9 +17,11 @@ namespace Granary.Silo.Queues;
 /// <param name="epoch">Of the activation.</param>
 /// <param name="create">Makes the storage of a queue that is declared; null keeps it in memory.</param>
 /// <param name="register">Sessions that the store has to know before they are given anything of a durable queue; null: it need not know.</param>
+/// <param name="settings">What a queue goes by; null: by its arguments alone.</param>
 /// <param name="ended">Told in the turn in which a queue is deleted, when it is no longer in its place: what is stored of it is to be deleted, and its bindings, if it may have any.</param>
 internal sealed class QueueSlot(
-    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<IDeclaredQueue, BindingDebt?>? ended = null, SessionRegister? register = null)
+    string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<IDeclaredQueue, BindingDebt?>? ended = null, SessionRegister? register = null,
+    Func<QueueDefinition, QueueSettings>? settings = null)
 {
     private readonly LinkTable _links = new(epoch);
     private IDeclaredQueue? _queue;
@@ -308,6 +310,15 @@ internal sealed class QueueSlot(
         }
     }
 
+    /// <summary>Has the queue go by what holds for it now.</summary>
+    public void ApplySettings(long now)
+    {
+        if (_queue is { } queue && queue.Apply(SettingsOf(queue.Definition), now))
+        {
+            EndTurn(caller: null, queue, deleted: false, now);
+        }
+    }
+
     /// <summary>To be called every second or so while <see cref="NeedsTick"/>.</summary>
     public void Tick(long now)
     {
@@ -334,8 +345,10 @@ internal sealed class QueueSlot(
     }
 
     private IDeclaredQueue Make(QueueDefinition definition, Guid incarnation, QueueStorage? storage) => definition.Type == QueueTypes.Stream
-        ? new StreamQueue(definition, incarnation, storage)
-        : new Queue(definition, incarnation, Dead, storage);
+        ? new StreamQueue(definition, SettingsOf(definition), incarnation, storage)
+        : new Queue(definition, SettingsOf(definition), incarnation, Dead, storage);
+
+    private QueueSettings SettingsOf(QueueDefinition definition) => settings?.Invoke(definition) ?? definition.Settings;
 
     private LinkDown? Apply(QueueLink link, IDeclaredQueue queue, long now)
     {

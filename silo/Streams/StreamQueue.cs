@@ -27,16 +27,17 @@ internal sealed partial class StreamQueue : IDeclaredQueue
     private readonly List<MessageRun> _whole = [];
     private readonly List<StreamRead> _reads = [];
     private readonly QueueStorage? _storage;
+    private QueueSettings _settings;
     private long _first;
     private long _nextOffset;
     private long _lastBatch;
 
     /// <param name="storage">Where it is stored, and what is there already; null keeps all in memory.</param>
-    public StreamQueue(QueueDefinition definition, Guid incarnation, QueueStorage? storage)
+    public StreamQueue(QueueDefinition definition, QueueSettings settings, Guid incarnation, QueueStorage? storage)
     {
-        (Definition, Incarnation, _storage) = (definition, incarnation, storage);
+        (Definition, _settings, Incarnation, _storage) = (definition, settings, incarnation, storage);
         Figures = new QueueFigures(definition);
-        _segments = new StreamSegments(StreamSettings.From(definition.EncodedArguments.Decode()));
+        _segments = new StreamSegments(settings.Stream!);
         if (storage is not null)
         {
             Recover(storage.Backlog);
@@ -88,7 +89,25 @@ internal sealed partial class StreamQueue : IDeclaredQueue
             return false;
         }
 
-        link.Send(new OpenedItem(Incarnation, Definition.Settings.ConsumerTimeout));
+        link.Send(new OpenedItem(Incarnation, _settings.ConsumerTimeout));
+        return true;
+    }
+
+    public bool Apply(QueueSettings settings, long now)
+    {
+        var before = _settings;
+        if (settings == before)
+        {
+            return false;
+        }
+
+        (_settings, _segments.Settings) = (settings, settings.Stream!);
+        DropBelow(_segments.Trim(now));
+        foreach (var session in _sessions.Values.Where(session => settings.ConsumerTimeout != before.ConsumerTimeout && !session.Link.HasEnded))
+        {
+            session.Link.Send(new OpenedItem(Incarnation, settings.ConsumerTimeout));
+        }
+
         return true;
     }
 

@@ -5,6 +5,9 @@ namespace Granary.Silo.Streams;
 /// </summary>
 internal sealed class StreamSegments(StreamSettings settings)
 {
+    /// <summary>What it goes by now.</summary>
+    public StreamSettings Settings { get; set; } = settings;
+
     private readonly List<StreamSegment> _ended = [];
     private readonly List<(StreamSegment Segment, bool IsGone)> _changes = [];
     private long _openFirst;
@@ -48,7 +51,7 @@ internal sealed class StreamSegments(StreamSettings settings)
     /// <returns>Whether a segment has ended before them.</returns>
     public bool Append(long first, long bytes, long now)
     {
-        var ends = _openBytes >= settings.SegmentBytes;
+        var ends = _openBytes >= Settings.SegmentBytes;
         if (ends)
         {
             var ended = new StreamSegment(_openFirst, first, _openBytes, _lastAt == 0 ? now : _lastAt);
@@ -66,7 +69,7 @@ internal sealed class StreamSegments(StreamSettings settings)
     public long Trim(long now)
     {
         var gone = 0;
-        while (gone < _ended.Count && (Bytes > settings.MaxBytes || _ended[gone].LastAt < now - settings.MaxAge))
+        while (gone < _ended.Count && (Bytes > Settings.MaxBytes || _ended[gone].LastAt < now - Settings.MaxAge))
         {
             Bytes -= _ended[gone].Bytes;
             _changes.Add((_ended[gone++], true));

@@ -1,19 +1,19 @@
-using System.Text.Json;
 using Granary.Amqp;
-using Granary.Core.Access;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Policies;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Exchanges;
-using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Policies;
 using Granary.Gateway.Management.Queues;
+using Granary.Gateway.Policies;
 
 namespace Granary.Gateway.Management.Definitions;
 
 /// <summary>Writes down what there is: what a client owns, and what is there anyway, is not.</summary>
-internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls access, AmqpOptions options)
+internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls access, PolicyCalls policies, ParameterRules parameters, AmqpOptions options, ClusterName clusterName)
 {
     public async Task<DefinitionsFile> OfClusterAsync(CancellationToken cancellation)
     {
@@ -25,16 +25,20 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls acce
             Vhosts = [.. vhosts.Select(VhostDefinition.Of)],
             Permissions = [.. (await access.ListPermissionsAsync().ConfigureAwait(false)).Select(PermissionJson.Of)],
             TopicPermissions = [.. (await access.ListTopicPermissionsAsync().ConfigureAwait(false)).Select(TopicPermissionJson.Of)],
-            Parameters = [.. vhosts.Select(ToLimits).OfType<ParameterDefinition>()],
-            GlobalParameters = [],
-            Policies = [],
+            Parameters = [.. await parameters.ListAsync().ConfigureAwait(false)],
+            GlobalParameters =
+            [
+                .. (await policies.ListParametersAsync().ConfigureAwait(false)).Where(static parameter => parameter.Vhost is null)
+                    .OrderBy(static parameter => parameter.Name, StringComparer.Ordinal).Select(ParameterJson.Of),
+            ],
+            Policies = await PoliciesAsync(null).ConfigureAwait(false),
             RabbitVersion = options.Version,
             RabbitmqVersion = options.Version,
             ProductName = options.Product,
             ProductVersion = options.Version,
             RabbitmqDefinitionFormat = "cluster",
-            OriginalClusterName = options.ClusterName,
-            Explanation = $"Definitions of cluster '{options.ClusterName}'",
+            OriginalClusterName = clusterName.Current,
+            Explanation = $"Definitions of cluster '{clusterName.Current}'",
         };
     }
 
@@ -43,8 +47,8 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls acce
         var picture = await figures.TakeAsync(BindingResources.Needed, cancellation).ConfigureAwait(false);
         return Fill(picture, vhost) with
         {
-            Parameters = [],
-            Policies = [],
+            Parameters = [.. (await parameters.ListAsync().ConfigureAwait(false)).Where(parameter => parameter.Vhost == vhost).Select(static parameter => parameter with { Vhost = null })],
+            Policies = await PoliciesAsync(vhost).ConfigureAwait(false),
             RabbitVersion = options.Version,
             RabbitmqVersion = options.Version,
             ProductName = options.Product,
@@ -55,6 +59,13 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls acce
         };
     }
 
+    // Those of operators are parameters.
+    private async Task<List<PolicyJson>> PoliciesAsync(string? vhost) =>
+    [
+        .. PolicyResources.Ordered((await policies.ListPoliciesAsync().ConfigureAwait(false)).Where(policy => !policy.IsOperator && (vhost is null || policy.Vhost == vhost)))
+            .Select(policy => PolicyJson.Of(policy) with { Vhost = vhost is null ? policy.Vhost : null }),
+    ];
+
     /// <param name="vhost">Null: of all, which each definition says then.</param>
     private static DefinitionsFile Fill(Picture picture, string? vhost)
     {
@@ -63,7 +74,7 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls acce
         {
             Queues =
             [
-                .. QueueResources.Ordered(picture, vhost).Where(queue => !exclusive.Contains(queue.Figure.Key)).Select(queue => QueueJson.Of(queue))
+                .. QueueResources.Ordered(picture, vhost).Where(queue => !exclusive.Contains(queue.Figure.Key)).Select(queue => QueueJson.Of(queue, AppliedPolicy.None))
                     .Select(queue => new QueueDefinition
                     {
                         Name = queue.Name,
@@ -106,17 +117,6 @@ internal sealed class DefinitionsExport(ClusterFigures figures, AccessCalls acce
             ],
         };
     }
-
-    // As RabbitMQ has them there.
-    private static ParameterDefinition? ToLimits(Vhost vhost) => LimitsJson.Of(vhost.Limits) is { Count: > 0 } limits
-        ? new ParameterDefinition
-        {
-            Vhost = vhost.Name,
-            Component = ParameterDefinition.VhostLimits,
-            Name = "limits",
-            Value = JsonSerializer.SerializeToElement(limits, ApiJson.Default.DictionaryStringInt64),
-        }
-        : null;
 
     private static bool IsPredeclared(string exchange) => exchange.Length == 0 || exchange.StartsWith("amq.", StringComparison.Ordinal);
 }

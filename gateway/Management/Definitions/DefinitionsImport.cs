@@ -1,13 +1,13 @@
-using System.Text.Json;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Access;
+using Granary.Core.Policies;
 using Granary.Core.Topology;
 using Granary.Gateway.Access;
-using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Policies;
+using Granary.Gateway.Policies;
 using Granary.Gateway.Topology;
-using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Management.Definitions;
 
@@ -15,7 +15,7 @@ namespace Granary.Gateway.Management.Definitions;
 /// Makes what a definitions file says, in the order of RabbitMQ's import: what others build on first, many at once of each kind. What is there already and is the
 /// same stays; nothing is deleted.
 /// </summary>
-internal sealed partial class DefinitionsImport(ApiOperations operations, AccessCalls access, ILogger<DefinitionsImport> log)
+internal sealed class DefinitionsImport(ApiOperations operations, AccessCalls access, PolicyCalls policies)
 {
     private const int AtOnce = 64;
     private const string TypeArgument = "x-queue-type";
@@ -32,20 +32,59 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, Access
         // What is in a file for a vhost that is there neither now nor in the file would be nobody's.
         var vhosts = (await access.ListVhostsAsync().ConfigureAwait(false)).Select(vhost => vhost.Name).ToHashSet(StringComparer.Ordinal);
         await EachAsync(file.Exchanges, (exchange, cancel) => MakeAsync(Topology(exchange.Vhost), exchange), cancellation).ConfigureAwait(false);
+
+        // Before the queues: limits hold from the first message on.
+        await MakePoliciesAsync(file, into, vhosts, user).ConfigureAwait(false);
         await EachAsync(file.Queues, (queue, cancel) => MakeAsync(Topology(queue.Vhost), queue), cancellation).ConfigureAwait(false);
         await EachAsync(file.Bindings, (binding, cancel) => MakeAsync(Topology(binding.Vhost), binding), cancellation).ConfigureAwait(false);
-        var passedOver = (file.Policies?.Count ?? 0, file.GlobalParameters?.Count ?? 0, file.Parameters?.Count(parameter => parameter.Component != ParameterDefinition.VhostLimits) ?? 0);
-        if (passedOver is not (0, 0, 0))
+
+        TopologyCalls Topology(string? said) =>
+            operations.Topology(user, VhostOf(said, into, vhosts), cancellation, user.IsAdministrator ? EverythingAllowed.Instance : null);
+    }
+
+    private static string VhostOf(string? said, string? into, HashSet<string> vhosts)
+    {
+        var vhost = into ?? said ?? throw ApiException.BadRequest("A definition says no vhost: the file is of a single virtual host, and has to be imported into one");
+        return vhosts.Contains(vhost) ? vhost : throw ApiException.BadRequest($"vhost '{vhost}' does not exist");
+    }
+
+    /// <summary>All of them in one change, but for the limits of vhosts.</summary>
+    private async Task MakePoliciesAsync(DefinitionsFile file, string? into, HashSet<string> vhosts, ApiUser user)
+    {
+        List<Policy> made = [.. (file.Policies ?? []).Select(policy => policy.ToPolicy(VhostOf(policy.Vhost, into, vhosts), policy.Name ?? "", isOperator: false))];
+        List<Parameter> kept = [];
+        if (into is null)
         {
-            LogPassedOver(log, passedOver.Item1, passedOver.Item2 + passedOver.Item3);
+            kept.AddRange((file.GlobalParameters ?? []).Select(static parameter => Parameter.Global(parameter.Name ?? "", JsonTerm.Normal(parameter.Value))));
         }
 
-        TopologyCalls Topology(string? said)
+        foreach (var parameter in file.Parameters ?? [])
         {
-            var vhost = into ?? said ?? throw ApiException.BadRequest("A definition says no vhost: the file is of a single virtual host, and has to be imported into one");
-            return vhosts.Contains(vhost)
-                ? operations.Topology(user, vhost, cancellation, user.IsAdministrator ? EverythingAllowed.Instance : null)
-                : throw ApiException.BadRequest($"vhost '{vhost}' does not exist");
+            var (vhost, name) = (VhostOf(parameter.Vhost, into, vhosts), parameter.Name ?? "");
+            var isLimit = parameter.Component is ParameterRules.OperatorPolicy or ParameterRules.VhostLimits;
+            if (isLimit && user.Refusal(Need.Administrator) is { } refusal)
+            {
+                throw ApiException.NotAuthorised(refusal);
+            }
+
+            switch (parameter.Component)
+            {
+                case ParameterRules.OperatorPolicy:
+                    made.Add(ParameterRules.ToPolicy(vhost, name, parameter.Value));
+                    break;
+                case ParameterRules.VhostLimits:
+                    Check($"limits of vhost '{vhost}'", await access.PutVhostAsync(
+                        new VhostSettings(vhost) { Limits = ParameterRules.ToLimits(name, parameter.Value), When = PutCondition.IfThere }).ConfigureAwait(false));
+                    break;
+                default:
+                    kept.Add(ParameterRules.ToParameter(vhost, parameter.Component ?? "", name, parameter.Value));
+                    break;
+            }
+        }
+
+        if (made.Count + kept.Count > 0)
+        {
+            await policies.PutAsync([.. made], [.. kept]).ConfigureAwait(false);
         }
     }
 
@@ -75,25 +114,6 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, Access
             cancellation.ThrowIfCancellationRequested();
             Check($"topic permission of '{topic.User}'", await access.SetTopicPermissionAsync(topic.ToPermission(topic.User ?? "", topic.Vhost ?? "")).ConfigureAwait(false));
         }
-
-        foreach (var parameter in file.Parameters?.Where(parameter => parameter.Component == ParameterDefinition.VhostLimits) ?? [])
-        {
-            cancellation.ThrowIfCancellationRequested();
-            Check($"limits of vhost '{parameter.Vhost}'", await access.PutVhostAsync(
-                new VhostSettings(parameter.Vhost ?? "") { Limits = LimitsJson.ToVhostLimits(LimitsOf(parameter)), When = PutCondition.IfThere }).ConfigureAwait(false));
-        }
-    }
-
-    private static Dictionary<string, long> LimitsOf(ParameterDefinition parameter)
-    {
-        try
-        {
-            return parameter.Value.Deserialize(ApiJson.Default.DictionaryStringInt64) ?? [];
-        }
-        catch (JsonException exception)
-        {
-            throw ApiException.BadRequest($"limits of vhost '{parameter.Vhost}': {exception.Message}");
-        }
     }
 
     private static void Check(string what, AccessAnswer answer)
@@ -103,9 +123,6 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, Access
             throw ApiException.BadRequest($"{what}: {answer.Reason ?? answer.Outcome.ToString()}");
         }
     }
-
-    [LoggerMessage(1704, LogLevel.Warning, "Definitions were imported without {Policies} policies and {Parameters} parameters, which this version does not have")]
-    private static partial void LogPassedOver(ILogger logger, int policies, int parameters);
 
     private static Task EachAsync<T>(List<T>? all, Func<T, CancellationToken, Task> make, CancellationToken cancellation) => Parallel.ForEachAsync(
         all ?? [], new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, (each, cancel) => new ValueTask(make(each, cancel)));

@@ -1,8 +1,8 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Amqp;
 using Granary.Core.Access;
 using Granary.Gateway.Management.Access;
+using Granary.Gateway.Management.Policies;
 
 namespace Granary.Gateway.Management.Definitions;
 
@@ -33,11 +33,11 @@ internal sealed record DefinitionsFile
 
     public List<TopicPermissionJson>? TopicPermissions { get; init; }
 
-    public List<ParameterDefinition>? Parameters { get; init; }
+    public List<ParameterJson>? Parameters { get; init; }
 
-    public List<JsonElement>? GlobalParameters { get; init; }
+    public List<ParameterJson>? GlobalParameters { get; init; }
 
-    public List<JsonElement>? Policies { get; init; }
+    public List<PolicyJson>? Policies { get; init; }
 
     public List<QueueDefinition>? Queues { get; init; }
 
@@ -121,18 +121,4 @@ internal sealed record VhostDefinition
         Tags = Tags ?? Metadata?.Tags,
         DefaultQueueType = (DefaultQueueType ?? Metadata?.DefaultQueueType) is { } type and not ("undefined" or "default") ? type : null,
     };
-}
-
-internal sealed record ParameterDefinition
-{
-    /// <summary>The only one that there is: the limits of a vhost.</summary>
-    public const string VhostLimits = "vhost-limits";
-
-    public string? Vhost { get; set; }
-
-    public string Component { get; set; } = "";
-
-    public string Name { get; set; } = "";
-
-    public JsonElement Value { get; set; }
 }

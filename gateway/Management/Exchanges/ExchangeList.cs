@@ -3,6 +3,7 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Policies;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
@@ -47,7 +48,7 @@ internal static class ExchangeList
     private static readonly ExchangeDeclaration Default = new("direct", Durable: true, AutoDelete: false, Internal: false, EncodedTable.Empty);
 
     /// <param name="vhosts">Whose exchanges are wanted.</param>
-    public static IEnumerable<ExchangeJson> Of(Picture picture, IEnumerable<string> vhosts)
+    public static IEnumerable<ExchangeJson> Of(Picture picture, IEnumerable<string> vhosts, PolicyTable policies)
     {
         var byKey = picture.Exchanges.ToDictionary(exchange => exchange.Key, exchange => exchange.Declaration, StringComparer.Ordinal);
         foreach (var vhost in vhosts)
@@ -62,21 +63,21 @@ internal static class ExchangeList
         var prefixes = vhosts.Select(vhost => GrainKeys.For(vhost, "")).ToArray();
         return byKey.Where(exchange => prefixes.Any(prefix => exchange.Key.StartsWith(prefix, StringComparison.Ordinal)))
             .OrderBy(exchange => exchange.Key, StringComparer.Ordinal)
-            .Select(exchange => ToJson(picture, exchange.Key, exchange.Value));
+            .Select(exchange => ToJson(picture, exchange.Key, exchange.Value, policies));
     }
 
-    public static ExchangeJson? Find(Picture picture, string vhost, string name)
+    public static ExchangeJson? Find(Picture picture, string vhost, string name, PolicyTable policies)
     {
         var key = GrainKeys.For(vhost, name);
         var declaration = picture.Exchanges.FirstOrDefault(exchange => exchange.Key == key)?.Declaration
             ?? (name.Length == 0 ? Default : PredeclaredExchanges.All.GetValueOrDefault(name));
-        return declaration is null ? null : ToJson(picture, key, declaration);
+        return declaration is null ? null : ToJson(picture, key, declaration, policies);
     }
 
     public static bool Has(Picture picture, string key) =>
         picture.Exchanges.Any(exchange => exchange.Key == key) || PredeclaredExchanges.All.ContainsKey(GrainKeys.Parse(key).Name);
 
-    private static ExchangeJson ToJson(Picture picture, string key, ExchangeDeclaration declaration)
+    private static ExchangeJson ToJson(Picture picture, string key, ExchangeDeclaration declaration, PolicyTable policies)
     {
         var (vhost, name) = GrainKeys.Parse(key);
         return new ExchangeJson
@@ -88,6 +89,7 @@ internal static class ExchangeList
             AutoDelete = declaration.AutoDelete,
             Internal = declaration.Internal,
             Arguments = declaration.Arguments.IsEmpty ? FieldTable.Empty : declaration.Arguments.Decode(),
+            Policy = policies.Find(vhost, PolicyTarget.Exchange, name).User?.Name,
             MessageStats = MessageStats.Of(picture.Publishes.GetValueOrDefault((vhost, name))),
         };
     }

@@ -2,6 +2,7 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Policies;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
@@ -10,7 +11,7 @@ using Granary.Gateway.Management.Queues;
 namespace Granary.Gateway.Management.Exchanges;
 
 /// <summary><c>/api/exchanges</c>.</summary>
-internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader histories, ApiOperations operations, MessagePost post) : IResource
+internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader histories, ApiOperations operations, MessagePost post, PolicyCopy policies) : IResource
 {
     private const FigureKinds Lists = FigureKinds.Exchanges | FigureKinds.Stored;
     private const string DefaultExchange = "amq.default";
@@ -31,7 +32,7 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
     {
         var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
         await call.ReplyListAsync(
-            [.. ExchangeList.Of(picture, of)], static exchange => exchange, ApiJson.Default.ExchangeJson, static exchange => exchange.Name,
+            [.. ExchangeList.Of(picture, of, policies.Table)], static exchange => exchange, ApiJson.Default.ExchangeJson, static exchange => exchange.Name,
             page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
 
@@ -79,7 +80,7 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
     {
         var (vhost, name) = Name(call);
         var picture = await figures.TakeAsync(BindingResources.Needed, call.Aborted).ConfigureAwait(false);
-        if (ExchangeList.Find(picture, vhost, name) is null)
+        if (ExchangeList.Find(picture, vhost, name, PolicyTable.Empty) is null)
         {
             throw ApiException.NotFound();
         }
@@ -93,7 +94,7 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
         (call.Vhosts.Require(call.Segments[1]), call.Segments[2] == DefaultExchange ? "" : call.Segments[2]);
 
     private async Task<ExchangeJson> RequireAsync(ApiCall call, string vhost, string name) =>
-        ExchangeList.Find(await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false), vhost, name) ?? throw ApiException.NotFound();
+        ExchangeList.Find(await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false), vhost, name, policies.Table) ?? throw ApiException.NotFound();
 }
 
 /// <summary>What PUT says of an exchange.</summary>

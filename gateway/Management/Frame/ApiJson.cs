@@ -5,6 +5,7 @@ using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Nodes;
 using Granary.Gateway.Management.Page;
+using Granary.Gateway.Management.Policies;
 using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Frame;
@@ -56,4 +57,7 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(RouteJson))]
 [JsonSerializable(typeof(MoveRequest))]
 [JsonSerializable(typeof(MovedJson))]
+[JsonSerializable(typeof(PolicyJson))]
+[JsonSerializable(typeof(ParameterJson))]
+[JsonSerializable(typeof(long))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -8,10 +8,6 @@ internal sealed class AbsentResources : IResource
 {
     private static readonly (string Path, Need Sees, string What)[] Absent =
     [
-        ("/policies", Need.Management, "Policies"),
-        ("/operator-policies", Need.Management, "Operator policies"),
-        ("/parameters", Need.Policymaker, "Parameters"),
-        ("/global-parameters", Need.Administrator, "Global parameters"),
         ("/shovels", Need.Management, "Shovels"),
         ("/federation-links", Need.Monitor, "Federation"),
         ("/feature-flags", Need.Management, "Feature flags"),
@@ -27,7 +23,7 @@ internal sealed class AbsentResources : IResource
             foreach (var deeper in (string[])["/{a}", "/{a}/{b}", "/{a}/{b}/{c}"])
             {
                 // What is one thing there is no such thing; what is a list of some vhost is empty.
-                routes.Get($"{path}{deeper}", sees, deeper.Length > 4 && path != "/parameters" ? static _ => throw ApiException.NotFound() : ListNothingAsync);
+                routes.Get($"{path}{deeper}", sees, deeper.Length > 4 ? static _ => throw ApiException.NotFound() : ListNothingAsync);
                 routes.Put($"{path}{deeper}", Need.Policymaker, refuse);
                 routes.Delete($"{path}{deeper}", Need.Policymaker, static _ => throw ApiException.NotFound());
             }

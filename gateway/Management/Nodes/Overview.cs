@@ -1,11 +1,14 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Granary.Core.Counting;
 using Granary.Core.Figures;
+using Granary.Core.Policies;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
 using Granary.Gateway.Management.Queues;
+using Granary.Gateway.Policies;
 
 namespace Granary.Gateway.Management.Nodes;
 
@@ -109,7 +112,7 @@ internal sealed record ChurnRates(
 }
 
 /// <inheritdoc cref="OverviewJson"/>
-internal sealed class OverviewResource(ClusterFigures figures, HistoryReader histories, AmqpOptions options) : IResource
+internal sealed class OverviewResource(ClusterFigures figures, HistoryReader histories, AmqpOptions options, ClusterName clusterName, PolicyCalls policies) : IResource
 {
     private const FigureKinds Needed =
         FigureKinds.Node | FigureKinds.Queues | FigureKinds.Stored | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels;
@@ -117,7 +120,8 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
     public void Map(ApiRoutes routes)
     {
         routes.Get("/overview", Need.Management, AnswerAsync);
-        routes.Get("/cluster-name", Need.Management, call => call.ReplyAsync(new ClusterNameJson(options.ClusterName), ApiJson.Default.ClusterNameJson));
+        routes.Get("/cluster-name", Need.Management, call => call.ReplyAsync(new ClusterNameJson { Name = clusterName.Current }, ApiJson.Default.ClusterNameJson));
+        routes.Put("/cluster-name", Need.Administrator, SetClusterNameAsync);
         routes.Get("/whoami", Need.Management, call => call.ReplyAsync(new WhoAmI(call.User.Name, [.. call.User.Tags]), ApiJson.Default.WhoAmI));
         routes.Get("/version", Need.Management, call => call.ReplyAsync(options.Version, ApiJson.Default.String));
         routes.Get("/extensions", Need.Management, static call => call.ReplyAsync([new ExtensionJson("dispatcher.js")], ApiJson.Default.ExtensionJsonArray));
@@ -152,6 +156,15 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
         return overview;
     }
 
+    private async Task SetClusterNameAsync(ApiCall call)
+    {
+        var asked = await call.ReadAsync(ApiJson.Default.ClusterNameJson).ConfigureAwait(false);
+        MissingKeys.Check(("name", asked.Name));
+        var value = JsonSerializer.SerializeToElement(asked.Name!, ApiJson.Default.String);
+        await policies.PutAsync([], [Parameter.Global(Parameter.ClusterName, JsonTerm.Normal(value))]).ConfigureAwait(false);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
     private OverviewJson Of(Picture picture, ApiCall call)
     {
         picture = picture with
@@ -169,7 +182,7 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
             ProductName = options.Product,
             ProductVersion = options.Version,
             RabbitmqVersion = options.Version,
-            ClusterName = options.ClusterName,
+            ClusterName = clusterName.Current,
             ErlangVersion = Environment.Version.ToString(),
             ErlangFullVersion = RuntimeInformation.FrameworkDescription,
             MessageStats = MessageStats.Of(Sum(nodes, static (node, what) => node.Counts[(int)what]), Sum(nodes, static (node, what) => node.RateOf((NodeNumber)what))),
@@ -180,7 +193,7 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
                 picture.Queues.Sum(queue => queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.UnackedRate))),
             ObjectTotals = new ObjectTotals(
                 picture.Channels.Count, picture.Connections.Count, picture.Queues.Sum(queue => queue.Figure.Consumers),
-                ExchangeList.Of(picture, call.Vhosts.Names).Count(), picture.Queues.Count),
+                ExchangeList.Of(picture, call.Vhosts.Names, PolicyTable.Empty).Count(), picture.Queues.Count),
             Node = picture.Node,
             Listeners = call.User.IsMonitor ? listeners : null,
             Contexts = call.User.IsMonitor
@@ -211,7 +224,10 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
         nodes.Where(static node => node.Figure.Counts.Length > 0).Aggregate(T.Zero, (sum, node) => sum + which(node.Figure, what)));
 }
 
-internal sealed record ClusterNameJson(string Name);
+internal sealed record ClusterNameJson
+{
+    public string? Name { get; set; }
+}
 
 internal sealed record ExtensionJson(string Javascript);
 

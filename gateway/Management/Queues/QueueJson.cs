@@ -1,8 +1,10 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Granary.Amqp;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Policies;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
@@ -79,7 +81,7 @@ internal sealed record QueueJson
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? OperatorPolicy { get; init; }
 
-    public FieldTable EffectivePolicyDefinition { get; init; } = FieldTable.Empty;
+    public JsonElement EffectivePolicyDefinition { get; init; } = PolicyDefinition.Empty.Json;
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? ExclusiveConsumerTag { get; init; }
@@ -126,7 +128,8 @@ internal sealed record QueueJson
     /// <summary>With what was done with its messages.</summary>
     public QueueJson WithRates(History history) => MessageStats is null ? this : this with { MessageStats = MessageStats.WithQueue(history) };
 
-    public static QueueJson Of(in Placed<QueueFigure> placed, IReadOnlyList<ConsumerJson>? consumers = null)
+    /// <param name="policy">What the queue goes by.</param>
+    public static QueueJson Of(in Placed<QueueFigure> placed, AppliedPolicy policy, IReadOnlyList<ConsumerJson>? consumers = null)
     {
         var queue = placed.Figure;
         var (vhost, name) = GrainKeys.Parse(queue.Key);
@@ -162,16 +165,15 @@ internal sealed record QueueJson
             Leader = isQuorum ? placed.Node : null,
             Members = isQuorum ? [placed.Node] : null,
             Online = isQuorum ? [placed.Node] : null,
-            DeliveryLimit = isQuorum ? DeliveryLimitOf(arguments) : null,
+            Policy = policy.User?.Name,
+            OperatorPolicy = policy.Operator?.Name,
+            EffectivePolicyDefinition = policy.Definition.Json,
+            DeliveryLimit = isQuorum ? DeliveryLimits.Of(arguments, policy.Definition) is { } limit ? limit : "unlimited" : null,
             ConsumerDetails = consumers,
             Incoming = consumers is null ? null : [],
             Deliveries = consumers is null ? null : [],
         };
     }
-
-    // As of RabbitMQ 4.0: 20 unless the queue says otherwise, and what is no number, or a negative one, is no limit.
-    private static JsonNode DeliveryLimitOf(FieldTable arguments) =>
-        !arguments.TryGetValue("x-delivery-limit", out var value) ? 20 : value.TryGetInteger(out var limit) && limit >= 0 ? limit : "unlimited";
 
     private static string TypeOf(FieldTable arguments) =>
         arguments.Count > 0 && arguments.TryGetValue("x-queue-type", out var value) && value.TryGetText(out var text) ? text : "classic";

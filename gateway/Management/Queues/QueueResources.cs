@@ -2,15 +2,17 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Policies;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Exchanges;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
+using Granary.Gateway.Policies;
 
 namespace Granary.Gateway.Management.Queues;
 
 /// <summary><c>/api/queues</c>.</summary>
-internal sealed class QueueResources(ClusterFigures figures, HistoryReader histories, ApiOperations operations, MessageReader reader) : IResource
+internal sealed class QueueResources(ClusterFigures figures, HistoryReader histories, ApiOperations operations, MessageReader reader, PolicyCopy policies) : IResource
 {
     private const FigureKinds Lists = FigureKinds.Queues | FigureKinds.Stored;
 
@@ -39,8 +41,9 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
     private async Task ListAsync(ApiCall call, string? vhost)
     {
         var picture = await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false);
+        var table = policies.Table;
         await call.ReplyListAsync(
-            Ordered(picture, vhost, call.Vhosts), static queue => QueueJson.Of(queue), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name,
+            Ordered(picture, vhost, call.Vhosts), queue => QueueJson.Of(queue, table.Of(queue.Figure)), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name,
             page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
 
@@ -62,7 +65,7 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
 
         var (picture, queue) = found;
         var consumers = picture.Consumers.Where(consumer => consumer.Figure.Vhost == vhost && consumer.Figure.Queue == name).Select(consumer => ConsumerJson.Of(consumer));
-        var told = await AddHistoriesAsync(call, [QueueJson.Of(queue, [.. consumers])]).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [QueueJson.Of(queue, policies.Table.Of(queue.Figure), [.. consumers])]).ConfigureAwait(false);
         await call.ReplyAsync(told[0], ApiJson.Default.QueueJson).ConfigureAwait(false);
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Granary.Core.Links;
 using Granary.Core.Threads;
 using Granary.Silo.Placement;
+using Granary.Silo.Policies;
 
 namespace Granary.Silo.Queues.Activation;
 
@@ -13,6 +14,9 @@ internal sealed class LocalQueues : ILocalQueues
     private readonly ConcurrentDictionary<string, bool> _mayDeliver = new(StringComparer.Ordinal);
 
     public IEnumerable<QueueInbox> Inboxes => _queues.Values;
+
+    /// <summary>With their keys. One that is added before it is listed by this goes by the policies that there were before.</summary>
+    public IEnumerable<KeyValuePair<string, QueueInbox>> All => _queues;
 
     /// <summary>Some are of names without a queue, which were asked for a moment ago.</summary>
     public IEnumerable<string> Keys => _queues.Keys;
@@ -51,6 +55,16 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
 
     /// <summary>A member of the cluster is dead.</summary>
     public void PostGone(string member) => _inbox.TryPost(new QueueNews(null, null, member));
+
+    /// <summary>Policies have changed: the queue goes by them, or is no more, when it says so to the round.</summary>
+    public void PostPolicies(PolicyRound round)
+    {
+        round.Add();
+        if (!_inbox.TryPost(new QueueNews(null, null, Policies: round)))
+        {
+            round.Complete();
+        }
+    }
 
     /// <summary>Silos have joined: if the queue belongs to one of them, it goes there.</summary>
     public void PostJoined(JoinedSilos silos) => _inbox.TryPost(new QueueNews(null, null, Joined: silos));
@@ -92,14 +106,16 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
     }
 }
 
-/// <summary>A packet of a link, or that a member of the cluster is gone, or that silos have joined, or that the queue is to go to another one, or else that something is to be looked at.</summary>
-internal readonly record struct QueueNews(LinkUp? Up, ILocalLink? Link, string? Gone = null, JoinedSilos? Joined = null, QueueMove? Move = null)
+/// <summary>A packet of a link, or that a member of the cluster is gone, or that silos have joined, or that the queue is to go to another one, or that policies have changed, or else that something is to be looked at.</summary>
+internal readonly record struct QueueNews(
+    LinkUp? Up, ILocalLink? Link, string? Gone = null, JoinedSilos? Joined = null, QueueMove? Move = null, PolicyRound? Policies = null)
 {
     /// <summary>It comes too late for this activation.</summary>
     public void Fail()
     {
         Link?.Fail();
         Move?.Begun.SetResult(false);
+        Policies?.Complete();
     }
 }
 

@@ -29,6 +29,7 @@ internal sealed partial class QueueActivation
     public async Task RestoreAsync(CancellationToken cancellation)
     {
         await _state.ReadAsync(cancellation).ConfigureAwait(false);
+        await (_services.Policies?.WhenKnownAsync(cancellation) ?? Task.CompletedTask).ConfigureAwait(false);
         _debts.AddRange(_state.Value.Debts);
         _run = _services.Owners is { } owners ? await owners.RunAsync(cancellation).ConfigureAwait(false) : null;
         if (_state.Value.Declaration is { } declaration)
@@ -152,7 +153,7 @@ internal sealed partial class QueueActivation
     private QueueSlot NewSlot(long epoch) => new(
         _vhost, _name, epoch,
         (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream }, epoch), QueueEnded,
-        _services.Owners is null ? null : new SessionRegister());
+        _services.Owners is null ? null : new SessionRegister(), SettingsOf);
 
     /// <summary>A queue was deleted in this turn: that it is gone, and what it leaves to do, is in one flush.</summary>
     private void QueueEnded(IDeclaredQueue queue, BindingDebt? debt)

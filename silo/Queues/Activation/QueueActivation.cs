@@ -214,6 +214,9 @@ internal sealed partial class QueueActivation
         {
             _isListed = true;
             _services.Local.Add(_key, _inbox);
+
+            // From here on it is told of changes; it may have begun before the last one.
+            ApplyPolicies();
         }
 
         // Whoever asks is waited for again.
@@ -270,6 +273,11 @@ internal sealed partial class QueueActivation
         else if (news.Joined is { } silos)
         {
             MoveToJoined(silos);
+        }
+        else if (news.Policies is { } round)
+        {
+            ApplyPolicies();
+            round.Complete();
         }
         else if (news.Move is { } move)
         {

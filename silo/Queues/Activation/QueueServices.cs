@@ -1,3 +1,4 @@
+using Granary.Core.Policies;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Ownership;
@@ -18,4 +19,5 @@ internal sealed record QueueServices(
     BindingRemoval Removal,
     SiloFigures Figures,
     ILogger<QueueActivation> Log,
-    Owners? Owners = null);
+    Owners? Owners = null,
+    PolicyCopy? Policies = null);

@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Policies;
 using Granary.Core.Topology;
 
 namespace Granary.Silo.Queues.Definition;
@@ -14,6 +15,7 @@ internal sealed record QueueDefinition(
 
     private readonly FieldTable _arguments = EncodedArguments.Decode();
 
+    /// <summary>What its arguments alone make of it: policies may limit it further (<see cref="SettingsWith"/>).</summary>
     public QueueSettings Settings { get; } = QueueSettings.From(EncodedArguments.Decode(), Type);
 
     private string Kind => $"queue '{Name}' in vhost '{Vhost}'";
@@ -27,6 +29,8 @@ internal sealed record QueueDefinition(
 
     /// <summary>What was stored: it was checked when it was declared.</summary>
     public static QueueDefinition Stored(string vhost, string name, QueueDeclaration declaration) => AsAsked(vhost, name, declaration);
+
+    public QueueSettings SettingsWith(AppliedPolicy policy) => policy == AppliedPolicy.None ? Settings : QueueSettings.From(_arguments, Type, policy);
 
     /// <summary>A declaration that asks for just this.</summary>
     public QueueDeclaration ToDeclaration() =>

@@ -1,5 +1,7 @@
 using Granary.Amqp;
+using Granary.Core.Policies;
 using Granary.Silo.DeadLetters;
+using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Definition;
 
@@ -16,7 +18,7 @@ internal enum Overflow
     RejectPublishDeadLetter,
 }
 
-/// <summary>What the arguments of a queue make of it. Times are in milliseconds; null is no limit.</summary>
+/// <summary>What the arguments of a queue, and the policies that it goes by, make of it. Times are in milliseconds; null is no limit.</summary>
 /// <param name="MessageTtl">How long a message may be in the queue.</param>
 /// <param name="Expires">How long the queue may be unused.</param>
 /// <param name="MaxLength">Ready messages.</param>
@@ -30,20 +32,24 @@ internal sealed record QueueSettings(
     long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer, long? ConsumerTimeout,
     long? DeliveryLimit, byte? HighestPriority)
 {
-    /// <summary>Of quorum queues that do not say otherwise, as in RabbitMQ from 4.0 on.</summary>
-    private const long StandardDeliveryLimit = 20;
-
     /// <summary>A hundred years.</summary>
     private const long ForEver = 100L * 365 * 24 * 60 * 60 * 1_000;
 
+    /// <summary>Null: it is no stream.</summary>
+    public StreamSettings? Stream { get; init; }
+
     public bool IsLimited => MaxLength is not null || MaxBytes is not null;
 
-    /// <summary>Reads arguments that have been checked.</summary>
-    public static QueueSettings From(FieldTable arguments, QueueTypes type)
+    /// <summary>
+    /// Reads arguments that have been checked. Where a policy says something, too, the lesser of two limits holds, and otherwise what the argument says
+    /// (rabbit_queue_type_util's args_policy_lookup).
+    /// </summary>
+    public static QueueSettings From(FieldTable arguments, QueueTypes type, AppliedPolicy? policy = null)
     {
+        var definition = (policy ?? AppliedPolicy.None).Definition;
         return new QueueSettings(
-            Number("x-message-ttl"), Number("x-expires"), Number("x-max-length"), type == QueueTypes.Stream ? null : Number("x-max-length-bytes"),
-            Text("x-overflow") switch
+            Least("message-ttl"), Least("expires"), Least("max-length"), type == QueueTypes.Stream ? null : Least("max-length-bytes"),
+            Text("overflow") switch
             {
                 "reject-publish" => Overflow.RejectPublish,
 
@@ -51,21 +57,23 @@ internal sealed record QueueSettings(
                 "reject-publish-dlx" when type != QueueTypes.Quorum => Overflow.RejectPublishDeadLetter,
                 _ => Overflow.DropHead,
             },
-            Text("x-dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("x-dead-letter-routing-key")) : null,
+            Text("dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("dead-letter-routing-key")) : null,
             arguments.TryGetValue("x-single-active-consumer", out var single) && single.TryGetBoolean(out var isSingle) && isSingle,
-            Number("x-consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null,
-            type == QueueTypes.Quorum ? DeliveryLimitOf(arguments) : null,
+            Least("consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null,
+            type == QueueTypes.Quorum ? DeliveryLimits.Of(arguments, definition) : null,
 
-            // There are at least two priorities (rabbit_priority_queue).
-            type == QueueTypes.Classic && Number("x-max-priority") is { } most ? (byte)Math.Clamp(most, 1, byte.MaxValue) : null);
+            // There are at least two priorities (rabbit_priority_queue). A policy says nothing of them.
+            type == QueueTypes.Classic && Least("max-priority") is { } most ? (byte)Math.Clamp(most, 1, byte.MaxValue) : null)
+        {
+            Stream = type == QueueTypes.Stream ? StreamSettings.From(arguments, definition) : null,
+        };
 
-        long? Number(string name) => arguments.TryGetValue(name, out var value) && value.TryGetInteger(out var number) ? number : null;
+        long? Least(string name)
+        {
+            var argument = arguments.TryGetValue($"x-{name}", out var value) && value.TryGetInteger(out var number) ? number : (long?)null;
+            return definition.Number(name) is { } set && (argument is null || set < argument) ? set : argument;
+        }
 
-        string? Text(string name) => arguments.TryGetValue(name, out var value) && value.TryGetText(out var text) ? text : null;
+        string? Text(string name) => arguments.TryGetValue($"x-{name}", out var value) && value.TryGetText(out var text) ? text : definition.Text(name);
     }
-    /// <summary>What is no number, or a negative one, is no limit.</summary>
-    private static long? DeliveryLimitOf(FieldTable arguments) =>
-        !arguments.TryGetValue("x-delivery-limit", out var value) ? StandardDeliveryLimit
-        : value.TryGetInteger(out var limit) && limit >= 0 ? limit
-        : null;
 }

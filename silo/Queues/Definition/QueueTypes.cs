@@ -1,3 +1,5 @@
+using Granary.Core.Policies;
+
 namespace Granary.Silo.Queues.Definition;
 
 /// <summary>RabbitMQ's queue types.</summary>
@@ -10,4 +12,15 @@ internal enum QueueTypes
     Stream = 4,
     Replicated = Quorum | Stream,
     All = Classic | Quorum | Stream,
+}
+
+internal static class QueueTypesExtensions
+{
+    /// <summary>What a policy calls queues of one type.</summary>
+    public static PolicyTarget ToTarget(this QueueTypes type) => type switch
+    {
+        QueueTypes.Quorum => PolicyTarget.Quorum,
+        QueueTypes.Stream => PolicyTarget.Stream,
+        _ => PolicyTarget.Classic,
+    };
 }

@@ -31,6 +31,9 @@ internal interface IReadyMessages
     /// <summary>Each run of offsets, the one that is taken from first before the others.</summary>
     IReadOnlyList<ReadyMessages> Lanes { get; }
 
+    /// <summary>Whether <see cref="BodyBytes"/> is wanted: that costs a look at every record. What is paged out is counted in any case.</summary>
+    void CountBodies(bool isWanted);
+
     void Append(in MessageRun run);
 
     /// <summary>Puts messages back to their original place.</summary>

@@ -13,20 +13,45 @@ internal sealed class LengthLimit(QueueSettings settings)
 
     public bool HasRoomFor(IReadyMessages ready, int bodyLength) => ready.Count < _messages && ready.BodyBytes <= _bytes - bodyLength;
 
-    /// <summary>Takes out what is too much, in the order in which it would be given out: in RabbitMQ, too, a queue with priorities drops the highest first.</summary>
-    public void Trim(IReadyMessages ready, List<MessageRun> dropped)
+    /// <summary>
+    /// Takes out what is too much, in the order in which it would be given out: in RabbitMQ, too, a queue with priorities drops the highest first. What is not in memory
+    /// comes back before it goes, unless nobody wants it.
+    /// </summary>
+    /// <param name="gone">Told of messages that went unread: the first offset of each stretch of them, and the one after it. Null: what is dropped is wanted.</param>
+    /// <returns>How many went unread.</returns>
+    public long Trim(IReadyMessages ready, List<MessageRun> dropped, Action<long, long>? gone = null)
     {
-        for (var excess = ready.Count - _messages; excess > 0 && ready.Top is { IsLoaded: true } top;)
+        var skipped = 0L;
+        while (true)
         {
-            var first = top.First;
-            var count = (int)Math.Min(first.Count, excess);
-            dropped.Add(top.Take(count, first.LengthOf(count)));
-            excess -= count;
-        }
+            for (var excess = ready.Count - _messages; excess > 0 && ready.Top is { IsLoaded: true } top;)
+            {
+                var first = top.First;
+                var count = (int)Math.Min(first.Count, excess);
+                dropped.Add(top.Take(count, first.LengthOf(count)));
+                excess -= count;
+            }
 
-        while (ready.BodyBytes > _bytes && ready.Top is { IsLoaded: true } top)
-        {
-            dropped.Add(top.Take(1, top.First.LengthOf(1)));
+            while (ready.BodyBytes > _bytes && ready.Top is { IsLoaded: true } top)
+            {
+                dropped.Add(top.Take(1, top.First.LengthOf(1)));
+            }
+
+            var more = gone is null ? 0 : Skip(ready, gone);
+            if (more == 0)
+            {
+                return skipped;
+            }
+
+            skipped += more;
         }
+    }
+
+    private long Skip(IReadyMessages ready, Action<long, long> gone)
+    {
+        // Of bodies it is known what all take that are paged out, and not what each takes.
+        var top = ready.Top;
+        var most = ready.BodyBytes - top.PagedBodies > _bytes ? long.MaxValue : ready.Count - _messages;
+        return most > 0 ? top.SkipPaged(most, gone) : 0;
     }
 }

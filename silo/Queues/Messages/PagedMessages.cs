@@ -19,16 +19,26 @@ internal struct PagedMessages
     /// <summary>Record bytes.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Of <see cref="Bytes"/>, those of bodies: a limit that is set later is held against them, and nothing is read for that.</summary>
+    public long Bodies { get; set; }
+
     public readonly bool IsEmpty => Count == 0;
+
+    /// <summary>None of the offsets between its ends is settled.</summary>
+    public readonly bool IsWhole => _stretches is null && Count == End - First;
 
     public static PagedMessages From(long first, long end, long count, long bytes) =>
         new() { First = first, End = end, Count = count, Bytes = bytes };
 
     /// <summary>Takes in messages that follow.</summary>
     /// <param name="isAmongOthers">What is between these and those before is not among them.</param>
-    public void Extend(in MessageRun run, bool isAmongOthers = false) => Extend(run.First, run.Count, run.Length, isAmongOthers);
+    public void Extend(in MessageRun run, bool isAmongOthers = false)
+    {
+        Extend(run.First, run.Count, run.Length, isAmongOthers);
+        Bodies += run.BodyLength();
+    }
 
-    /// <inheritdoc cref="Extend(in MessageRun, bool)"/>
+    /// <summary>As the other, for messages of which <see cref="Bodies"/> is told by somebody else.</summary>
     public void Extend(long first, long count, long bytes, bool isAmongOthers)
     {
         var end = first + count;
@@ -56,7 +66,17 @@ internal struct PagedMessages
     {
         First = run.End;
         Count -= run.Count;
-        Bytes -= run.Length;
+        Bytes = Math.Max(Bytes - run.Length, 0);
+        Bodies = Math.Max(Bodies - run.BodyLength(), 0);
+    }
+
+    /// <summary>The first of them are gone, unread. Only if it <see cref="IsWhole"/>: what is left is taken to be as long as what went.</summary>
+    public void Skip(long count)
+    {
+        var left = (double)(Count - count) / Count;
+        First += count;
+        Count -= count;
+        (Bytes, Bodies) = ((long)(Bytes * left), (long)(Bodies * left));
     }
 
     /// <summary>Where the next of them are to be read, and how many bytes of what is there it takes to have so many of them.</summary>
@@ -109,9 +129,9 @@ internal struct PagedMessages
     }
 
     /// <summary>Takes out the first of them between two offsets, wherever that is, with about as many bytes as they have. Only where others are among them.</summary>
-    public bool TryTake(long from, long limit, out long first, out long end, out double share)
+    public bool TryTake(long from, long limit, out long first, out long end)
     {
-        (first, end, share) = (0, 0, 0);
+        (first, end) = (0, 0);
         if (_stretches is null || !_stretches.TryFind(from, out var position) || _stretches[position].First >= limit)
         {
             return false;
@@ -130,14 +150,15 @@ internal struct PagedMessages
             _stretches.Insert(new Stretch { First = end, End = whole.End });
         }
 
-        share = (double)(end - first) / Count;
+        var share = (double)(end - first) / Count;
         First = _stretches.IsEmpty ? End : _stretches.First.First;
-        Forget(end - first, (long)(Bytes * share));
+        Forget(end - first, (long)(Bytes * share), (long)(Bodies * share));
         return true;
     }
 
     /// <summary>So many bytes of what was taken are known now.</summary>
-    public void ForgetBytes(long bytes) => Forget(0, bytes);
+    /// <param name="bodies">Of these, bytes of bodies.</param>
+    public void ForgetBytes(long bytes, long bodies) => Forget(0, bytes, bodies);
 
     /// <summary>Tells of each stretch the first offset, and the one after it.</summary>
     public readonly void ForEach(Action<long, long> action)
@@ -159,10 +180,11 @@ internal struct PagedMessages
         }
     }
 
-    private void Forget(long count, long bytes)
+    private void Forget(long count, long bytes, long bodies = 0)
     {
         Count -= count;
         Bytes = IsEmpty ? 0 : Math.Max(0, Bytes - bytes);
+        Bodies = IsEmpty ? 0 : Math.Max(0, Bodies - bodies);
     }
 
     private struct Stretch : IOffsetRun

@@ -18,6 +18,7 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
     private readonly List<ReadyMessages> _lanes = [];
 
     private int _head = ReadyMessages.LargestHead;
+    private bool _countsBodies = countsBodies;
 
     public IReadOnlyList<ReadyMessages> Lanes => _lanes;
 
@@ -74,10 +75,19 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
             return lane;
         }
 
-        lane = _byPriority[priority] = new ReadyMessages(countsBodies, priority);
+        lane = _byPriority[priority] = new ReadyMessages(_countsBodies, priority);
         var at = _lanes.FindIndex(other => other.Lane < priority);
         _lanes.Insert(at < 0 ? _lanes.Count : at, lane);
         return lane;
+    }
+
+    public void CountBodies(bool isWanted)
+    {
+        _countsBodies = isWanted;
+        foreach (var lane in _lanes)
+        {
+            lane.CountBodies(isWanted);
+        }
     }
 
     public void Append(in MessageRun run)

@@ -28,11 +28,14 @@ internal sealed partial class ReadyMessages
     /// <summary>The first message is not in memory, so that nobody can say when it expires, and it may.</summary>
     public bool MayExpireUnseen => _mayExpire && !IsEmpty && !IsLoaded;
 
+    /// <summary>Body bytes of messages that are in the store only.</summary>
+    public long PagedBodies => _paged.Bodies;
+
     /// <summary>Puts in place what the store has from an earlier activation.</summary>
     public void Recover(PagedMessages paged, long bodyBytes, bool mayExpire)
     {
         _paged = paged;
-        BodyBytes = countsBodies ? bodyBytes : 0;
+        _paged.Bodies = bodyBytes;
         _mayExpire |= mayExpire;
     }
 
@@ -53,7 +56,9 @@ internal sealed partial class ReadyMessages
         while (_tail.RunCount > 1 && _tail.First is var run && IsStored(run, isDurable) && run.End <= storedEnd
             && (!run.Redelivered || run.End <= redeliveredBelow))
         {
+            var before = _paged.Bodies;
             _paged.Extend(run, IsAmongOthers);
+            _loadedBodies -= _countsBodies ? _paged.Bodies - before : 0;
             LargeRecord.LetGo(_tail.Take(run.Count, run.Length).Records);
         }
 
@@ -118,6 +123,7 @@ internal sealed partial class ReadyMessages
         foreach (var run in runs)
         {
             _paged.Shrink(run);
+            _loadedBodies += _countsBodies ? run.BodyLength() : 0;
             TakeBack(run with { Since = now }, redeliveredBelow);
         }
 
@@ -139,9 +145,8 @@ internal sealed partial class ReadyMessages
     /// <summary>Takes messages that are paged out from <paramref name="from"/> to below <paramref name="end"/> without reading them.</summary>
     public bool TryTakePaged(long from, long end, out MessageRun run)
     {
-        var isThere = _paged.TryTake(from, end, out var first, out var after, out var share);
+        var isThere = _paged.TryTake(from, end, out var first, out var after);
         run = new MessageRun(default, first, (int)(after - first), Redelivered: true, MessageFlags.Persistent, Since: 0, Lane: Lane);
-        BodyBytes -= (long)(BodyBytes * share);
         if (_paged.IsEmpty)
         {
             JoinTail();
@@ -177,7 +182,9 @@ internal sealed partial class ReadyMessages
                 var part = count == rest.Count ? rest : rest.Head(count, rest.LengthOf(count));
                 rest = Skip(rest, count);
                 first = part.End;
-                _paged.ForgetBytes(part.Length);
+                var bodies = part.BodyLength();
+                _paged.ForgetBytes(part.Length, bodies);
+                _loadedBodies += _countsBodies ? bodies : 0;
                 TakeBack(part with { Since = now, Lane = Lane }, redeliveredBelow);
             }
         }
@@ -192,6 +199,32 @@ internal sealed partial class ReadyMessages
 
     private static MessageRun Skip(in MessageRun run, int count) => count == 0 ? run : run.After(count, count == run.Count ? run.Length : run.LengthOf(count));
 
+    /// <summary>Up to so many of the first messages, none of which is in memory, are gone, and need not be read for that. None, where it is not known which those are.</summary>
+    /// <param name="gone">Told the first offset of each stretch of them, and the one after it.</param>
+    /// <returns>How many they are.</returns>
+    public long SkipPaged(long most, Action<long, long> gone)
+    {
+        if (!_returned.IsEmpty || _backlog.Count > 0 || _paged.IsEmpty || (most < _paged.Count && !_paged.IsWhole))
+        {
+            return 0;
+        }
+
+        // What is being read back may be of those.
+        _generation++;
+        var count = Math.Min(most, _paged.Count);
+        if (count == _paged.Count)
+        {
+            _paged.ForEach(gone);
+            _paged = default;
+            JoinTail();
+            return count;
+        }
+
+        gone(_paged.First, _paged.First + count);
+        _paged.Skip(count);
+        return count;
+    }
+
     /// <summary>Messages that came back when only the store had them. Against a limit in bytes they count from now on.</summary>
     private long LoadReturned(PageRequest request, MessageRun[] runs, long now)
     {
@@ -200,9 +233,9 @@ internal sealed partial class ReadyMessages
             var before = _returned.Bytes;
             _mayExpire |= run.Due != MessageRun.Never;
             _returned.Load(run, now);
-            if (countsBodies && _returned.Bytes > before)
+            if (_countsBodies && _returned.Bytes > before)
             {
-                BodyBytes += run.BodyLength();
+                _loadedBodies += run.BodyLength();
             }
         }
 

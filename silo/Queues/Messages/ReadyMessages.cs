@@ -4,7 +4,7 @@ namespace Granary.Silo.Queues.Messages;
 /// Messages that can be taken in the order of their offsets: what came back first, then the backlog. Of a long backlog only the head and what came last are in
 /// memory; what is between is in the store and is read back ahead of need (see the other part of this class).
 /// </summary>
-/// <param name="countsBodies">Whether <see cref="BodyBytes"/> is wanted: that costs a look at every record.</param>
+/// <param name="countsBodies">See <see cref="CountBodies"/>.</param>
 /// <param name="lane">The priority of all of them. Null: they are all that the queue has, whatever their priority.</param>
 internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null) : IReadyMessages
 {
@@ -12,6 +12,8 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
     private readonly ReturnedMessages _returned = new();
     private readonly Backlog _backlog = new();
     private TidyScan _scan;
+    private bool _countsBodies = countsBodies;
+    private long _loadedBodies;
     private bool _scanNeeded;
     private bool _mayExpire;
 
@@ -27,7 +29,7 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
 
     public long MemoryBytes => _returned.Bytes + _backlog.Bytes + _tail.Bytes;
 
-    public long BodyBytes { get; private set; }
+    public long BodyBytes => _countsBodies ? _loadedBodies + _paged.Bodies : 0;
 
     public bool IsEmpty => Count == 0;
 
@@ -49,6 +51,23 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
     {
         NoteComing(run);
         (_paged.IsEmpty ? _backlog : _tail).Append(run);
+    }
+
+    public void CountBodies(bool isWanted)
+    {
+        if (isWanted == _countsBodies)
+        {
+            return;
+        }
+
+        _countsBodies = isWanted;
+        _loadedBodies = 0;
+        if (isWanted)
+        {
+            List<MessageRun> loaded = [];
+            AddLoaded(loaded);
+            _loadedBodies = loaded.Sum(static run => run.BodyLength());
+        }
     }
 
     public void Return(in MessageRun run)
@@ -73,9 +92,9 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
             taken = _returned.Take(count, length);
         }
 
-        if (countsBodies)
+        if (_countsBodies)
         {
-            BodyBytes -= taken.BodyLength();
+            _loadedBodies -= taken.BodyLength();
         }
 
         return taken;
@@ -152,7 +171,7 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         _backlog.Clear();
         ClearPaged();
         NeedsTidy = false;
-        BodyBytes = 0;
+        _loadedBodies = 0;
         return count;
     }
 
@@ -185,9 +204,9 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
     private void NoteComing(in MessageRun run)
     {
         _mayExpire |= run.Due != MessageRun.Never;
-        if (countsBodies)
+        if (_countsBodies)
         {
-            BodyBytes += run.BodyLength();
+            _loadedBodies += run.BodyLength();
         }
     }
 }

@@ -5,6 +5,7 @@ using Granary.Core.Topology;
 using Granary.Silo.Access;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Ownership;
+using Granary.Silo.Policies;
 using Granary.Silo.Queues.Activation;
 
 namespace Granary.Silo.Storage.Definitions;
@@ -20,6 +21,7 @@ namespace Granary.Silo.Storage.Definitions;
 [JsonSerializable(typeof(Binding))]
 [JsonSerializable(typeof(RunState))]
 [JsonSerializable(typeof(AccessState))]
+[JsonSerializable(typeof(PolicyState))]
 internal sealed partial class DefinitionsJson : JsonSerializerContext;
 
 /// <summary>Tables keep the bytes that the client sent, which JSON's own types would not: base64.</summary>

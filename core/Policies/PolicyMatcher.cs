@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using Granary.Core.Access;
+
+namespace Granary.Core.Policies;
+
+/// <summary>A policy made ready to be matched with thousands of names.</summary>
+public sealed class PolicyMatcher
+{
+    private readonly ConditionalWeakTable<PolicyMatcher, AppliedPolicy> _merged = [];
+    private readonly Lazy<AppliedPolicy> _alone;
+    private readonly NamePattern _pattern;
+    private readonly string _prefix;
+
+    public PolicyMatcher(Policy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        Policy = policy;
+        Definition = PolicyDefinition.Parse(policy.Definition);
+        Targets = PolicyTargets.Of(policy.ApplyTo, Definition.Keys);
+
+        // Unlike that of a permission, an empty pattern is found in every name.
+        _pattern = NamePattern.Parse(policy.Pattern.Length == 0 ? ".*" : policy.Pattern);
+        _prefix = PrefixOf(policy.Pattern);
+        _alone = new Lazy<AppliedPolicy>(() => policy.IsOperator ? new AppliedPolicy(null, this, Definition) : new AppliedPolicy(this, null, Definition));
+    }
+
+    public Policy Policy { get; }
+
+    public PolicyDefinition Definition { get; }
+
+    public PolicyTarget Targets { get; }
+
+    /// <summary>What is gone by where no policy of the other kind matches.</summary>
+    internal AppliedPolicy Alone => _alone.Value;
+
+    public bool Matches(PolicyTarget target, string name) => (Targets & target) != 0 && MatchesName(name);
+
+    internal bool MatchesName(string name) => name.StartsWith(_prefix, StringComparison.Ordinal) && _pattern.Matches(name);
+
+    /// <summary>What is gone by where this one and an operator's match: made once for all queues.</summary>
+    internal AppliedPolicy With(PolicyMatcher operators) =>
+        _merged.GetValue(operators, other => new AppliedPolicy(this, other, PolicyDefinition.Merge(Definition, other.Definition)));
+
+    // Most patterns say how a name begins: thousands of them are looked at for one name.
+    private static string PrefixOf(string pattern)
+    {
+        if (!pattern.StartsWith('^') || pattern.Contains('|', StringComparison.Ordinal))
+        {
+            return "";
+        }
+
+        var end = 1;
+        while (end < pattern.Length && (char.IsAsciiLetterOrDigit(pattern[end]) || pattern[end] is '_' or '-' or '/' or ':'))
+        {
+            end++;
+        }
+
+        // What is behind it may say that the last letter need not be there.
+        return end < pattern.Length && end > 1 && pattern[end] is '?' or '*' or '{' ? pattern[1..(end - 1)] : pattern[1..end];
+    }
+}
+
+/// <summary>The policies that a queue or an exchange goes by. The same object for all that go by the same ones.</summary>
+public sealed class AppliedPolicy
+{
+    public static readonly AppliedPolicy None = new(null, null, PolicyDefinition.Empty);
+
+    internal AppliedPolicy(PolicyMatcher? user, PolicyMatcher? operators, PolicyDefinition definition) => (UserMatcher, OperatorMatcher, Definition) = (user, operators, definition);
+
+    /// <summary>Null: no policy of a user matches.</summary>
+    public Policy? User => UserMatcher?.Policy;
+
+    /// <summary>Null: no policy of an operator matches.</summary>
+    public Policy? Operator => OperatorMatcher?.Policy;
+
+    /// <summary>What both come to.</summary>
+    public PolicyDefinition Definition { get; }
+
+    internal PolicyMatcher? UserMatcher { get; }
+
+    internal PolicyMatcher? OperatorMatcher { get; }
+
+    internal static AppliedPolicy Of(PolicyMatcher? user, PolicyMatcher? operators) =>
+        user is null ? operators?.Alone ?? None : operators is null ? user.Alone : user.With(operators);
+}

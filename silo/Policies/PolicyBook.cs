@@ -1,0 +1,102 @@
+using Granary.Core.Policies;
+
+namespace Granary.Silo.Policies;
+
+/// <summary>Policies and parameters, by name. Synchronous; each change is told as it is made. What changes nothing is none.</summary>
+internal sealed class PolicyBook
+{
+    private readonly Action<PolicyEntry> _changed;
+    private readonly Dictionary<(string Vhost, bool IsOperator, string Name), Policy> _policies = [];
+    private readonly Dictionary<(string? Vhost, string Component, string Name), Parameter> _parameters = [];
+    private readonly HashSet<string> _unseen;
+
+    public PolicyBook(PolicyState state, Action<PolicyEntry> changed)
+    {
+        _changed = changed;
+        _unseen = new HashSet<string>(state.Unseen, StringComparer.Ordinal);
+        foreach (var policy in state.Policies)
+        {
+            _policies[KeyOf(policy)] = policy;
+        }
+
+        foreach (var parameter in state.Parameters)
+        {
+            _parameters[KeyOf(parameter)] = parameter;
+        }
+    }
+
+    /// <summary>Vhosts whose policies changed, and in which queues that nobody uses have not been looked at since (<see cref="Seen"/>).</summary>
+    public IReadOnlyCollection<string> Unseen => _unseen;
+
+    public PolicyState ToState() => new() { Policies = [.. _policies.Values], Parameters = [.. _parameters.Values], Unseen = [.. _unseen] };
+
+    /// <summary>All of it, as changes of nothing.</summary>
+    public PolicyEntry[] ToEntries() =>
+        [.. _policies.Values.Select(static policy => new PolicyEntry { Policy = policy }), .. _parameters.Values.Select(static parameter => new PolicyEntry { Parameter = parameter })];
+
+    public void Put(Policy policy)
+    {
+        if (_policies.GetValueOrDefault(KeyOf(policy)) != policy)
+        {
+            _policies[KeyOf(policy)] = policy;
+            _unseen.Add(policy.Vhost);
+            _changed(new PolicyEntry { Policy = policy });
+        }
+    }
+
+    public void Put(Parameter parameter)
+    {
+        if (_parameters.GetValueOrDefault(KeyOf(parameter)) != parameter)
+        {
+            _parameters[KeyOf(parameter)] = parameter;
+            _changed(new PolicyEntry { Parameter = parameter });
+        }
+    }
+
+    /// <returns>False: there was none.</returns>
+    public bool DeletePolicy(string vhost, string name, bool isOperator)
+    {
+        if (!_policies.Remove((vhost, isOperator, name), out var policy))
+        {
+            return false;
+        }
+
+        _unseen.Add(vhost);
+        _changed(new PolicyEntry { Policy = policy, IsRemoved = true });
+        return true;
+    }
+
+    /// <returns>False: there was none.</returns>
+    public bool DeleteParameter(string? vhost, string component, string name)
+    {
+        if (!_parameters.Remove((vhost, component, name), out var parameter))
+        {
+            return false;
+        }
+
+        _changed(new PolicyEntry { Parameter = parameter, IsRemoved = true });
+        return true;
+    }
+
+    public void RemoveVhost(string vhost)
+    {
+        foreach (var key in _policies.Keys.Where(key => key.Vhost == vhost).ToArray())
+        {
+            DeletePolicy(vhost, key.Name, key.IsOperator);
+        }
+
+        foreach (var key in _parameters.Keys.Where(key => key.Vhost == vhost).ToArray())
+        {
+            DeleteParameter(vhost, key.Component, key.Name);
+        }
+
+        _unseen.Remove(vhost);
+    }
+
+    /// <summary>Queues that nobody uses were looked at.</summary>
+    public void Seen(IEnumerable<string> vhosts) => _unseen.ExceptWith(vhosts);
+
+    private static (string Vhost, bool IsOperator, string Name) KeyOf(Policy policy) => (policy.Vhost, policy.IsOperator, policy.Name);
+
+    private static (string? Vhost, string Component, string Name) KeyOf(Parameter parameter) => (parameter.Vhost, parameter.Component, parameter.Name);
+}

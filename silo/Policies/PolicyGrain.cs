@@ -1,0 +1,256 @@
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Policies;
+using Granary.Silo.Placement;
+using Granary.Silo.Snapshots;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Storage;
+
+namespace Granary.Silo.Policies;
+
+/// <summary>
+/// The grain around <see cref="PolicyBook"/>. No turn waits for another process or the store: what is owed to them runs beside the turns, and only answers wait for it.
+/// What changes while a write is under way is written together by the next.
+/// </summary>
+[GrainType(GrainReferences.PolicyType)]
+[Reentrant]
+[SpreadPlacement]
+[Immovable]
+internal sealed partial class PolicyGrain : Grain, IPolicyGrain
+{
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
+
+    // An activation that follows a lost one may begin before its silo has been told of the loss.
+    private static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(10);
+
+    private readonly StoredState<PolicyState> _state;
+    private readonly GroupCommit _commit;
+    private readonly SiloLosses? _losses;
+    private readonly TimeProvider _time;
+    private readonly ILogger<PolicyGrain> _log;
+    private readonly SnapshotHolders<PolicyEntry, IPolicyObserver> _holders;
+    private readonly Dictionary<Guid, Beginner> _beginners = [];
+    private readonly CancellationTokenSource _ended = new();
+    private readonly long _began;
+    private PolicyBook _book = null!;
+    private Task? _nextWrite;
+    private Task _written = Task.CompletedTask;
+    private IGrainTimer? _silenceTimer;
+
+    public PolicyGrain(RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log, SiloLosses? losses = null)
+    {
+        (_commit, _time, _log, _losses) = (commit, time, log, losses);
+        _state = new StoredState<PolicyState>(storage, "policies", GrainContext.GrainId);
+        _holders = new SnapshotHolders<PolicyEntry, IPolicyObserver>(Guid.NewGuid(), PolicyLease.Length, time, session => _ = SendAsync(session));
+        _began = time.GetTimestamp();
+    }
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        await _state.ReadAsync(cancellationToken);
+        _book = new PolicyBook(_state.Value, _holders.Add);
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _ended.Cancel();
+        return Task.CompletedTask;
+    }
+
+    public ValueTask WakeAsync() => ValueTask.CompletedTask;
+
+    public ValueTask<PolicySnapshot> ReadAsync() => ValueTask.FromResult(Snapshot());
+
+    public async ValueTask PutAsync(Policy[] policies, Parameter[] parameters)
+    {
+        foreach (var policy in policies)
+        {
+            _book.Put(policy);
+        }
+
+        foreach (var parameter in parameters)
+        {
+            _book.Put(parameter);
+        }
+
+        await KeepAsync();
+    }
+
+    public async ValueTask<bool> DeletePolicyAsync(string vhost, string name, bool isOperator)
+    {
+        var wasThere = _book.DeletePolicy(vhost, name, isOperator);
+        await KeepAsync();
+        return wasThere;
+    }
+
+    public async ValueTask<bool> DeleteParameterAsync(string? vhost, string component, string name)
+    {
+        var wasThere = _book.DeleteParameter(vhost, component, name);
+        await KeepAsync();
+        return wasThere;
+    }
+
+    public async ValueTask RemoveVhostAsync(string vhost)
+    {
+        _book.RemoveVhost(vhost);
+        await KeepAsync();
+    }
+
+    public ValueTask<PolicySnapshot> WatchAsync(Guid holder, long session, IPolicyObserver observer)
+    {
+        if (_beginners.TryGetValue(holder, out var before) && before.Session < session)
+        {
+            before.Done.TrySetResult();
+        }
+
+        if (before is null || before.Session < session)
+        {
+            // It goes by an earlier state until it has taken this one.
+            _beginners[holder] = new Beginner(session, _time.GetTimestamp());
+        }
+
+        _holders.Watch(holder, session, observer);
+        UpdateLifetime();
+        return ValueTask.FromResult(Snapshot());
+    }
+
+    public ValueTask<bool> RenewAsync(Guid holder, long session, Guid epoch)
+    {
+        var isKept = _holders.Renew(holder, session, epoch);
+        if (isKept && _beginners.TryGetValue(holder, out var beginner) && beginner.Session == session)
+        {
+            _beginners.Remove(holder);
+            beginner.Done.TrySetResult();
+        }
+
+        return ValueTask.FromResult(isKept);
+    }
+
+    private PolicySnapshot Snapshot() => new(_holders.Epoch, _holders.Number, _book.ToEntries());
+
+    /// <summary>Completes when what was changed is stored, and everybody goes by it. Asked for again, a change may still be on its way: that is waited for, too.</summary>
+    private Task KeepAsync() => Task.WhenAll(_nextWrite ??= WriteNextAsync(), WhenAllHaveAsync());
+
+    // What a turn changes after the write has begun is for the next one.
+    private async Task WriteNextAsync()
+    {
+        await Task.Yield();
+        await _written.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        _nextWrite = null;
+        lock (_commit.Gate)
+        {
+            _written = WatchAsync(_state.WriteAsync(_book.ToState()));
+        }
+
+        await _written;
+    }
+
+    private async Task WatchAsync(Task written)
+    {
+        try
+        {
+            await written;
+        }
+        catch (InconsistentStateException exception)
+        {
+            // Another activation writes: this one has nothing to say any more.
+            LogConflict(exception);
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Everybody goes by what was changed: who holds it; who has just begun to; and those who hold what an activation told them that was lost with its silo, and of whom
+    /// this one, which followed it, knows nothing: they have noticed a lease after the loss.
+    /// </summary>
+    private async Task WhenAllHaveAsync()
+    {
+        await _holders.WhenAllHaveAsync();
+        foreach (var beginner in _beginners.Values.ToArray())
+        {
+            var left = PolicyLease.Length - _time.GetElapsedTime(beginner.Since);
+            if (left > TimeSpan.Zero)
+            {
+                await Task.WhenAny(beginner.Done.Task, Task.Delay(left, _time, _ended.Token));
+            }
+        }
+
+        if (_losses?.Last is { } last && _time.GetElapsedTime(_began, last) < NoticedWithin && PolicyLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } rest)
+        {
+            await Task.Delay(rest, _time, _ended.Token);
+        }
+    }
+
+    // Beside the turns: the first delta of a turn that changes much has all its changes.
+    private async Task SendAsync(HolderSession<IPolicyObserver> session)
+    {
+        await Task.Yield();
+        while (_holders.NextFor(session) is { } next)
+        {
+            try
+            {
+                var delta = new PolicyDelta(_holders.Epoch, next.After, next.Changes);
+                _holders.Acknowledge(session, await session.Observer.ApplyAsync(delta).WaitAsync(AnswerWithin, _time));
+            }
+            catch (Exception error)
+            {
+                LogHolderDidNotAnswer(error, session.Holder);
+                _holders.DropSilent();
+                await Task.Delay(RetryAfter, _time);
+            }
+        }
+
+        UpdateLifetime();
+    }
+
+    private void UpdateLifetime()
+    {
+        if (_ended.IsCancellationRequested)
+        {
+            return;
+        }
+
+        DelayDeactivation(_holders.IsEmpty ? TimeSpan.Zero : Timeout.InfiniteTimeSpan);
+        if (_holders.IsEmpty)
+        {
+            _silenceTimer?.Dispose();
+            _silenceTimer = null;
+        }
+        else
+        {
+            _silenceTimer ??= this.RegisterGrainTimer(
+                DropSilentAsync, new GrainTimerCreationOptions { DueTime = PolicyLease.Length, Period = PolicyLease.RenewEvery, Interleave = true });
+        }
+    }
+
+    private Task DropSilentAsync(CancellationToken cancellation)
+    {
+        _holders.DropSilent();
+        foreach (var (holder, beginner) in _beginners.Where(one => _time.GetElapsedTime(one.Value.Since) >= PolicyLease.Length).ToArray())
+        {
+            _beginners.Remove(holder);
+            beginner.Done.TrySetResult();
+        }
+
+        UpdateLifetime();
+        return Task.CompletedTask;
+    }
+
+    [LoggerMessage(3811, LogLevel.Error, "Policies: another activation has written meanwhile; this one ends")]
+    private partial void LogConflict(Exception error);
+
+    [LoggerMessage(3812, LogLevel.Debug, "Policies: process {Holder} did not answer to a change; trying again")]
+    private partial void LogHolderDidNotAnswer(Exception error, Guid holder);
+
+    /// <summary>A holder that was given the state and has not said that it goes by it.</summary>
+    private sealed record Beginner(long Session, long Since)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
