@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
@@ -25,11 +26,7 @@ internal static class PolicyCommands
             LeastWords = 3, Options = [CommandOption.Vhost],
             Banner = call =>
                 UserCommands.Told($"Setting runtime parameter \"{call.Words[1]}\" for component \"{call.Words[0]}\" to \"{call.Words[2]}\" in vhost \"{call.Vhost}\" ..."),
-            Run = async call =>
-            {
-                await call.Broker.PutAsync($"parameters/{call.Path(0)}/{call.VhostPath}/{call.Path(1)}", new JsonObject { ["value"] = Json.Object(call.Words[2]) });
-                return Answer.None;
-            },
+            Run = call => PutAsync(call, $"parameters/{call.Path(0)}/{call.VhostPath}/{call.Path(1)}", new JsonObject { ["value"] = Value(call.Words[2]) }),
         },
         new("clear_parameter", Parameters, "Clears a runtime parameter.", "[--vhost <vhost>] <component_name> <name>")
         {
@@ -43,19 +40,19 @@ internal static class PolicyCommands
         {
             Options = [CommandOption.Vhost],
             Banner = call => UserCommands.Told($"Listing runtime parameters for vhost \"{call.Vhost}\" ..."),
-            Run = async call => new RowsAnswer(["component", "name", "value"], [.. (await call.Broker.ListAsync("parameters"))
-                .Where(parameter => parameter["vhost"]?.GetValue<string>() == call.Vhost)
-                .Select(static parameter => (IReadOnlyList<JsonNode?>)[parameter["component"], parameter["name"], Json.Text(parameter["value"])])], ShowsNothing: true),
+            Run = async call =>
+            {
+                await RequireVhostAsync(call);
+                return new RowsAnswer(["component", "name", "value"], [.. (await call.Broker.ListAsync("parameters"))
+                    .Where(parameter => parameter["vhost"]?.GetValue<string>() == call.Vhost)
+                    .Select(static parameter => (IReadOnlyList<JsonNode?>)[parameter["component"], parameter["name"], Json.Text(parameter["value"])])], ShowsNothing: true);
+            },
         },
         new("set_global_parameter", Parameters, "Sets a runtime parameter.", "<name> <value>")
         {
             LeastWords = 2,
             Banner = call => UserCommands.Told($"Setting global runtime parameter \"{call.Words[0]}\" to \"{call.Words[1]}\" ..."),
-            Run = async call =>
-            {
-                await call.Broker.PutAsync($"global-parameters/{call.Path(0)}", new JsonObject { ["name"] = call.Words[0], ["value"] = Value(call.Words[1]) });
-                return Answer.None;
-            },
+            Run = call => PutAsync(call, $"global-parameters/{call.Path(0)}", new JsonObject { ["name"] = call.Words[0], ["value"] = Value(call.Words[1]) }),
         },
         new("clear_global_parameter", Parameters, "Clears a global runtime parameter", "<name>")
         {
@@ -70,6 +67,12 @@ internal static class PolicyCommands
             Run = async call => new RowsAnswer(["name", "value"], [.. (await call.Broker.ListAsync("global-parameters"))
                 .Select(static parameter => (IReadOnlyList<JsonNode?>)[parameter["name"], Json.Text(parameter["value"])])]),
         },
+        new("set_cluster_name", "Cluster", "Sets the cluster name", "<name>")
+        {
+            LeastWords = 1,
+            Banner = call => UserCommands.Told($"Setting cluster name to {call.Words[0]} ..."),
+            Run = call => PutAsync(call, "cluster-name", new JsonObject { ["name"] = call.Words[0] }),
+        },
     ];
 
     private static Command Set(string name, string summary, string kind, string path) =>
@@ -81,17 +84,14 @@ internal static class PolicyCommands
             Options = [CommandOption.Vhost, Priority, ApplyTo],
             Banner = call =>
                 UserCommands.Told($"Setting {kind} \"{call.Words[0]}\" for pattern \"{call.Words[1]}\" to \"{call.Words[2]}\" with priority \"{PriorityOf(call)}\" for vhost \"{call.Vhost}\" ..."),
-            Run = async call =>
+            Check = call => _ = PriorityNumber(call),
+            Run = call => PutAsync(call, $"{path}/{call.VhostPath}/{call.Path(0)}", new JsonObject
             {
-                await call.Broker.PutAsync($"{path}/{call.VhostPath}/{call.Path(0)}", new JsonObject
-                {
-                    ["pattern"] = call.Words[1],
-                    ["definition"] = Json.Object(call.Words[2]),
-                    ["priority"] = call.Number(PriorityOf(call), "the priority"),
-                    ["apply-to"] = call["apply-to"] ?? "all",
-                });
-                return Answer.None;
-            },
+                ["pattern"] = call.Words[1],
+                ["definition"] = Json.Object(call.Words[2]),
+                ["priority"] = PriorityNumber(call),
+                ["apply-to"] = call["apply-to"] ?? "all",
+            }),
         };
 
     private static Command Clear(string name, string summary, string kind, string path) => new(name, Policies, summary, "[--vhost <vhost>] <name>")
@@ -109,6 +109,7 @@ internal static class PolicyCommands
         Banner = call => UserCommands.Told($"{told} for vhost \"{call.Vhost}\" ..."),
         Run = async call =>
         {
+            await RequireVhostAsync(call);
             string[] columns = ["vhost", "name", "pattern", "apply-to", "definition", "priority"];
             return new RowsAnswer(columns, [.. (await call.Broker.ListAsync($"{path}/{call.VhostPath}"))
                 .Select(policy =>
@@ -117,6 +118,35 @@ internal static class PolicyCommands
     };
 
     private static string PriorityOf(CommandCall call) => call["priority"] ?? (call.Words.Count > 3 ? call.Words[3] : "0");
+
+    private static long PriorityNumber(CommandCall call)
+    {
+        var text = PriorityOf(call);
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var priority)
+            ? priority
+            : throw CommandException.NotValid($"Invalid options for this command:\n--priority : {text}");
+    }
+
+    /// <summary>What the broker refuses of it is told as it says it.</summary>
+    private static async Task<Answer> PutAsync(CommandCall call, string path, JsonObject body)
+    {
+        try
+        {
+            return await call.Broker.TryPutAsync(path, body) ? Answer.None : throw Refusals.NoVhost(call.Vhost);
+        }
+        catch (CommandException refused) when (refused.ExitCode == ExitCode.Software)
+        {
+            throw new CommandException(ExitCode.Unavailable, refused.Message);
+        }
+    }
+
+    private static async Task RequireVhostAsync(CommandCall call)
+    {
+        if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
+        {
+            throw Refusals.NoVhost(call.Vhost);
+        }
+    }
 
     private static JsonNode? Value(string text)
     {

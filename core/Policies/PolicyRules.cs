@@ -44,6 +44,29 @@ public static class PolicyRules
             vhost, name, draft.Pattern.GetString()!, IsSaid(draft.ApplyTo) ? draft.ApplyTo.GetString()! : Standard, priority, JsonTerm.Normal(draft.Definition), isOperator), null);
     }
 
+    /// <summary>As <see cref="Read"/>, of an operator's policy that is given as a parameter: nothing is taken for granted there.</summary>
+    public static (Policy? Policy, string? Error) ReadTerm(string vhost, string name, JsonElement term)
+    {
+        if (term.ValueKind != JsonValueKind.Object)
+        {
+            return (null, Failed($"{name} not a list {JsonTerm.Of(term)}"));
+        }
+
+        string[] needed = ["definition", "pattern", "priority"];
+        var given = term.EnumerateObject().GroupBy(static member => member.Name, StringComparer.Ordinal).ToDictionary(static same => same.Key, static same => same.Last(), StringComparer.Ordinal);
+        JsonProperty[] unknown = [.. given.Values.Where(member => member.Name != "apply-to" && !needed.Contains(member.Name))];
+        string[] errors =
+        [
+            .. unknown.Length > 0 ? [$"Unrecognised terms {JsonTerm.Pairs(unknown)} in {name}"] : Array.Empty<string>(),
+            .. needed.Where(key => !given.ContainsKey(key)).Select(key => $"Key \"{key}\" not found in {name}"),
+        ];
+        return errors.Length > 0
+            ? (null, Failed(errors))
+            : Read(vhost, name, new PolicyDraft(Of("pattern"), Of("definition"), Of("priority"), Of("apply-to")), isOperator: true);
+
+        JsonElement Of(string key) => given.TryGetValue(key, out var member) ? member.Value : default;
+    }
+
     private static bool IsSaid(JsonElement value) => value.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
 
     private static string? CheckPriority(JsonElement priority) =>

@@ -14,7 +14,7 @@ internal sealed class ParameterRules(PolicyCalls policies, AccessCalls access)
     public const string OperatorPolicy = "operator_policy";
     public const string VhostLimits = "vhost-limits";
 
-    private const string Policy = "policy";
+    private const string UserPolicy = "policy";
     private const string Limits = "limits";
 
     // Of plugins that this broker has not: what is set is kept and shown, so that a file of definitions loses nothing.
@@ -38,7 +38,7 @@ internal sealed class ParameterRules(PolicyCalls policies, AccessCalls access)
     {
         switch (component)
         {
-            case Policy:
+            case UserPolicy:
                 throw ApiException.BadRequest("policies may not be set using this method");
             case OperatorPolicy:
                 await policies.PutAsync([ToPolicy(vhost, name, value)], []).ConfigureAwait(false);
@@ -58,7 +58,7 @@ internal sealed class ParameterRules(PolicyCalls policies, AccessCalls access)
     {
         switch (component)
         {
-            case Policy:
+            case UserPolicy:
                 throw ApiException.BadRequest("policies may not be cleared using this method");
             case OperatorPolicy:
                 return await policies.DeletePolicyAsync(vhost, name, isOperator: true).ConfigureAwait(false);
@@ -76,7 +76,11 @@ internal sealed class ParameterRules(PolicyCalls policies, AccessCalls access)
     }
 
     /// <exception cref="ApiException">400: it is none.</exception>
-    public static Policy ToPolicy(string vhost, string name, JsonElement value) => Read(value, ApiJson.Default.PolicyJson).ToPolicy(vhost, name, isOperator: true);
+    public static Policy ToPolicy(string vhost, string name, JsonElement value)
+    {
+        var (policy, error) = PolicyRules.ReadTerm(vhost, name, value);
+        return policy ?? throw ApiException.BadRequest(error!);
+    }
 
     /// <exception cref="ApiException">400: there is no such component.</exception>
     public static Parameter ToParameter(string vhost, string component, string name, JsonElement value) => Kept.Contains(component)
@@ -116,16 +120,4 @@ internal sealed class ParameterRules(PolicyCalls policies, AccessCalls access)
             Value = JsonSerializer.SerializeToElement(limits, ApiJson.Default.DictionaryStringInt64),
         }
         : null;
-
-    private static T Read<T>(JsonElement value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
-    {
-        try
-        {
-            return value.Deserialize(type) ?? throw ApiException.BadRequest("not_json");
-        }
-        catch (JsonException exception)
-        {
-            throw ApiException.BadRequest($"not_json: {exception.Message}");
-        }
-    }
 }

@@ -67,6 +67,6 @@ internal sealed record ParameterJson
         Vhost = policy.Vhost,
         Component = ParameterRules.OperatorPolicy,
         Name = policy.Name,
-        Value = JsonSerializer.SerializeToElement(PolicyJson.Of(policy) with { Vhost = null, Name = null }, ApiJson.Default.PolicyJson),
+        Value = JsonTerm.Parse(JsonTerm.Normal(JsonSerializer.SerializeToElement(PolicyJson.Of(policy) with { Vhost = null, Name = null }, ApiJson.Default.PolicyJson))),
     };
 }

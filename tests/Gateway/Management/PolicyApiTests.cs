@@ -123,7 +123,7 @@ public sealed class PolicyApiTests(ApiBroker broker) : IClassFixture<ApiBroker>,
         var all = (await broker.GetAsync("parameters")).AsArray().Where(parameter => (string)parameter!["vhost"]! == _vhost).ToArray();
         Assert.Equal(
             [
-                $$$"""{"vhost":"{{{_vhost}}}","component":"operator_policy","name":"o","value":{"pattern":"a","apply-to":"all","definition":{"max-length":15},"priority":0}}""",
+                $$$"""{"vhost":"{{{_vhost}}}","component":"operator_policy","name":"o","value":{"apply-to":"all","definition":{"max-length":15},"pattern":"a","priority":0}}""",
                 $$$"""{"vhost":"{{{_vhost}}}","component":"shovel","name":"s","value":{"dest-queue":"b","src-queue":"a"}}""",
                 $$$"""{"vhost":"{{{_vhost}}}","component":"vhost-limits","name":"limits","value":{"max-queues":5}}""",
             ],

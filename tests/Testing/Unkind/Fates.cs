@@ -26,6 +26,9 @@ public sealed class Fates(int seed)
     /// <summary>The fate of all while it is set, for tests of the unkindness itself; how late is drawn all the same.</summary>
     public Fate? Only { get; set; }
 
+    /// <summary>Which interfaces' calls have a fate at all; null: all have one. For tests of the unkindness itself, too: a silo makes calls by itself.</summary>
+    public Func<Type, bool>? Meant { get; init; }
+
     /// <summary>How many were drawn.</summary>
     public int Drawn { get; private set; }
 

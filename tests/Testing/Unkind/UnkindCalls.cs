@@ -15,7 +15,8 @@ public sealed class UnkindCalls(Fates fates) : IIncomingGrainCallFilter
     public async Task Invoke(IIncomingGrainCallContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        if (context.InterfaceMethod?.DeclaringType?.Assembly.GetName().Name is not { } assembly || !assembly.StartsWith(nameof(Granary), StringComparison.Ordinal))
+        if (context.InterfaceMethod?.DeclaringType is not { } called || called.Assembly.GetName().Name?.StartsWith(nameof(Granary), StringComparison.Ordinal) != true
+            || fates.Meant?.Invoke(called) == false)
         {
             // The runtime's own: its timers and its membership.
             await context.Invoke();
