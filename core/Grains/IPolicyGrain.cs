@@ -40,8 +40,4 @@ public interface IPolicyGrain : IGrainWithStringKey
     /// <summary>Says that the holder is there, and goes by what it was told. False: it is not kept current (any more) and must watch again.</summary>
     [Alias("Renew")]
     ValueTask<bool> RenewAsync(Guid holder, long session, Guid epoch);
-
-    /// <summary>Activates the grain, which does what is due.</summary>
-    [Alias("Wake")]
-    ValueTask WakeAsync();
 }

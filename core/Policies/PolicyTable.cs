@@ -15,8 +15,8 @@ public sealed class PolicyTable
     public AppliedPolicy Find(string vhost, PolicyTarget target, string name) =>
         _vhosts.TryGetValue(vhost, out var policies) ? AppliedPolicy.Of(Find(policies.Users, target, name), Find(policies.Operators, target, name)) : AppliedPolicy.None;
 
-    /// <summary>Takes a state as a whole.</summary>
-    internal PolicyTable With(IEnumerable<Policy> all) => new(all.GroupBy(static policy => policy.Vhost, StringComparer.Ordinal).ToFrozenDictionary(
+    /// <summary>Of these and no others.</summary>
+    public PolicyTable With(IEnumerable<Policy> all) => new(all.GroupBy(static policy => policy.Vhost, StringComparer.Ordinal).ToFrozenDictionary(
         static vhost => vhost.Key, vhost => VhostPolicies.Of(vhost.Select(policy => Known(policy) ?? new PolicyMatcher(policy))), StringComparer.Ordinal));
 
     /// <summary>Takes changes, and notes for each what was there and what is.</summary>

@@ -29,6 +29,7 @@ public static class SiloHosting
         silo.Services.TryAddSingleton<LocalExchanges>();
         silo.Services.AddPolicies();
         silo.Services.AddSingleton<IPolicyFollower, PolicyTurns>();
+        silo.Services.TryAddSingleton<UnusedQueues>();
         silo.Services.TryAddSingleton(provider => new StoredTopology(
             provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoredTopology>>()));
         silo.Services.AddSingleton<IFigureSource, SiloFigureSource>();

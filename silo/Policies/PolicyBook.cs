@@ -8,12 +8,15 @@ internal sealed class PolicyBook
     private readonly Action<PolicyEntry> _changed;
     private readonly Dictionary<(string Vhost, bool IsOperator, string Name), Policy> _policies = [];
     private readonly Dictionary<(string? Vhost, string Component, string Name), Parameter> _parameters = [];
-    private readonly HashSet<string> _unseen;
+    private static readonly string[] Limiting = ["expires", "max-length", "max-length-bytes"];
+
+    private readonly Dictionary<string, int> _unseen;
+    private int _changes;
 
     public PolicyBook(PolicyState state, Action<PolicyEntry> changed)
     {
         _changed = changed;
-        _unseen = new HashSet<string>(state.Unseen, StringComparer.Ordinal);
+        _unseen = state.Unseen.ToDictionary(static vhost => vhost, static _ => 0, StringComparer.Ordinal);
         foreach (var policy in state.Policies)
         {
             _policies[KeyOf(policy)] = policy;
@@ -26,9 +29,9 @@ internal sealed class PolicyBook
     }
 
     /// <summary>Vhosts whose policies changed, and in which queues that nobody uses have not been looked at since (<see cref="Seen"/>).</summary>
-    public IReadOnlyCollection<string> Unseen => _unseen;
+    public IReadOnlyDictionary<string, int> Unseen => _unseen;
 
-    public PolicyState ToState() => new() { Policies = [.. _policies.Values], Parameters = [.. _parameters.Values], Unseen = [.. _unseen] };
+    public PolicyState ToState() => new() { Policies = [.. _policies.Values], Parameters = [.. _parameters.Values], Unseen = [.. _unseen.Keys] };
 
     /// <summary>All of it, as changes of nothing.</summary>
     public PolicyEntry[] ToEntries() =>
@@ -39,7 +42,7 @@ internal sealed class PolicyBook
         if (_policies.GetValueOrDefault(KeyOf(policy)) != policy)
         {
             _policies[KeyOf(policy)] = policy;
-            _unseen.Add(policy.Vhost);
+            NoteUnseen(policy.Vhost);
             _changed(new PolicyEntry { Policy = policy });
         }
     }
@@ -61,7 +64,7 @@ internal sealed class PolicyBook
             return false;
         }
 
-        _unseen.Add(vhost);
+        NoteUnseen(vhost);
         _changed(new PolicyEntry { Policy = policy, IsRemoved = true });
         return true;
     }
@@ -93,8 +96,26 @@ internal sealed class PolicyBook
         _unseen.Remove(vhost);
     }
 
-    /// <summary>Queues that nobody uses were looked at.</summary>
-    public void Seen(IEnumerable<string> vhosts) => _unseen.ExceptWith(vhosts);
+    /// <summary>Queues that nobody uses were looked at, as of what <see cref="Unseen"/> was before.</summary>
+    public void Seen(IEnumerable<KeyValuePair<string, int>> before)
+    {
+        foreach (var (vhost, change) in before)
+        {
+            if (_unseen.TryGetValue(vhost, out var last) && last == change)
+            {
+                _unseen.Remove(vhost);
+            }
+        }
+    }
+
+    // Only where something limits queues is there anything to see.
+    private void NoteUnseen(string vhost)
+    {
+        if (_policies.Values.Any(policy => policy.Vhost == vhost && Limiting.Any(key => policy.Definition.Contains($"\"{key}\":", StringComparison.Ordinal))))
+        {
+            _unseen[vhost] = ++_changes;
+        }
+    }
 
     private static (string Vhost, bool IsOperator, string Name) KeyOf(Policy policy) => (policy.Vhost, policy.IsOperator, policy.Name);
 

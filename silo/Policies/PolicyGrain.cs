@@ -25,12 +25,15 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
 
+    private static readonly TimeSpan LookAfter = TimeSpan.FromMilliseconds(300);
+
     // An activation that follows a lost one may begin before its silo has been told of the loss.
     private static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(10);
 
     private readonly StoredState<PolicyState> _state;
     private readonly GroupCommit _commit;
     private readonly SiloLosses? _losses;
+    private readonly UnusedQueues? _unused;
     private readonly TimeProvider _time;
     private readonly ILogger<PolicyGrain> _log;
     private readonly SnapshotHolders<PolicyEntry, IPolicyObserver> _holders;
@@ -38,13 +41,14 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private readonly CancellationTokenSource _ended = new();
     private readonly long _began;
     private PolicyBook _book = null!;
+    private bool _isLooking;
     private Task? _nextWrite;
     private Task _written = Task.CompletedTask;
     private IGrainTimer? _silenceTimer;
 
-    public PolicyGrain(RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log, SiloLosses? losses = null)
+    public PolicyGrain(RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log, SiloLosses? losses = null, UnusedQueues? unused = null)
     {
-        (_commit, _time, _log, _losses) = (commit, time, log, losses);
+        (_commit, _time, _log, _losses, _unused) = (commit, time, log, losses, unused);
         _state = new StoredState<PolicyState>(storage, "policies", GrainContext.GrainId);
         _holders = new SnapshotHolders<PolicyEntry, IPolicyObserver>(Guid.NewGuid(), PolicyLease.Length, time, session => _ = SendAsync(session));
         _began = time.GetTimestamp();
@@ -54,6 +58,7 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     {
         await _state.ReadAsync(cancellationToken);
         _book = new PolicyBook(_state.Value, _holders.Add);
+        LookAtUnused();
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -61,8 +66,6 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
         _ended.Cancel();
         return Task.CompletedTask;
     }
-
-    public ValueTask WakeAsync() => ValueTask.CompletedTask;
 
     public ValueTask<PolicySnapshot> ReadAsync() => ValueTask.FromResult(Snapshot());
 
@@ -134,7 +137,44 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private PolicySnapshot Snapshot() => new(_holders.Epoch, _holders.Number, _book.ToEntries());
 
     /// <summary>Completes when what was changed is stored, and everybody goes by it. Asked for again, a change may still be on its way: that is waited for, too.</summary>
-    private Task KeepAsync() => Task.WhenAll(_nextWrite ??= WriteNextAsync(), WhenAllHaveAsync());
+    private Task KeepAsync()
+    {
+        LookAtUnused();
+        return Task.WhenAll(_nextWrite ??= WriteNextAsync(), WhenAllHaveAsync());
+    }
+
+    private void LookAtUnused()
+    {
+        if (_unused is not null && !_isLooking && _book.Unseen.Count > 0)
+        {
+            _isLooking = true;
+            _ = LookAtUnusedAsync(_unused);
+        }
+    }
+
+    /// <summary>Sees that changes reach queues that nobody uses, a moment after they were made: of many in a row not each has them looked at.</summary>
+    private async Task LookAtUnusedAsync(UnusedQueues unused)
+    {
+        try
+        {
+            while (_book.Unseen.Count > 0)
+            {
+                await Task.Delay(LookAfter, _time, _ended.Token);
+                var seen = _book.Unseen.ToArray();
+                await WhenAllHaveAsync();
+                await unused.LookAsync(seen.Select(static vhost => vhost.Key).ToHashSet(StringComparer.Ordinal), _ended.Token);
+                _book.Seen(seen);
+                await (_nextWrite ??= WriteNextAsync());
+            }
+        }
+        catch (Exception exception)
+        {
+            // What is stored says that they were not looked at: the next activation does, or the next change has it done.
+            LogNotLooked(exception);
+        }
+
+        _isLooking = false;
+    }
 
     // What a turn changes after the write has begun is for the next one.
     private async Task WriteNextAsync()
@@ -247,6 +287,9 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
 
     [LoggerMessage(3812, LogLevel.Debug, "Policies: process {Holder} did not answer to a change; trying again")]
     private partial void LogHolderDidNotAnswer(Exception error, Guid holder);
+
+    [LoggerMessage(3814, LogLevel.Debug, "Queues that nobody uses could not be looked at after a change of policies; they go by it when they are used")]
+    private partial void LogNotLooked(Exception error);
 
     /// <summary>A holder that was given the state and has not said that it goes by it.</summary>
     private sealed record Beginner(long Session, long Since)

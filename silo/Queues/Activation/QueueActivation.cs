@@ -80,6 +80,8 @@ internal sealed partial class QueueActivation
 
     public void Wake() => _turns.TryRun(this, static activation =>
     {
+        // Whoever woke it has something noted as due, which may not be.
+        activation._storedDue = long.MinValue;
         activation.NoteCall();
         activation.LetGoOfOwner();
         activation._slot.RunDue(activation.Now);

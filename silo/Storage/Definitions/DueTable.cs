@@ -64,6 +64,19 @@ internal sealed partial class DueTable(GroupCommit commit, TimeProvider time, bo
         }
     }
 
+    /// <summary>A grain that is active nowhere is due then, unless it is due before.</summary>
+    public void Advance(DueKind kind, string grainKey, long due)
+    {
+        lock (commit.Gate)
+        {
+            if (!_entries.TryGetValue(KeyOf(kind, grainKey), out var entry) || entry.Wanted > due)
+            {
+                Set(kind, grainKey, due);
+                Forget(kind, grainKey);
+            }
+        }
+    }
+
     /// <summary>Nothing is due any more.</summary>
     public void Clear(DueKind kind, string grainKey) => Set(kind, grainKey, Never);
 

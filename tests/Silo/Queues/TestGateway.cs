@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Core.Policies;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Queues;
@@ -27,7 +28,7 @@ internal sealed class TestGateway
             {
                 Debts.Add(debt);
             }
-        }, register);
+        }, register, definition => definition.SettingsWith(Policy));
     }
 
     public QueueSlot Slot { get; }
@@ -40,6 +41,9 @@ internal sealed class TestGateway
 
     /// <summary>What sessions have had of an earlier activation, said by the next link that opens.</summary>
     public BatchProgress[]? Given { get; set; }
+
+    /// <summary>What the queue goes by besides its arguments.</summary>
+    public AppliedPolicy Policy { get; private set; } = AppliedPolicy.None;
 
     /// <summary>The store is not waited for.</summary>
     public bool IsImpatient { get; set; }
@@ -124,6 +128,15 @@ internal sealed class TestGateway
         _links.Add(link.Id, link);
         link.Send(items);
         return link;
+    }
+
+    /// <summary>Has the queue go by a policy with these settings; without any, by none.</summary>
+    public void Apply(string definition = "{}")
+    {
+        Policy = PolicyTable.Empty.With([new Policy("/", "p", "", "all", 0, definition, IsOperator: false)]).Find("/", Queue.Definition.Type.ToTarget(), "q");
+        Slot.ApplySettings(Now);
+        DeliverPushes();
+        Pump();
     }
 
     public QueueAnswer Delete(bool ifUnused = false, bool ifEmpty = false, ConnectionId? by = null)
