@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Granary.Testing.Brokers;
 using Granary.Testing.Processes;
+using Granary.Testing.Wire;
 
 namespace Granary.Web.Tests;
 
@@ -13,6 +14,8 @@ public sealed class Walks : IAsyncLifetime
 
     /// <summary>Logins that are refused, which some walks are about.</summary>
     private const int LoginRefused = 1681;
+
+    private const string LookedAt = "consumed";
 
     private readonly ConcurrentDictionary<string, Walked> _walked = new(StringComparer.Ordinal);
     private BrokerProcess? _broker;
@@ -30,6 +33,11 @@ public sealed class Walks : IAsyncLifetime
 
         _broker = await BrokerProcess.StartAsync();
         _broker.Watched.Allow(LoginRefused);
+
+        // Somebody who is connected and consumes, for the pages of connections and channels.
+        await using var client = await WireConnection.OpenAsync(_broker.AmqpPort);
+        await client.CallAsync(1, WireMethods.QueueDeclare(LookedAt), 50, 11);
+        await client.CallAsync(1, WireMethods.BasicConsume(LookedAt, "walker"), 60, 21);
         var environment = new Dictionary<string, string> { ["WEB_PACKAGES"] = await WebPackages.FolderAsync(), ["WEB_BROWSER"] = BrowserTheoryAttribute.Browser };
         var address = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{_broker.HttpPort}");
         await using var walker = ChildProcess.Start("node", [RepositoryPath.Of("tests", "Web", "walk", "main.mjs"), address], environment, onLine: Add);

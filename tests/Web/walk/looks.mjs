@@ -14,7 +14,9 @@ async function look(visitor, theme) {
   await visitor.api('PUT', 'queues/%2F/looked-at-dead', {});
   await visitor.api('PUT', 'queues/%2F/looked-at', { arguments: { 'x-max-length': 10, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'looked-at-dead' } });
   await visitor.api('POST', 'bindings/%2F/e/amq.topic/q/looked-at', { routing_key: 'a.#' });
-  for (const path of pages) {
+  const [connection] = await visitor.api('GET', 'connections');
+  const clients = connection === undefined ? [] : [`connections/${encodeURIComponent(connection.name)}`, `channels/${encodeURIComponent(`${connection.name} (1)`)}`, 'queues/%2F/consumed?tab=consumers'];
+  for (const path of [...pages, ...clients]) {
     await visitor.go(path);
     await visitor.page.locator('.waiting').first().waitFor({ state: 'detached' });
     assert.deepEqual(await visitor.violations(), [], `#/${path}`);

@@ -84,7 +84,9 @@ function judge(queue: Queue, full: number, incoming: number, outgoing: number, a
   }
 
   if (queue.messages_ready > 0 && full > 0 && full >= queue.consumers) {
-    return { tone: 'bad', title: t('growth.stuck'), text: t('growth.stuckText', { count: full }) };
+    return acked > 0.05
+      ? { tone: 'warn', title: t('growth.busy'), text: t('growth.busyText', { in: rate(incoming), acks: rate(acked) }) }
+      : { tone: 'bad', title: t('growth.stuck'), text: t('growth.stuckText') };
   }
 
   if (net > 0.5) {

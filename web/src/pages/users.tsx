@@ -116,7 +116,7 @@ function Permissions({ name, rows, changed }: { name: string; rows: Permission[]
       <details class="disclosure" open={rows.length === 0}>
         <summary>{t('right.set')}</summary>
         <Form
-          key={vhosts.join()} stays submit={t('right.set')}
+          stays submit={t('right.set')}
           fields={[
             { name: 'vhost', label: t('common.vhost'), kind: 'choice', options: vhosts.map(vhost => [vhost, vhost]) },
             { name: 'configure', label: t('right.configure'), value: '.*', hint: t('right.configureHint') },
@@ -154,7 +154,7 @@ function Topics({ name, rows, changed }: { name: string; rows: TopicPermission[]
       <details class="disclosure">
         <summary>{t('right.setTopic')}</summary>
         <Form
-          key={vhosts.join()} stays submit={t('right.setTopic')}
+          stays submit={t('right.setTopic')}
           fields={[
             { name: 'vhost', label: t('common.vhost'), kind: 'choice', options: vhosts.map(vhost => [vhost, vhost]) },
             { name: 'exchange', label: t('palette.exchange'), value: 'amq.topic', required: true },
