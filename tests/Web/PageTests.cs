@@ -11,6 +11,7 @@ public sealed class PageTests(Walks walks) : IClassFixture<Walks>
     [InlineData("deadLetters")]
     [InlineData("exchange")]
     [InlineData("user")]
+    [InlineData("policy")]
     [InlineData("definitions")]
     [InlineData("bulk")]
     [InlineData("palette")]

@@ -128,6 +128,31 @@ export async function user(visitor) {
   assert.equal(await visitor.page.locator('.nav').getByRole('link', { name: 'Users' }).count(), 0);
 }
 
+export async function policy(visitor) {
+  const name = unique('policy');
+  await visitor.enter();
+  await visitor.api('PUT', `queues/%2F/${name}`, { arguments: { 'x-max-length': 50 } });
+  await visitor.go('policies');
+  await visitor.role('button', 'New policy').click();
+  const dialog = visitor.page.getByRole('dialog');
+  await dialog.getByLabel('Name', { exact: true }).first().fill(name);
+  await dialog.getByLabel('Pattern', { exact: true }).fill(`^${name}$`);
+  await dialog.getByRole('button', { name: 'max-length', exact: true }).click();
+  await dialog.getByLabel('Value', { exact: true }).fill('10');
+  await dialog.locator('button.primary:enabled').click();
+  await visitor.page.getByRole('link', { name }).waitFor();
+  assert.deepEqual((await visitor.api('GET', `policies/%2F/${name}`)).definition, { 'max-length': 10 });
+  await visitor.go(`queues/%2F/${name}?tab=settings`);
+  const row = visitor.page.getByRole('row', { name: /^max-length/ });
+  await row.getByText('10', { exact: true }).first().waitFor();
+  assert.match((await row.innerText()).replace(/\s+/g, ' '), new RegExp(`^max-length 10 ${name} 50 10`));
+  await visitor.go(`policies/%2F/${name}`);
+  await visitor.role('button', 'Delete').click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await visitor.title('Policies');
+  assert.ok((await visitor.api('GET', 'policies')).every(one => one.name !== name));
+}
+
 export async function definitions(visitor) {
   const name = unique('imported');
   await visitor.enter({ path: 'definitions' });
