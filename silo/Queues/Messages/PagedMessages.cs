@@ -3,8 +3,11 @@ namespace Granary.Silo.Queues.Messages;
 /// <summary>Ready messages that are in the store only: all that is unsettled there between two offsets, or, where others are among them, some stretches of it.</summary>
 internal struct PagedMessages
 {
-    /// <summary>A store reads what is between stretches sooner than it reads each of them by itself, unless that is so many times as much.</summary>
-    private const int MostBetween = 8;
+    /// <summary>A store reads what is between stretches sooner than it reads each of them by itself, unless there are so many times as many messages.</summary>
+    private const int MostBetween = 32;
+
+    /// <summary>Or as many as this, however few are wanted of them.</summary>
+    private const int FewBetween = 512;
 
     /// <summary>Null: nothing else is among them.</summary>
     private SortedRuns<Stretch>? _stretches;
@@ -92,7 +95,7 @@ internal struct PagedMessages
         for (var at = First; count < wanted && _stretches.TryFind(at, out var position); at = end)
         {
             ref var next = ref _stretches[position];
-            if (count > 0 && next.End - First > MostBetween * (count + next.End - next.First))
+            if (count > 0 && next.End - First > FewBetween + (MostBetween * (count + next.End - next.First)))
             {
                 break;
             }

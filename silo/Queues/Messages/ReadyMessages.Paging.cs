@@ -1,4 +1,5 @@
 using Granary.Core.Messages;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues.Messages;
 
@@ -14,8 +15,8 @@ internal sealed partial class ReadyMessages
 
     private PagedMessages _paged;
 
-    /// <summary>Of the tail, what is below this was handed over to be stored for paging.</summary>
-    private long _handedEnd;
+    /// <summary>Of what is in memory, what was handed over to be stored for paging, or was read back: the head may have been longer then, or shorter.</summary>
+    private OffsetSet? _handed;
 
     /// <summary>Counts the times that all was removed, so that what is read back too late is told.</summary>
     private int _generation;
@@ -46,6 +47,11 @@ internal sealed partial class ReadyMessages
             return;
         }
 
+        if (_backlog.RunCount > 0)
+        {
+            _handed?.Remove(long.MinValue, _backlog.First.First, removed: null);
+        }
+
         _headBytes = (int)Math.Clamp(budget / 4, SmallestHead, LargestHead);
         if (_paged.IsEmpty)
         {
@@ -59,6 +65,7 @@ internal sealed partial class ReadyMessages
             var before = _paged.Bodies;
             _paged.Extend(run, IsAmongOthers);
             _loadedBodies -= _countsBodies ? _paged.Bodies - before : 0;
+            _handed?.Remove(run.First, run.End, removed: null);
             LargeRecord.LetGo(_tail.Take(run.Count, run.Length).Records);
         }
 
@@ -70,7 +77,7 @@ internal sealed partial class ReadyMessages
             {
                 copies.Add(run);
                 handed += run.Length;
-                _handedEnd = run.End;
+                (_handed ??= new OffsetSet()).Add(run.First, run.End);
             }
         }
 
@@ -124,6 +131,7 @@ internal sealed partial class ReadyMessages
         {
             _paged.Shrink(run);
             _loadedBodies += _countsBodies ? run.BodyLength() : 0;
+            _handed?.Add(run.First, run.End);
             TakeBack(run with { Since = now }, redeliveredBelow);
         }
 
@@ -185,6 +193,7 @@ internal sealed partial class ReadyMessages
                 var bodies = part.BodyLength();
                 _paged.ForgetBytes(part.Length, bodies);
                 _loadedBodies += _countsBodies ? bodies : 0;
+                _handed?.Add(part.First, part.End);
                 TakeBack(part with { Since = now, Lane = Lane }, redeliveredBelow);
             }
         }
@@ -242,7 +251,8 @@ internal sealed partial class ReadyMessages
         return _returned.RemoveUnloaded(request.First, runs.Length == 0 ? request.End : runs[^1].End);
     }
 
-    private bool IsStored(in MessageRun run, bool isDurable) => run.End <= _handedEnd || (isDurable && run.IsPersistent && !run.InPieces);
+    private bool IsStored(in MessageRun run, bool isDurable) =>
+        (isDurable && run.IsPersistent && !run.InPieces) || (_handed is { } handed && handed.Covers(run.First, run.End));
 
     public void AppendBack(in MessageRun run, long redeliveredBelow)
     {
@@ -279,6 +289,7 @@ internal sealed partial class ReadyMessages
     {
         _paged = default;
         _tail.Clear();
+        _handed = null;
         _generation++;
     }
 }

@@ -140,6 +140,7 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         {
             NeedsTidy = false;
             _mayExpire = false;
+            _handed = null;
         }
     }
 
