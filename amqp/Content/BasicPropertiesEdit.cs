@@ -68,13 +68,14 @@ public static class BasicPropertiesEdit
     /// <summary>Writes the properties with one more header behind the others, none of which may have its key.</summary>
     /// <param name="entry">Key, type and value as on the wire.</param>
     /// <param name="destination">Has room for <see cref="HeadersSize"/> bytes more than the properties and the entry together take.</param>
+    /// <param name="end">Where the entry ends in what was written.</param>
     /// <returns>How many bytes were written.</returns>
     /// <exception cref="AmqpConnectionException">501: the bytes cannot be decoded.</exception>
-    public static int AddHeader(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> entry, Span<byte> destination)
+    public static int AddHeader(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> entry, Span<byte> destination, out int end)
     {
         var view = BasicPropertiesView.Read(bytes);
         var start = view.StartOf(BasicProperty.Headers);
-        var end = view.TryGetHeaders(out var headers) ? start + HeadersSize + headers.Length : start;
+        var after = view.TryGetHeaders(out var headers) ? start + HeadersSize + headers.Length : start;
         BinaryPrimitives.WriteUInt16BigEndian(destination, (ushort)(view.Present | BasicProperty.Headers));
         bytes[BasicPropertiesView.FlagsSize..start].CopyTo(destination[BasicPropertiesView.FlagsSize..]);
         BinaryPrimitives.WriteInt32BigEndian(destination[start..], headers.Length + entry.Length);
@@ -82,9 +83,9 @@ public static class BasicPropertiesEdit
         headers.CopyTo(destination[at..]);
         at += headers.Length;
         entry.CopyTo(destination[at..]);
-        at += entry.Length;
-        bytes[end..].CopyTo(destination[at..]);
-        return at + bytes.Length - end;
+        end = at + entry.Length;
+        bytes[after..].CopyTo(destination[end..]);
+        return end + bytes.Length - after;
     }
 
     // An empty value takes the property away: no property is empty on the wire.

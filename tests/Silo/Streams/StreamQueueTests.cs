@@ -134,6 +134,30 @@ public sealed class StreamQueueTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Message_KeepsItsProperties()
+    {
+        var link = _stream.Gateway.Open();
+        BasicProperties[] all =
+        [
+            new(), new() { ContentType = "a", ReplyTo = "\u000fx-stream-offsetl", Expiration = "5" }, new() { Headers = FieldTable.Of(("a", 1), ("b", "c")), MessageId = "m" },
+            new() { Headers = FieldTable.Of(("a", 1), ("b", "c")), MessageId = "m" }, new() { Headers = FieldTable.Of(("x-stream-offset", "mine"), ("a", 1)), Timestamp = 7 }, new(),
+        ];
+        foreach (var (id, properties) in all.Index())
+        {
+            link.Send(new PublishItem(WithProperties(Batches.Of(id, 1), properties), Resent: false));
+        }
+
+        link.Send(Consumer(1, "first"));
+        Assert.Equal(Numbered(0, all.Length), Given(link, 1));
+        var records = link.Items.OfType<DeliveryItem>().SelectMany(item => item.Slices).SelectMany(slice => Properties(slice.Batch)).ToArray();
+        foreach (var (id, properties) in all.Index())
+        {
+            var headers = new FieldTable([.. (properties.Headers ?? FieldTable.Empty).Where(entry => entry.Key != "x-stream-offset")]).With("x-stream-offset", (long)id);
+            Assert.Equal(properties with { Headers = headers }, records[id]);
+        }
+    }
+
+    [Fact]
     public void Message_LargerThanAChunk_IsOneOfItsOwn()
     {
         var link = _stream.Gateway.Open();
@@ -300,18 +324,28 @@ public sealed class StreamQueueTests : IAsyncDisposable
         return link;
     }
 
-    private static MessageBatch WithFilterValue(MessageBatch batch, string? value)
-    {
-        if (value is null)
-        {
-            return batch;
-        }
+    private static MessageBatch WithFilterValue(MessageBatch batch, string? value) => value is null
+        ? batch
+        : WithProperties(batch, new BasicProperties { Headers = FieldTable.Of(("x-stream-filter-value", value)) });
 
+    private static MessageBatch WithProperties(MessageBatch batch, BasicProperties properties)
+    {
         var record = new MessageRecord(batch.Records.Span);
-        var properties = BasicPropertiesEdit.WithHeaders(record.Properties, FieldTable.Of(("x-stream-filter-value", value)));
-        var copy = new byte[record.Length - record.Properties.Length + properties.Length];
-        var at = MessageRecord.WriteHead(copy, record.Flags, record.Priority, 0, record.Exchange, record.RoutingKey, properties, record.Body.Length);
+        var bytes = properties.Encode();
+        var copy = new byte[record.Length - record.Properties.Length + bytes.Length];
+        var at = MessageRecord.WriteHead(copy, record.Flags, record.Priority, 0, record.Exchange, record.RoutingKey, bytes, record.Body.Length);
         record.Body.CopyTo(copy.AsSpan(at));
         return batch with { Records = copy };
+    }
+
+    private static List<BasicProperties> Properties(MessageBatch batch)
+    {
+        List<BasicProperties> all = [];
+        for (var records = batch.Records.Span; !records.IsEmpty; records = records[MessageRecord.LengthOf(records)..])
+        {
+            all.Add(BasicProperties.Decode(new MessageRecord(records).Properties));
+        }
+
+        return all;
     }
 }
