@@ -5,7 +5,7 @@ internal sealed class Tool
 {
     private static readonly Command[] Ctl =
     [
-        .. LocalCommands.All, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All,
+        .. LocalCommands.All, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. EvalCommands.All,
     ];
 
     private Tool(string name, IEnumerable<Command> commands) => (Name, Commands) = (name, [.. commands]);
@@ -24,8 +24,9 @@ internal sealed class Tool
             .. Ctl.Where(static command => command.Name is "ping" or "status" or "cluster_status" or "version" || command.Name.StartsWith("list_", StringComparison.Ordinal)),
         ]),
         "rabbitmq-plugins" => new Tool(name, [.. PluginCommands.All, .. LocalCommands.All.Where(static command => command.Name == "version")]),
+        "rabbitmq-upgrade" => new Tool(name, [.. UpgradeCommands.All, .. Ctl.Where(static command => command.Name is "status" or "cluster_status" or "version")]),
         "rabbitmq-queues" => new Tool(name, Ctl.Where(static command => command.Name is "rebalance" or "version" or "status")),
-        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. PluginCommands.All]),
+        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. PluginCommands.All, .. UpgradeCommands.All]),
     };
 
     public Command? Find(string name) => Commands.FirstOrDefault(command => command.Name == name);

@@ -14,6 +14,8 @@ internal sealed class Logins(IAccess access, AuthenticationOptions options, Toke
 
     public AuthenticationOptions Options => options;
 
+    public LoginAttempts Attempts { get; } = new();
+
     public bool AcceptsCertificates => options.Mechanisms.Contains(AuthenticationOptions.External);
 
     /// <summary>Null: nobody whom the password is of.</summary>

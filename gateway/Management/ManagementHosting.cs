@@ -58,6 +58,7 @@ internal static class ManagementHosting
         .AddSingleton<IResource, MoveResource>()
         .AddSingleton<IResource, PolicyResources>()
         .AddSingleton<IResource, ParameterResources>()
+        .AddSingleton<IResource, ConfigurationResource>()
         .AddSingleton<IResource, AbsentResources>();
 
     public static void MapManagement(this IEndpointRouteBuilder endpoints) =>

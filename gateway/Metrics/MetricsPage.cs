@@ -1,6 +1,7 @@
 using System.Buffers;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Policies;
 
@@ -28,7 +29,8 @@ internal sealed record Scrape(string Prefix, bool IsPerObject, IReadOnlySet<stri
 /// The figures of this process in Prometheus' text format, by RabbitMQ's names (prometheus_rabbitmq_core_metrics_collector). Each member tells what it has itself: a
 /// cluster is scraped member by member. Why it is not OpenTelemetry's exporter that writes them: docs/decisions/0026.
 /// </summary>
-internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName)
+/// <param name="logins">Null where nobody logs in.</param>
+internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName, Logins? logins = null)
 {
     public async Task WriteAsync(IBufferWriter<byte> output, Scrape scrape, CancellationToken cancellation)
     {
@@ -48,6 +50,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
             text.Sample([], metric.Value(figures.Node!));
         }
 
+        WriteAttempts(text, scrape);
         WriteQueues(text, scrape, figures);
         WriteChannels(text, scrape, figures);
         WriteEach(text, scrape, ClientMetrics.Connections, figures.Connections, static connection => MetricText.Labels(("connection", connection.Name)));
@@ -100,6 +103,27 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         text.Family("rabbitmq_global_publishers", "gauge", "Channels that have published");
         text.Sample(amqp, figures.Channels.Count(static channel => !channel.IsGrpc && channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
         text.Sample(grpc, figures.Channels.Count(static channel => channel.IsGrpc && channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
+    }
+
+    private void WriteAttempts(MetricText text, Scrape scrape)
+    {
+        if (logins?.Attempts is not { } attempts || !scrape.Has("auth_attempt_metrics"))
+        {
+            return;
+        }
+
+        Write("auth_attempts_total", "Total number of authorization attempts", static count => count.Succeeded + count.Failed);
+        Write("auth_attempts_succeeded_total", "Total number of successful authentication attempts", static count => count.Succeeded);
+        Write("auth_attempts_failed_total", "Total number of failed authentication attempts", static count => count.Failed);
+
+        void Write(string name, string help, Func<(long Succeeded, long Failed), long> which)
+        {
+            text.Family(scrape.Prefix + name, "counter", help);
+            foreach (var (protocol, label) in new[] { (LoginProtocol.Amqp, "amqp091"), (LoginProtocol.Grpc, "grpc"), (LoginProtocol.Http, "http") })
+            {
+                text.Sample(MetricText.Labels(("protocol", label)), which(attempts[protocol]));
+            }
+        }
     }
 
     private static void WriteQueues(MetricText text, Scrape scrape, MemberFigures figures)

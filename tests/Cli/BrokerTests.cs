@@ -36,6 +36,57 @@ public class BrokerTests
     }
 
     [Fact]
+    public async Task Eval_OfWhatKnownToolsSend_IsAnsweredInErlangsWords()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        var node = $"rabbit@{Environment.MachineName.Split('.')[0]}";
+        var atom = node.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '@') ? node : $"'{node}'";
+        foreach (var (expression, answer) in new[]
+        {
+            ("node().", atom), ("rabbit:is_running().", "true"), ("rabbit_nodes:cluster_name().", "<<\"granary\">>"), ("rabbit_mnesia:cluster_nodes( running ).", $"[{atom}]"),
+            ("rabbit_vhost:list().", "[<<\"/\">>]"),
+            ("rabbit_access_control:check_user_pass_login(list_to_binary(\"guest\"), list_to_binary(\"guest\")).", "{ok,{user,<<\"guest\">>,[],[{rabbit_auth_backend_internal,none}]}}"),
+            ("rabbit_access_control:check_user_pass_login(<<\"guest\">>, <<\"wr\\\"ong\">>).", "{refused,<<\"guest\">>,\"user '~s' - invalid credentials\",[<<\"guest\">>]}"),
+        })
+        {
+            Assert.Equal(new CtlResult(ExitCode.Done, $"{answer}\n", ""), await Ctl.RunAsync("rabbitmqctl", local, "eval", expression));
+        }
+
+        var refused = await Ctl.RunAsync("rabbitmqctl", local, "eval", "os:cmd(\"id\").");
+        Assert.Equal(ExitCode.Unavailable, refused.Code);
+        Assert.Contains("has no Erlang", refused.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Environment_OfABroker_SaysWhereEachSettingIsFrom()
+    {
+        await using var broker = await BrokerProcess.StartAsync("--heartbeat", "17");
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+
+        var told = await Ctl.RunAsync("rabbitmqctl", local, "environment", "-q");
+
+        Assert.Equal((ExitCode.Done, ""), (told.Code, told.Errors));
+        Assert.Contains("heartbeat\t17\tcommand line\n", told.Output, StringComparison.Ordinal);
+        Assert.Contains("max-message-size\t16777216\tdefault\n", told.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("await_online_quorum_plus_one")]
+    [InlineData("drain")]
+    [InlineData("revive")]
+    [InlineData("post_upgrade")]
+    public async Task Upgrade_OfANodeThatRuns_IsDone(string command)
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+
+        var done = await Ctl.RunAsync("rabbitmq-upgrade", local, command);
+
+        Assert.Equal((ExitCode.Done, ""), (done.Code, done.Errors));
+    }
+
+    [Fact]
     public async Task Run_WithAWrongPassword_SaysWhoWasRefused()
     {
         await using var broker = await BrokerProcess.StartAsync();

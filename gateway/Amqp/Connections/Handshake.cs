@@ -80,7 +80,7 @@ internal sealed class Handshake(
 
         var startOk = MethodFrame.Read<ConnectionStartOk>(startOkFields);
         var capabilities = CapabilitiesOf(startOk.ClientProperties);
-        var login = await AuthenticateAsync(startOk, cancellation).ConfigureAwait(false);
+        var login = logins.Attempts.Count(LoginProtocol.Amqp, await AuthenticateAsync(startOk, cancellation).ConfigureAwait(false));
         if (login is null)
         {
             await RefuseLoginAsync(startOk.Mechanism, capabilities, cancellation).ConfigureAwait(false);

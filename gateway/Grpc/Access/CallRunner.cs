@@ -100,6 +100,7 @@ internal sealed partial class CallRunner(Logins logins, ILogger<CallRunner> log)
             : text.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase)
                 ? (BearerMechanism, "", await AskAsync(() => logins.ByTokenAsync(text[BearerScheme.Length..].Trim(), cancellation)).ConfigureAwait(false))
                 : await ByPasswordAsync(text, address, cancellation).ConfigureAwait(false);
+        logins.Attempts.Count(LoginProtocol.Grpc, login);
         if (login is null)
         {
             LogLoginRefused(log, address, user);

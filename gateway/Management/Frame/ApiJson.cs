@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Clients;
@@ -60,4 +61,6 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(PolicyJson))]
 [JsonSerializable(typeof(ParameterJson))]
 [JsonSerializable(typeof(long))]
+[JsonSerializable(typeof(SettingJson))]
+[JsonSerializable(typeof(JsonObject))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Net;
 using System.Text;
 using Granary.Gateway.Access;
 using Granary.Gateway.Figures;
@@ -23,7 +24,8 @@ internal sealed class ApiLogin(Logins logins, PageSessions sessions)
     public async ValueTask<ApiUser> IdentifyAsync(HttpContext context)
     {
         var authorization = context.Request.Headers.Authorization.ToString();
-        if (authorization.Length == 0 && context.Features.Get<PortRole>() is { Kind: PortKind.Control })
+        var isLocal = context.Features.Get<PortRole>() is { Kind: PortKind.Control };
+        if (authorization.Length == 0 && isLocal)
         {
             return new ApiUser(LocalUser, LocalTags, IsLocal: true);
         }
@@ -33,16 +35,17 @@ internal sealed class ApiLogin(Logins logins, PageSessions sessions)
             return await sessions.IdentifyAsync(context).ConfigureAwait(false);
         }
 
-        return await LogInAsync(authorization, context.Connection, context.RequestAborted).ConfigureAwait(false) is { } login
+        return logins.Attempts.Count(LoginProtocol.Http, await LogInAsync(authorization, context.Connection, isLocal ? IPAddress.Loopback : context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false)) is { } login
             ? new ApiUser(login.User.Name, login.User.Tags, Token: login.Token)
             : throw LoginFailed();
     }
 
-    private ValueTask<Login?> LogInAsync(string authorization, ConnectionInfo connection, CancellationToken cancellation)
+    // Whoever is at the control socket is on this machine.
+    private ValueTask<Login?> LogInAsync(string authorization, ConnectionInfo connection, IPAddress? from, CancellationToken cancellation)
     {
         if (authorization.Length == 0 && logins.AcceptsCertificates && connection.ClientCertificate is { } certificate)
         {
-            return logins.ByCertificateAsync(certificate, connection.RemoteIpAddress, cancellation);
+            return logins.ByCertificateAsync(certificate, from, cancellation);
         }
 
         if (authorization.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase))
@@ -51,7 +54,7 @@ internal sealed class ApiLogin(Logins logins, PageSessions sessions)
         }
 
         var (user, password) = Credentials(authorization);
-        return logins.ByPasswordAsync(user, password, connection.RemoteIpAddress, cancellation);
+        return logins.ByPasswordAsync(user, password, from, cancellation);
     }
 
     // The word for programs is spelled otherwise here than where a user may not do something: as in RabbitMQ.

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc;
+using Granary.Gateway.Management.Nodes;
 using Granary.Gateway.Management.Page;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -24,6 +25,7 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
 
     private readonly Dictionary<string, List<string>> _methods = new(StringComparer.Ordinal);
     private readonly List<ApiQuestion> _questions = [];
+    private readonly OpenApiDocument _document = new(ApiVersion.Of);
 
     /// <param name="pattern">Behind <c>/api</c>.</param>
     public void Get(string pattern, Need need, Func<ApiCall, Task> answer)
@@ -75,6 +77,7 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
     /// <summary>Answers OPTIONS for all that was mapped, and 404 for the rest of <c>/api</c>.</summary>
     public void Close()
     {
+        Get("/openapi.json", Need.Management, call => call.ReplyAsync(_document.ToJson(), ApiJson.Default.JsonObject));
         foreach (var (pattern, methods) in _methods)
         {
             var allow = string.Join(", ", methods.Append(HttpMethods.Options));
@@ -95,11 +98,11 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
 
     private RequestDelegate Admitted(Need need, Func<ApiCall, Task> answer) => context => RunAsync(context, admitted => AnswerAsync(admitted, admitted, need, answer));
 
-    private void Map(string pattern, Need need, Func<ApiCall, Task> answer, params string[] methods) => MapAt(pattern, Admitted(need, answer), methods);
+    private void Map(string pattern, Need need, Func<ApiCall, Task> answer, params string[] methods) => MapAt(pattern, need, Admitted(need, answer), methods);
 
-    private void Map(string pattern, Func<HttpContext, Task> answer, params string[] methods) => MapAt(pattern, context => RunAsync(context, answer), methods);
+    private void Map(string pattern, Func<HttpContext, Task> answer, params string[] methods) => MapAt(pattern, null, context => RunAsync(context, answer), methods);
 
-    private void MapAt(string pattern, RequestDelegate answer, string[] methods)
+    private void MapAt(string pattern, Need? need, RequestDelegate answer, string[] methods)
     {
         var path = $"/api{pattern}";
         if (!_methods.TryGetValue(path, out var known))
@@ -108,6 +111,11 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
         }
 
         known.AddRange(methods);
+        foreach (var method in methods.Where(static method => method != HttpMethods.Head))
+        {
+            _document.Add(path, method, need);
+        }
+
         endpoints.MapMethods(path, methods, answer);
     }
 

@@ -28,6 +28,23 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
     }
 
     [Fact]
+    public async Task Scrape_OfLogins_CountsThoseThatWereRefused()
+    {
+        var before = await ScrapeAsync("");
+        await broker.GetAsync("whoami");
+        using var client = broker.ClientOf("guest:wrong");
+        using var refused = await client.GetAsync(new Uri("whoami", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        var text = await ScrapeAsync("");
+        Assert.True(CountOf(text, "failed") > CountOf(before, "failed"));
+        Assert.True(CountOf(text, "succeeded") > CountOf(before, "succeeded"));
+
+        static long CountOf(string text, string which) => long.Parse(
+            text.Split('\n').Single(line => line.StartsWith($"rabbitmq_auth_attempts_{which}_total{{protocol=\"http\"}}", StringComparison.Ordinal)).Split(' ')[^1],
+            System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
     public async Task Scrape_PerObject_HasASampleForEachQueue()
     {
         var queue = await broker.DeclareQueueAsync();

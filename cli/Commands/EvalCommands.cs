@@ -1,0 +1,79 @@
+using System.Text.RegularExpressions;
+using Granary.Cli.Invocation;
+using Granary.Cli.Output;
+
+namespace Granary.Cli.Commands;
+
+/// <summary>
+/// What is asked of a broker about itself: its settings, and <c>eval</c>. There is no Erlang to evaluate anything, but the expressions that known tools send are
+/// questions, and they are answered in Erlang's words.
+/// </summary>
+internal static partial class EvalCommands
+{
+    public static IEnumerable<Command> All =>
+    [
+        new("eval", "Operations", "Answers the Erlang expressions that known tools send; there is no Erlang", "<expression>")
+        {
+            LeastWords = 1, MostWords = int.MaxValue,
+            Run = EvaluateAsync,
+        },
+        new("environment", "Configuration and Environment", "Displays the name and value of each setting, and where it is from", "")
+        {
+            Banner = async call => $"Application environment of node {await call.Broker.NodeAsync()} ...",
+            Run = static async call => Lists.Of(call, await call.Broker.ListAsync("config/effective"), ["name", "value", "origin"], static (setting, column) => setting[column]),
+        },
+    ];
+
+    private static async Task<Answer> EvaluateAsync(CommandCall call)
+    {
+        var expression = string.Join(' ', call.Words).Trim().TrimEnd('.').TrimEnd();
+        if (Login().Match(expression) is { Success: true } login)
+        {
+            return Answer.Of(await CheckAsync(call, Text(login.Groups[1].Value), Text(login.Groups[2].Value)));
+        }
+
+        return Answer.Of(Spaces().Replace(expression, "") switch
+        {
+            "node()" => Atom(await call.Broker.NodeAsync()),
+            "rabbit:is_running()" or "rabbit:is_booted()" or "rabbit:is_booted(node())" => await IsThereAsync(call),
+            "rabbit_nodes:cluster_name()" => $"<<\"{Escaped((await call.Broker.OverviewAsync())["cluster_name"]?.ToString() ?? "")}\">>",
+            "rabbit_mnesia:cluster_nodes(running)" or "rabbit_mnesia:cluster_nodes(all)" or "rabbit_nodes:list_running()" or "rabbit_nodes:list_members()" or "mnesia:system_info(running_db_nodes)" =>
+                $"[{string.Join(',', (await call.Broker.ListAsync("nodes")).Select(static node => Atom(node["name"]!.ToString())))}]",
+            "rabbit_vhost:list()" or "rabbit_vhost:list_names()" =>
+                $"[{string.Join(',', (await call.Broker.ListAsync("vhosts")).Select(static vhost => $"<<\"{Escaped(vhost["name"]!.ToString())}\">>"))}]",
+            _ => throw new CommandException(
+                ExitCode.Unavailable,
+                "Granary has no Erlang, and this is none of the expressions that it knows: node(), rabbit:is_running(), rabbit_nodes:cluster_name(), rabbit_nodes:list_running(), " +
+                "rabbit_vhost:list(), rabbit_access_control:check_user_pass_login(…)."),
+        });
+    }
+
+    // Puppet's module finds out by this whether a password has to be set.
+    private static async Task<string> CheckAsync(CommandCall call, string user, string password) => await call.Broker.AcceptsAsync(user, password)
+        ? $"{{ok,{{user,<<\"{Escaped(user)}\">>,[],[{{rabbit_auth_backend_internal,none}}]}}}}"
+        : $"{{refused,<<\"{Escaped(user)}\">>,\"user '~s' - invalid credentials\",[<<\"{Escaped(user)}\">>]}}";
+
+    private static async Task<string> IsThereAsync(CommandCall call)
+    {
+        await call.Broker.OverviewAsync();
+        return "true";
+    }
+
+    private static string Atom(string text) => PlainAtom().IsMatch(text) ? text : $"'{text}'";
+
+    private static string Escaped(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+
+    private static string Text(string quoted) => Escape().Replace(quoted, "$1");
+
+    [GeneratedRegex("""^rabbit_access_control:check_user_pass_login\(\s*(?:list_to_binary\(|<<)"((?:[^"\\]|\\.)*)"(?:\)|>>)\s*,\s*(?:list_to_binary\(|<<)"((?:[^"\\]|\\.)*)"(?:\)|>>)\s*\)$""")]
+    private static partial Regex Login();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Spaces();
+
+    [GeneratedRegex(@"\\(.)")]
+    private static partial Regex Escape();
+
+    [GeneratedRegex("^[a-z][A-Za-z0-9_@]*$")]
+    private static partial Regex PlainAtom();
+}
