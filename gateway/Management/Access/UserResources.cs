@@ -51,7 +51,9 @@ internal sealed class UserResources(AccessCalls access) : IResource
 
     private async Task DeleteAsync(ApiCall call)
     {
-        (await access.DeleteUserAsync(call.Segments[1]).ConfigureAwait(false)).Check();
+        // Looked at before: of a deletion that was asked for twice nobody can say whether there was anything.
+        var user = await access.FindUserAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
+        (await access.DeleteUserAsync(user.Name).ConfigureAwait(false)).Check();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 

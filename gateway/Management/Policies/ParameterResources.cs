@@ -43,9 +43,11 @@ internal sealed class ParameterResources(PolicyCalls policies, ParameterRules ru
 
     private async Task DeleteAsync(ApiCall call)
     {
-        var vhost = call.Vhosts.Require(call.Segments[2]);
+        // Looked at before: of a deletion that was asked for twice nobody can say whether there was anything.
+        var isThere = await FindAsync(call).ConfigureAwait(false) is not null;
         RequireRight(call);
-        await (await rules.DeleteAsync(vhost, call.Segments[1], call.Segments[3]).ConfigureAwait(false) ? call.ReplyNothingAsync() : throw ApiException.NotFound()).ConfigureAwait(false);
+        await (await rules.DeleteAsync(call.Segments[2], call.Segments[1], call.Segments[3]).ConfigureAwait(false) && isThere ? call.ReplyNothingAsync() : throw ApiException.NotFound())
+            .ConfigureAwait(false);
     }
 
     // What limits others is not for those whom it limits.
@@ -81,8 +83,12 @@ internal sealed class ParameterResources(PolicyCalls policies, ParameterRules ru
         await call.ReplyPutAsync(isNew).ConfigureAwait(false);
     }
 
-    private async Task DeleteGlobalAsync(ApiCall call) =>
-        await (await policies.DeleteParameterAsync(null, "", call.Segments[1]).ConfigureAwait(false) ? call.ReplyNothingAsync() : throw ApiException.NotFound()).ConfigureAwait(false);
+    private async Task DeleteGlobalAsync(ApiCall call)
+    {
+        var found = await FindGlobalAsync(call.Segments[1]).ConfigureAwait(false) ?? throw ApiException.NotFound();
+        await policies.DeleteParameterAsync(null, "", found.Name).ConfigureAwait(false);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
 
     private async Task<Parameter?> FindGlobalAsync(string name) =>
         (await policies.ListParametersAsync().ConfigureAwait(false)).FirstOrDefault(parameter => parameter.Vhost is null && parameter.Name == name);

@@ -46,8 +46,10 @@ internal sealed class PolicyResources(PolicyCalls policies) : IResource
 
     private async Task DeleteAsync(ApiCall call, bool isOperator)
     {
-        var wasThere = await policies.DeletePolicyAsync(call.Vhosts.Require(call.Segments[1]), call.Segments[2], isOperator).ConfigureAwait(false);
-        await (wasThere ? call.ReplyNothingAsync() : throw ApiException.NotFound()).ConfigureAwait(false);
+        // Looked at before: of a deletion that was asked for twice nobody can say whether there was anything.
+        var found = await FindAsync(call, isOperator).ConfigureAwait(false) ?? throw ApiException.NotFound();
+        await policies.DeletePolicyAsync(found.Vhost, found.Name, isOperator).ConfigureAwait(false);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
     private async Task<Policy?> FindAsync(ApiCall call, bool isOperator)
