@@ -104,7 +104,11 @@ internal sealed partial class OpenApiDocument(string version)
 
     private static JsonObject InPath(string name) => new()
     {
-        ["name"] = name, ["in"] = "path", ["required"] = true, ["description"] = "Percent-encoded: %2F for the vhost /.", ["schema"] = new JsonObject { ["type"] = "string" },
+        ["name"] = name,
+        ["in"] = "path",
+        ["required"] = true,
+        ["description"] = "Percent-encoded: %2F for the vhost /.",
+        ["schema"] = new JsonObject { ["type"] = "string" },
     };
 
     [GeneratedRegex(@"\{([^}]+)\}")]

@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Granary.Gateway.Tests.Counting;
 
 /// <summary>What an exporter sees of what a client does: every count, of the node, the connection and the channel.</summary>
-public sealed class GatewayMetersTests : IAsyncDisposable
+public sealed class GatewayMetersTests : IAsyncLifetime
 {
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly ConnectionUnderTest _client = new();
@@ -134,7 +134,9 @@ public sealed class GatewayMetersTests : IAsyncDisposable
         Assert.Equal(1, _meters.Read("granary.connections.ended")["reason=ClientGone"]);
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _meters.Dispose();
         await _client.DisposeAsync();

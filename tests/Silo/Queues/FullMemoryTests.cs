@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>More is published, and not consumed, than can be paged out in time: publishers are answered when there is room again, so that there is always enough memory.</summary>
-public sealed class FullMemoryTests : IAsyncDisposable
+public sealed class FullMemoryTests : IAsyncLifetime
 {
     private const int Full = 1024 * 1024;
     private const int BatchBytes = 100 * 1024;
@@ -26,10 +26,12 @@ public sealed class FullMemoryTests : IAsyncDisposable
         _gateway = new TestGateway(new QueueStores(_commit, _commit, new MemoryBudget(Full / 4, Full / 2, Full)));
     }
 
-    public ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _store.Release();
-        return _commit.DisposeAsync();
+        await _commit.DisposeAsync();
     }
 
     [Theory]

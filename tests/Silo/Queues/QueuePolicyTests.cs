@@ -14,7 +14,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>Policies that change while a queue has messages and consumers: what is there is trimmed at once, and when it expires stays what it was.</summary>
-public sealed class QueuePolicyTests : IAsyncDisposable
+public sealed class QueuePolicyTests : IAsyncLifetime
 {
     private readonly FakeStore _store = new();
     private readonly GroupCommit _commit;
@@ -22,10 +22,12 @@ public sealed class QueuePolicyTests : IAsyncDisposable
 
     public QueuePolicyTests() => _commit = new GroupCommit(_store, NullLogger<GroupCommit>.Instance, _ => { });
 
-    public ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _store.Release();
-        return _commit.DisposeAsync();
+        await _commit.DisposeAsync();
     }
 
     [Fact]

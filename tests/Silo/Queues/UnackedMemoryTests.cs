@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>What is delivered and not settled, beyond what may be in memory.</summary>
-public sealed class UnackedMemoryTests : IAsyncDisposable
+public sealed class UnackedMemoryTests : IAsyncLifetime
 {
     private const int Budget = 2_000;
     private const int Count = 1_000;
@@ -24,10 +24,12 @@ public sealed class UnackedMemoryTests : IAsyncDisposable
         _gateway = new TestGateway(new QueueStores(_commit, _commit, new MemoryBudget(Budget, long.MaxValue)));
     }
 
-    public ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _store.Release();
-        return _commit.DisposeAsync();
+        await _commit.DisposeAsync();
     }
 
     /// <summary>Durable or not, persistent or not, and published one at a time or many at once.</summary>

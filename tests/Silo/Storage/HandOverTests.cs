@@ -5,14 +5,16 @@ using Granary.Silo.Tests.Queues;
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>What an activation that ends in good order leaves to the next one, besides what is stored anyway.</summary>
-public sealed class HandOverTests : IAsyncDisposable
+public sealed class HandOverTests : IAsyncLifetime
 {
     private readonly FakeStores _stores = new();
     private TestGateway _gateway;
 
     public HandOverTests() => _gateway = new TestGateway(_stores.Queues).Declare(durable: true);
 
-    public ValueTask DisposeAsync() => _stores.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _stores.DisposeAsync();
 
     [Fact]
     public async Task TransientMessages_OfADurableQueue_StandAmongPersistentOnesAsBefore()

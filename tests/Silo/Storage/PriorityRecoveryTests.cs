@@ -13,23 +13,20 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>Messages of a queue with priorities after the loss of its activation.</summary>
-public sealed class PriorityRecoveryTests : IAsyncDisposable
+public sealed class PriorityRecoveryTests : IAsyncLifetime
 {
     private const byte Highest = 3;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("granary-priorities-");
-    private readonly List<GroupCommit> _commits = [];
+    private GroupCommit? _commit;
     private QueueStores _stores = null!;
     private TestGateway _gateway = null!;
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var commit in _commits)
-        {
-            await commit.DisposeAsync();
-            await commit.Store.DisposeAsync();
-        }
+    public Task InitializeAsync() => Task.CompletedTask;
 
+    public async Task DisposeAsync()
+    {
+        await EndAsync();
         _folder.Delete(recursive: true);
     }
 
@@ -160,14 +157,27 @@ public sealed class PriorityRecoveryTests : IAsyncDisposable
 
     private async Task BeginAsync(bool isOnFiles, long budget, params (string, FieldValue)[] arguments)
     {
+        await EndAsync();
         IMessageStore store = isOnFiles
-            ? new FileStore(new FileStoreOptions(Path.Combine(_folder.FullName, $"{_commits.Count}")), NullLogger<FileStore>.Instance)
+            ? new FileStore(new FileStoreOptions(Path.Combine(_folder.FullName, "store")), NullLogger<FileStore>.Instance)
             : new FakeStore();
         await store.OpenAsync(CancellationToken.None);
         var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
-        _commits.Add(commit);
+        _commit = commit;
         _stores = new QueueStores(commit, null, new MemoryBudget(budget, long.MaxValue));
         _gateway = new TestGateway(_stores).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([("x-max-priority", (int)Highest), .. arguments])));
+    }
+
+    // A walk has many beginnings.
+    private async Task EndAsync()
+    {
+        if (_commit is not null)
+        {
+            await _commit.DisposeAsync();
+            await _commit.Store.DisposeAsync();
+            _commit = null;
+            _folder.GetDirectories().SingleOrDefault()?.Delete(recursive: true);
+        }
     }
 
     private async Task RestartAsync(params SessionId[] sessions)

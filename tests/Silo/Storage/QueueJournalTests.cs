@@ -7,7 +7,7 @@ using Granary.Testing.Logs;
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>What a queue's turns hand over, and what of it a flush is given.</summary>
-public sealed class QueueJournalTests : IAsyncDisposable
+public sealed class QueueJournalTests : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly QueueIdentity Identity = new("%2F/q", Guid.NewGuid());
@@ -23,7 +23,9 @@ public sealed class QueueJournalTests : IAsyncDisposable
         _journal = new QueueJournal(_commit, _store.Create(Identity, 1), isNew: true);
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _store.Release();
         await _commit.DisposeAsync();

@@ -6,7 +6,7 @@ using Granary.Silo.Tests.Queues;
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>What becomes of deliveries, settlements and publishes of sessions whose activation is lost.</summary>
-public sealed class RecoveryTests : IAsyncDisposable
+public sealed class RecoveryTests : IAsyncLifetime
 {
     private readonly FakeStores _stores = new();
     private readonly SessionId _holder = SessionId.New();
@@ -15,7 +15,9 @@ public sealed class RecoveryTests : IAsyncDisposable
 
     public RecoveryTests() => _gateway = new TestGateway(_stores.Queues).Declare(durable: true);
 
-    public ValueTask DisposeAsync() => _stores.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _stores.DisposeAsync();
 
     [Fact]
     public async Task Held_ByAConsumer_IsGivenToNobodyElseAndCanBeAcknowledged()

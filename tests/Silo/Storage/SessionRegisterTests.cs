@@ -8,7 +8,7 @@ using Granary.Silo.Tests.Queues;
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>In a cluster: whom a durable queue gives something is stored first, and an activation on another silo waits for them.</summary>
-public sealed class SessionRegisterTests : IAsyncDisposable
+public sealed class SessionRegisterTests : IAsyncLifetime
 {
     private const string Member = "there";
 
@@ -21,7 +21,9 @@ public sealed class SessionRegisterTests : IAsyncDisposable
 
     private SessionRegister Register => _gateway.Slot.Register!;
 
-    public ValueTask DisposeAsync() => _stores.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _stores.DisposeAsync();
 
     [Fact]
     public void Consumer_OfASessionThatTheStoreDoesNotKnow_IsGivenNothingBeforeItDoes()

@@ -10,7 +10,7 @@ using Granary.Testing.Logs;
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>A durable queue and its store: what is written, what waits for it, and what is there after a crash.</summary>
-public sealed class StoredQueueTests : IAsyncDisposable
+public sealed class StoredQueueTests : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -32,7 +32,9 @@ public sealed class StoredQueueTests : IAsyncDisposable
 
     private QueueIdentity Identity => Journal.Queue.Identity;
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         _store.Release();
         await _commit.DisposeAsync();
@@ -113,6 +115,7 @@ public sealed class StoredQueueTests : IAsyncDisposable
     [Fact]
     public void StoreOutOfReach_HoldsConfirms_AndGoesOnByItself()
     {
+        _watched.Expect(3301, 3302);
         var link = _gateway.Open();
         _store.Failures = 2;
         _gateway.IsImpatient = true;

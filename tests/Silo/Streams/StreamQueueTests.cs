@@ -7,11 +7,13 @@ using static Granary.Silo.Tests.Streams.TestStream;
 
 namespace Granary.Silo.Tests.Streams;
 
-public sealed class StreamQueueTests : IAsyncDisposable
+public sealed class StreamQueueTests : IAsyncLifetime
 {
     private TestStream _stream = new();
 
-    public ValueTask DisposeAsync() => _stream.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _stream.DisposeAsync();
 
     [Fact]
     public void Consumers_OfOneConnection_EachGetAllOfIt()

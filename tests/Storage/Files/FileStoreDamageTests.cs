@@ -5,7 +5,7 @@ using Granary.Silo.Storage.Files;
 namespace Granary.Storage.Tests.Files;
 
 /// <summary>Files that are not as they were written: a last flush that was cut short, damage, other formats.</summary>
-public sealed class FileStoreDamageTests : IAsyncDisposable
+public sealed class FileStoreDamageTests : IAsyncLifetime
 {
     private readonly FileStoreHome _home = new();
     private readonly StoreSession _session;
@@ -273,7 +273,9 @@ public sealed class FileStoreDamageTests : IAsyncDisposable
         Assert.Contains("(99)", e.Message, StringComparison.Ordinal);
     }
 
-    public async ValueTask DisposeAsync() => await _session.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _session.DisposeAsync();
 
     private static void Flip(FileStream file, long at)
     {

@@ -4,8 +4,10 @@ using Granary.Silo.Storage;
 namespace Granary.Storage.Tests.Files;
 
 /// <summary>Disks that are full or fail, and how space comes back.</summary>
-public sealed class FileStoreSpaceTests : IAsyncDisposable
+public sealed class FileStoreSpaceTests : IAsyncLifetime
 {
+    private const int SegmentGivenUp = 3316, NotRemoved = 3319;
+
     private readonly FaultyDisk _disk = new();
     private readonly FileStoreHome _home;
     private readonly StoreSession _session;
@@ -23,6 +25,7 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     [InlineData(100_000)]
     public async Task Flush_WriteFailsOnTheWay_MayBeRepeated(int written)
     {
+        _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
         var changes = new QueueChanges(queue) { Runs = { Messages.Run(10, 10, size: 30) }, Settled = { new OffsetRange(0, 2) } };
         _disk.WriteOnly = written;
@@ -38,6 +41,7 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     [Fact]
     public async Task Flush_SyncFails_IsWrittenAgainInANewSegment()
     {
+        _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
         var changes = new QueueChanges(queue) { Runs = { Messages.Run(10, 10) } };
         _disk.SyncFails = true;
@@ -54,6 +58,7 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     [Fact]
     public async Task TakeOver_SyncFails_MayBeRepeated()
     {
+        _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
         _disk.SyncFails = true;
         await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.TakeOverAsync(queue));
@@ -116,6 +121,7 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     [Fact]
     public async Task Segments_OneCannotBeRemoved_ThoseAfterItStayUntilItCan()
     {
+        _home.Log.Watched.Expect(NotRemoved);
         var queue = await OpenAsync();
         for (var i = 1; i < 100; i++)
         {
@@ -167,6 +173,7 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
     [Fact]
     public async Task Tidy_WritingAheadFails_GoesOnInAnotherSegment()
     {
+        _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
         _disk.WriteOnly = 100;
         await Assert.ThrowsAsync<StoreUnavailableException>(TidyAsync);
@@ -323,7 +330,9 @@ public sealed class FileStoreSpaceTests : IAsyncDisposable
         Assert.InRange(allocated, 0, 30_000);
     }
 
-    public async ValueTask DisposeAsync() => await _session.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _session.DisposeAsync();
 
     /// <summary>A queue with ten messages.</summary>
     private async Task<StoredQueue> OpenAsync()

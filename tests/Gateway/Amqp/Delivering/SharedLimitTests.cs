@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Gateway.Tests.Amqp.Delivering;
 
 /// <summary>One limit for all consumers of a channel: never exceeded, never left unused while a queue has messages.</summary>
-public sealed class SharedLimitTests : IAsyncDisposable
+public sealed class SharedLimitTests : IAsyncLifetime
 {
     private readonly ConnectionUnderTest _client = new();
     private readonly Dictionary<string, ScriptedQueue> _queues = [];
@@ -189,7 +189,9 @@ public sealed class SharedLimitTests : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _client.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _client.DisposeAsync();
 
     /// <summary>What a queue has been told to be lent.</summary>
     private int[] Lent(string queue) => [.. _queues[queue].Sent.SelectMany(sent => sent.Up.Items).OfType<LendItem>().Select(lend => lend.Count)];

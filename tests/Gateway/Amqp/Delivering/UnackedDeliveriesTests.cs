@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Gateway.Tests.Amqp.Delivering;
 
 /// <summary>The table of unacknowledged deliveries does what a sorted map from tag to delivery would do.</summary>
-public sealed class UnackedDeliveriesTests : IAsyncDisposable
+public sealed class UnackedDeliveriesTests : IAsyncLifetime
 {
     private readonly ConnectionUnderTest _client = new();
     private readonly LinkSet _links = new(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", new FakeClock(), NullLogger.Instance);
@@ -54,7 +54,9 @@ public sealed class UnackedDeliveriesTests : IAsyncDisposable
     public void Walk_AnySettlements_IsAsANaiveModel() =>
         UnackedStep.Any.Array[1, 800].Walk(Check, count: 100, print: steps => string.Join('\n', steps.AsEnumerable()));
 
-    public ValueTask DisposeAsync() => _client.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _client.DisposeAsync();
 
     private void Check(UnackedStep[] steps)
     {
