@@ -1,6 +1,7 @@
 using Granary.Core.Access;
 using Granary.Core.Members;
 using Orleans.CodeGeneration;
+using Orleans.Concurrency;
 
 namespace Granary.Core.Grains;
 
@@ -61,7 +62,7 @@ public interface IAccessGrain : IGrainWithStringKey
 
     /// <summary>What the sessions of the management page are signed with: random, made once for the store, and the same at all gateways.</summary>
     [Alias("GetPageKey")]
-    ValueTask<byte[]> GetPageKeyAsync();
+    ValueTask<Immutable<byte[]>> GetPageKeyAsync();
 
     /// <summary>Starts keeping a gateway current by numbered deltas, and answers with the state they build on.</summary>
     /// <param name="session">Higher each time one holder watches: calls that arrive late are told by it.</param>

@@ -2,6 +2,7 @@ using Granary.Core.Access;
 using Granary.Core.Grains;
 using Granary.Gateway.Links;
 using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
 
 namespace Granary.Gateway.Access;
 
@@ -57,7 +58,7 @@ internal sealed partial class AccessCalls(IGrainFactory grains, TimeProvider clo
         RemoveAsync(grain => grain.ClearTopicPermissionAsync(user, vhost, exchange));
 
     /// <inheritdoc cref="FindUserAsync"/>
-    public ValueTask<byte[]> GetPageKeyAsync() => AskAsync(static grain => grain.GetPageKeyAsync());
+    public ValueTask<Immutable<byte[]>> GetPageKeyAsync() => AskAsync(static grain => grain.GetPageKeyAsync());
 
     /// <summary>What is missing when it is asked again was removed by the call whose answer was lost.</summary>
     private async ValueTask<AccessAnswer> RemoveAsync(Func<IAccessGrain, ValueTask<AccessAnswer>> call)

@@ -126,7 +126,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
     public ValueTask<AccessAnswer> ClearTopicPermissionAsync(string user, string vhost, string? exchange) =>
         KeptAsync(_book.ClearTopicPermission(user, vhost, exchange));
 
-    public async ValueTask<byte[]> GetPageKeyAsync()
+    public async ValueTask<Immutable<byte[]>> GetPageKeyAsync()
     {
         var key = _book.GetPageKey(out var isNew);
         if (isNew)
@@ -136,7 +136,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
         }
 
         await _keyStored;
-        return key;
+        return new Immutable<byte[]>(key);
     }
 
     public ValueTask<AccessSnapshot> WatchAsync(Guid holder, long session, IAccessObserver observer)

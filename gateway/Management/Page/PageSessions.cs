@@ -122,7 +122,7 @@ internal sealed class PageSessions(AccessCalls access, TimeProvider clock)
         if (_key is not { } key || clock.GetElapsedTime(key.At) > KeyIsKept)
         {
             var at = clock.GetTimestamp();
-            _key = key = new Key(await access.GetPageKeyAsync().ConfigureAwait(false), at);
+            _key = key = new Key((await access.GetPageKeyAsync().ConfigureAwait(false)).Value, at);
         }
 
         return key.Value;

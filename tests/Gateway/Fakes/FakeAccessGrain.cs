@@ -1,5 +1,6 @@
 using Granary.Core.Access;
 using Granary.Core.Grains;
+using Orleans.Concurrency;
 
 namespace Granary.Gateway.Tests.Fakes;
 
@@ -75,7 +76,7 @@ internal sealed class FakeAccessGrain(params Account[] users) : IAccessGrain
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask<byte[]> GetPageKeyAsync() => ValueTask.FromResult(new byte[32]);
+    public ValueTask<Immutable<byte[]>> GetPageKeyAsync() => ValueTask.FromResult(new Immutable<byte[]>(new byte[32]));
 
     public ValueTask WakeAsync() => throw new NotSupportedException();
 

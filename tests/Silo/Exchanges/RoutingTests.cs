@@ -43,6 +43,7 @@ public sealed class RoutingTests : IAsyncLifetime
     public async Task DisposeAsync()
     {
         _routers.ForEach(router => router.Dispose());
+        _watched.Leave();
         await _host!.StopAsync();
         _host.Dispose();
         _watched.Check();
