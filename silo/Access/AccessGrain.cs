@@ -22,29 +22,20 @@ namespace Granary.Silo.Access;
 [Immovable]
 internal sealed partial class AccessGrain : Grain, IAccessGrain
 {
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
-
-    // An activation that follows a lost one may begin before its silo has been told of the loss.
-    private static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(10);
-
     /// <summary>Below the time after which callers give up.</summary>
     private static readonly TimeSpan LongestDeletion = TimeSpan.FromSeconds(5);
 
     private readonly StoredState<AccessState> _state;
-    private readonly GroupCommit _commit;
+    private readonly GatheredWrites _writes;
     private readonly DueTable _due;
     private readonly VhostRemoval _removal;
-    private readonly SiloLosses? _losses;
     private readonly TimeProvider _time;
     private readonly ILogger<AccessGrain> _log;
     private readonly SnapshotHolders<AccessEntry, IAccessObserver> _holders;
     private readonly CancellationTokenSource _ended = new();
     private readonly Dictionary<string, Task> _deletions = new(StringComparer.Ordinal);
-    private readonly long _began;
+    private readonly LostPredecessor _before;
     private AccessBook _book = null!;
-    private Task? _nextWrite;
-    private Task _written = Task.CompletedTask;
     private Task _keyStored = Task.CompletedTask;
     private IGrainTimer? _silenceTimer;
 
@@ -52,10 +43,11 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
         RowGrainStorage storage, GroupCommit commit, DueTable due, VhostRemoval removal, TimeProvider time, ILogger<AccessGrain> log,
         SiloLosses? losses = null)
     {
-        (_commit, _due, _removal, _time, _log, _losses) = (commit, due, removal, time, log, losses);
+        (_due, _removal, _time, _log) = (due, removal, time, log);
         _state = new StoredState<AccessState>(storage, AccessRows.Table, GrainContext.GrainId);
         _holders = new SnapshotHolders<AccessEntry, IAccessObserver>(Guid.NewGuid(), AccessLease.Length, time, session => _ = SendAsync(session));
-        _began = time.GetTimestamp();
+        _writes = new GatheredWrites(commit, WriteAsync, EndOvertaken);
+        _before = new LostPredecessor(losses, AccessLease.Length, time);
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
@@ -132,7 +124,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
         if (isNew)
         {
             // It signs nothing before it is stored: a session would end with this activation.
-            _keyStored = _nextWrite ??= WriteNextAsync();
+            _keyStored = _writes.NextAsync();
         }
 
         await _keyStored;
@@ -160,40 +152,23 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
     {
         if (answer.IsDone)
         {
-            await Task.WhenAll(_nextWrite ??= WriteNextAsync(), WhenAllHaveAsync());
+            await Task.WhenAll(_writes.NextAsync(), WhenAllHaveAsync());
         }
 
         return answer;
     }
 
-    // What a turn changes after the write has begun is for the next one.
-    private async Task WriteNextAsync()
+    // Under the gate of the store.
+    private Task WriteAsync()
     {
-        await Task.Yield();
-        await _written.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        _nextWrite = null;
-        lock (_commit.Gate)
-        {
-            _written = WatchAsync(_state.WriteAsync(_book.ToState()));
-            UpdateDue();
-        }
-
-        await _written;
+        UpdateDue();
+        return _state.WriteAsync(_book.ToState());
     }
 
-    private async Task WatchAsync(Task written)
+    private void EndOvertaken(InconsistentStateException exception)
     {
-        try
-        {
-            await written;
-        }
-        catch (InconsistentStateException exception)
-        {
-            // Another activation writes: this one has nothing to say any more.
-            LogConflict(exception);
-            DeactivateOnIdle();
-            throw;
-        }
+        LogConflict(exception);
+        DeactivateOnIdle();
     }
 
     private void UpdateDue()
@@ -212,13 +187,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
     /// Everybody goes by what was changed, also those who hold what an activation told them that was lost with its silo, and of whom this one, which followed it,
     /// knows nothing: they have noticed, or allow nothing any more, a lease after the loss.
     /// </summary>
-    private Task WhenAllHaveAsync()
-    {
-        var known = _holders.WhenAllHaveAsync();
-        return _losses?.Last is { } last && _time.GetElapsedTime(_began, last) < NoticedWithin && AccessLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } left
-            ? Task.WhenAll(known, Task.Delay(left, _time))
-            : known;
-    }
+    private Task WhenAllHaveAsync() => Task.WhenAll(_holders.WhenAllHaveAsync(), _before.IsForgottenAsync());
 
     /// <summary>Goes on with deletions that were begun, by this activation or another.</summary>
     private void GoOn()
@@ -272,25 +241,9 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
         }
     }
 
-    // Beside the turns: the first delta of a turn that changes much has all its changes.
     private async Task SendAsync(HolderSession<IAccessObserver> session)
     {
-        await Task.Yield();
-        while (_holders.NextFor(session) is { } next)
-        {
-            try
-            {
-                var delta = new AccessDelta(_holders.Epoch, next.After, next.Changes);
-                _holders.Acknowledge(session, await session.Observer.ApplyAsync(delta).WaitAsync(AnswerWithin, _time));
-            }
-            catch (Exception error)
-            {
-                LogHolderDidNotAnswer(error, session.Holder);
-                _holders.DropSilent();
-                await Task.Delay(RetryAfter, _time);
-            }
-        }
-
+        await _holders.SendAsync(session, (observer, after, changes) => observer.ApplyAsync(new AccessDelta(_holders.Epoch, after, changes)), LogHolderDidNotAnswer);
         UpdateLifetime();
     }
 

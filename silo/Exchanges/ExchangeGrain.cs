@@ -26,12 +26,6 @@ namespace Granary.Silo.Exchanges;
 [Immovable]
 internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 {
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
-
-    // An activation that follows a lost one may begin before its silo has been told of the loss.
-    private static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(10);
-
     // How long the name of an exchange that is gone, or never was, keeps its activation. Longer than a bind that was under way when a queue was deleted,
     // which has to find out here that it came too late.
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(10);
@@ -47,7 +41,6 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly LocalExchanges _local;
     private readonly ActiveExchange _active;
     private readonly Owners? _owners;
-    private readonly SiloLosses? _losses;
     private readonly SnapshotHolders<ExchangeChange, IExchangeObserver> _holders;
     private readonly PolicyCopy? _policies;
     private readonly string _name;
@@ -55,7 +48,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly CancellationTokenSource _ended = new();
     private IGrainTimer? _silenceTimer;
     private IGrainTimer? _leaveTimer;
-    private readonly long _began;
+    private readonly LostPredecessor _before;
     private string? _run;
     private bool _isOwned;
     private int _owed;
@@ -68,9 +61,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         Owners? owners = null, SiloLosses? losses = null, PolicyCopy? policies = null)
     {
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
-        (_commit, _due, _removal, _local, _owners, _losses, _policies) = (commit, due, removal, local, owners, losses, policies);
+        (_commit, _due, _removal, _local, _owners, _policies) = (commit, due, removal, local, owners, policies);
         _time = time;
-        _began = time.GetTimestamp();
+        _before = new LostPredecessor(losses, SnapshotLease.Length, time);
         _logger = logger;
         _key = this.GetPrimaryKeyString();
         (_vhost, _name) = GrainKeys.Parse(_key);
@@ -222,25 +215,10 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return ValueTask.CompletedTask;
     }
 
-    // Beside the turns: the first delta of a turn that changes much has all its changes.
     private async Task SendAsync(HolderSession<IExchangeObserver> session)
     {
-        await Task.Yield();
-        while (_holders.NextFor(session) is { } next)
-        {
-            var delta = new ExchangeDelta(_key, _holders.Epoch, next.After, next.Changes);
-            try
-            {
-                _holders.Acknowledge(session, await session.Observer.ApplyAsync(delta).WaitAsync(AnswerWithin, _time));
-            }
-            catch (Exception error)
-            {
-                LogHolderDidNotAnswer(error, _key, session.Holder, delta.Number);
-                _holders.DropSilent();
-                await Task.Delay(RetryAfter, _time);
-            }
-        }
-
+        await _holders.SendAsync(
+            session, (observer, after, changes) => observer.ApplyAsync(new ExchangeDelta(_key, _holders.Epoch, after, changes)), (error, holder) => LogHolderDidNotAnswer(error, _key, holder));
         UpdateLifetime();
     }
 
@@ -291,13 +269,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     /// Everybody routes by what the turn changed, also those who hold a snapshot of an activation that was lost with its silo, and of whom this one, which followed
     /// it, knows nothing: they have noticed, or stopped routing, a lease after the loss.
     /// </summary>
-    private Task WhenAllHaveAsync()
-    {
-        var known = _holders.WhenAllHaveAsync();
-        return _losses?.Last is { } last && _time.GetElapsedTime(_began, last) < NoticedWithin && SnapshotLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } left
-            ? Task.WhenAll(known, Task.Delay(left, _time))
-            : known;
-    }
+    private Task WhenAllHaveAsync() => Task.WhenAll(_holders.WhenAllHaveAsync(), _before.IsForgottenAsync());
 
     private void ApplyPolicies() => _exchange.Apply(_policies?.Table.Find(_vhost, PolicyTarget.Exchange, _name) ?? AppliedPolicy.None);
 
@@ -426,8 +398,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     [LoggerMessage(3106, LogLevel.Debug, "There is no exchange {Exchange}, and nobody needs it; the activation ends")]
     private partial void LogLeaving(string exchange);
 
-    [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to change {Number}; trying again.")]
-    private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder, long number);
+    [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to a change; trying again.")]
+    private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder);
 
     [LoggerMessage(3107, LogLevel.Debug, "Exchange {Exchange} is not durable, and the run of the cluster that had it is over: it is deleted")]
     private partial void LogOwnerGone(string exchange);

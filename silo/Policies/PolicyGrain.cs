@@ -22,36 +22,28 @@ namespace Granary.Silo.Policies;
 [Immovable]
 internal sealed partial class PolicyGrain : Grain, IPolicyGrain
 {
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
-
     private static readonly TimeSpan LookAfter = TimeSpan.FromMilliseconds(300);
 
-    // An activation that follows a lost one may begin before its silo has been told of the loss.
-    private static readonly TimeSpan NoticedWithin = TimeSpan.FromSeconds(10);
-
     private readonly StoredState<PolicyState> _state;
-    private readonly GroupCommit _commit;
-    private readonly SiloLosses? _losses;
+    private readonly GatheredWrites _writes;
     private readonly UnusedQueues? _unused;
     private readonly TimeProvider _time;
     private readonly ILogger<PolicyGrain> _log;
     private readonly SnapshotHolders<PolicyEntry, IPolicyObserver> _holders;
     private readonly Dictionary<Guid, Beginner> _beginners = [];
     private readonly CancellationTokenSource _ended = new();
-    private readonly long _began;
+    private readonly LostPredecessor _before;
     private PolicyBook _book = null!;
     private bool _isLooking;
-    private Task? _nextWrite;
-    private Task _written = Task.CompletedTask;
     private IGrainTimer? _silenceTimer;
 
     public PolicyGrain(RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log, SiloLosses? losses = null, UnusedQueues? unused = null)
     {
-        (_commit, _time, _log, _losses, _unused) = (commit, time, log, losses, unused);
+        (_time, _log, _unused) = (time, log, unused);
         _state = new StoredState<PolicyState>(storage, "policies", GrainContext.GrainId);
         _holders = new SnapshotHolders<PolicyEntry, IPolicyObserver>(Guid.NewGuid(), PolicyLease.Length, time, session => _ = SendAsync(session));
-        _began = time.GetTimestamp();
+        _writes = new GatheredWrites(commit, () => _state.WriteAsync(_book.ToState()), EndOvertaken);
+        _before = new LostPredecessor(losses, PolicyLease.Length, time);
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
@@ -140,7 +132,7 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private Task KeepAsync()
     {
         LookAtUnused();
-        return Task.WhenAll(_nextWrite ??= WriteNextAsync(), WhenAllHaveAsync());
+        return Task.WhenAll(_writes.NextAsync(), WhenAllHaveAsync());
     }
 
     private void LookAtUnused()
@@ -164,7 +156,7 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
                 await WhenAllHaveAsync();
                 await unused.LookAsync(seen.Select(static vhost => vhost.Key).ToHashSet(StringComparer.Ordinal), _ended.Token);
                 _book.Seen(seen);
-                await (_nextWrite ??= WriteNextAsync());
+                await _writes.NextAsync();
             }
         }
         catch (Exception exception)
@@ -176,33 +168,10 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
         _isLooking = false;
     }
 
-    // What a turn changes after the write has begun is for the next one.
-    private async Task WriteNextAsync()
+    private void EndOvertaken(InconsistentStateException exception)
     {
-        await Task.Yield();
-        await _written.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        _nextWrite = null;
-        lock (_commit.Gate)
-        {
-            _written = WatchAsync(_state.WriteAsync(_book.ToState()));
-        }
-
-        await _written;
-    }
-
-    private async Task WatchAsync(Task written)
-    {
-        try
-        {
-            await written;
-        }
-        catch (InconsistentStateException exception)
-        {
-            // Another activation writes: this one has nothing to say any more.
-            LogConflict(exception);
-            DeactivateOnIdle();
-            throw;
-        }
+        LogConflict(exception);
+        DeactivateOnIdle();
     }
 
     /// <summary>
@@ -221,31 +190,12 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
             }
         }
 
-        if (_losses?.Last is { } last && _time.GetElapsedTime(_began, last) < NoticedWithin && PolicyLease.Length - _time.GetElapsedTime(last) is { Ticks: > 0 } rest)
-        {
-            await Task.Delay(rest, _time, _ended.Token);
-        }
+        await _before.IsForgottenAsync(_ended.Token);
     }
 
-    // Beside the turns: the first delta of a turn that changes much has all its changes.
     private async Task SendAsync(HolderSession<IPolicyObserver> session)
     {
-        await Task.Yield();
-        while (_holders.NextFor(session) is { } next)
-        {
-            try
-            {
-                var delta = new PolicyDelta(_holders.Epoch, next.After, next.Changes);
-                _holders.Acknowledge(session, await session.Observer.ApplyAsync(delta).WaitAsync(AnswerWithin, _time));
-            }
-            catch (Exception error)
-            {
-                LogHolderDidNotAnswer(error, session.Holder);
-                _holders.DropSilent();
-                await Task.Delay(RetryAfter, _time);
-            }
-        }
-
+        await _holders.SendAsync(session, (observer, after, changes) => observer.ApplyAsync(new PolicyDelta(_holders.Epoch, after, changes)), LogHolderDidNotAnswer);
         UpdateLifetime();
     }
 

@@ -27,7 +27,7 @@ internal sealed partial class Queue
         List<MessageRun> runs = [];
         _ready.AddLoaded(runs);
         var isLoaded = true;
-        foreach (var session in _sessions.Values)
+        foreach (var session in _sessions.All)
         {
             isLoaded &= session.Link.Unacked.AddLoaded(runs);
         }
@@ -47,7 +47,7 @@ internal sealed partial class Queue
         _ready.AddLoaded(runs);
         _deliveredEnd = runs.Where(run => run.Redelivered).Select(run => run.End).DefaultIfEmpty().Max();
         var ready = runs.Count;
-        foreach (var session in _sessions.Values)
+        foreach (var session in _sessions.All)
         {
             session.Link.Unacked.AddLoaded(runs);
             if (session.Number > 0)
@@ -96,7 +96,7 @@ internal sealed partial class Queue
 
         foreach (var (session, number) in backlog.Sessions)
         {
-            _storedSessions[session] = number;
+            _sessions.NoteEarlier(session, number);
         }
     }
 

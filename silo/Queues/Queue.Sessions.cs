@@ -1,58 +1,29 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Links;
-using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues;
 
-/// <summary>The sessions behind the links: each batch of a session is taken once, over whatever link, and by whatever activation.</summary>
+/// <summary>What sessions publish is taken once.</summary>
 internal sealed partial class Queue
 {
-    /// <summary>How long sessions that published to an earlier activation may take to come again, in milliseconds, until what is stored of them is forgotten.</summary>
-    private const long SessionMemory = 60_000;
-
-    /// <summary>What the store had of sessions when this activation began.</summary>
-    private readonly Dictionary<SessionId, long> _storedSessions = [];
-
-    private readonly Dictionary<SessionId, SessionState> _sessions = [];
-    private long _forgetAt;
-
-    /// <summary>Nothing will be heard of the link any more; nor of its session, unless that has another one.</summary>
-    public void Forget(QueueLink link)
-    {
-        if (!_sessions.TryGetValue(link.Session, out var session) || session.Link != link)
-        {
-            return;
-        }
-
-        _sessions.Remove(link.Session);
-        if (_storedSessions.Remove(link.Session) || session.IsStored)
-        {
-            _journal?.NoteProgress(PublishProgress.End(link.Session));
-        }
-    }
+    /// <inheritdoc cref="SessionTable.Forget"/>
+    public void Forget(QueueLink link) => _sessions.Forget(link);
 
     /// <summary>The link is the one of its session from now on. One before it has been given up by its gateway.</summary>
     private bool TryJoin(QueueLink link, long now)
     {
-        if (!_sessions.TryGetValue(link.Session, out var session))
-        {
-            _sessions.Add(link.Session, link.State = new SessionState(link));
-            return true;
-        }
-
-        if (session.Link.Opener!.Ordinal > link.Opener!.Ordinal)
+        if (!_sessions.TryJoin(link, out var earlier))
         {
             link.End(now);
             return false;
         }
 
-        if (!session.Link.HasEnded)
+        if (earlier is not null)
         {
-            Abandon(session.Link, now);
+            Abandon(earlier, now);
         }
 
-        (session.Link, link.State) = (link, session);
         return true;
     }
 
@@ -98,8 +69,7 @@ internal sealed partial class Queue
     }
 
     private bool IsStored(QueueLink link, PublishItem publish) =>
-        _storedSessions.Count > 0 && (_journal is null || (publish.Batch.Flags & MessageFlags.Persistent) != 0)
-        && _storedSessions.TryGetValue(link.Session, out var through) && publish.Number <= through;
+        _sessions.WasTakenEarlier(link.Session, publish.Number) && (_journal is null || (publish.Batch.Flags & MessageFlags.Persistent) != 0);
 
     /// <summary>The batch is taken with this turn.</summary>
     private void NoteTaken(QueueLink link, PublishItem publish)
@@ -112,10 +82,9 @@ internal sealed partial class Queue
         var session = link.State!;
         (session.Number, session.PublishedEnd) = (publish.Number, link.PublishedEnd);
         _given?.Take(link.Session, publish, link.PublishedEnd - publish.Batch.Count, link.PublishedEnd, hasOwner: ConsumerCount > 0);
-        if (_journal is { } journal && (publish.Batch.Flags & MessageFlags.Persistent) != 0)
+        if ((publish.Batch.Flags & MessageFlags.Persistent) != 0)
         {
-            session.IsStored = true;
-            journal.NoteProgress(new PublishProgress(link.Session, publish.Number));
+            _sessions.Store(link, publish.Number);
         }
     }
 
@@ -123,7 +92,7 @@ internal sealed partial class Queue
     private void TellProgress()
     {
         if (_given is { IsEmpty: false } given && _ready.IsEmpty
-            && _sessions.Values.FirstOrDefault(static session => session.Link is { HasItems: true, Consumers.Count: > 0, Unacked.Count: 0 }) is { } owner)
+            && _sessions.All.FirstOrDefault(static session => session.Link is { HasItems: true, Consumers.Count: > 0, Unacked.Count: 0 }) is { } owner)
         {
             owner.Link.SendProgress(given.TakeProgress());
         }
@@ -139,33 +108,9 @@ internal sealed partial class Queue
 
         foreach (var (session, number) in progress)
         {
-            _storedSessions[session] = Math.Max(number, _storedSessions.GetValueOrDefault(session));
+            _sessions.NoteEarlier(session, number);
         }
 
-        given.Drop(_storedSessions, _ready, NoteGone);
-    }
-
-    // Whoever still waits for a confirm from the earlier activation has long come again.
-    private void ForgetSessions(long now)
-    {
-        _forgetAt = _forgetAt == 0 ? now + SessionMemory : _forgetAt;
-        if (_storedSessions.Count == 0 || now < _forgetAt)
-        {
-            return;
-        }
-
-        foreach (var id in _storedSessions.Keys)
-        {
-            if (_sessions.TryGetValue(id, out var session))
-            {
-                session.IsStored = true;
-            }
-            else
-            {
-                _journal?.NoteProgress(PublishProgress.End(id));
-            }
-        }
-
-        _storedSessions.Clear();
+        given.Drop(_sessions.Earlier, _ready, NoteGone);
     }
 }

@@ -42,7 +42,7 @@ internal sealed partial class Queue
 
         if (settings.ConsumerTimeout != before.ConsumerTimeout)
         {
-            foreach (var session in _sessions.Values.Where(static session => !session.Link.HasEnded))
+            foreach (var session in _sessions.All.Where(static session => !session.Link.HasEnded))
             {
                 session.Link.Send(new OpenedItem(Incarnation, settings.ConsumerTimeout));
             }

@@ -23,9 +23,6 @@ internal sealed partial class Queue
 {
     private readonly List<MessageRun> _copies = [];
     private readonly UnackedMemory _unacked = new();
-
-    /// <summary>Answers to publishers that have to wait for memory, in their order.</summary>
-    private readonly Queue<(QueueLink Link, PublishedItem Answer)> _lateAnswers = new();
     private Recovery? _recovery;
     private long _reported;
 
@@ -109,7 +106,7 @@ internal sealed partial class Queue
 
         foreach (var (session, number) in backlog.Sessions)
         {
-            _storedSessions[session] = number;
+            _sessions.NoteEarlier(session, number);
         }
     }
 
@@ -199,37 +196,10 @@ internal sealed partial class Queue
         return credit > 0 ? top.First.First + Math.Min(credit, top.Count) : null;
     }
 
-    /// <summary>More comes than can be paged out in time: publishers go on as soon as their answers come, and each has only so much without one (<see cref="PublishLimits"/>).</summary>
-    private bool HoldsPublishersUp => _storage is { Budget.IsFull: true } && _ready.MemoryBytes > MemoryBudget.Little;
+    /// <summary>More comes than can be paged out in time, and all queues together have too much in memory.</summary>
+    private bool IsShortOfMemory => _storage is { Budget.IsFull: true } && _ready.MemoryBytes > MemoryBudget.Little;
 
-    private void Answer(QueueLink link, PublishedItem answer)
-    {
-        if (_lateAnswers.Count > 0 || HoldsPublishersUp)
-        {
-            _lateAnswers.Enqueue((link, answer));
-        }
-        else
-        {
-            link.Send(answer);
-        }
-    }
-
-    /// <summary>Waits only for what is on its way to the store, for a turn follows when it is there. What cannot be paged out holds nobody up.</summary>
-    private void AnswerLate(QueueStorage store)
-    {
-        if (_lateAnswers.Count == 0 || (HoldsPublishersUp && store.Journal.StoredEnd < _nextOffset))
-        {
-            return;
-        }
-
-        while (_lateAnswers.TryDequeue(out var late))
-        {
-            if (!late.Link.HasEnded)
-            {
-                late.Link.Send(late.Answer);
-            }
-        }
-    }
+    private void Answer(QueueLink link, PublishedItem answer) => _answers.Give(link, answer, IsShortOfMemory);
 
     private void ReportMemory(long bytes)
     {

@@ -34,6 +34,8 @@ internal sealed partial class Queue : IDeclaredQueue
     private readonly Dispatch _dispatch;
     private readonly HashSet<string> _bindingSources = new(StringComparer.Ordinal);
     private readonly HashSet<QueueLink> _untidy = [];
+    private readonly SessionTable _sessions;
+    private readonly PublisherAnswers _answers;
     private readonly GivenBatches? _given;
     private long _usedAt;
     private long _nextOffset;
@@ -55,6 +57,8 @@ internal sealed partial class Queue : IDeclaredQueue
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
         _noteGone = NoteGone;
         _journal = storage?.Durable;
+        _sessions = new SessionTable(_journal);
+        _answers = new PublisherAnswers(storage?.Journal);
         _bound = new DeliveryBound(_journal, storage?.Journal);
         _waitingDead = storage is null ? null : new WaitingDead(storage.Journal);
         if (storage is not null)
@@ -96,7 +100,7 @@ internal sealed partial class Queue : IDeclaredQueue
     private long ExpiresAt => _settings.Expires is { } after && ConsumerCount == 0 ? _usedAt + after : MessageRun.Never;
 
     /// <summary>Memory may have to be given back some time.</summary>
-    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick || _storedSessions.Count > 0;
+    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick || _sessions.Earlier.Count > 0;
 
     /// <summary>It was declared, or something was got from it: its time begins anew. While it has consumers none runs.</summary>
     public void Use(long now) => _usedAt = now;
@@ -205,7 +209,7 @@ internal sealed partial class Queue : IDeclaredQueue
         if (_storage is not null)
         {
             StoreTurn(_storage, now);
-            AnswerLate(_storage);
+            _answers.EndTurn(IsShortOfMemory, _nextOffset);
         }
     }
 
@@ -215,7 +219,7 @@ internal sealed partial class Queue : IDeclaredQueue
     public void Tidy(long now)
     {
         _bound.Tick(now);
-        ForgetSessions(now);
+        _sessions.ForgetEarlier(now);
         if (_ready.NeedsTidy)
         {
             _ready.Tidy(now);
@@ -335,11 +339,11 @@ internal sealed partial class Queue : IDeclaredQueue
         var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
         if (!dies && !returns)
         {
-            CountSettled(settlement, SettleForGood(link, from, to));
+            Figures.Settle(settlement, SettleForGood(link, from, to));
             return;
         }
 
-        CountSettled(settlement, link.Unacked.Settle(from, to, _live, gone: null, _dispatch));
+        Figures.Settle(settlement, link.Unacked.Settle(from, to, _live, gone: null, _dispatch));
         foreach (var run in _live)
         {
             if (dies)
@@ -360,25 +364,6 @@ internal sealed partial class Queue : IDeclaredQueue
     }
 
     private void Return(in MessageRun run, bool wasSeen, long now) => _ready.Return(run with { Redelivered = run.Redelivered || wasSeen, Since = now });
-
-    private void CountSettled(Settlement settlement, long messages)
-    {
-        switch (settlement)
-        {
-            case Settlement.Ack:
-                Figures.Settle(QueueCount.Ack, messages);
-                break;
-            case Settlement.Requeue:
-                Figures.Settle(QueueCount.Requeue, messages);
-                break;
-            case Settlement.Reject:
-                Figures.Settle(QueueCount.Reject, messages);
-                break;
-            default:
-                Figures.TakeBack(messages);
-                break;
-        }
-    }
 
     private void Attach(QueueLink link, AttachItem attach, long now)
     {

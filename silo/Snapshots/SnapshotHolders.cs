@@ -12,6 +12,9 @@ internal sealed class SnapshotHolders<TChange, TObserver>(Guid epoch, TimeSpan l
     /// <summary>The answer of who holds nothing (any more).</summary>
     public const long NotHeld = -1;
 
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
+
     private readonly Dictionary<Guid, HolderSession<TObserver>> _sessions = [];
     private readonly Queue<Waiter> _waiters = [];
 
@@ -101,6 +104,27 @@ internal sealed class SnapshotHolders<TChange, TObserver>(Guid epoch, TimeSpan l
         foreach (var session in _sessions.Values.Where(IsSilent).ToList())
         {
             Drop(session);
+        }
+    }
+
+    /// <summary>Sends a session what it lacks until that is nothing, beside the turns: the first delta of a turn that changes much has all its changes.</summary>
+    /// <param name="apply">Sends the changes that follow a number, and gives the answer.</param>
+    /// <param name="failed">Told the holder that did not answer, to log it. It is tried again until the holder has been silent for a lease.</param>
+    public async Task SendAsync(HolderSession<TObserver> session, Func<TObserver, long, TChange[], Task<long>> apply, Action<Exception, Guid> failed)
+    {
+        await Task.Yield();
+        while (NextFor(session) is { } next)
+        {
+            try
+            {
+                Acknowledge(session, await apply(session.Observer, next.After, next.Changes).WaitAsync(AnswerWithin, time));
+            }
+            catch (Exception error)
+            {
+                failed(error, session.Holder);
+                DropSilent();
+                await Task.Delay(RetryAfter, time);
+            }
         }
     }
 

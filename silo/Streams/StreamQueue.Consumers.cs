@@ -111,7 +111,7 @@ internal sealed partial class StreamQueue
 
         if (_unacked.Remove(link, out var unacked))
         {
-            Figures.TakeBack(unacked);
+            Figures.Settle(Settlement.Undelivered, unacked);
         }
     }
 }

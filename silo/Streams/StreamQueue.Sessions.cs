@@ -1,58 +1,29 @@
 using Granary.Core.Links;
 using Granary.Silo.Queues.Links;
-using Granary.Silo.Storage;
 
 namespace Granary.Silo.Streams;
 
-/// <summary>The sessions behind the links: each batch of a session is taken once, over whatever link, and by whatever activation.</summary>
+/// <summary>What sessions publish is taken once.</summary>
 internal sealed partial class StreamQueue
 {
-    /// <summary>How long sessions that published to an earlier activation may take to come again, in milliseconds, until what is stored of them is forgotten.</summary>
-    private const long SessionMemory = 60_000;
-
-    /// <summary>What the store had of sessions when this activation began.</summary>
-    private readonly Dictionary<SessionId, long> _storedSessions = [];
-
-    private readonly Dictionary<SessionId, SessionState> _sessions = [];
-    private long _forgetAt;
-
-    public void Forget(QueueLink link)
-    {
-        if (!_sessions.TryGetValue(link.Session, out var session) || session.Link != link)
-        {
-            return;
-        }
-
-        _sessions.Remove(link.Session);
-        if (_storedSessions.Remove(link.Session) || session.IsStored)
-        {
-            _storage?.Journal.NoteProgress(PublishProgress.End(link.Session));
-        }
-    }
+    public void Forget(QueueLink link) => _sessions.Forget(link);
 
     /// <summary>The link is the one of its session from now on. One before it has been given up by its gateway.</summary>
     private bool TryJoin(QueueLink link, long now)
     {
-        if (!_sessions.TryGetValue(link.Session, out var session))
-        {
-            _sessions.Add(link.Session, link.State = new SessionState(link));
-            return true;
-        }
-
-        if (session.Link.Opener!.Ordinal > link.Opener!.Ordinal)
+        if (!_sessions.TryJoin(link, out var earlier))
         {
             link.End(now);
             return false;
         }
 
-        if (!session.Link.HasEnded)
+        if (earlier is not null)
         {
             // Its consumers come again over the next link.
-            LetGo(session.Link);
-            session.Link.End(now);
+            LetGo(earlier);
+            earlier.End(now);
         }
 
-        (session.Link, link.State) = (link, session);
         return true;
     }
 
@@ -61,7 +32,7 @@ internal sealed partial class StreamQueue
     {
         var session = link.State!;
         var isKnown = publish.Number <= session.Number;
-        if (publish.Number == 0 || (!isKnown && !(_storedSessions.TryGetValue(link.Session, out var through) && publish.Number <= through)))
+        if (publish.Number == 0 || (!isKnown && !_sessions.WasTakenEarlier(link.Session, publish.Number)))
         {
             return false;
         }
@@ -81,31 +52,7 @@ internal sealed partial class StreamQueue
         }
 
         var session = link.State!;
-        (session.Number, session.PublishedEnd, session.IsStored) = (publish.Number, link.PublishedEnd, true);
-        _storage?.Journal.NoteProgress(new PublishProgress(link.Session, publish.Number));
-    }
-
-    // Whoever still waits for a confirm from the earlier activation has long come again.
-    private void ForgetSessions(long now)
-    {
-        _forgetAt = _forgetAt == 0 ? now + SessionMemory : _forgetAt;
-        if (_storedSessions.Count == 0 || now < _forgetAt)
-        {
-            return;
-        }
-
-        foreach (var id in _storedSessions.Keys)
-        {
-            if (_sessions.TryGetValue(id, out var session))
-            {
-                session.IsStored = true;
-            }
-            else
-            {
-                _storage?.Journal.NoteProgress(PublishProgress.End(id));
-            }
-        }
-
-        _storedSessions.Clear();
+        (session.Number, session.PublishedEnd) = (publish.Number, link.PublishedEnd);
+        _sessions.Store(link, publish.Number);
     }
 }

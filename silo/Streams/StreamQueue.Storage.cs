@@ -12,9 +12,6 @@ internal sealed partial class StreamQueue
     private const int LeastRead = 64 * 1024;
     private const int MostRead = 512 * 1024;
 
-    /// <summary>Answers to publishers that have to wait for memory, in their order.</summary>
-    private readonly Queue<(QueueLink Link, PublishedItem Answer)> _lateAnswers = new();
-
     private long _reported;
 
     public QueueStorage? Storage => _storage;
@@ -40,7 +37,7 @@ internal sealed partial class StreamQueue
     private long TailFirst => _tail.IsEmpty ? _nextOffset : _tail.First.First;
 
     /// <summary>More comes than is stored in time, and all queues together have too much in memory.</summary>
-    private bool HoldsPublishersUp => _storage is { Budget.IsFull: true } && _tail.Bytes > MemoryBudget.Little;
+    private bool IsShortOfMemory => _storage is { Budget.IsFull: true } && _tail.Bytes > MemoryBudget.Little;
 
     private int ReadBytes => (int)Math.Clamp(_storage!.Budget.Limit / 64, LeastRead, MostRead);
 
@@ -124,7 +121,7 @@ internal sealed partial class StreamQueue
         _segments.Restore([], _first, backlog.Bytes);
         foreach (var (session, number) in backlog.Sessions)
         {
-            _storedSessions[session] = number;
+            _sessions.NoteEarlier(session, number);
         }
     }
 
@@ -199,34 +196,7 @@ internal sealed partial class StreamQueue
         ReportMemory(bytes);
     }
 
-    private void Answer(QueueLink link, PublishedItem answer)
-    {
-        if (_lateAnswers.Count > 0 || HoldsPublishersUp)
-        {
-            _lateAnswers.Enqueue((link, answer));
-        }
-        else
-        {
-            link.Send(answer);
-        }
-    }
-
-    /// <summary>Publishers go on when what they sent is stored: a turn follows then.</summary>
-    private void AnswerLate()
-    {
-        if (_lateAnswers.Count == 0 || (HoldsPublishersUp && _storage!.Journal.StoredEnd < _nextOffset))
-        {
-            return;
-        }
-
-        while (_lateAnswers.TryDequeue(out var late))
-        {
-            if (!late.Link.HasEnded)
-            {
-                late.Link.Send(late.Answer);
-            }
-        }
-    }
+    private void Answer(QueueLink link, PublishedItem answer) => _answers.Give(link, answer, IsShortOfMemory);
 
     private void EndStorage()
     {

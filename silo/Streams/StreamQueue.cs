@@ -27,6 +27,8 @@ internal sealed partial class StreamQueue : IDeclaredQueue
     private readonly List<MessageRun> _whole = [];
     private readonly List<StreamRead> _reads = [];
     private readonly QueueStorage? _storage;
+    private readonly SessionTable _sessions;
+    private readonly PublisherAnswers _answers;
     private QueueSettings _settings;
     private long _first;
     private long _nextOffset;
@@ -38,6 +40,8 @@ internal sealed partial class StreamQueue : IDeclaredQueue
         (Definition, _settings, Incarnation, _storage) = (definition, settings, incarnation, storage);
         Figures = new QueueFigures(definition);
         _segments = new StreamSegments(settings.Stream!);
+        _sessions = new SessionTable(storage?.Journal);
+        _answers = new PublisherAnswers(storage?.Journal);
         if (storage is not null)
         {
             Recover(storage.Backlog);
@@ -65,7 +69,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
 
     public long NextDue => MessageRun.Never;
 
-    public bool NeedsTidy => _storedSessions.Count > 0;
+    public bool NeedsTidy => _sessions.Earlier.Count > 0;
 
     private string Kind => $"queue '{Definition.Name}' in vhost '{Definition.Vhost}'";
 
@@ -103,7 +107,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
 
         (_settings, _segments.Settings) = (settings, settings.Stream!);
         DropBelow(_segments.Trim(now));
-        foreach (var session in _sessions.Values.Where(session => settings.ConsumerTimeout != before.ConsumerTimeout && !session.Link.HasEnded))
+        foreach (var session in _sessions.All.Where(session => settings.ConsumerTimeout != before.ConsumerTimeout && !session.Link.HasEnded))
         {
             session.Link.Send(new OpenedItem(Incarnation, settings.ConsumerTimeout));
         }
@@ -163,13 +167,13 @@ internal sealed partial class StreamQueue : IDeclaredQueue
         }
 
         Trim(stored);
-        AnswerLate();
+        _answers.EndTurn(IsShortOfMemory, _nextOffset);
         (Figures.Ready, Figures.Consumers, Figures.ReadyBytes) = (ReadyCount, ConsumerCount, (_segments.Bytes, _tail.Bytes));
     }
 
     public long Purge() => 0;
 
-    public void Tidy(long now) => ForgetSessions(now);
+    public void Tidy(long now) => _sessions.ForgetEarlier(now);
 
     private void Publish(QueueLink link, PublishItem publish, long now)
     {
@@ -224,26 +228,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
                 cursor.Unacked = Math.Max(cursor.Unacked - count, 0);
             }
 
-            CountSettled(settle.Settlement, count);
-        }
-    }
-
-    private void CountSettled(Settlement settlement, long messages)
-    {
-        switch (settlement)
-        {
-            case Settlement.Ack:
-                Figures.Settle(QueueCount.Ack, messages);
-                break;
-            case Settlement.Requeue:
-                Figures.Settle(QueueCount.Requeue, messages);
-                break;
-            case Settlement.Reject:
-                Figures.Settle(QueueCount.Reject, messages);
-                break;
-            default:
-                Figures.TakeBack(messages);
-                break;
+            Figures.Settle(settle.Settlement, count);
         }
     }
 
@@ -253,7 +238,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
         foreach (var range in hold.Offsets)
         {
             _unacked[link] = _unacked.GetValueOrDefault(link) + range.Count;
-            Figures.TakeBack(-range.Count);
+            Figures.Hold(range.Count);
             if (Find(link, StreamOffsets.ConsumerOf(range.First)) is { } cursor)
             {
                 cursor.Unacked += range.Count;

@@ -1,5 +1,6 @@
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Links;
 using Granary.Silo.Queues.Definition;
 
 namespace Granary.Silo.Queues.Figures;
@@ -66,15 +67,26 @@ internal sealed class QueueFigures(QueueDefinition definition)
         }
     }
 
-    /// <summary>Messages that were given out came back or are done with.</summary>
-    public void Settle(QueueCount how, long messages)
+    /// <summary>Messages that were given out came back or are done with. That they never reached anybody is not counted.</summary>
+    public void Settle(Settlement how, long messages)
     {
-        _counts[(int)how] += messages;
         _unacked -= messages;
+        if (how != Settlement.Undelivered)
+        {
+            _counts[(int)CountOf(how)] += messages;
+        }
     }
 
-    /// <summary>Messages that were given out and never reached anybody are back in their place.</summary>
-    public void TakeBack(long messages) => _unacked -= messages;
+    /// <summary>Messages that an earlier activation gave out are still held.</summary>
+    public void Hold(long messages) => _unacked += messages;
+
+    private static QueueCount CountOf(Settlement how) => how switch
+    {
+        Settlement.Ack => QueueCount.Ack,
+        Settlement.Requeue => QueueCount.Requeue,
+        Settlement.Reject => QueueCount.Reject,
+        _ => throw new ArgumentOutOfRangeException(nameof(how), how, "Of this none are counted."),
+    };
 
     /// <inheritdoc cref="CountHistory.Look"/>
     public void Look(SampleTimes times)

@@ -2,6 +2,7 @@ using CsCheck;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
@@ -13,6 +14,11 @@ namespace Granary.Silo.Tests.Queues;
 /// <summary>Thousands of random operations on a queue, each checked against <see cref="QueueModel"/>.</summary>
 public sealed class QueueWalkTests
 {
+    private const int SmallBody = sizeof(long);
+
+    // With priorities, which each keep the beginning of what they have in memory: with small messages next to nothing would be paged out.
+    private const int LargeBody = 250;
+
     [Fact]
     public void RandomOperations_LeaveTheQueueAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 1_500].Walk(
         turns => new Walk(new TestGateway().Declare(), new QueueModel(), isPaged: false).Run(turns), count: 40, print: Print);
@@ -73,13 +79,14 @@ public sealed class QueueWalkTests
         var arguments = hasPriorities ? EncodedTable.From(FieldTable.Of(("x-max-priority", 3))) : default;
         var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable, arguments: arguments);
         var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
-        new Walk(gateway, new QueueModel(priority: hasPriorities ? Highest3 : null), isPaged: true).Run(turns);
+        var bodyLength = hasPriorities ? LargeBody : SmallBody;
+        new Walk(gateway, new QueueModel(priority: hasPriorities ? Highest3 : null), isPaged: true, bodyLength).Run(turns);
         Assert.True(store.Written > 0 || turns.Length < 100);
         Assert.Empty(store.Offsets(identity));
         watched.Check();
     }
 
-    private sealed class Walk(TestGateway gateway, QueueModel model, bool isPaged)
+    private sealed class Walk(TestGateway gateway, QueueModel model, bool isPaged, int bodyLength = SmallBody)
     {
         private readonly QueueModel _model = model;
         private readonly List<TestLink> _links = [];
@@ -209,8 +216,8 @@ public sealed class QueueWalkTests
 
         private PublishItem Publish(QueueAct.Publish publish)
         {
-            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, persistent: isPaged && publish.Persistent, priority: PriorityOf);
-            return new PublishItem(publish.InChunk ? Batches.InChunk(batch) : batch, publish.Resent);
+            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, _ => bodyLength, persistent: isPaged && publish.Persistent, priority: PriorityOf);
+            return new PublishItem(publish.InChunk && batch.Records.Length < MessageBatch.ChunkSize / 2 ? Batches.InChunk(batch) : batch, publish.Resent);
         }
 
         private AttachItem Attach(TestLink link, QueueAct.Attach attach)
