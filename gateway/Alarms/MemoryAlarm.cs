@@ -28,8 +28,9 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
         {
             var since = Stopwatch.GetTimestamp();
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
-            _pace.Collected(Stopwatch.GetElapsedTime(since));
+            var took = Stopwatch.GetElapsedTime(since);
             used = GC.GetTotalMemory(forceFullCollection: false);
+            _pace.Collected(took, used <= limit);
         }
 
         Check(used, limit);

@@ -47,16 +47,30 @@ public sealed class MemoryAlarmTests
         var pace = new CollectionPace(_clock);
         Assert.True(pace.IsDue);
 
-        pace.Collected(TimeSpan.FromSeconds(1));
+        pace.Collected(TimeSpan.FromSeconds(1), isEnough: false);
         _clock.Advance(TimeSpan.FromSeconds(18.9));
         Assert.False(pace.IsDue);
         _clock.Advance(TimeSpan.FromSeconds(0.1));
         Assert.True(pace.IsDue);
 
-        pace.Collected(TimeSpan.FromMilliseconds(1));
+        pace.Collected(TimeSpan.FromMilliseconds(1), isEnough: false);
         _clock.Advance(TimeSpan.FromSeconds(1.9));
         Assert.False(pace.IsDue);
         _clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.True(pace.IsDue);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(1_000)]
+    public void CollectionPace_CollectionThatFreedEnough_MayBeRepeatedWhenItsShareOfTheTimeIsUp(int took)
+    {
+        var pace = new CollectionPace(_clock);
+
+        pace.Collected(TimeSpan.FromMilliseconds(took), isEnough: true);
+        _clock.Advance(TimeSpan.FromMilliseconds((19 * took) - 1));
+        Assert.False(pace.IsDue);
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
         Assert.True(pace.IsDue);
     }
 }
