@@ -12,7 +12,11 @@ internal static class PatientCall
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
+    // A timer is never that late in a process that runs.
+    private static readonly TimeSpan Standstill = TimeSpan.FromSeconds(2);
+
     /// <param name="again">Told why, each time before the call is made again.</param>
+    /// <param name="patience">Time in which the process stood still does not count: the answer may have come, and nobody could take it.</param>
     /// <exception cref="TimeoutException">There was no answer within <paramref name="patience"/>; the inner exception is that of the last try.</exception>
     /// <exception cref="OperationCanceledException">Nobody waits for the answer any more.</exception>
     public static async ValueTask<T> AskAsync<T>(Func<ValueTask<T>> call, TimeProvider clock, TimeSpan patience, Action<Exception> again, CancellationToken aborted)
@@ -32,7 +36,12 @@ internal static class PatientCall
             catch (Exception exception) when (exception is not AmqpException)
             {
                 aborted.ThrowIfCancellationRequested();
-                if (clock.GetElapsedTime(began) + pause >= patience)
+                var elapsed = clock.GetElapsedTime(began);
+                if (elapsed > patience + Standstill)
+                {
+                    began = clock.GetTimestamp();
+                }
+                else if (elapsed + pause >= patience)
                 {
                     throw new TimeoutException($"There was no answer for {patience}.", exception);
                 }
