@@ -58,6 +58,10 @@ public interface IExchangeGrain : IGrainWithStringKey
     [Alias("AddBindingSource")]
     ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange);
 
+    /// <summary>The queue that the exchange has for itself, where there may not be anything yet; 404 when there is no such exchange, 406 when it delays nothing.</summary>
+    [Alias("FindOwnQueue")]
+    ValueTask<OwnQueueAnswer> FindOwnQueueAsync();
+
     /// <summary>The bindings from this exchange, empty when there is none.</summary>
     [Alias("ListBindings")]
     ValueTask<Binding[]> ListBindingsAsync();

@@ -47,6 +47,16 @@ public interface IQueueGrain : IGrainWithStringKey
     [Alias("Move")]
     ValueTask<QueuePlace> MoveAsync(SiloAddress silo);
 
+    /// <summary>Messages that an exchange delays, the next to be due first; none where the queue is not an exchange's own.</summary>
+    /// <param name="after">The id of the one before the first; empty: from the start.</param>
+    /// <param name="most">How many at the most.</param>
+    [Alias("ListDelayed")]
+    ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most);
+
+    /// <summary>Drops a message that an exchange delays; 404 if it is not there any more. Answers when that is stored.</summary>
+    [Alias("CancelDelayed")]
+    ValueTask<QueueAnswer> CancelDelayedAsync(string id);
+
     /// <summary>Activates the grain, which does what is due.</summary>
     [Alias("Wake")]
     ValueTask WakeAsync();

@@ -7,9 +7,10 @@ namespace Granary.Core.Routing;
 /// <summary>All bindings of one exchange, ready to be matched. For one thread at a time.</summary>
 /// <param name="arguments">Of the exchange.</param>
 /// <param name="isLocal">Whether a queue is in this process; null: all are.</param>
-internal sealed class BindingIndex(string exchangeType, EncodedTable arguments = default, Func<string, bool>? isLocal = null)
+/// <param name="ownQueue">The queue that the exchange has for itself, if it has one.</param>
+internal sealed class BindingIndex(string exchangeType, EncodedTable arguments = default, Func<string, bool>? isLocal = null, string? ownQueue = null)
 {
-    private readonly IBindingMatcher _matcher = ExchangeTypes.CreateMatcher(exchangeType, arguments, isLocal ?? (static _ => true));
+    private readonly IBindingMatcher _matcher = ExchangeTypes.CreateMatcher(exchangeType, arguments, isLocal ?? (static _ => true), ownQueue);
     private readonly Dictionary<(DestinationKind Kind, string Name), RouteTarget> _targets = [];
     private readonly TargetCollector _collector = new();
 

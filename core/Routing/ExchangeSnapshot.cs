@@ -9,7 +9,12 @@ namespace Granary.Core.Routing;
 [GenerateSerializer, Immutable, Alias("granary.ExchangeSnapshot")]
 public sealed record ExchangeSnapshot(
     [property: Id(0)] Guid Epoch, [property: Id(1)] long Number, [property: Id(2)] ExchangeDeclaration Declaration,
-    [property: Id(3)] string? AlternateExchange, [property: Id(4)] Binding[] Bindings);
+    [property: Id(3)] string? AlternateExchange, [property: Id(4)] Binding[] Bindings)
+{
+    /// <summary>Which exchange of that name it is.</summary>
+    [Id(5)]
+    public Guid Incarnation { get; init; }
+}
 
 public enum ExchangeChangeKind : byte
 {

@@ -1,3 +1,5 @@
+using Granary.Core.Topology;
+
 namespace Granary.Core.Routing;
 
 /// <summary>The exchange types by the names that exchange.declare gives them.</summary>
@@ -12,12 +14,19 @@ public static class ExchangeTypes
     public const string ModulusHash = "x-modulus-hash";
     public const string Random = "x-random";
     public const string LocalRandom = "x-local-random";
+    public const string DelayedMessage = "x-delayed-message";
 
-    public static bool IsKnown(string type) => type is Direct or Fanout or Topic or Headers or ConsistentHash or ModulusHash or Random or LocalRandom;
+    public static bool IsKnown(string type) =>
+        type is Direct or Fanout or Topic or Headers or ConsistentHash or ModulusHash or Random or LocalRandom or DelayedMessage;
+
+    /// <summary>The type by whose rules an exchange routes: its own, or the one that it names.</summary>
+    public static string RoutesAs(string type, EncodedTable arguments) =>
+        type == DelayedMessage ? DelayedExchangeRules.TypeOf(arguments.Decode()) ?? Direct : type;
 
     /// <param name="arguments">Of the exchange.</param>
     /// <param name="isLocal">Whether a queue is in this process; asked at each match by <see cref="LocalRandom"/>.</param>
-    internal static IBindingMatcher CreateMatcher(string type, EncodedTable arguments, Func<string, bool> isLocal) => type switch
+    /// <param name="ownQueue">The queue that an exchange has for itself, if it has one.</param>
+    internal static IBindingMatcher CreateMatcher(string type, EncodedTable arguments, Func<string, bool> isLocal, string? ownQueue) => type switch
     {
         Direct => new DirectMatcher(),
         Fanout => new FanoutMatcher(),
@@ -27,6 +36,7 @@ public static class ExchangeTypes
         ModulusHash => new ModulusHashMatcher(),
         Random => new RandomMatcher(),
         LocalRandom => new RandomMatcher(isLocal),
+        DelayedMessage => new DelayMatcher(CreateMatcher(RoutesAs(type, arguments), arguments, isLocal, ownQueue: null), ownQueue ?? ""),
         _ => throw new ArgumentException($"There is no exchange type '{type}'.", nameof(type)),
     };
 }

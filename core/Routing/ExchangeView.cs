@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Granary.Amqp;
 using Granary.Core.Grains;
+using Granary.Core.Topology;
 
 namespace Granary.Core.Routing;
 
@@ -228,7 +229,9 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                     return Settle(ViewLoad.Absent);
                 }
 
-                var index = new BindingIndex(snapshot.Declaration.Type, snapshot.Declaration.Arguments, queue => source.IsLocal(vhost, queue));
+                var index = new BindingIndex(
+                    snapshot.Declaration.Type, snapshot.Declaration.Arguments, queue => source.IsLocal(vhost, queue),
+                    HiddenQueue.Of(name, snapshot.Incarnation, snapshot.Declaration)?.Name);
                 foreach (var binding in snapshot.Bindings)
                 {
                     index.Add(binding);

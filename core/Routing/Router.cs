@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Unicode;
 using Granary.Amqp;
 using Granary.Core.Grains;
+using Granary.Core.Topology;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Core.Routing;
@@ -213,7 +214,7 @@ public sealed class Router : IExchangeObserver, IDisposable
     }
 
     // Nothing can be declared by another name, and replacing what cannot be decoded could hit a queue that is meant otherwise.
-    private static bool IsQueueName(ReadOnlySpan<byte> key) => !key.IsEmpty && key.Length <= byte.MaxValue && Utf8.IsValid(key);
+    private static bool IsQueueName(ReadOnlySpan<byte> key) => !key.IsEmpty && key.Length <= byte.MaxValue && Utf8.IsValid(key) && !HiddenQueue.IsHidden(key);
 
     private static bool IsIn(HashSet<byte[]>? set, ReadOnlySpan<byte> exchange) =>
         set is not null && set.GetAlternateLookup<ReadOnlySpan<byte>>().Contains(exchange);

@@ -25,7 +25,13 @@ public static class ExchangeRules
 
     /// <summary>406 for an alternate exchange that is not named by text, or for what the type does not take, or null.</summary>
     public static BrokerError? CheckArguments(string vhost, string name, string type, FieldTable arguments) =>
-        (type == ExchangeTypes.ConsistentHash ? HashExchangeRules.CheckArguments(arguments) : null) ?? CheckAlternate(vhost, name, arguments);
+        type switch
+        {
+            ExchangeTypes.ConsistentHash => HashExchangeRules.CheckArguments(arguments),
+            ExchangeTypes.DelayedMessage => DelayedExchangeRules.CheckArguments(vhost, name, arguments),
+            _ => null,
+        }
+        ?? CheckAlternate(vhost, name, arguments);
 
     private static BrokerError? CheckAlternate(string vhost, string name, FieldTable arguments) =>
         arguments.TryGetValue(AlternateExchange, out var value) && value.Kind != FieldKind.LongString
@@ -54,6 +60,7 @@ public static class ExchangeRules
     }
 
     /// <summary>406 for a binding that the exchange type does not take, or null.</summary>
+    /// <param name="exchangeType">By whose rules the exchange routes: <see cref="ExchangeTypes.RoutesAs"/>.</param>
     public static BrokerError? CheckBinding(string exchangeType, Binding binding)
     {
         ArgumentNullException.ThrowIfNull(binding);

@@ -16,6 +16,8 @@ namespace Granary.Gateway.Grpc;
 /// <summary>Queues, exchanges and bindings, and where queues are.</summary>
 internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueuePlaces places) : V1.Topology.TopologyBase
 {
+    private const int UsualDelayed = 100;
+
     public override Task<DeclareQueueResponse> DeclareQueue(DeclareQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
     {
         var name = Names.Clean(ShortStrings.Check(request.Queue, "queue"));
@@ -87,6 +89,20 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
             return new UnbindExchangeResponse();
         });
 
+    public override Task<ListDelayedResponse> ListDelayed(ListDelayedRequest request, ServerCallContext context) => RunDelayedAsync(context, async delayed =>
+    {
+        var count = request.Count == 0 ? UsualDelayed : (int)Math.Min(request.Count, int.MaxValue);
+        var answer = await delayed.ListAsync(ExchangeName(request.Exchange), request.After, count).ConfigureAwait(false);
+        CallErrors.ThrowIf(answer.Error);
+        return new ListDelayedResponse { Messages = { answer.Messages.Select(DeliveryDecoder.ToDelayed) } };
+    });
+
+    public override Task<CancelDelayedResponse> CancelDelayed(CancelDelayedRequest request, ServerCallContext context) => RunDelayedAsync(context, async delayed =>
+    {
+        CallErrors.ThrowIf(await delayed.CancelAsync(ExchangeName(request.Exchange), request.Id).ConfigureAwait(false));
+        return new CancelDelayedResponse();
+    });
+
     public override Task<MoveQueueResponse> MoveQueue(MoveQueueRequest request, ServerCallContext context) => RunAsync(context, async (topology, rights) =>
     {
         await CheckAdministratorAsync(rights, context.CancellationToken).ConfigureAwait(false);
@@ -102,6 +118,9 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
         await CheckAdministratorAsync(rights, context.CancellationToken).ConfigureAwait(false);
         return new RebalanceQueuesResponse { QueuesMoved = (uint)await places.RebalanceAsync(context.CancellationToken).ConfigureAwait(false) };
     });
+
+    private Task<T> RunDelayedAsync<T>(ServerCallContext context, Func<DelayedCalls, Task<T>> call) => calls.RunAsync(
+        context, caller => call(new DelayedCalls(server.GrainsFor(caller, context.CancellationToken), new ClientRights(caller.Access ?? server.Access, caller.User, caller.Vhost))));
 
     private Task<T> RunAsync<T>(ServerCallContext context, Func<TopologyCalls, Task<T>> call) => RunAsync(context, (topology, _) => call(topology));
 

@@ -33,6 +33,18 @@ internal sealed partial class GrainCalls(
         return AskAsync(() => call(queue), () => new QueuePlace(BrokerError.QueueOutOfReach(vhost, name), null));
     }
 
+    public ValueTask<DelayedAnswer> QueueAsync(string name, Func<IQueueGrain, ValueTask<DelayedAnswer>> call)
+    {
+        var queue = grains.Queue(vhost, name);
+        return AskAsync(() => call(queue), () => new DelayedAnswer(BrokerError.QueueOutOfReach(vhost, name), []));
+    }
+
+    public ValueTask<OwnQueueAnswer> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<OwnQueueAnswer>> call)
+    {
+        var exchange = grains.Exchange(vhost, name);
+        return AskAsync(() => call(exchange), () => new OwnQueueAnswer(BrokerError.ExchangeOutOfReach(vhost, name), ""));
+    }
+
     public ValueTask<BrokerError?> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<BrokerError?>> call)
     {
         var exchange = grains.Exchange(vhost, name);

@@ -45,6 +45,7 @@ internal static class ManagementHosting
         .AddSingleton<IResource, HealthResources>()
         .AddSingleton<IResource, ClientResources>()
         .AddSingleton<IResource, ExchangeResources>()
+        .AddSingleton<IResource, DelayedResources>()
         .AddSingleton<IResource, QueueResources>()
         .AddSingleton<IResource, BindingResources>()
         .AddSingleton<IResource, DefinitionsResources>()

@@ -10,11 +10,17 @@ internal sealed class DeadLetter
 {
     private readonly MessageFlags _flags;
     private readonly byte _priority;
+    private readonly long _expiry;
     private readonly byte[] _properties;
 
-    private DeadLetter(MessageFlags flags, byte priority, byte[] properties) => (_flags, _priority, _properties) = (flags, priority, properties);
+    private DeadLetter(MessageFlags flags, byte priority, byte[] properties, long expiry = 0) =>
+        (_flags, _priority, _properties, _expiry) = (flags, priority, properties, expiry);
 
+    /// <summary>What the message says it was published to.</summary>
     public required byte[] Exchange { get; init; }
+
+    /// <summary>Whose bindings say where it goes.</summary>
+    public required byte[] Via { get; init; }
 
     public required byte[] RoutingKey { get; init; }
 
@@ -56,17 +62,45 @@ internal sealed class DeadLetter
         return new DeadLetter(FlagsOf(record.Flags, rule), record.Priority, properties)
         {
             Exchange = Encoding.UTF8.GetBytes(rule.Exchange),
+            Via = Encoding.UTF8.GetBytes(rule.Exchange),
             RoutingKey = rule.RoutingKey is { } key ? Encoding.UTF8.GetBytes(key) : record.RoutingKey.ToArray(),
             MoreKeys = rule.RoutingKey is null ? copies : [],
             Deaths = deaths,
         };
     }
 
-    public long SizeWith(int bodyLength) => MessageRecord.SizeOf(false, Exchange.Length, RoutingKey.Length, _properties.Length, bodyLength);
+    /// <summary>
+    /// A message that was delayed and is due: as it was published, but that the delay is negative now, so that no exchange delays it again. Its time to live begins
+    /// where it goes.
+    /// </summary>
+    /// <param name="rule">Says the exchange that delayed it.</param>
+    /// <exception cref="AmqpException">The message's properties cannot be decoded.</exception>
+    public static DeadLetter Due(MessageRecord record, DeadLetterRule rule)
+    {
+        var view = BasicPropertiesView.Read(record.Properties);
+        var headers = view.TryGetHeaders(out var content) ? FieldTable.Decode(content) : FieldTable.Empty;
+        var copies = (record.Flags & MessageFlags.SingleKey) != 0 ? [] : CopyKeysOf(headers);
+        var properties = BasicPropertiesEdit.WithHeaders(record.Properties, headers.With(DelayHeader.Name, -DelayHeader.Of(content)));
+
+        // It was stored whatever its publisher asked for.
+        var isPersistent = view.TryGetDeliveryMode(out var mode) && mode == 2;
+        var flags = isPersistent ? record.Flags : record.Flags & ~MessageFlags.Persistent;
+        return new DeadLetter(flags, record.Priority, properties, record.Expiry ?? 0)
+        {
+            Exchange = record.Exchange.ToArray(),
+            Via = Encoding.UTF8.GetBytes(rule.Exchange),
+            RoutingKey = record.RoutingKey.ToArray(),
+            MoreKeys = copies,
+            Deaths = FieldArray.Empty,
+        };
+    }
+
+    public long SizeWith(int bodyLength) =>
+        MessageRecord.SizeOf((_flags & MessageFlags.HasExpiry) != 0, Exchange.Length, RoutingKey.Length, _properties.Length, bodyLength);
 
     public void Write(Span<byte> destination, ReadOnlySpan<byte> body)
     {
-        var at = MessageRecord.WriteHead(destination, _flags, _priority, 0, Exchange, RoutingKey, _properties, body.Length);
+        var at = MessageRecord.WriteHead(destination, _flags, _priority, _expiry, Exchange, RoutingKey, _properties, body.Length);
         body.CopyTo(destination[at..]);
     }
 

@@ -173,7 +173,9 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     {
         try
         {
-            var letter = DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at);
+            var letter = dead.Reason == DeathReason.Due
+                ? DeadLetter.Due(new MessageRecord(record.Span), dead.Rule)
+                : DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at);
             var targets = Targets(await RouteAsync(letter).ConfigureAwait(false), letter, dead.Reason);
             if (targets.Length == 0)
             {
@@ -215,7 +217,7 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     /// <summary>Where a letter goes. An exchange that is out of reach is asked until it answers; one that is not there takes nothing.</summary>
     private async ValueTask<string[]> RouteAsync(DeadLetter letter)
     {
-        if (letter.Exchange.Length > byte.MaxValue || letter.RoutingKey.Length > byte.MaxValue)
+        if (letter.Via.Length > byte.MaxValue || letter.RoutingKey.Length > byte.MaxValue)
         {
             return [];
         }
@@ -224,8 +226,8 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         {
             try
             {
-                return (office.Router.TryRoute(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Properties)
-                    ?? await office.Router.RouteAsync(vhost, letter.Exchange, letter.RoutingKey, letter.MoreKeys, letter.Properties, office.Stopping)
+                return (office.Router.TryRoute(vhost, letter.Via, letter.RoutingKey, letter.MoreKeys, letter.Properties)
+                    ?? await office.Router.RouteAsync(vhost, letter.Via, letter.RoutingKey, letter.MoreKeys, letter.Properties, office.Stopping)
                         .ConfigureAwait(false)).Queues;
             }
             catch (Exception exception) when (exception is not AmqpException && !office.Stopping.IsCancellationRequested)

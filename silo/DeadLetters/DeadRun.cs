@@ -16,6 +16,9 @@ internal enum DeathReason
 
     /// <summary>It came back more often than its quorum queue allows.</summary>
     DeliveryLimit,
+
+    /// <summary>It did not die: it goes on from where it was delayed.</summary>
+    Due,
 }
 
 /// <summary>Messages that left a queue dead and are to be sent on.</summary>

@@ -13,14 +13,17 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
     // Longer than it takes until the exchanges of a silo that is lost are somewhere else.
     private static readonly TimeSpan Usual = TimeSpan.FromSeconds(10);
 
-    /// <summary>Completes when every source has forgotten it.</summary>
+    /// <summary>Completes when every source has forgotten it, and the queue that it had for itself is gone.</summary>
     /// <exception cref="OperationCanceledException">Whoever owed it has ended: the debt is stored, and the next activation settles it.</exception>
     public Task SettleAsync(string vhost, BindingDebt debt, CancellationToken ended) =>
-        Task.WhenAll(debt.Sources.Select(source => RemoveAsync(vhost, source, debt, ended)));
+        Task.WhenAll(
+            [
+                .. debt.Sources.Select(source => RemoveAsync(vhost, source, debt, () => grains.Exchange(vhost, source).RemoveDestinationAsync(debt.Destination), ended)),
+                .. debt.Queue is { } queue ? [RemoveAsync(vhost, queue, debt, () => grains.Queue(vhost, queue).RemoveAsync(), ended)] : Array.Empty<Task>(),
+            ]);
 
-    private async Task RemoveAsync(string vhost, string source, BindingDebt debt, CancellationToken ended)
+    private async Task RemoveAsync(string vhost, string who, BindingDebt debt, Func<ValueTask> remove, CancellationToken ended)
     {
-        var exchange = grains.Exchange(vhost, source);
         var began = time.GetTimestamp();
         for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
         {
@@ -28,18 +31,18 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
             try
             {
                 await OwnThread.Leave();
-                await exchange.RemoveDestinationAsync(debt.Destination).AsTask().WaitAsync(ended).ConfigureAwait(false);
+                await remove().AsTask().WaitAsync(ended).ConfigureAwait(false);
                 return;
             }
             catch (Exception exception) when (!ended.IsCancellationRequested)
             {
                 if (time.GetElapsedTime(began) < Usual)
                 {
-                    LogAgain(exception, source, vhost, debt.Destination.Name);
+                    LogAgain(exception, who, vhost, debt.Destination.Name);
                 }
                 else
                 {
-                    LogNotRemoved(exception, source, vhost, debt.Destination.Name);
+                    LogNotRemoved(exception, who, vhost, debt.Destination.Name);
                 }
             }
 
@@ -47,9 +50,9 @@ internal sealed partial class BindingRemoval(IGrainFactory grains, TimeProvider 
         }
     }
 
-    [LoggerMessage(3109, LogLevel.Debug, "Exchange {Exchange} in vhost {Vhost} did not answer that it removes its bindings to {Destination}, which is deleted; it is asked again")]
-    private partial void LogAgain(Exception exception, string exchange, string vhost, string destination);
+    [LoggerMessage(3109, LogLevel.Debug, "{Who} in vhost {Vhost} did not answer that it removes what it has of {Destination}, which is deleted; it is asked again")]
+    private partial void LogAgain(Exception exception, string who, string vhost, string destination);
 
-    [LoggerMessage(3102, LogLevel.Warning, "Exchange {Exchange} in vhost {Vhost} did not remove its bindings to {Destination}, which is deleted; trying again")]
-    private partial void LogNotRemoved(Exception exception, string exchange, string vhost, string destination);
+    [LoggerMessage(3102, LogLevel.Warning, "{Who} in vhost {Vhost} did not remove what it has of {Destination}, which is deleted; trying again")]
+    private partial void LogNotRemoved(Exception exception, string who, string vhost, string destination);
 }

@@ -59,6 +59,9 @@ internal sealed class Exchange
     /// <summary>Deletions that are to be finished whatever happens.</summary>
     public IReadOnlyList<BindingDebt> Debts => _debts;
 
+    /// <summary>The name of the queue that it has for itself; null: it has none.</summary>
+    public string? OwnQueue => Exists ? HiddenQueue.Of(_name, _incarnation, _declaration)?.Name : null;
+
     private bool IsDefault => _name.Length == 0;
 
     private BrokerError NotFound => BrokerError.NoExchange(_vhost, _name);
@@ -179,7 +182,7 @@ internal sealed class Exchange
             return refused;
         }
 
-        if (ExchangeRules.CheckBinding(_declaration!.Type, binding) is { } invalid)
+        if (ExchangeRules.CheckBinding(ExchangeTypes.RoutesAs(_declaration!.Type, _declaration.Arguments), binding) is { } invalid)
         {
             return invalid;
         }
@@ -251,9 +254,14 @@ internal sealed class Exchange
         return new ExchangeAnswer(null, _incarnation, _declaration!.Durable);
     }
 
+    public OwnQueueAnswer FindOwnQueue() =>
+        Check() is { } refused ? new OwnQueueAnswer(refused, "")
+        : OwnQueue is { } queue ? new OwnQueueAnswer(null, queue)
+        : new OwnQueueAnswer(new BrokerError(Amqp.ReplyCode.PreconditionFailed, $"exchange '{_name}' in vhost '{_vhost}' is not of the type '{ExchangeTypes.DelayedMessage}'"), "");
+
     /// <summary>The present state, to which changes after <paramref name="number"/> apply; null when there is no exchange.</summary>
     public ExchangeSnapshot? ToSnapshot(Guid epoch, long number) =>
-        Exists ? new ExchangeSnapshot(epoch, number, _declaration, AlternateOf(_declaration), [.. _bindings.Keys]) : null;
+        Exists ? new ExchangeSnapshot(epoch, number, _declaration, AlternateOf(_declaration), [.. _bindings.Keys]) { Incarnation = _incarnation } : null;
 
     /// <summary>Goes by what policies say of its alternate exchange; what its own arguments say comes first.</summary>
     public void Apply(AppliedPolicy policy)
@@ -338,10 +346,10 @@ internal sealed class Exchange
 
     private BindingDebt End()
     {
-        var deletion = new BindingDebt(new Destination(DestinationKind.Exchange, _name, _incarnation), [.. _sources]);
+        var deletion = new BindingDebt(new Destination(DestinationKind.Exchange, _name, _incarnation), [.. _sources]) { Queue = OwnQueue };
         var isStored = IsStored(_declaration!);
         Unstored.Definition |= isStored;
-        if (isStored && _sources.Count > 0)
+        if (isStored && !deletion.IsNothing)
         {
             _debts.Add(deletion);
         }

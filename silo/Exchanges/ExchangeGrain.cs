@@ -192,6 +192,8 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         return answer;
     }
 
+    public ValueTask<OwnQueueAnswer> FindOwnQueueAsync() => ValueTask.FromResult(_exchange.FindOwnQueue());
+
     public ValueTask<Binding[]> ListBindingsAsync() => ValueTask.FromResult<Binding[]>([.. _exchange.Bindings]);
 
     public ValueTask<ExchangeSnapshot?> WatchAsync(Guid holder, long session, IExchangeObserver observer)

@@ -39,7 +39,7 @@ internal sealed partial class Queue
 
         if (_settings.DeadLetters is { } rule)
         {
-            Figures.Add(QueueCount.DeadLetter, run.Count);
+            Figures.Add(QueueCount.DeadLetter, reason == DeathReason.Due ? 0 : run.Count);
             var kept = _waitingDead is { } waiting && run.First != DeadRun.NeverEnqueued ? KeepWhatMay(run, waiting) : run;
             _dead.Add(new DeadRun(kept, reason, rule, _waitingDead));
         }

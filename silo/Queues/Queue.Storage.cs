@@ -56,7 +56,11 @@ internal sealed partial class Queue
     public long Load(PageRequest request, MessageRun[]? runs, long now) => _ready.Load(request, runs, _redeliveredBelow, now);
 
     /// <summary>Dead messages have arrived where they had to go: only now does the store forget them.</summary>
-    public void Forget(long first, long end) => _storage?.Journal.Settle(first, end);
+    public void Forget(long first, long end)
+    {
+        _storage?.Journal.Settle(first, end);
+        _delayed?.Leave(end - first);
+    }
 
     /// <summary>The activation ends: what is noted ahead of need is set back.</summary>
     public void CloseStorage()
@@ -94,7 +98,11 @@ internal sealed partial class Queue
         var backlog = storage.Backlog;
         _nextOffset = backlog.NextOffset;
         Watermark = _nextOffset;
-        if (_ready is ReadyMessages ready)
+        if (_delayed is not null)
+        {
+            _delayed.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.NextDue);
+        }
+        else if (_ready is ReadyMessages ready)
         {
             var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes);
             ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);

@@ -51,7 +51,9 @@ internal sealed partial class Queue : IDeclaredQueue
         _given = definition.Owner is not null && storage?.Durable is null ? new GivenBatches() : null;
         DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
         _dispatch = new Dispatch(definition, Figures, DeliveryCounts);
-        _ready = _settings.HighestPriority is { } highest
+        _delayed = definition.Type == QueueTypes.Delayed ? new DelayedMessages(isPaced: storage is not null) : null;
+        _ready = _delayed is not null ? _delayed
+            : _settings.HighestPriority is { } highest
             ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, highest)
             : new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
@@ -192,7 +194,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
             // A time to live of nothing is up here: whoever could take the message at once has it.
             _ready.Expire(now + 1);
-            Bury(_ready.TakeExpired(), DeathReason.Expired);
+            Bury(_ready.TakeExpired(), _delayed is null ? DeathReason.Expired : DeathReason.Due);
             if (_limit is { Refuses: false })
             {
                 Figures.Add(QueueCount.Drop, _limit.Trim(_ready, _live, _settings.DeadLetters is null ? _noteGone : null));
@@ -297,6 +299,13 @@ internal sealed partial class Queue : IDeclaredQueue
     {
         _bound.BeginTurn(_nextOffset);
         _nextOffset = run.End;
+        if (_delayed is not null)
+        {
+            Delays.Split(run, now, _lifetimes);
+            EnqueueParts();
+            return;
+        }
+
         if (_settings.MessageTtl is null && (run.Flags & MessageFlags.HasExpiry) == 0)
         {
             Enqueue(run);
@@ -304,6 +313,11 @@ internal sealed partial class Queue : IDeclaredQueue
         }
 
         Lifetimes.Split(run, _settings.MessageTtl, now, _lifetimes);
+        EnqueueParts();
+    }
+
+    private void EnqueueParts()
+    {
         foreach (var part in _lifetimes)
         {
             Enqueue(part);

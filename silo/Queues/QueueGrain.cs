@@ -45,6 +45,10 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => _queue.MoveAsync(silo);
 
+    public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => _queue.ListDelayedAsync(after, most);
+
+    public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => _queue.CancelDelayedAsync(id);
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (_queue.BeginsAsOutsider())

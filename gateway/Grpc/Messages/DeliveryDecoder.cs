@@ -49,6 +49,26 @@ internal sealed class DeliveryDecoder
         }
     }
 
+    /// <summary>A message that is delayed.</summary>
+    public static DelayedMessage ToDelayed(Core.Topology.DelayedMessage message)
+    {
+        var record = new MessageRecord(message.Record);
+        var delayed = new DelayedMessage
+        {
+            Id = message.Id,
+            Due = message.Due,
+            Exchange = Encoding.UTF8.GetString(record.Exchange),
+            RoutingKey = Encoding.UTF8.GetString(record.RoutingKey),
+            Body = UnsafeByteOperations.UnsafeWrap(message.Record.AsMemory(record.Length - record.Body.Length)),
+        };
+        if (PropertiesDecoding.Decode(record.Properties) is { } properties)
+        {
+            delayed.Properties = properties;
+        }
+
+        return delayed;
+    }
+
     private BasicProperties? PropertiesOf(ReadOnlySpan<byte> bytes)
     {
         if (bytes.SequenceEqual(_lastProperties))

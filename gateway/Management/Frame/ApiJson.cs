@@ -31,6 +31,7 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(ConsumerJson))]
 [JsonSerializable(typeof(ExchangeJson))]
 [JsonSerializable(typeof(ExchangeRequest))]
+[JsonSerializable(typeof(List<DelayedJson>))]
 [JsonSerializable(typeof(PublishMessage))]
 [JsonSerializable(typeof(Published))]
 [JsonSerializable(typeof(BindingJson))]

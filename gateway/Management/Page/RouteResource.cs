@@ -1,5 +1,6 @@
 using System.Text;
 using Granary.Amqp;
+using Granary.Core.Messages;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management.Frame;
@@ -18,7 +19,10 @@ internal sealed class RouteResource(GrpcServer server) : IResource
         var exchange = call.Segments[2] == "amq.default" ? "" : call.Segments[2];
         var asked = await call.ReadAsync(ApiJson.Default.RouteRequest).ConfigureAwait(false);
         ShortName.Check("routing key", asked.RoutingKey);
-        var properties = asked.Headers.Count > 0 ? new PropertiesJson { Headers = asked.Headers }.Encode() : [];
+
+        // One that would be delayed goes where the bindings lead when it is due: by those that there are now.
+        var headers = asked.Headers.ContainsKey(DelayHeader.Name) ? asked.Headers.With(DelayHeader.Name, 0L) : asked.Headers;
+        var properties = headers.Count > 0 ? new PropertiesJson { Headers = headers }.Encode() : [];
         var path = await server.GrainsFor(new Caller(call.User.Name, vhost), call.Aborted)
             .RouteAsync(server.Router, Encoding.UTF8.GetBytes(exchange), Encoding.UTF8.GetBytes(asked.RoutingKey), [], properties).ConfigureAwait(false);
         ApiException.ThrowIf(path.Error);

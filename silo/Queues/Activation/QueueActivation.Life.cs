@@ -44,7 +44,11 @@ internal sealed partial class QueueActivation
         {
             if (activation._slot.Declared is { } queue)
             {
-                activation._services.Figures.Add(queue.Figures);
+                if (!queue.Definition.IsHidden)
+                {
+                    activation._services.Figures.Add(queue.Figures);
+                }
+
                 queue.Storage?.Journal.OnAdvance(activation._inbox.PostLook);
             }
 
@@ -160,7 +164,11 @@ internal sealed partial class QueueActivation
     {
         PostDead();
         _outbox = null;
-        _services.Figures.End(queue.Figures);
+        if (!queue.Definition.IsHidden)
+        {
+            _services.Figures.End(queue.Figures);
+        }
+
         lock (Gate)
         {
             queue.DeleteStorage();

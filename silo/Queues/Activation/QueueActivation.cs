@@ -136,7 +136,13 @@ internal sealed partial class QueueActivation
     public async ValueTask RemoveAsync()
     {
         await _recovered.Task.ConfigureAwait(false);
-        var answer = await CallAsync(true, static (QueueActivation activation, in bool _) => activation._slot.Remove(activation.Now)).ConfigureAwait(false);
+        var answer = await CallAsync(
+            true,
+            static (QueueActivation activation, in bool _) =>
+            {
+                activation._hasItsExchangeGone = true;
+                return activation._slot.Remove(activation.Now);
+            }).ConfigureAwait(false);
         if (answer.Error is { } error)
         {
             throw new InvalidOperationException(error.Explanation);
@@ -177,7 +183,13 @@ internal sealed partial class QueueActivation
             static (ref (QueueActivation Activation, LinkUp Up) call) =>
             {
                 call.Activation.NoteCall();
-                return call.Activation.IsFromTheDead(call.Up) ? default : call.Activation._slot.Send(call.Up, call.Activation.Now);
+                if (call.Activation.IsFromTheDead(call.Up))
+                {
+                    return default;
+                }
+
+                call.Activation.DeclareHidden(call.Up);
+                return call.Activation._slot.Send(call.Up, call.Activation.Now);
             },
             out var answer))
         {
@@ -231,7 +243,11 @@ internal sealed partial class QueueActivation
         var answer = _slot.Declare(declaration, Guid.NewGuid(), Now);
         if (isNew && _slot.Declared is { } queue)
         {
-            _services.Figures.Add(queue.Figures, isNew);
+            if (!queue.Definition.IsHidden)
+            {
+                _services.Figures.Add(queue.Figures, isNew);
+            }
+
             queue.Storage?.Journal.OnAdvance(_inbox.PostLook);
             Save(isNew);
         }
@@ -266,6 +282,7 @@ internal sealed partial class QueueActivation
         if (news is { Up: { } up, Link: { } link })
         {
             _leavesAt = MessageRun.Never;
+            DeclareHidden(up);
             link.Answer(_slot.Send(up, Now, link));
         }
         else if (news.Gone is { } member)

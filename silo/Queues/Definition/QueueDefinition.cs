@@ -16,7 +16,11 @@ internal sealed record QueueDefinition(
     private readonly FieldTable _arguments = EncodedArguments.Decode();
 
     /// <summary>What its arguments alone make of it: policies may limit it further (<see cref="SettingsWith"/>).</summary>
-    public QueueSettings Settings { get; } = QueueSettings.From(EncodedArguments.Decode(), Type);
+    public QueueSettings Settings { get; } = Type == QueueTypes.Delayed
+        ? QueueSettings.OfDelayed(ExchangeOf(Name))
+        : QueueSettings.From(EncodedArguments.Decode(), Type);
+
+    private BrokerError ReservedName => new(ReplyCode.AccessRefused, $"queue name '{Name}' contains reserved prefix 'amq.*'");
 
     private string Kind => $"queue '{Name}' in vhost '{Vhost}'";
 
@@ -30,14 +34,19 @@ internal sealed record QueueDefinition(
     /// <summary>What was stored: it was checked when it was declared.</summary>
     public static QueueDefinition Stored(string vhost, string name, QueueDeclaration declaration) => AsAsked(vhost, name, declaration);
 
-    public QueueSettings SettingsWith(AppliedPolicy policy) => policy == AppliedPolicy.None ? Settings : QueueSettings.From(_arguments, Type, policy);
+    public QueueSettings SettingsWith(AppliedPolicy policy) => policy == AppliedPolicy.None || IsHidden ? Settings : QueueSettings.From(_arguments, Type, policy);
 
     /// <summary>A declaration that asks for just this.</summary>
     public QueueDeclaration ToDeclaration() =>
         new(Owner ?? default, Durable, Exclusive: Owner is not null, AutoDelete, EncodedArguments, ReservedNameAllowed: true);
 
+    /// <summary>It is an exchange's own, and there is no such queue for clients.</summary>
+    public bool IsHidden => Type == QueueTypes.Delayed;
+
     /// <summary>405 when the queue belongs to another connection.</summary>
-    public BrokerError? CheckAccess(ConnectionId by) => Owner is { } owner && owner != by ? BrokerError.QueueLocked(Vhost, Name) : null;
+    public BrokerError? CheckAccess(ConnectionId by) => Owner is { } owner && owner != by ? BrokerError.QueueLocked(Vhost, Name)
+        : IsHidden ? BrokerError.NoQueue(Vhost, Name)
+        : null;
 
     /// <summary>
     /// What differs between this queue and a declaration of it: the owner first, then durable, auto_delete and those arguments that this type of
@@ -45,6 +54,11 @@ internal sealed record QueueDefinition(
     /// </summary>
     public BrokerError? CheckEquivalence(QueueDeclaration declaration)
     {
+        if (IsHidden)
+        {
+            return ReservedName;
+        }
+
         if (Owner is null ? declaration.Exclusive : !declaration.Exclusive || Owner != declaration.Connection)
         {
             return BrokerError.QueueLocked(Vhost, Name);
@@ -89,7 +103,11 @@ internal sealed record QueueDefinition(
     private static QueueDefinition AsAsked(string vhost, string name, QueueDeclaration declaration)
     {
         var type = QueueTypes.Classic;
-        if (!declaration.Arguments.IsEmpty && declaration.Arguments.Decode().TryGetValue(QueueArguments.Type, out var value) && value.TryGetText(out var text))
+        if (declaration.ReservedNameAllowed && HiddenQueue.TryParse(name, out _))
+        {
+            type = QueueTypes.Delayed;
+        }
+        else if (!declaration.Arguments.IsEmpty && declaration.Arguments.Decode().TryGetValue(QueueArguments.Type, out var value) && value.TryGetText(out var text))
         {
             type = QueueArguments.TypeNamed(text);
         }
@@ -103,7 +121,7 @@ internal sealed record QueueDefinition(
     {
         if (Name.StartsWith(ReservedPrefix, StringComparison.Ordinal) && !declaration.ReservedNameAllowed)
         {
-            return new BrokerError(ReplyCode.AccessRefused, $"queue name '{Name}' contains reserved prefix 'amq.*'");
+            return ReservedName;
         }
 
         return ValidateArguments() ?? ValidateProperties(declaration);
@@ -164,6 +182,8 @@ internal sealed record QueueDefinition(
         QueueTypes.Stream => "stream",
         _ => "classic",
     };
+
+    private static string ExchangeOf(string name) => HiddenQueue.TryParse(name, out var hidden) ? hidden.Exchange : throw new ArgumentException($"'{name}' is no exchange's own queue.", nameof(name));
 
     private static BrokerError Precondition(string explanation) => new(ReplyCode.PreconditionFailed, explanation);
 

@@ -38,6 +38,10 @@ internal sealed record QueueSettings(
     /// <summary>Null: it is no stream.</summary>
     public StreamSettings? Stream { get; init; }
 
+    /// <summary>Of what an exchange delays: it goes there when it is due, and nothing else is done with it.</summary>
+    public static QueueSettings OfDelayed(string exchange) =>
+        new(null, null, null, null, Overflow.DropHead, new DeadLetterRule(exchange, RoutingKey: null), SingleActiveConsumer: false, null, null, null);
+
     public bool IsLimited => MaxLength is not null || MaxBytes is not null;
 
     /// <summary>

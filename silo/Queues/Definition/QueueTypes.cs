@@ -10,6 +10,9 @@ internal enum QueueTypes
     Classic = 1,
     Quorum = 2,
     Stream = 4,
+
+    /// <summary>What an exchange has for messages that are not due (<see cref="Core.Topology.HiddenQueue"/>). Nobody can declare one.</summary>
+    Delayed = 8,
     Replicated = Quorum | Stream,
     All = Classic | Quorum | Stream,
 }

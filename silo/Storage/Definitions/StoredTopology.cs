@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Granary.Core.Figures;
+using Granary.Core.Grains;
 using Granary.Core.Topology;
 using Granary.Silo.Exchanges;
 using Microsoft.Extensions.Logging;
@@ -116,7 +117,7 @@ internal sealed partial class StoredTopology(Func<GroupCommit> commit, TimeProvi
         // They are stored nowhere, but for their bindings.
         IEnumerable<ExchangeFigure> Predeclared() =>
             from key in bindings?.Select(rows => rows.Key) ?? []
-            let declaration = PredeclaredExchanges.All.GetValueOrDefault(Core.Grains.GrainKeys.Parse(key).Name)
+            let declaration = PredeclaredExchanges.All.GetValueOrDefault(GrainKeys.Parse(key).Name)
             where declaration is not null
             select new ExchangeFigure(key, declaration, BindingsOf(key));
 
@@ -124,7 +125,10 @@ internal sealed partial class StoredTopology(Func<GroupCommit> commit, TimeProvi
     }
 
     private QueueFigure? ToQueue(Row row) =>
-        Parse(row, DefinitionsJson.Default.QueueState)?.Declaration is { } declaration ? new QueueFigure(row.Key.Key, declaration) : null;
+        !IsHidden(row.Key.Key) && Parse(row, DefinitionsJson.Default.QueueState)?.Declaration is { } declaration ? new QueueFigure(row.Key.Key, declaration) : null;
+
+    // An exchange's own, which no list of queues has.
+    private static bool IsHidden(string key) => HiddenQueue.IsHidden(GrainKeys.Parse(key).Name);
 
     private T? Parse<T>(Row row, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class

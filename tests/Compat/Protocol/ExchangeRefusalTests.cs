@@ -53,6 +53,20 @@ public sealed class ExchangeRefusalTests(SharedBroker shared) : RefusalCase(shar
         : RefusedOnChannelAsync(406, "PRECONDITION_FAILED - unknown exchange type 'magic'", Declare, ExchangeDeclare(Name, "magic"));
 
     [Fact]
+    public Task ExchangeDeclare_DelayedWithoutType_Is406() => RefusedOnChannelAsync(
+        406, "PRECONDITION_FAILED - Invalid argument, 'x-delayed-type' must be an existing exchange type", Declare, ExchangeDeclare(Name, "x-delayed-message"));
+
+    [Fact]
+    public Task ExchangeDeclare_DelayedOfItsOwnType_Is406() => RefusedOnChannelAsync(
+        406, "PRECONDITION_FAILED - Invalid argument, 'x-delayed-message' can't be used for 'x-delayed-type'",
+        Declare, ExchangeDeclare(Name, "x-delayed-message", arguments: Arguments("x-delayed-type", "x-delayed-message")));
+
+    [Fact]
+    public Task ExchangeDeclare_DelayedOfAnUnknownType_Is406() => RefusedOnChannelAsync(
+        406, "PRECONDITION_FAILED - unknown exchange type 'magic'",
+        Declare, ExchangeDeclare(Name, "x-delayed-message", arguments: Arguments("x-delayed-type", "magic")));
+
+    [Fact]
     public Task ExchangeDeclare_ReservedPrefix_Is403() => RefusedOnChannelAsync(
         403, "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'", Declare, ExchangeDeclare("amq.mine"));
 

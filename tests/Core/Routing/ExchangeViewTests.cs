@@ -311,6 +311,8 @@ public sealed class ExchangeViewTests
 
         public ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange) => throw new NotSupportedException();
 
+        public ValueTask<OwnQueueAnswer> FindOwnQueueAsync() => throw new NotSupportedException();
+
         public ValueTask<Binding[]> ListBindingsAsync() => throw new NotSupportedException();
     }
 }

@@ -48,5 +48,7 @@ internal sealed class FakeExchange : IExchangeGrain
 
     public ValueTask<ExchangeAnswer> AddBindingSourceAsync(string exchange) => throw new NotSupportedException();
 
+    public ValueTask<OwnQueueAnswer> FindOwnQueueAsync() => throw new NotSupportedException();
+
     public ValueTask<Binding[]> ListBindingsAsync() => throw new NotSupportedException();
 }

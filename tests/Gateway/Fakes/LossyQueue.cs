@@ -162,6 +162,10 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
 
     public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => throw new NotSupportedException();
 
+    public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
+
+    public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => throw new NotSupportedException();
+
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
     public ValueTask RemoveAsync() => throw new NotSupportedException();

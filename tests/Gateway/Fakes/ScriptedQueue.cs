@@ -39,6 +39,10 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => throw new NotSupportedException();
 
+    public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
+
+    public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => throw new NotSupportedException();
+
     public ValueTask WakeAsync() => throw new NotSupportedException();
 
     public ValueTask RemoveAsync() => throw new NotSupportedException();

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 
@@ -32,6 +33,21 @@ internal static class Batches
         }
 
         return new MessageBatch(bytes, count, all);
+    }
+
+    /// <summary>As the other, each message with the header x-delay, in milliseconds.</summary>
+    public static MessageBatch Delayed(long first, params long[] delays)
+    {
+        var records = new MemoryStream();
+        for (var i = 0; i < delays.Length; i++)
+        {
+            var properties = BasicPropertiesEdit.WithHeaders([0, 0], FieldTable.Of([("x-delay", delays[i])]));
+            var record = new byte[MessageRecord.SizeOf(false, 0, 1, properties.Length, sizeof(long))];
+            BinaryPrimitives.WriteInt64LittleEndian(record.AsSpan(MessageRecord.WriteHead(record, MessageFlags.None, 0, 0, [], "k"u8, properties, sizeof(long))), first + i);
+            records.Write(record);
+        }
+
+        return new MessageBatch(records.ToArray(), delays.Length, MessageFlags.None);
     }
 
     /// <summary>A batch that is a slice in the middle of a chunk of the usual size.</summary>

@@ -36,10 +36,10 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
     /// <summary>Lets the queue forget the link, once it has ended.</summary>
     public async Task SayLastAsync() => await _queue.SendAsync(new LinkUp { Link = _id, Number = 0, ReceivedThrough = _received, IsLast = true });
 
-    public static async Task<GrainLink> OpenAsync(IGrainFactory grains, IQueueGrain queue, ConnectionId connection)
+    public static async Task<GrainLink> OpenAsync(IGrainFactory grains, IQueueGrain queue, ConnectionId connection, params LinkUpItem[] items)
     {
         var link = new GrainLink(grains, queue, connection);
-        await link.SendAsync();
+        await link.SendAsync(items);
         return link;
     }
 

@@ -19,9 +19,10 @@ internal sealed class TestGateway
 
     /// <param name="stores">Where the queue is stored; nowhere unless given. What it waits for from there has happened when <see cref="TestLink.Send"/> returns.</param>
     /// <param name="register">Sessions that are given nothing before the store knows them; see <see cref="QueueSlot.Registered"/>.</param>
-    public TestGateway(QueueStores? stores = null, SessionRegister? register = null)
+    /// <param name="name">Of the queue.</param>
+    public TestGateway(QueueStores? stores = null, SessionRegister? register = null, string name = "q")
     {
-        Slot = new QueueSlot("/", "q", Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity("%2F/q", incarnation) { IsStream = definition.Type == QueueTypes.Stream }, Epoch), (queue, debt) =>
+        Slot = new QueueSlot("/", name, Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity($"%2F/{name}", incarnation) { IsStream = definition.Type == QueueTypes.Stream }, Epoch), (queue, debt) =>
         {
             queue.DeleteStorage();
             if (debt is not null)

@@ -1,0 +1,108 @@
+using Granary.Core;
+using Granary.Core.Links;
+using Granary.Core.Topology;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Queues.Activation;
+
+/// <summary>The queue that an exchange has for itself (<see cref="HiddenQueue"/>).</summary>
+internal sealed partial class QueueActivation
+{
+    private const int MostListed = 500;
+
+    private static readonly TimeSpan ListAgainAfter = TimeSpan.FromMilliseconds(20);
+
+    // A packet that was under way when the exchange was deleted is not to bring its queue back.
+    private bool _hasItsExchangeGone;
+
+    public async ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most)
+    {
+        var from = DelayedId.TryParse(after, out var id) ? id : DelayedId.Start;
+        (List<MessageRun> Runs, QueueJournal? Journal)? listed;
+        while ((listed = ListDelayed(from, Math.Min(most, MostListed))) is null)
+        {
+            await Task.Delay(ListAgainAfter, _services.Time).ConfigureAwait(false);
+        }
+
+        List<DelayedMessage> messages = [];
+        foreach (var run in listed.Value.Runs)
+        {
+            var record = run.IsLoaded ? run.Records : await ReadAsync(listed.Value.Journal!, run.First).ConfigureAwait(false);
+            if (!record.IsEmpty)
+            {
+                messages.Add(new DelayedMessage(new DelayedId(run.Due, run.First).ToString(), run.Due, record.ToArray()));
+            }
+        }
+
+        return new DelayedAnswer(null, [.. messages]);
+    }
+
+    public async ValueTask<QueueAnswer> CancelDelayedAsync(string id)
+    {
+        while (ListDelayed(DelayedId.Start, most: 0) is null)
+        {
+            await Task.Delay(ListAgainAfter, _services.Time).ConfigureAwait(false);
+        }
+
+        var flushed = Task.CompletedTask;
+        var answer = await CallAsync(
+            id,
+            (QueueActivation activation, in string id) =>
+            {
+                var answer = DelayedId.TryParse(id, out var which) && activation._slot.Queue is { } queue && queue.CancelDelayed(which)
+                    ? queue.Describe() with { Messages = 1 }
+                    : QueueAnswer.Refused(new BrokerError(Amqp.ReplyCode.NotFound, $"no delayed message '{id}'"));
+                activation._slot.Advance(activation.Now);
+                flushed = activation._slot.Queue?.Storage?.Journal.FlushAsync() ?? flushed;
+                return answer;
+            }).ConfigureAwait(false);
+        await flushed.ConfigureAwait(false);
+        return answer;
+    }
+
+    /// <summary>Null: it is not known yet what there is.</summary>
+    private (List<MessageRun> Runs, QueueJournal? Journal)? ListDelayed(DelayedId after, int most)
+    {
+        var state = (this, after, most);
+        return _turns.TryRun(
+            ref state,
+            static (ref (QueueActivation Activation, DelayedId After, int Most) call) =>
+            {
+                call.Activation.NoteCall();
+                return call.Activation._slot.Queue is not { } queue ? ([], null)
+                    : queue.ListDelayed(call.After, call.Most) is { } runs ? (runs, queue.Storage?.Journal)
+                    : ((List<MessageRun>, QueueJournal?)?)null;
+            },
+            out var listed)
+            ? listed
+            : ([], null);
+    }
+
+    /// <summary>Nothing, if it left meanwhile.</summary>
+    private async Task<ReadOnlyMemory<byte>> ReadAsync(QueueJournal journal, long offset)
+    {
+        var runs = await journal.ReadAsync(offset, offset + 1, bytes: 1, _ended.Token).ConfigureAwait(false);
+        return runs.Length == 0 ? default : runs[0].Records;
+    }
+
+    /// <summary>It is declared with the first messages that come for it: so an exchange need not see to it, and can lose nothing by a crash in between.</summary>
+    private void DeclareHidden(LinkUp up)
+    {
+        if (up.Number != 1 || _slot.Declared is not null || _hasItsExchangeGone || !HiddenQueue.TryParse(_name, out var hidden)
+            || !Array.Exists(up.Items, static item => item is PublishItem))
+        {
+            return;
+        }
+
+        lock (Gate)
+        {
+            Declare(new QueueDeclaration(default, hidden.Durable, Exclusive: false, AutoDelete: false, EncodedTable.Empty, ReservedNameAllowed: true));
+        }
+
+        if (_slot.Queue is { DeadLetters: { } next })
+        {
+            _ = _services.Office.PrepareAsync(_vhost, next);
+        }
+    }
+}

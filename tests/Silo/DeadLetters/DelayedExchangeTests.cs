@@ -1,0 +1,182 @@
+using System.Text;
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Core.Routing;
+using Granary.Core.Topology;
+using Granary.Silo.Storage.Memory;
+using Granary.Silo.Tests.Queues;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.DeadLetters;
+
+/// <summary>Exchanges of the type x-delayed-message and their hidden queues between grains, also where calls are lost, repeated and reordered.</summary>
+public sealed class DelayedExchangeTests
+{
+    private const string Name = "delays";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Theory]
+    [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
+    public async Task Messages_ArriveOnceAndInTheOrderOfTheirTimes_HoweverCallsAreTreated(int? seed)
+    {
+        const int Count = 300;
+        await using var silo = await TestSilo.StartAsync(seed);
+        await DeclareAsync(silo);
+        await using var collector = await CollectAsync(silo, "target");
+        await using var link = await OpenHiddenAsync(silo);
+
+        // Each three are due together, a tenth of a second before the three that came before them.
+        for (var i = 0; i < Count; i += 3)
+        {
+            var delay = 1_000 + ((Count - i) * 2L);
+            await link.SendAsync(new PublishItem(Batches.Delayed(i, delay, delay, delay), false));
+        }
+
+        var taken = new List<long>();
+        while (taken.Count < Count)
+        {
+            foreach (var slice in await NextAsync(collector))
+            {
+                var record = new MessageRecord(slice.Batch.Records.Span);
+                Assert.True(BasicPropertiesView.Read(record.Properties).TryGetHeaders(out var headers));
+                Assert.True(FieldTable.Decode(headers).TryGetValue("x-delay", out var delay) && delay.TryGetInteger(out var number) && number < -1_000);
+                taken.AddRange(Batches.Ids(slice));
+            }
+        }
+
+        Assert.Equal(Count, taken.Distinct().Count());
+        Assert.All(taken.Chunk(3), three => Assert.Equal([three[0], three[0] + 1, three[0] + 2], three));
+    }
+
+    [Fact]
+    public async Task Bindings_OfTheTimeWhenAMessageIsDue_SayWhereItGoes()
+    {
+        await using var silo = await TestSilo.StartAsync();
+        await DeclareAsync(silo, "early");
+        await using var early = await CollectAsync(silo, "early");
+        await using var link = await OpenHiddenAsync(silo);
+        await link.SendAsync(new PublishItem(Batches.Delayed(0, 1), false));
+        Assert.Equal(0, Assert.Single(await NextIdsAsync(early)));
+        await link.SendAsync(new PublishItem(Batches.Delayed(1, 300), false));
+        await BindAsync(silo, "late");
+        Assert.Null(await Exchange(silo).UnbindAsync(Binding("early")));
+        await using var late = await CollectAsync(silo, "late");
+        Assert.Equal(1, Assert.Single(await NextIdsAsync(late)));
+        Assert.False(early.Items.TryRead(out var item) && item is DeliveryItem);
+    }
+
+    [Fact]
+    public async Task Exchange_ThatIsDeleted_TakesWhatItDelaysWithIt()
+    {
+        var store = new MemoryStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        await DeclareAsync(silo);
+        await using var collector = await CollectAsync(silo, "target");
+        await using (var link = await OpenHiddenAsync(silo))
+        {
+            await link.SendAsync(new PublishItem(Batches.Delayed(0, 200), false));
+            Assert.Null(await Exchange(silo).DeleteAsync(ifUnused: false));
+        }
+
+        Assert.DoesNotContain(await store.CountMessagesAsync(default), queue => queue.Queue.Key.Contains("amq.delayed", StringComparison.Ordinal));
+        await DeclareAsync(silo);
+        await using var next = await OpenHiddenAsync(silo);
+        await next.SendAsync(new PublishItem(Batches.Delayed(1, 400), false));
+        Assert.Equal(1, Assert.Single(await NextIdsAsync(collector)));
+    }
+
+    [Fact]
+    public async Task Messages_ArriveAfterARestart_WithNobodyCalling()
+    {
+        var store = new MemoryStore();
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            await DeclareAsync(silo);
+            await using var link = await OpenHiddenAsync(silo);
+            await link.SendAsync(new PublishItem(Batches.Delayed(0, 700, 400, 60_000_000), false));
+        }
+
+        await using var again = await TestSilo.StartAsync(store: store);
+        await using var collector = await CollectAsync(again, "target");
+        var ids = new List<long>();
+        while (ids.Count < 2)
+        {
+            ids.AddRange(await NextIdsAsync(collector));
+        }
+
+        Assert.Equal([1, 0], ids);
+    }
+
+    private static IExchangeGrain Exchange(TestSilo silo) => silo.Grains.Exchange("/", Name);
+
+    private static Binding Binding(string queue) => new(new Destination(DestinationKind.Queue, queue, default), "k", default);
+
+    private static async Task DeclareAsync(TestSilo silo, string queue = "target")
+    {
+        var arguments = EncodedTable.From(FieldTable.Of([("x-delayed-type", "direct")]));
+        await AskAsync(async () => Assert.Null(await Exchange(silo).DeclareAsync(new ExchangeDeclaration(ExchangeTypes.DelayedMessage, true, false, false, arguments))));
+        await BindAsync(silo, queue);
+    }
+
+    private static async Task BindAsync(TestSilo silo, string queue)
+    {
+        await AskAsync(async () => Assert.Null((await silo.Grains.Queue("/", queue).DeclareAsync(TestGateway.Declaration(default, durable: true))).Error));
+        await AskAsync(async () => Assert.Null(await Exchange(silo).BindAsync(Binding(queue), toDurable: true)));
+    }
+
+    /// <summary>A link to where the exchange's router sends what is to be delayed.</summary>
+    private static async Task<GrainLink> OpenHiddenAsync(TestSilo silo)
+    {
+        using var router = new Router(silo.Grains, TimeProvider.System, NullLogger<Router>.Instance);
+        var properties = BasicPropertiesEdit.WithHeaders([0, 0], FieldTable.Of([("x-delay", 1)]));
+        string? queue = null;
+        await AskAsync(async () =>
+        {
+            var path = await router.RouteAsync("/", Encoding.UTF8.GetBytes(Name), "k"u8.ToArray(), properties, default);
+            queue = Assert.Single(path.Queues);
+        });
+        Assert.True(HiddenQueue.IsHidden(queue!));
+        return await GrainLink.OpenAsync(silo.Grains, silo.Grains.Queue("/", queue!), ConnectionId.New(), new PublishItem(Batches.Delayed(-1, DelayHeader.Longest), false));
+    }
+
+    private static async Task AskAsync(Func<Task> ask)
+    {
+        while (true)
+        {
+            try
+            {
+                await ask();
+                return;
+            }
+            catch (TimeoutException e)
+            {
+                // The call was lost, or its answer.
+                Assert.NotNull(e);
+            }
+        }
+    }
+
+    private static async Task<GrainLink> CollectAsync(TestSilo silo, string queue)
+    {
+        var link = await GrainLink.OpenAsync(silo.Grains, silo.Grains.Queue("/", queue), ConnectionId.New());
+        await link.SendAsync(new AttachItem(1, "c", true, false, 0, false, default, new Window(long.MaxValue, long.MaxValue)));
+        return link;
+    }
+
+    private static async Task<long[]> NextIdsAsync(GrainLink link) => [.. (await NextAsync(link)).SelectMany(slice => Batches.Ids(slice))];
+
+    private static async Task<IReadOnlyList<DeliverySlice>> NextAsync(GrainLink link)
+    {
+        while (true)
+        {
+            if (await link.Items.ReadAsync().AsTask().WaitAsync(Patience) is DeliveryItem delivery)
+            {
+                return delivery.Slices;
+            }
+        }
+    }
+}
