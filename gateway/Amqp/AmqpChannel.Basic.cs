@@ -67,7 +67,7 @@ internal sealed partial class AmqpChannel
         var queue = QueueOrLast(method.Queue, Id);
         await CheckReadAsync(queue, Id).ConfigureAwait(false);
         var consumer = new AmqpConsumer(
-            this, tag, queue, method.NoAck, method.Exclusive, method.NoAck ? 0 : _prefetch, method.NoWait, EncodedTable.From(method.Arguments));
+            this, tag, queue, method.NoAck, method.Exclusive, _prefetch, method.NoWait, EncodedTable.From(method.Arguments));
         await DrainAsync(queue, Id).ConfigureAwait(false);
         Task<BrokerError?> attached;
         lock (Links.Gate)

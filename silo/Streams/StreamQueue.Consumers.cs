@@ -52,8 +52,8 @@ internal sealed partial class StreamQueue
 
     /// <summary>What RabbitMQ refuses (rabbit_stream_queue's consume), and a consumer that deliveries could not be told apart for.</summary>
     private BrokerError? Refuse(AttachItem attach) =>
-        attach.NoAck ? new BrokerError(ReplyCode.NotImplemented, $"automatic acknowledgement not supported by stream {Kind}")
-        : attach.Prefetch == 0 ? new BrokerError(ReplyCode.PreconditionFailed, $"consumer prefetch count is not set for stream {Kind}")
+        attach.Prefetch == 0 ? new BrokerError(ReplyCode.PreconditionFailed, $"consumer prefetch count is not set for stream {Kind}")
+        : attach.NoAck ? new BrokerError(ReplyCode.NotImplemented, $"automatic acknowledgement not supported by stream {Kind}")
         : attach.Shared ? new BrokerError(ReplyCode.NotImplemented, $"{Kind} does not support global qos")
         : attach.Consumer > StreamOffsets.MostConsumers ? new BrokerError(
             ReplyCode.ResourceError, $"more than {StreamOffsets.MostConsumers} consumers were started over this connection: stream {Kind} needs another one")

@@ -2,9 +2,11 @@
 # Runs Debian's rabbitmq-server in the foreground on 127.0.0.1:PORT, all its files in a temporary directory,
 # so that the cases of this folder can be held against the broker they describe:
 #   tests/Compat/rabbitmq.sh 25672 &   GRANARY_TEST_AMQP_PORT=25672 dotnet test tests/Compat
+# With a second port, its management API is there: conformance.sh does both, runs its cases, and ends it.
 set -euo pipefail
 
-port=${1:?usage: rabbitmq.sh PORT}
+port=${1:?usage: rabbitmq.sh PORT [HTTP-PORT]}
+http=${2:-}
 home=$(mktemp -d "${TMPDIR:-/tmp}/granary-rabbitmq.XXXXXX")
 trap 'rm -rf "$home"' EXIT
 cat > "$home/rabbitmq.conf" <<CONF
@@ -16,7 +18,12 @@ log.file = false
 CONF
 
 # Exchange types that are no plugins here.
-echo '[rabbitmq_consistent_hash_exchange, rabbitmq_random_exchange, rabbitmq_sharding].' > "$home/enabled_plugins"
+plugins='rabbitmq_consistent_hash_exchange, rabbitmq_random_exchange, rabbitmq_sharding'
+if [ -n "$http" ]; then
+    plugins+=', rabbitmq_management'
+    printf 'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %s\n' "$http" >> "$home/rabbitmq.conf"
+fi
+echo "[$plugins]." > "$home/enabled_plugins"
 
 # The server script drops root for the user "rabbitmq"; the binary behind it does not.
 server=/usr/lib/rabbitmq/bin/rabbitmq-server

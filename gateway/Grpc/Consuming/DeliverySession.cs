@@ -325,7 +325,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             Links.Ticked = LookForOverdue;
             (_subscribed, _arguments) = (subscribe, arguments);
             _consumer = new StreamConsumer(tag, subscribe.NoAck, Wake);
-            attached = _consumer.AttachAsync(Links.Open(queue), subscribe.Exclusive, subscribe.NoAck ? 0 : ToPrefetch(subscribe.Credit), arguments);
+            attached = _consumer.AttachAsync(Links.Open(queue), subscribe.Exclusive, ToPrefetch(subscribe.Credit), arguments);
             Links.Flush();
         }
 

@@ -13,7 +13,7 @@ internal sealed record QueueArgument(string Name, QueueTypes KnownTo, Func<Field
 /// <summary>All arguments RabbitMQ knows (rabbit_amqqueue's declare_args, and what each queue type lists as its own).</summary>
 internal static class QueueArguments
 {
-    public const string Type = "x-queue-type";
+    public const string Type = "x-queue-type", DeadLetterExchange = "x-dead-letter-exchange";
 
     /// <summary>Ten years in milliseconds: the longest TTL or expiry (rabbit_misc).</summary>
     private const long LongestTimer = 315_360_000_000;
@@ -28,7 +28,7 @@ internal static class QueueArguments
         new("x-max-length", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value)),
         new("x-max-length-bytes", QueueTypes.All, (value, _) => Integer(value)),
         new("x-overflow", QueueTypes.Classic | QueueTypes.Quorum, OneOf("invalid_overflow", "drop-head", "reject-publish", "reject-publish-dlx")),
-        new("x-dead-letter-exchange", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Text(value)),
+        new(DeadLetterExchange, QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Text(value)),
         new("x-dead-letter-routing-key", QueueTypes.Classic | QueueTypes.Quorum, DeadLetterKey),
         new("x-dead-letter-strategy", QueueTypes.Quorum, OneOf("invalid_dlx_strategy", "at-most-once", "at-least-once")),
         new("x-max-priority", QueueTypes.Classic, (value, _) => Integer(value, most: 255)),
@@ -111,7 +111,7 @@ internal static class QueueArguments
 
     private static string? DeadLetterKey(FieldValue value, FieldTable all) =>
         value.Kind != FieldKind.LongString ? Unacceptable(value)
-        : all.ContainsKey("x-dead-letter-exchange") ? null
+        : all.ContainsKey(DeadLetterExchange) ? null
         : "routing_key_but_no_dlx_defined";
 
     private static string? CheckAge(FieldValue value)

@@ -134,6 +134,12 @@ internal sealed record QueueDefinition(
             return null;
         }
 
+        // Its name is looked up, to see whether the user may write there, before any argument is checked (rabbit_channel).
+        if (_arguments.TryGetValue(QueueArguments.DeadLetterExchange, out var exchange) && exchange.Kind != FieldKind.LongString)
+        {
+            return Precondition($"invalid type '{ErlangTerm.TypeName(exchange.Kind)}' for arg '{QueueArguments.DeadLetterExchange}' in {Kind}");
+        }
+
         foreach (var argument in QueueArguments.All)
         {
             if ((argument.KnownTo & Type) != 0 || argument.Name == QueueArguments.Type)
@@ -165,7 +171,7 @@ internal sealed record QueueDefinition(
 
         if (declaration.ReservedNameAllowed && Name.StartsWith(ReservedPrefix, StringComparison.Ordinal))
         {
-            return Precondition($"Cannot declare a server-named queue for type {TypeName}");
+            return Precondition($"Cannot declare a server-named queue for type rabbit_{TypeName}_queue");
         }
 
         return AutoDelete ? Precondition($"invalid property 'auto-delete' for {Kind}")
@@ -215,6 +221,11 @@ internal sealed record QueueDefinition(
                 continue;
             }
 
+            if (argument.Name == QueueArguments.Type)
+            {
+                return Inequivalent(argument.Name, TypeText(isThere, theirs), TypeText(isHere, mine));
+            }
+
             return isHere && isThere
                 ? Inequivalent(argument.Name, ErlangTerm.Bare(theirs), ErlangTerm.Bare(mine))
                 : Inequivalent(argument.Name, isThere ? ErlangTerm.Typed(theirs) : "none", isHere ? ErlangTerm.Typed(mine) : "none");
@@ -226,6 +237,9 @@ internal sealed record QueueDefinition(
     /// <summary>No type is the classic type.</summary>
     private static QueueTypes TypeOf(bool present, FieldValue value) =>
         !present ? QueueTypes.Classic : value.TryGetText(out var text) ? QueueArguments.TypeNamed(text) : QueueTypes.None;
+
+    /// <summary>RabbitMQ keeps the type with a queue that was declared without one.</summary>
+    private static string TypeText(bool present, FieldValue value) => present ? ErlangTerm.Bare(value) : "'classic'";
 
     /// <summary>Integers are the same whatever their width.</summary>
     private static bool AreSame(FieldValue left, FieldValue right) =>

@@ -87,7 +87,6 @@ public sealed class QueueDefinitionTests
         { Table(("x-max-length", -1)), "'x-max-length' for queue 'q' in vhost '/': {value_negative,-1}" },
         { Table(("x-max-priority", 256)), "'x-max-priority' for queue 'q' in vhost '/': {max_value_exceeded,256}" },
         { Table(("x-overflow", "drop-tail")), "'x-overflow' for queue 'q' in vhost '/': invalid_overflow" },
-        { Table(("x-dead-letter-exchange", 1)), "'x-dead-letter-exchange' for queue 'q' in vhost '/': {unacceptable_type,signedint}" },
         { Table(("x-dead-letter-routing-key", "k")), "'x-dead-letter-routing-key' for queue 'q' in vhost '/': routing_key_but_no_dlx_defined" },
         { Table(("x-single-active-consumer", "true")), "'x-single-active-consumer' for queue 'q' in vhost '/': {unacceptable_type,longstr}" },
         { Table(("x-queue-leader-locator", "here")), "'x-queue-leader-locator' for queue 'q' in vhost '/': invalid_queue_locator_arg" },

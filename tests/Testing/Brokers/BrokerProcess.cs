@@ -7,7 +7,7 @@ namespace Granary.Testing.Brokers;
 
 /// <summary>A broker for tests with real clients: the node executable in a process of its own, or one that runs already.</summary>
 /// <remarks>
-/// GRANARY_TEST_AMQP_PORT (and GRANARY_TEST_GRPC_PORT) name a broker on 127.0.0.1 that runs already, RabbitMQ for instance;
+/// GRANARY_TEST_AMQP_PORT (and GRANARY_TEST_GRPC_PORT, GRANARY_TEST_HTTP_PORT) name a broker on 127.0.0.1 that runs already, RabbitMQ for instance;
 /// it is then neither started nor stopped here. GRANARY_TEST_BROKER=rabbitmq-3 says that it is a RabbitMQ 3. Under a GRANARY_TEST_SEED the shared broker is a
 /// node in the test's own process, whose calls are treated unkindly.
 /// </remarks>
@@ -50,7 +50,7 @@ public sealed class BrokerProcess : IAsyncDisposable
     public int GrpcPort { get; }
 
     /// <summary>The port of the HTTP API on 127.0.0.1; 0 when it is not known.</summary>
-    public int HttpPort { get; }
+    public int HttpPort { get; private init; }
 
     /// <summary>The port for metrics on 127.0.0.1; 0 when it is not known.</summary>
     public int MetricsPort { get; }
@@ -88,7 +88,7 @@ public sealed class BrokerProcess : IAsyncDisposable
     {
         if (PortFromEnvironment("GRANARY_TEST_AMQP_PORT") is { } amqpPort)
         {
-            return new BrokerProcess(amqpPort, PortFromEnvironment("GRANARY_TEST_GRPC_PORT") ?? 0, new WatchedLog());
+            return new BrokerProcess(amqpPort, PortFromEnvironment("GRANARY_TEST_GRPC_PORT") ?? 0, new WatchedLog()) { HttpPort = PortFromEnvironment("GRANARY_TEST_HTTP_PORT") ?? 0 };
         }
 
         var node = Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll");

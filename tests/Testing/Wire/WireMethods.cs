@@ -93,8 +93,9 @@ public static class WireMethods
         WireWriter.Method(60, 10).Long(prefetchSize).Short(prefetchCount).Bits(global).ToArray();
 
     /// <summary>basic.consume.</summary>
-    public static byte[] BasicConsume(string queue, string tag = "", bool noAck = false, bool exclusive = false) =>
-        WireWriter.Method(60, 20).Short(0).ShortString(queue).ShortString(tag).Bits(false, noAck, exclusive, false).Table(null).ToArray();
+    public static byte[] BasicConsume(
+        string queue, string tag = "", bool noAck = false, bool exclusive = false, bool noLocal = false, Arguments? arguments = null) =>
+        WireWriter.Method(60, 20).Short(0).ShortString(queue).ShortString(tag).Bits(noLocal, noAck, exclusive, false).Table(arguments).ToArray();
 
     /// <summary>basic.cancel.</summary>
     public static byte[] BasicCancel(string tag) => WireWriter.Method(60, 30).ShortString(tag).Bits(false).ToArray();

@@ -72,7 +72,7 @@ public sealed class WireWriter
         return this;
     }
 
-    /// <summary>A field table; values may be string, bool, byte, int, long, double, null, a list or another table.</summary>
+    /// <summary>A field table; values may be string, bool, numbers, a time, bytes, null, a list or another table.</summary>
     public WireWriter Table(IReadOnlyDictionary<string, object?>? table)
     {
         var fields = new WireWriter();
@@ -91,6 +91,13 @@ public sealed class WireWriter
         string text => Octet((byte)'S').LongString(text),
         bool flag => Octet((byte)'t').Octet(flag ? (byte)1 : (byte)0),
         byte number => Octet((byte)'B').Octet(number),
+        sbyte number => Octet((byte)'b').Octet((byte)number),
+        ushort number => Octet((byte)'u').Short(number),
+        uint number => Octet((byte)'i').Long(number),
+        ulong number => Octet((byte)'L').LongLong(number),
+        float number => Octet((byte)'f').Long(BitConverter.SingleToUInt32Bits(number)),
+        DateTimeOffset time => Octet((byte)'T').LongLong((ulong)time.ToUnixTimeSeconds()),
+        byte[] bytes => Octet((byte)'x').Long((uint)bytes.Length).Raw(bytes),
         short number => Octet((byte)'s').Short((ushort)number),
         int number => Octet((byte)'I').Long((uint)number),
         long number => Octet((byte)'l').LongLong((ulong)number),
