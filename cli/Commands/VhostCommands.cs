@@ -133,6 +133,8 @@ internal static class VhostCommands
                     : new TextAnswer("", new JsonObject());
             },
         },
+        Tracing("trace_on", "Starts tracing", isOn: true, call => $"Starting tracing for vhost \"{call.Vhost}\" ...", "enabled"),
+        Tracing("trace_off", "Stops tracing", isOn: false, call => $"Stopping tracing for vhost \"{call.Vhost}\" ...", "disabled"),
         new("restart_vhost", Group, "Restarts a failed vhost data stores and queues", "[--vhost <vhost>]")
         {
             Options = [CommandOption.Vhost],
@@ -142,4 +144,21 @@ internal static class VhostCommands
                 : throw Refusals.NoVhost(call.Vhost),
         },
     ];
+
+    private static Command Tracing(string name, string about, bool isOn, Func<CommandCall, string> banner, string done) => new(name, Group, about, "[--vhost <vhost>]")
+    {
+        // As there, words are passed over.
+        MostWords = int.MaxValue, Options = [CommandOption.Vhost],
+        Banner = call => UserCommands.Told(banner(call)),
+        Run = async call =>
+        {
+            if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
+            {
+                throw Refusals.NoVhost(call.Vhost);
+            }
+
+            await call.Broker.PutAsync($"vhosts/{call.VhostPath}", new JsonObject { ["tracing"] = isOn });
+            return Answer.Of($"Trace {done} for vhost {call.Vhost}");
+        },
+    };
 }

@@ -61,6 +61,9 @@ public sealed record VhostSettings([property: Id(0)] string Name)
     /// <summary>Who is given all rights in it when it is new.</summary>
     [Id(7)]
     public string? GrantTo { get; init; }
+
+    [Id(8)]
+    public bool? IsTraced { get; init; }
 }
 
 /// <summary>What became of a change.</summary>

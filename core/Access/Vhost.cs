@@ -27,6 +27,10 @@ public sealed record Vhost([property: Id(0)] string Name)
     /// <summary>It is there no more, but for what is still to be removed of it.</summary>
     [Id(6)]
     public bool IsBeingDeleted { get; init; }
+
+    /// <summary>What clients publish and are given in it is told to <c>amq.rabbitmq.trace</c>.</summary>
+    [Id(7)]
+    public bool IsTraced { get; init; }
 }
 
 /// <summary>How much a vhost may have. Null or below 0: without limit.</summary>

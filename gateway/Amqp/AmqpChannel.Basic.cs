@@ -260,6 +260,7 @@ internal sealed partial class AmqpChannel
 
         Connection.Send(Number, new BasicGetOk(
             tag, slice.Redelivered, Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey), Count(got.MessageCount)));
+        Connection.Trace?.Delivered(Number, session.QueueName, message.Bytes, slice.Redelivered);
         Connection.Deliveries.WriteContent(Number, slice.Batch.Records, LargeRecord.Of(slice.Batch.Records));
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Gateway.Figures;
 
 namespace Granary.Gateway.Amqp;
 
@@ -17,6 +18,7 @@ internal sealed partial class AmqpConnection
             if (Paths.TakeRights() is { } now && _state == State.Open)
             {
                 why = now.WhyClosed;
+                Publisher.Trace = _server.Firehose?.For(Publisher.Trace, now, () => ConnectionNames.Of(_peer, Local));
                 if (why is null)
                 {
                     foreach (var channel in _channels.All)

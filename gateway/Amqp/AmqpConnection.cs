@@ -17,6 +17,7 @@ using Granary.Gateway.Routing;
 using Granary.Gateway.Topology;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tls;
+using Granary.Gateway.Tracing;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Amqp;
@@ -130,6 +131,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public AckPatience Patience { get; }
 
     public Publisher Publisher { get; } = new();
+
+    /// <summary>Null: the vhost is not traced.</summary>
+    public ClientTrace? Trace => Publisher.Trace;
 
     public PathFinder Paths { get; }
 

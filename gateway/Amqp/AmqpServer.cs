@@ -10,6 +10,7 @@ using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 using Granary.Gateway.Policies;
 using Granary.Gateway.Topology;
+using Granary.Gateway.Tracing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -19,7 +20,7 @@ namespace Granary.Gateway.Amqp;
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, Logins logins, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-    QueueLimits? queueLimits = null, ClusterName? clusterName = null) : IHostedService
+    QueueLimits? queueLimits = null, ClusterName? clusterName = null, Firehose? firehose = null) : IHostedService
 {
     private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
     private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
@@ -56,6 +57,9 @@ internal sealed partial class AmqpServer(
     public QueueLimits? QueueLimits => queueLimits;
 
     public PublisherAlarms Alarms => alarms;
+
+    /// <summary>Null where nothing is traced.</summary>
+    public Firehose? Firehose => firehose;
 
     public AmqpOptions Options => options;
 

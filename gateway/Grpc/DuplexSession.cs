@@ -4,8 +4,10 @@ using Granary.Core.Counting;
 using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Gateway.Access;
+using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Connections;
+using Granary.Gateway.Tracing;
 using Grpc.Core;
 
 namespace Granary.Gateway.Grpc;
@@ -42,6 +44,12 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     /// <summary>What the user may do.</summary>
     protected ClientRights Rights { get; } = new(caller.Access ?? server.Access, caller.User, caller.Vhost);
 
+    /// <summary>Null: the vhost is not traced.</summary>
+    protected ClientTrace? Trace { get; private set; }
+
+    /// <summary>Of the connection; 0: it has none.</summary>
+    protected int Number { get; private set; }
+
     /// <summary>Nothing more will be said. Under the gate.</summary>
     protected abstract bool IsComplete { get; }
 
@@ -49,8 +57,8 @@ internal abstract class DuplexSession<TRequest, TResponse>(
     public async Task RunAsync()
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, server.Stopping, _forbidden.Token);
-        var connection = context.GetHttpContext().Features.Get<GrpcConnection>();
-        var number = connection?.Enter(this) ?? 0;
+        var connection = Connection;
+        Number = connection?.Enter(this) ?? 0;
         Rights.Follow(OnRightsChanged);
         var writing = WriteLoopAsync(ended);
         try
@@ -80,12 +88,14 @@ internal abstract class DuplexSession<TRequest, TResponse>(
         }
         finally
         {
-            connection?.Leave(number);
+            connection?.Leave(Number);
             Rights.Leave();
             await FinishAsync(writing).ConfigureAwait(false);
             _forbidden.Dispose();
         }
     }
+
+    private GrpcConnection? Connection => context.GetHttpContext().Features.Get<GrpcConnection>();
 
     /// <inheritdoc/>
     public void End(string reason)
@@ -144,6 +154,7 @@ internal abstract class DuplexSession<TRequest, TResponse>(
                 return;
             }
 
+            Trace = server.Firehose?.For(Trace, now, () => ConnectionNames.Of(Connection?.Peer, Connection?.Local));
             OnRights(now);
             Links.Flush();
         }

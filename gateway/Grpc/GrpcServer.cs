@@ -13,6 +13,7 @@ using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Topology;
+using Granary.Gateway.Tracing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -36,13 +37,13 @@ internal sealed partial class GrpcServer : IHostedService
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, PublisherAlarms alarms, AmqpOptions options,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-        QueueLimits? queueLimits = null, GrpcConnections? connections = null)
+        QueueLimits? queueLimits = null, GrpcConnections? connections = null, Firehose? firehose = null)
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
         (Router, Replies, Access, Alarms, Id) = (router, replies, access, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
-        QueueLimits = queueLimits;
+        (QueueLimits, Firehose) = (queueLimits, firehose);
         Connections = connections ?? new GrpcConnections(clock);
         Connections.Ended = connection =>
         {
@@ -64,6 +65,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     /// <summary>Null where no vhost has one.</summary>
     public QueueLimits? QueueLimits { get; }
+
+    /// <summary>Null where nothing is traced.</summary>
+    public Firehose? Firehose { get; }
 
     public CountLedger Counts { get; } = new();
 

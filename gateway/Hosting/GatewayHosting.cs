@@ -21,6 +21,7 @@ using Granary.Gateway.Policies;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Topology;
 using Granary.Gateway.Tls;
+using Granary.Gateway.Tracing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Connections;
@@ -76,6 +77,8 @@ public static class GatewayHosting
         services.AddSingleton(provider => new UnreadSockets(
             options.SendTimeout, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<UnreadSockets>>()));
         services.AddHostedService(provider => provider.GetRequiredService<UnreadSockets>());
+        services.AddSingleton<Firehose>();
+        services.AddHostedService(provider => provider.GetRequiredService<Firehose>());
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);

@@ -142,6 +142,7 @@ internal sealed class AccessBook
             DefaultQueueType = settings.DefaultQueueType is { } type ? (type.Length > 0 ? type : null) : now.DefaultQueueType,
             Limits = settings.Limits ?? now.Limits,
             IsProtected = settings.IsProtected ?? now.IsProtected,
+            IsTraced = settings.IsTraced ?? now.IsTraced,
         };
         _vhosts[name] = now;
         _changed(EntryOf(now));

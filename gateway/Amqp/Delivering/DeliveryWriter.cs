@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Gateway.Amqp.DirectReply;
 
 namespace Granary.Gateway.Amqp.Delivering;
 
@@ -125,6 +126,11 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
 
         pipe.Advance(used);
         var count = (int)(tag - firstTag);
+        if (channel.Connection.Trace is { } trace && consumer.Queue != ReplyAddress.PseudoQueueName)
+        {
+            trace.Delivered(channel.Number, consumer.Queue, records[..at], redelivered);
+        }
+
         channel.Delivered(consumer, count, pending.Slice.FirstOffset, redelivered);
         pending.Slice = new DeliverySlice(batch with { Records = batch.Records[at..], Count = batch.Count - count }, pending.Slice.FirstOffset + count, redelivered);
         consumer.Written(count, at);

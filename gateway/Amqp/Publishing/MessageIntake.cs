@@ -108,6 +108,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
             Connection.Publisher.Seal();
             var reply = new MessageBatch(_content.Record, 1, _content.Flags);
             outcomes.CountPublished(1);
+            Connection.Trace?.Replied(channel.Number, reply);
             Connection.Reply(target, reply, outcomes.Track(reply, _content.IsMandatory, targets: 1));
         }
         else if (_content.Large is { } large)

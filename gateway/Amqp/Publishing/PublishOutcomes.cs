@@ -18,6 +18,9 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
     /// <summary>Not null on a transactional channel.</summary>
     public Transaction? Transaction { get; private set; }
 
+    /// <summary>The number of the channel.</summary>
+    public int Channel => channel.Number;
+
     public bool HasConfirms => _confirms is not null;
 
     /// <summary>Messages that the publisher waits for a word about.</summary>

@@ -1,6 +1,7 @@
 using Granary.Core.Messages;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Tracing;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -16,6 +17,9 @@ internal sealed class Publisher
     private bool _mandatory;
 
     public ChunkAllocator Chunks { get; } = new();
+
+    /// <summary>Whom its messages are told to, run by run; null: nobody.</summary>
+    public ClientTrace? Trace { get; set; }
 
     /// <summary>Adds one complete record.</summary>
     public void Add(PublishOutcomes outcomes, PublishPath path, byte[] array, int start, int length, MessageFlags flags, bool mandatory)
@@ -55,8 +59,9 @@ internal sealed class Publisher
         Hand(_outcomes!, path, batch, _mandatory);
     }
 
-    private static void Hand(PublishOutcomes outcomes, PublishPath path, in MessageBatch batch, bool mandatory)
+    private void Hand(PublishOutcomes outcomes, PublishPath path, in MessageBatch batch, bool mandatory)
     {
+        Trace?.Published(outcomes.Channel, batch, path.Links);
         if (outcomes.Transaction is { } transaction)
         {
             transaction.Publish(path, batch, mandatory);

@@ -135,6 +135,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         Links.Counts.Add(MessageEvent.Publish, 1);
         if (_encoder.IsReply)
         {
+            Trace?.Replied(Number, batch);
             if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
             {
                 _unconfirmed++;
@@ -154,6 +155,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
             throw CallErrors.From(BrokerError.RightsOutOfReach(Caller.Vhost, Caller.User));
         }
 
+        Trace?.Published(Number, batch, path.Links);
         if (path.Links.Length == 0)
         {
             path.Count(1);

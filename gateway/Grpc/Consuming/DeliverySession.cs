@@ -290,6 +290,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         {
             var count = slice.Batch.Count;
             _decoder.Decode(slice, _lastTag + 1, deliveries);
+            Trace?.Delivered(Number, _queue, slice.Batch.Records.Span, slice.Redelivered);
             Links.Counts.Add(consumer.NoAck ? MessageEvent.DeliverNoAck : MessageEvent.Deliver, count);
             Links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? count : 0);
             if (!consumer.NoAck)

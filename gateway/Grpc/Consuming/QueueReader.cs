@@ -8,13 +8,14 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Tracing;
 using Granary.V1;
 using Settlement = Granary.Core.Links.Settlement;
 
 namespace Granary.Gateway.Grpc.Consuming;
 
 /// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
-internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan patience, GatewayLease lease)
+internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan patience, GatewayLease lease, ClientTrace? trace)
 {
     private const int MostMessages = 1000;
     private const int MostAtATime = 64;
@@ -85,6 +86,7 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
                         links.Counts.Add(MessageEvent.GetNoAck, 1);
                         links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
                         _decoder.Decode(slice, firstTag: 0, _response.Deliveries);
+                        trace?.Delivered(0, queue, slice.Batch.Records.Span, slice.Redelivered);
                     }
                 }
 

@@ -155,6 +155,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         {
             var batch = _open.ToBatch();
             Links.Counts.Add(MessageEvent.Publish, batch.Count);
+            Trace?.Published(Number, batch, path.Links);
             Publisher.Send(path, batch, _confirms.Track(batch, _isMandatory, path.Links.Length));
             (_path, _open) = (null, default);
         }
@@ -167,6 +168,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         _encoder.Write(array.AsSpan(start));
         var batch = new MessageBatch(array.AsMemory(start, _encoder.Size), 1, _encoder.Flags);
         Links.Counts.Add(MessageEvent.Publish, 1);
+        Trace?.Replied(Number, batch);
         if (Server.Replies.TryFind(_encoder.RoutingKey, out var requester))
         {
             _replies.Add(requester, batch, _confirms.Track(batch, mandatory, targets: 1));

@@ -9,6 +9,7 @@ using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Tracing;
 
 namespace Granary.Gateway.Grpc.Publishing;
 
@@ -34,6 +35,9 @@ internal sealed class UnaryLinks
     public ClientRights Rights { get; }
 
     public Caller Caller { get; }
+
+    /// <summary>Null: the vhost is not traced.</summary>
+    public ClientTrace? Trace { get; private set; }
 
     public LinkSet Links { get; }
 
@@ -67,7 +71,11 @@ internal sealed class UnaryLinks
         bool isOver;
         lock (Links.Gate)
         {
-            isOver = _paths.TakeRights() is { WhyClosed: not null };
+            var now = _paths.TakeRights();
+            isOver = now is { WhyClosed: not null };
+
+            // The calls of many connections.
+            Trace = now is null ? Trace : _server.Firehose?.For(Trace, now, static () => "gRPC");
         }
 
         if (isOver)
@@ -93,6 +101,7 @@ internal sealed class UnaryLinks
 
             var run = new PublishRun(publish, 0, batch, mandatory: false, path.Links.Length);
             Links.Counts.Add(MessageEvent.Publish, 1);
+            Trace?.Published(0, batch, path.Links);
             Publisher.Send(path, batch, run);
             if (path.Links.Length == 0)
             {
@@ -116,6 +125,7 @@ internal sealed class UnaryLinks
             }
 
             var run = new PublishRun(publish, 0, batch, mandatory: false, targets: 1);
+            Trace?.Replied(0, batch);
             if (_server.Replies.TryFind(message.RoutingKey, out var requester))
             {
                 post.Add(requester, batch, run);

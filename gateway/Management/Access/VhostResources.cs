@@ -115,6 +115,7 @@ internal sealed record VhostJson
             DefaultQueueType = vhost.DefaultQueueType ?? "undefined",
             Metadata = VhostMetadata.Of(vhost),
             ProtectedFromDeletion = vhost.IsProtected,
+            Tracing = vhost.IsTraced,
             ClusterState = nodes.ToDictionary(node => node, _ => "running", StringComparer.Ordinal),
             Messages = ready + unacked,
             MessagesDetails = new Rate(readyRate + unackedRate),
@@ -165,11 +166,15 @@ internal sealed record VhostRequest
 
     public bool? ProtectedFromDeletion { get; set; }
 
+    [JsonConverter(typeof(LenientBoolean))]
+    public bool? Tracing { get; set; }
+
     public VhostSettings ToSettings(string name) => new(name)
     {
         Description = Description,
         Tags = Tags,
         DefaultQueueType = DefaultQueueType is "undefined" or "default" ? "" : DefaultQueueType,
         IsProtected = ProtectedFromDeletion,
+        IsTraced = Tracing,
     };
 }

@@ -42,6 +42,11 @@ internal sealed class MessageReader(GrpcServer server)
         var taken = new TakenMessages(links, queue, got =>
         {
             messages.Add(Tell(got, isBase64, asked.Truncate));
+            if (settlement != Settlement.Undelivered && got.Message is { } slice)
+            {
+                shared.Trace?.Delivered(0, queue, slice.Batch.Records.Span, slice.Redelivered);
+            }
+
             bytes += messages[^1].PayloadBytes;
         });
         try
