@@ -148,7 +148,8 @@ internal static class VhostCommands
     private static Command Tracing(string name, string about, bool isOn, Func<CommandCall, string> banner, string done) => new(name, Group, about, "[--vhost <vhost>]")
     {
         // As there, words are passed over.
-        MostWords = int.MaxValue, Options = [CommandOption.Vhost],
+        MostWords = int.MaxValue,
+        Options = [CommandOption.Vhost],
         Banner = call => UserCommands.Told(banner(call)),
         Run = async call =>
         {

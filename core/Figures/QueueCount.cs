@@ -43,4 +43,7 @@ public enum QueueCount
 
     /// <summary>Came back more often than the queue allows.</summary>
     Exhaust,
+
+    /// <summary>Confirmed and dropped, because the queue took one like it before.</summary>
+    Duplicate,
 }

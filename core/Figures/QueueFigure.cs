@@ -40,9 +40,10 @@ public sealed record QueueFigure([property: Id(0)] string Key, [property: Id(1)]
     [Id(10)]
     public long IdleSince { get; init; }
 
-    public long this[QueueCount count] => Counts.Length > 0 ? Counts[(int)count] : 0;
+    // A member of another version may know fewer counts.
+    public long this[QueueCount count] => (int)count < Counts.Length ? Counts[(int)count] : 0;
 
-    public double RateOf(QueueCount count) => Rates.Length > 0 ? Rates[(int)count] : 0;
+    public double RateOf(QueueCount count) => (int)count < Rates.Length - 2 ? Rates[(int)count] : 0;
 
     public double ReadyRate => Rates.Length > 0 ? Rates[^2] : 0;
 

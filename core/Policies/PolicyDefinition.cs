@@ -57,6 +57,9 @@ public sealed class PolicyDefinition
     /// <inheritdoc cref="Number"/>
     public string? Text(string key) => _settings.TryGetValue(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
+    /// <summary>False: it says so, or nothing of it.</summary>
+    public bool Flag(string key) => _settings.TryGetValue(key, out var value) && value.ValueKind == JsonValueKind.True;
+
     public override string ToString() => Json.GetRawText();
 
     private static SortedDictionary<string, JsonElement> New() => new(StringComparer.Ordinal);

@@ -10,6 +10,7 @@ namespace Granary.Core.Policies;
 internal static class PolicyKeys
 {
     private const long LargestSegment = 3_000_000_000;
+    private const long LargestCache = 1_000_000;
 
     private static readonly Dictionary<string, Func<JsonElement, string?>> Checks = new(StringComparer.Ordinal)
     {
@@ -41,6 +42,9 @@ internal static class PolicyKeys
         ["delayed-retry-min"] = Integer("is not a valid delayed retry minimum delay. Must be a positive integer", least: 1),
         ["delayed-retry-max"] = Integer("is not a valid delayed retry maximum delay. Must be a positive integer", least: 1),
         ["queue-master-locator"] = OneOf("invalid queue-master-locator value", "min-masters", "client-local", "random"),
+        ["message-deduplication"] = value => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : $"{JsonTerm.Of(value)} is not a valid message deduplication value",
+        ["cache-size"] = Integer("is not a valid cache size", least: 1, most: LargestCache),
+        ["cache-ttl"] = Integer("is not a valid cache TTL", least: 1),
         ["federation-upstream"] = Anything,
         ["federation-upstream-set"] = Anything,
         ["federation-upstream-pattern"] = Anything,

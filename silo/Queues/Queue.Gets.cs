@@ -1,4 +1,3 @@
-using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Links;
@@ -37,6 +36,11 @@ internal sealed partial class Queue
     /// <summary>False: there is a message, but it has to be read from the store first, or the store has to know that it is delivered.</summary>
     private bool TryGet(QueueLink link, GetItem get, long now)
     {
+        if (_groups is { } groups)
+        {
+            return TryGetGrouped(link, get, groups, now);
+        }
+
         var top = _ready.Top;
         while (!top.HasFirst(now + 1) && top.IsEmpty && top != _ready.Top)
         {
@@ -51,8 +55,7 @@ internal sealed partial class Queue
                 return false;
             }
 
-            link.Send(new GotItem(get.Request, null, 0, null));
-            Figures.Add(QueueCount.GetEmpty, 1);
+            AnswerEmpty(link, get);
             return true;
         }
 
@@ -62,17 +65,7 @@ internal sealed partial class Queue
         }
 
         var length = MessageRecord.LengthOf(top.First.Records.Span);
-        var message = top.Take(1, length) with { Since = now };
-        if (!get.NoAck)
-        {
-            LargeRecord.Hold(message.Records);
-            link.Unacked.Add(message, consumer: null);
-            NoteUntidy(link);
-        }
-
-        _bound.Deliver(message, isSettled: get.NoAck);
-        Figures.Give(get.NoAck ? QueueCount.GetNoAck : QueueCount.Get, 1, message.Redelivered);
-        link.Send(new GotItem(get.Request, SliceOf(message, isSettled: get.NoAck), _ready.Count, null));
+        Give(link, get, top.Take(1, length) with { Since = now });
         return true;
     }
 }

@@ -81,6 +81,7 @@ internal sealed partial class Queue
             }
         }
 
+        _seen?.StoreAll(journal);
         journal.EndTurn(_nextOffset, Math.Max(_bound.Wanted, _deliveredEnd), isWaitedFor: false, CollectionsMarshal.AsSpan(_copies));
         _copies.Clear();
         return (stored, lost);
@@ -94,10 +95,7 @@ internal sealed partial class Queue
             _ready.AppendBack(run with { Since = now }, backlog.DeliveredBound);
         }
 
-        foreach (var (session, number) in backlog.Sessions)
-        {
-            _sessions.NoteEarlier(session, number);
-        }
+        NoteEarlier(backlog.Sessions);
     }
 
     private static MessageRun Persistent(in MessageRun run)

@@ -42,7 +42,7 @@ internal sealed partial class Queue
     /// <summary>Messages are done with; says how many there were.</summary>
     private long SettleForGood(QueueLink link, long from, long to)
     {
-        if (DeliveryCounts is not { IsEmpty: false } counts)
+        if (DeliveryCounts is not { IsEmpty: false } && _groups is null)
         {
             return link.Unacked.Settle(from, to, live: null, _storage?.Journal, _dispatch);
         }
@@ -50,7 +50,8 @@ internal sealed partial class Queue
         var settled = link.Unacked.Settle(from, to, _live, _storage?.Journal, _dispatch);
         foreach (var run in _live)
         {
-            counts.Forget(run.First, run.End);
+            DeliveryCounts?.Forget(run.First, run.End);
+            _groups?.Settled(run);
 
             // A large record is a run of its own.
             LargeRecord.LetGo(run.Records);

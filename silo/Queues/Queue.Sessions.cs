@@ -37,6 +37,11 @@ internal sealed partial class Queue
 
         // Nobody has returned them: what the session holds it says over its next link.
         link.Unacked.Settle(0, long.MaxValue, _live, gone: null, _dispatch);
+        if (_groups is not null)
+        {
+            ReleaseGroups(_live);
+        }
+
         foreach (var run in _live)
         {
             Return(run, wasSeen: true, now);

@@ -34,6 +34,11 @@ internal sealed partial class Queue
         _settings = settings;
         _limit = settings.IsLimited ? new LengthLimit(settings) : null;
         _ready.CountBodies(settings.MaxBytes is not null);
+        if (settings.Deduplication != before.Deduplication)
+        {
+            Deduplicate(settings.Deduplication);
+        }
+
         if (settings.Expires != before.Expires)
         {
             // It is not deleted for the time before that it was not to be deleted.

@@ -102,7 +102,7 @@ internal sealed partial class Queue
         {
             _delayed.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.NextDue);
         }
-        else if (_ready is ReadyMessages ready)
+        else if ((_groups?.Rest ?? _ready as ReadyMessages) is { } ready)
         {
             var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes);
             ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
@@ -112,10 +112,7 @@ internal sealed partial class Queue
             storage.Priorities?.Recover((PriorityMessages)_ready);
         }
 
-        foreach (var (session, number) in backlog.Sessions)
-        {
-            _sessions.NoteEarlier(session, number);
-        }
+        NoteEarlier(backlog.Sessions);
     }
 
     /// <summary>Before anything else: the first offset that it gives.</summary>
@@ -142,6 +139,11 @@ internal sealed partial class Queue
         }
 
         _recovery = null;
+        if (_groups is { } groups)
+        {
+            HoldGroups(groups);
+        }
+
         while (recovery.TryTakeDeferred(out var link, out var item))
         {
             if (!link.HasEnded)
@@ -179,7 +181,7 @@ internal sealed partial class Queue
             _ready.PageOut(limit, store.Journal.StoredEnd, store.IsDurable, _redeliveredBelow, _copies);
         }
 
-        if (_unacked.Bytes > limit)
+        if (_unacked.Bytes > limit && _groups is null)
         {
             _unacked.LetGo(limit, store.Journal, store.IsDurable, _copies);
         }
@@ -194,6 +196,11 @@ internal sealed partial class Queue
     /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>
     private long? HeldEnd()
     {
+        if (_groups is { } groups)
+        {
+            return groups.TakeHeld();
+        }
+
         var top = _ready.Top;
         if (_recovery is not null || !top.IsLoaded || _bound.Allowed(top.First) > 0)
         {

@@ -52,7 +52,9 @@ internal sealed partial class Queue : IDeclaredQueue
         DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
         _dispatch = new Dispatch(definition, Figures, DeliveryCounts);
         _delayed = definition.Type == QueueTypes.Delayed ? new DelayedMessages(isPaced: storage is not null) : null;
+        _groups = _settings.MessageGroup is { } header ? new GroupedMessages(countsBodies: _settings.MaxBytes is not null, System.Text.Encoding.UTF8.GetBytes(header)) : null;
         _ready = _delayed is not null ? _delayed
+            : _groups is not null ? _groups
             : _settings.HighestPriority is { } highest
             ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, highest)
             : new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
@@ -63,6 +65,7 @@ internal sealed partial class Queue : IDeclaredQueue
         _answers = new PublisherAnswers(storage?.Journal);
         _bound = new DeliveryBound(_journal, storage?.Journal);
         _waitingDead = storage is null ? null : new WaitingDead(storage.Journal);
+        Deduplicate(_settings.Deduplication);
         if (storage is not null)
         {
             _redeliveredBelow = storage.Backlog.DeliveredBound;
@@ -258,7 +261,16 @@ internal sealed partial class Queue : IDeclaredQueue
 
         Answer(link, new PublishedItem(_nextOffset, null, _dispatch.Backlog(_ready, batch, now)));
         Figures.Add(QueueCount.Publish, batch.Count);
-        Append(new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now), now);
+        var run = new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now);
+        if (_seen is { } seen)
+        {
+            AppendUnseen(run, seen, now);
+        }
+        else
+        {
+            Append(run, now);
+        }
+
         link.PublishedEnd = _nextOffset;
         NoteTaken(link, publish);
     }
@@ -274,6 +286,15 @@ internal sealed partial class Queue : IDeclaredQueue
             var bodyLength = record.Body.Length;
             var message = new MessageRun(records[..record.Length], _nextOffset, Count: 1, publish.Resent, publish.Batch.Flags, now);
             records = records[record.Length..];
+            SessionId key = default;
+            if (_seen?.HasSeen(record, now, out key) == true)
+            {
+                _nextOffset++;
+                Figures.Add(QueueCount.Duplicate, 1);
+                Figures.Add(QueueCount.Publish, -1);
+                continue;
+            }
+
             if (!limit.HasRoomFor(_ready, bodyLength))
             {
                 _dispatch.Deliver(_ready, _bound, _untidy, now);
@@ -281,6 +302,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
             if (limit.HasRoomFor(_ready, bodyLength))
             {
+                _seen?.Add(key, record.IsPersistent, now);
                 Append(message, now);
                 continue;
             }
@@ -358,6 +380,11 @@ internal sealed partial class Queue : IDeclaredQueue
         }
 
         Figures.Settle(settlement, link.Unacked.Settle(from, to, _live, gone: null, _dispatch));
+        if (_groups is not null)
+        {
+            ReleaseGroups(_live);
+        }
+
         foreach (var run in _live)
         {
             if (dies)

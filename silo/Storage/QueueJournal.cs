@@ -250,7 +250,7 @@ internal sealed class QueueJournal
     private bool IsAbsent => _isLazy && _isCreated && !_messages.HasCopies;
 
     /// <summary>Nothing of what was handed over has to be written.</summary>
-    private bool IsDone => _messages.IsEmpty && !_delivered.IsWaitedFor && !_isDeleted && !_progress.HasEnds && (!_isCreated || _isLazy) && HasOffsets(_nextOffset);
+    private bool IsDone => _messages.IsEmpty && !_delivered.IsWaitedFor && !_isDeleted && !_progress.IsNeeded && (!_isCreated || _isLazy) && HasOffsets(_nextOffset);
 
     /// <summary>Enough offsets are reserved beyond this one.</summary>
     private bool HasOffsets(long next) => next + (OffsetsReserved / 2) <= _offsetBound || IsAbsent;
@@ -283,7 +283,7 @@ internal sealed class QueueJournal
         _progress.Add(_notes);
         _nextOffset = nextOffset;
         var isUrgent = isWaitedFor || (_isCreated && !_isLazy) || _notes.IsDeletion || (_notes.Runs.Count > 0 && _messages.HasRuns);
-        var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _delivered.Wanted || _messages.HasCopies || _messages.HasSettled || _notes.HasEnds;
+        var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _delivered.Wanted || _messages.HasCopies || _messages.HasSettled || _notes.HasLasting;
         _delivered.Want(delivered, isWaitedFor || !copies.IsEmpty);
         _isDeleted |= _notes.IsDeletion;
         if (isNews && !IsFenced)

@@ -7,18 +7,18 @@ internal sealed class SessionProgress
 {
     private readonly Dictionary<SessionId, long> _numbers = [];
 
-    /// <summary>A session is over, which has to be written even if nothing else has.</summary>
-    public bool HasEnds { get; private set; }
+    /// <summary>A session is over, or a key is to be remembered, which has to be written even if nothing else has.</summary>
+    public bool IsNeeded { get; private set; }
 
     /// <summary>Takes what a turn has noted. Without messages there is nothing that the number would be stored with.</summary>
     public void Add(TurnNotes turn)
     {
         foreach (var progress in turn.Progress)
         {
-            if (turn.Runs.Count > 0 || progress.IsOver)
+            if (turn.Runs.Count > 0 || progress.IsLasting)
             {
                 _numbers[progress.Session] = progress.Number;
-                HasEnds |= progress.IsOver;
+                IsNeeded |= progress.IsLasting;
             }
         }
     }
@@ -37,6 +37,6 @@ internal sealed class SessionProgress
     public void Clear()
     {
         _numbers.Clear();
-        HasEnds = false;
+        IsNeeded = false;
     }
 }

@@ -1,5 +1,6 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Deduplication;
 
 namespace Granary.Silo.Storage;
 
@@ -34,12 +35,18 @@ internal sealed record StoredBacklog(
     public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
 }
 
-/// <summary>All persistent messages that a session published up to this number are in the store, or were gone before they had to be.</summary>
+/// <summary>
+/// All persistent messages that a session published up to this number are in the store, or were gone before they had to be.
+/// Or, where the id is that of a message (<see cref="MessageKey"/>): when a message with it was taken.
+/// </summary>
 /// <param name="Number">Below 0: the session is over, and the store forgets it.</param>
 internal readonly record struct PublishProgress(SessionId Session, long Number)
 {
     /// <summary>Nothing will be heard of the session any more.</summary>
     public bool IsOver => Number < 0;
+
+    /// <summary>It is written whatever becomes of the messages that it came with.</summary>
+    public bool IsLasting => IsOver || MessageKey.Is(Session);
 
     public static PublishProgress End(SessionId session) => new(session, -1);
 }

@@ -15,14 +15,14 @@ internal sealed class TurnNotes
     /// <summary>How far sessions have come with <see cref="Runs"/>, and which of them are over.</summary>
     public List<PublishProgress> Progress { get; } = [];
 
-    /// <summary>A session is over.</summary>
-    public bool HasEnds { get; private set; }
+    /// <summary>A session is over, or a key is to be remembered.</summary>
+    public bool HasLasting { get; private set; }
 
     /// <summary>The queue is deleted.</summary>
     public bool IsDeletion { get; set; }
 
     /// <summary>Nothing in it has to be written: progress alone has not.</summary>
-    public bool IsEmpty => Runs.Count == 0 && Settled.Count == 0 && !HasEnds && !IsDeletion;
+    public bool IsEmpty => Runs.Count == 0 && Settled.Count == 0 && !HasLasting && !IsDeletion;
 
     /// <summary>The messages from <paramref name="first"/> to below <paramref name="end"/> are gone.</summary>
     public void Settle(long first, long end)
@@ -44,7 +44,7 @@ internal sealed class TurnNotes
 
     public void Note(PublishProgress progress)
     {
-        HasEnds |= progress.IsOver;
+        HasLasting |= progress.IsLasting;
         if (Progress.Count > 0 && Progress[^1].Session == progress.Session)
         {
             Progress[^1] = progress;
@@ -60,6 +60,6 @@ internal sealed class TurnNotes
         Runs.Clear();
         Settled.Clear();
         Progress.Clear();
-        HasEnds = IsDeletion = false;
+        HasLasting = IsDeletion = false;
     }
 }

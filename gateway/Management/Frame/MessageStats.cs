@@ -63,6 +63,11 @@ internal sealed record MessageStats
 
     public Rate? AckDetails { get; init; }
 
+    /// <summary>Dropped by the queue because it took one like it before. Null: none was.</summary>
+    public long? DropDuplicate { get; init; }
+
+    public Rate? DropDuplicateDetails { get; init; }
+
     /// <summary>Null: nothing was ever done with the queue.</summary>
     public static MessageStats? Of(QueueFigure queue)
     {
@@ -89,6 +94,8 @@ internal sealed record MessageStats
             RedeliverDetails = Rate(QueueCount.Redeliver),
             Ack = queue[QueueCount.Ack],
             AckDetails = Rate(QueueCount.Ack),
+            DropDuplicate = queue[QueueCount.Duplicate] is > 0 and var duplicates ? duplicates : null,
+            DropDuplicateDetails = queue[QueueCount.Duplicate] > 0 ? Rate(QueueCount.Duplicate) : null,
             DeliverGet = queue[QueueCount.Deliver] + queue[QueueCount.DeliverNoAck] + queue[QueueCount.Get] + queue[QueueCount.GetNoAck],
             DeliverGetDetails = new Rate(
                 queue.RateOf(QueueCount.Deliver) + queue.RateOf(QueueCount.DeliverNoAck) + queue.RateOf(QueueCount.Get) + queue.RateOf(QueueCount.GetNoAck)),

@@ -9,7 +9,7 @@ using Granary.Silo.Queues.Messages;
 namespace Granary.Silo.Queues.Consumers;
 
 /// <summary>Hands ready messages to those consumers that may be given any. Who of them comes first is the matter of a rule.</summary>
-internal sealed class Dispatch
+internal sealed partial class Dispatch
 {
     // Smaller messages are given out faster than anybody publishes them.
     private const int LargeMessage = 8 * 1024;
@@ -130,14 +130,13 @@ internal sealed class Dispatch
             _hasToChoose = _rule.Choose();
         }
 
-        var top = ready.Top;
-        for (var isDone = false; !isDone;)
+        if (ready is GroupedMessages grouped)
         {
-            Deliver(top, bound, now);
-
-            // Messages that are left here keep those behind them from being given out.
-            var next = top.IsEmpty ? ready.Top : top;
-            (isDone, top) = (next == top, next);
+            Deliver(grouped, bound, now);
+        }
+        else
+        {
+            DeliverInOrder(ready, bound, now);
         }
 
         if (_given.Count > 0)
@@ -158,7 +157,7 @@ internal sealed class Dispatch
     }
 
     /// <summary>Nothing will be given out in this turn any more: the gateways get back what they lent in vain, and are told of messages that are left.</summary>
-    public void EndTurn(IReadyMessages ready) => _loans.EndTurn(ready, _rule);
+    public void EndTurn(IReadyMessages ready) => _loans.EndTurn(isNothingLeft: ready.IsEmpty || ready is GroupedMessages { IsBlocked: true }, _rule);
 
     /// <summary>How many bytes stand before a batch of large messages that consumers, who take some, will not be given soon; 0 if nobody need care.</summary>
     public long Backlog(IReadyMessages ready, in MessageBatch batch, long now) =>
@@ -166,6 +165,19 @@ internal sealed class Dispatch
 
     /// <summary>How many messages could be given out now, up to <paramref name="most"/>.</summary>
     public long Credit(long most) => _rule.Credit(most);
+
+    private void DeliverInOrder(IReadyMessages ready, DeliveryBound bound, long now)
+    {
+        var top = ready.Top;
+        for (var isDone = false; !isDone;)
+        {
+            Deliver(top, bound, now);
+
+            // Messages that are left here keep those behind them from being given out.
+            var next = top.IsEmpty ? ready.Top : top;
+            (isDone, top) = (next == top, next);
+        }
+    }
 
     private void Deliver(ReadyMessages ready, DeliveryBound bound, long now)
     {

@@ -1,5 +1,4 @@
 using Granary.Core.Links;
-using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Queues.Consumers;
 
@@ -53,26 +52,27 @@ internal sealed class Loans
     public void Order() => _untold.Sort(static (left, right) => left.Rank.CompareTo(right.Rank));
 
     /// <summary>Nothing will be given out in this turn any more: the gateways get back what they lent in vain, and are told of messages that are left.</summary>
-    public void EndTurn(IReadyMessages ready, IDispatchRule rule)
+    /// <param name="isNothingLeft">There is no message that anybody could be given now.</param>
+    public void EndTurn(bool isNothingLeft, IDispatchRule rule)
     {
         if (_borrowers.Count > 0)
         {
-            Settle(ready, rule);
+            Settle(isNothingLeft, rule);
         }
 
-        if (!ready.IsEmpty && _untold.Count > 0)
+        if (!isNothingLeft && _untold.Count > 0)
         {
             Tell(rule);
         }
     }
 
-    private void Settle(IReadyMessages ready, IDispatchRule rule)
+    private void Settle(bool isNothingLeft, IDispatchRule rule)
     {
         var kept = 0;
         for (var i = 0; i < _borrowers.Count; i++)
         {
             var consumer = _borrowers[i];
-            if (consumer.IsAble && !ready.IsEmpty && rule.MayAsk(consumer))
+            if (consumer.IsAble && !isNothingLeft && rule.MayAsk(consumer))
             {
                 // There is a message for it, which waits for the store. Given back, the loan would be offered and given back again until that is through.
                 _borrowers[kept++] = consumer;

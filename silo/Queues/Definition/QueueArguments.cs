@@ -1,5 +1,6 @@
 using System.Globalization;
 using Granary.Amqp;
+using Granary.Silo.Queues.Deduplication;
 
 namespace Granary.Silo.Queues.Definition;
 
@@ -48,6 +49,12 @@ internal static class QueueArguments
         new("x-queue-master-locator", QueueTypes.Classic, Anything),
         new("x-max-in-memory-length", QueueTypes.Quorum, (value, _) => Integer(value)),
         new("x-max-in-memory-bytes", QueueTypes.Quorum, (value, _) => Integer(value)),
+        new("x-message-group", QueueTypes.Classic | QueueTypes.Quorum, Group),
+
+        // Of the plugin rabbitmq_message_deduplication, and of LavinMQ.
+        new("x-message-deduplication", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Boolean(value)),
+        new("x-cache-size", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value, least: 1, most: DeduplicationRule.LargestSize)),
+        new("x-cache-ttl", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
         new("x-max-age", QueueTypes.Stream, (value, _) => CheckAge(value)),
         new("x-stream-max-segment-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
         new("x-stream-filter-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
@@ -87,6 +94,9 @@ internal static class QueueArguments
 
     private static string? Text(FieldValue value) =>
         value.Kind == FieldKind.LongString ? null : Unacceptable(value);
+
+    private static string? Group(FieldValue value, FieldTable all) =>
+        Text(value) ?? (all.ContainsKey("x-max-priority") ? "\"not supported together with x-max-priority\"" : null);
 
     private static string? Boolean(FieldValue value) =>
         value.Kind == FieldKind.Boolean ? null : Unacceptable(value);

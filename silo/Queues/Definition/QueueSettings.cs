@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core.Policies;
 using Granary.Silo.DeadLetters;
+using Granary.Silo.Queues.Deduplication;
 using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Definition;
@@ -38,6 +39,12 @@ internal sealed record QueueSettings(
     /// <summary>Null: it is no stream.</summary>
     public StreamSettings? Stream { get; init; }
 
+    /// <summary>The header by which messages are in groups that go to one consumer at a time; null: they are in none.</summary>
+    public string? MessageGroup { get; init; }
+
+    /// <summary>Null: messages like others are taken as others are.</summary>
+    public DeduplicationRule? Deduplication { get; init; }
+
     /// <summary>Of what an exchange delays: it goes there when it is due, and nothing else is done with it.</summary>
     public static QueueSettings OfDelayed(string exchange) =>
         new(null, null, null, null, Overflow.DropHead, new DeadLetterRule(exchange, RoutingKey: null), SingleActiveConsumer: false, null, null, null);
@@ -70,6 +77,8 @@ internal sealed record QueueSettings(
             type == QueueTypes.Classic && Least("max-priority") is { } most ? (byte)Math.Clamp(most, 1, byte.MaxValue) : null)
         {
             Stream = type == QueueTypes.Stream ? StreamSettings.From(arguments, definition) : null,
+            MessageGroup = arguments.TryGetValue("x-message-group", out var group) && group.TryGetText(out var header) ? header : null,
+            Deduplication = type != QueueTypes.Stream && Flag("message-deduplication") ? DeduplicationRule.Of(Least("cache-size"), Least("cache-ttl")) : null,
         };
 
         long? Least(string name)
@@ -77,6 +86,8 @@ internal sealed record QueueSettings(
             var argument = arguments.TryGetValue($"x-{name}", out var value) && value.TryGetInteger(out var number) ? number : (long?)null;
             return definition.Number(name) is { } set && (argument is null || set < argument) ? set : argument;
         }
+
+        bool Flag(string name) => arguments.TryGetValue($"x-{name}", out var value) && value.TryGetBoolean(out var isSet) ? isSet : definition.Flag(name);
 
         string? Text(string name) => arguments.TryGetValue($"x-{name}", out var value) && value.TryGetText(out var text) ? text : definition.Text(name);
     }

@@ -49,6 +49,11 @@ internal sealed class LengthLimit(QueueSettings settings)
 
     private long Skip(IReadyMessages ready, Action<long, long> gone)
     {
+        if (ready.Count <= _messages && ready.BodyBytes <= _bytes)
+        {
+            return 0;
+        }
+
         // Of bodies it is known what all take that are paged out, and not what each takes.
         var top = ready.Top;
         var most = ready.BodyBytes - top.PagedBodies > _bytes ? long.MaxValue : ready.Count - _messages;

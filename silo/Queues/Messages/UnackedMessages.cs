@@ -180,6 +180,23 @@ internal sealed class UnackedMessages
         return isAll;
     }
 
+    /// <summary>Tells of each stretch that is not settled, and who got it; null: for a get.</summary>
+    public void ForEachLive(Action<MessageRun, Consumer?> action)
+    {
+        for (var at = long.MinValue; _runs.TryFind(at, out var position);)
+        {
+            ref var run = ref _runs[position];
+            at = run.End;
+            run.AddLive(_stretches);
+            foreach (var stretch in _stretches)
+            {
+                action(stretch, run.Consumer);
+            }
+
+            _stretches.Clear();
+        }
+    }
+
     /// <summary>Gives up arrays of which little is left unsettled.</summary>
     public void Tidy(long now)
     {

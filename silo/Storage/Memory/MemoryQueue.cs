@@ -49,9 +49,16 @@ internal sealed class MemoryQueue
 
         _offsetBound = Math.Max(_offsetBound, changes.OffsetBound);
         _deliveredBound = changes.DeliveredBound;
-        foreach (var (link, number) in changes.Sessions)
+        foreach (var progress in changes.Sessions)
         {
-            _links[link] = number;
+            if (progress.IsOver)
+            {
+                _links.Remove(progress.Session);
+            }
+            else
+            {
+                _links[progress.Session] = progress.Number;
+            }
         }
     }
 

@@ -107,13 +107,12 @@ internal sealed class QueueColumns
     // Of several numbers of one link the last one counts.
     private void AddLinks(long queue, List<PublishProgress> links)
     {
-        var start = SessionIds.Count;
+        Dictionary<Guid, int>? known = links.Count > 1 ? new(links.Count) : null;
         foreach (var (link, number) in links)
         {
-            var index = SessionIds.IndexOf(link.Value, start);
-            if (index >= 0)
+            if (known is not null && !known.TryAdd(link.Value, SessionIds.Count))
             {
-                LinkNumbers[index] = number;
+                LinkNumbers[known[link.Value]] = number;
                 continue;
             }
 

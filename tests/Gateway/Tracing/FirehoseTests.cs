@@ -25,7 +25,11 @@ public sealed class FirehoseTests(ApiBroker broker) : IClassFixture<ApiBroker>
 
         var properties = new BasicProperties
         {
-            MessageId = "m", Priority = 3, DeliveryMode = DeliveryModes.Transient, Timestamp = new AmqpTimestamp(1_700_000_000), Headers = new Dictionary<string, object?> { ["h"] = 1, ["CC"] = new List<object?> { "other" } },
+            MessageId = "m",
+            Priority = 3,
+            DeliveryMode = DeliveryModes.Transient,
+            Timestamp = new AmqpTimestamp(1_700_000_000),
+            Headers = new Dictionary<string, object?> { ["h"] = 1, ["CC"] = new List<object?> { "other" } },
         };
         await channel.BasicPublishAsync("amq.direct", "k", mandatory: false, properties, "body"u8.ToArray());
         Assert.NotNull(await channel.BasicGetAsync("q", autoAck: true));

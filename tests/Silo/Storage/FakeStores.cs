@@ -9,10 +9,10 @@ internal sealed class FakeStores : IAsyncDisposable
 {
     private readonly GroupCommit _commit;
 
-    public FakeStores(bool isInCluster = false)
+    public FakeStores(bool isInCluster = false, MemoryBudget? budget = null)
     {
         _commit = new GroupCommit(Store, NullLogger<GroupCommit>.Instance, _ => { });
-        Queues = new QueueStores(_commit, null, new MemoryBudget(long.MaxValue, long.MaxValue), isInCluster: isInCluster);
+        Queues = new QueueStores(_commit, null, budget ?? new MemoryBudget(long.MaxValue, long.MaxValue), isInCluster: isInCluster);
     }
 
     public FakeStore Store { get; } = new();

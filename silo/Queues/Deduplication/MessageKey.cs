@@ -1,0 +1,72 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Granary.Amqp;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+
+namespace Granary.Silo.Queues.Deduplication;
+
+/// <summary>
+/// What tells messages of one another: the header x-deduplication-header, or else the message id, of which 122 bits of a digest are kept. They take the form of a
+/// session's id, with a version that no session has (RFC 9562, version 8): so a store has one list of what was taken, by whom or of which name.
+/// </summary>
+internal static class MessageKey
+{
+    private const int Version = 8;
+    private const int LongestOnStack = 1024;
+
+    /// <summary>It is a key, and not the id of a session.</summary>
+    public static bool Is(SessionId id) => id.Value.Version == Version;
+
+    /// <summary>False: the message has neither, and is like no other.</summary>
+    public static bool TryRead(in MessageRecord message, out SessionId key)
+    {
+        var properties = BasicPropertiesView.Read(message.Properties);
+        if (properties.TryGetHeaders(out var headers))
+        {
+            var reader = new FieldTableReader(headers);
+            if (reader.MoveTo("x-deduplication-header"u8) && reader.Kind != FieldKind.Void)
+            {
+                key = Of(reader);
+                return true;
+            }
+        }
+
+        if (properties.TryGetMessageId(out var id))
+        {
+            key = Of(0, id);
+            return true;
+        }
+
+        key = default;
+        return false;
+    }
+
+    // Integers are the same whatever their width.
+    private static SessionId Of(in FieldTableReader reader)
+    {
+        if (!reader.TryGetInteger(out var number))
+        {
+            return Of((byte)reader.Kind, reader.Value);
+        }
+
+        Span<byte> octets = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(octets, number);
+        return Of((byte)FieldKind.Long, octets);
+    }
+
+    private static SessionId Of(byte kind, ReadOnlySpan<byte> value)
+    {
+        var length = value.Length + 1;
+        Span<byte> named = length <= LongestOnStack ? stackalloc byte[length] : new byte[length];
+        named[0] = kind;
+        value.CopyTo(named[1..]);
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(named, digest);
+
+        // The fields of an id in the order in which it is written, the highest first.
+        digest[6] = (byte)((digest[6] & 0x0F) | (Version << 4));
+        digest[8] = (byte)((digest[8] & 0x3F) | 0x80);
+        return new SessionId(new Guid(digest[..16], bigEndian: true));
+    }
+}

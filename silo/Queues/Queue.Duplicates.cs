@@ -1,0 +1,84 @@
+using Granary.Core.Figures;
+using Granary.Core.Messages;
+using Granary.Silo.Queues.Deduplication;
+using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
+
+namespace Granary.Silo.Queues;
+
+/// <summary>What a queue does with messages like those that it has taken before (x-message-deduplication): they are confirmed and dropped.</summary>
+internal sealed partial class Queue
+{
+    /// <summary>Null: every message is taken.</summary>
+    private SeenKeys? _seen;
+
+    /// <summary>Takes those that are new. A duplicate has its offset, as others have, and is gone at once: so it is confirmed when what came before it is safe, itself included.</summary>
+    private void AppendUnseen(in MessageRun run, SeenKeys seen, long now)
+    {
+        var records = run.Records.Span;
+        var (start, at, length) = (0, 0, 0);
+        var rest = run;
+        var duplicates = 0;
+        for (var i = 0; i < run.Count; i++)
+        {
+            var record = new MessageRecord(records[at..]);
+            at += record.Length;
+            if (!seen.HasSeen(record, now, out var key))
+            {
+                seen.Add(key, record.IsPersistent, now);
+                length += record.Length;
+                continue;
+            }
+
+            AppendHead(ref rest, i - start, length, now);
+            rest = rest.After(1, record.Length);
+            (start, length, duplicates) = (i + 1, 0, duplicates + 1);
+        }
+
+        AppendHead(ref rest, run.Count - start, length, now);
+        _nextOffset = run.End;
+        Figures.Add(QueueCount.Duplicate, duplicates);
+        Figures.Add(QueueCount.Publish, -duplicates);
+    }
+
+    private void AppendHead(ref MessageRun rest, int count, int length, long now)
+    {
+        if (count > 0)
+        {
+            Append(rest.Head(count, length), now);
+            rest = rest.After(count, length);
+        }
+    }
+
+    private void Deduplicate(DeduplicationRule? rule)
+    {
+        if (rule is not null && _seen is { } seen)
+        {
+            seen.Apply(rule);
+        }
+        else
+        {
+            _seen?.Clear();
+            _seen = rule is null ? null : new SeenKeys(rule, _journal);
+        }
+    }
+
+    /// <summary>Takes up what an earlier activation had: how far sessions had come, and which keys it had seen.</summary>
+    private void NoteEarlier(IReadOnlyList<PublishProgress> sessions)
+    {
+        foreach (var (session, number) in sessions)
+        {
+            if (!MessageKey.Is(session))
+            {
+                _sessions.NoteEarlier(session, number);
+            }
+            else if (_seen is null)
+            {
+                // It was to be forgotten when the activation was lost.
+                _journal?.NoteProgress(PublishProgress.End(session));
+            }
+        }
+
+        _seen?.Restore(sessions.Where(static progress => MessageKey.Is(progress.Session)));
+    }
+}
