@@ -21,7 +21,10 @@ public sealed class SiloLosses(string own, TimeProvider time)
     /// <summary>A member has gone.</summary>
     public void Note()
     {
-        Volatile.Write(ref _last, time.GetTimestamp());
+        See();
         Interlocked.Increment(ref _count);
     }
+
+    /// <summary>A member has gone, of which this process will be told (<see cref="Note"/>).</summary>
+    public void See() => Volatile.Write(ref _last, time.GetTimestamp());
 }

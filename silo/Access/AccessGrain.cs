@@ -41,13 +41,13 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
 
     public AccessGrain(
         RowGrainStorage storage, GroupCommit commit, DueTable due, VhostRemoval removal, TimeProvider time, ILogger<AccessGrain> log,
-        SiloLosses? losses = null)
+        SiloLosses? losses = null, IDepartures? departures = null)
     {
         (_due, _removal, _time, _log) = (due, removal, time, log);
         _state = new StoredState<AccessState>(storage, AccessRows.Table, GrainContext.GrainId);
         _holders = new SnapshotHolders<AccessEntry, IAccessObserver>(Guid.NewGuid(), AccessLease.Length, time, session => _ = SendAsync(session));
         _writes = new GatheredWrites(commit, WriteAsync, EndOvertaken);
-        _before = new LostPredecessor(losses, AccessLease.Length, time);
+        _before = new LostPredecessor(losses, departures, AccessLease.Length, time);
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)

@@ -58,12 +58,12 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public ExchangeGrain(
         RowGrainStorage storage, GroupCommit commit, DueTable due, BindingRemoval removal, LocalExchanges local, TimeProvider time, ILogger<ExchangeGrain> logger,
-        Owners? owners = null, SiloLosses? losses = null, PolicyCopy? policies = null)
+        Owners? owners = null, SiloLosses? losses = null, IDepartures? departures = null, PolicyCopy? policies = null)
     {
         _state = new StoredState<ExchangeState>(storage, "exchange", GrainContext.GrainId);
         (_commit, _due, _removal, _local, _owners, _policies) = (commit, due, removal, local, owners, policies);
         _time = time;
-        _before = new LostPredecessor(losses, SnapshotLease.Length, time);
+        _before = new LostPredecessor(losses, departures, SnapshotLease.Length, time);
         _logger = logger;
         _key = this.GetPrimaryKeyString();
         (_vhost, _name) = GrainKeys.Parse(_key);
@@ -82,9 +82,16 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         await (_policies?.WhenKnownAsync(cancellationToken) ?? Task.CompletedTask);
         await _state.ReadAsync(cancellationToken);
         var state = _state.Exists ? _state.Value : null;
-        IReadOnlyList<Row> bindings = state?.Declaration is null && !_exchange.Exists
-            ? []
-            : await _commit.Store.ReadRowsAsync(BindingRows.TableOf(_key), cancellationToken);
+        IReadOnlyList<Row> bindings = [];
+        if (state?.Declaration is null && !_exchange.Exists)
+        {
+            _before.HadNothing();
+        }
+        else
+        {
+            bindings = await _commit.Store.ReadRowsAsync(BindingRows.TableOf(_key), cancellationToken);
+        }
+
         _exchange.Restore(state, bindings.Select(BindingRows.Parse));
         foreach (var debt in _exchange.Debts)
         {

@@ -37,13 +37,15 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private bool _isLooking;
     private IGrainTimer? _silenceTimer;
 
-    public PolicyGrain(RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log, SiloLosses? losses = null, UnusedQueues? unused = null)
+    public PolicyGrain(
+        RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log,
+        SiloLosses? losses = null, IDepartures? departures = null, UnusedQueues? unused = null)
     {
         (_time, _log, _unused) = (time, log, unused);
         _state = new StoredState<PolicyState>(storage, "policies", GrainContext.GrainId);
         _holders = new SnapshotHolders<PolicyEntry, IPolicyObserver>(Guid.NewGuid(), PolicyLease.Length, time, session => _ = SendAsync(session));
         _writes = new GatheredWrites(commit, () => _state.WriteAsync(_book.ToState()), EndOvertaken);
-        _before = new LostPredecessor(losses, PolicyLease.Length, time);
+        _before = new LostPredecessor(losses, departures, PolicyLease.Length, time);
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)

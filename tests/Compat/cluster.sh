@@ -1,12 +1,14 @@
 #!/bin/bash
-# Runs suites of clients against the first gateway of a cluster: tests/Compat/cluster.sh [--haproxy] [SILOS GATEWAYS [SUITE]...], 3 and 2 unless told.
+# Runs suites of clients against the first gateway of a cluster: tests/Compat/cluster.sh [--haproxy|--lose-gateway] [SILOS GATEWAYS [SUITE]...], 3 and 2 unless told.
 # SUITE is tutorials, go, celery or all (a run of every compatibility test that needs no node of its own); the first three unless told. Builds first.
 # With --haproxy AMQP clients reach both gateways through HAProxy, with the better one of the configurations in docs/operations.md.
+# With --lose-gateway, too, and one gateway, in turn, is killed 4 s after each suite began. A suite that fails then, since its clients do not connect again, is run once more with the gateway that is left.
 # Ends with 0 if every one passed.
 set -euo pipefail
 
-haproxy=false
+haproxy=false loses=false
 [ "${1:-}" != --haproxy ] || { haproxy=true; shift; }
+[ "${1:-}" != --lose-gateway ] || { haproxy=true loses=true; shift; }
 silos=${1:-3} gateways=${2:-2}
 shift $(($# < 2 ? $# : 2))
 suites=("$@")
@@ -68,15 +70,43 @@ GRANARY_TEST_GRPC_PORT=$(port_of 1 grpc)
 ! $haproxy || start_haproxy
 export GRANARY_TEST_AMQP_PORT GRANARY_TEST_GRPC_PORT
 
-status=0
+# The gateway that is killed next.
+victim=1
+kill_later() {
+    sleep 4
+    kill -KILL "$(sed -n "s/^gateway-$victim .*\\bpid=\([0-9]*\).*/\1/p" "$said" | tail -1)"
+}
+
+start_again() {
+    local told
+    told=$(grep -c "^gateway-$victim " "$said")
+    kill -USR1 "$cluster"
+    until [ "$(grep -c "^gateway-$victim " "$said")" -gt "$told" ]; do sleep 0.2; done
+    victim=$((3 - victim))
+}
+
 run() { # name project [filter]
+    if ! $loses; then
+        try "$@" || status=1
+        return
+    fi
+
+    kill_later &
+    local killer=$!
+    try "$@" || { echo "once more, without gateway-$victim:"; wait "$killer"; try "$@" || status=1; }
+    wait "$killer"
+    start_again
+}
+
+status=0
+try() { # name project [filter]
     local began=$SECONDS
     if dotnet test "$root/tests/Compat/$2" --no-build -c Release ${3:+--filter "$3"} >"$log" 2>&1; then
         echo "$1: $(grep -o 'Passed: *[0-9]*' "$log" | tr -s ' '), $((SECONDS - began)) s"
     else
-        status=1
         echo "$1: FAILED, $((SECONDS - began)) s"
         sed -n '/^ *Failed /p; /Error Message/,/Stack Trace/p' "$log" | cut -c1-300 | head -60
+        return 1
     fi
 }
 compat=Granary.Compat.Tests.csproj six=RabbitMqClient6/Granary.RabbitMqClient6.Tests.csproj seven=RabbitMqClient7/Granary.RabbitMqClient7.Tests.csproj

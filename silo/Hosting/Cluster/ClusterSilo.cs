@@ -8,6 +8,7 @@ using Granary.Silo.Hosting.Cluster.Certificates;
 using Granary.Silo.Hosting.Cluster.Sockets;
 using Granary.Silo.Ownership;
 using Granary.Silo.Placement;
+using Granary.Silo.Snapshots;
 using Granary.Silo.Storage.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -92,6 +93,9 @@ public static class ClusterSilo
         {
             silo.Services.AddSingleton<ClusterRun>();
             silo.Services.AddSingleton<Owners>();
+            silo.Services.AddSingleton<Departures>();
+            silo.Services.AddSingleton<IDepartures>(provider => provider.GetRequiredService<Departures>());
+            silo.Services.AddHostedService(provider => provider.GetRequiredService<Departures>());
             silo.Services.AddHostedService<Rebalancing>();
             silo.Services.AddSingleton<LeaseBook>();
             silo.Services.AddSingleton<IDatabaseReach>(_ => new PostgresReach(member.Connection));

@@ -105,6 +105,9 @@ internal sealed class ChaosLoad : IAsyncDisposable
         return count;
     }
 
+    /// <summary>Faults found since the last time, to be told beside what happened.</summary>
+    public string[] FaultsSince(int known) => [.. _faults.Skip(known)];
+
     /// <summary>Ends the publishers, waits until all that was confirmed to durable queues has come, and checks everything.</summary>
     public async Task CheckAsync()
     {

@@ -19,6 +19,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
     private readonly List<string> _excesses = [], _faults = [];
     private readonly List<TimeSpan> _kills = [], _restarts = [];
+    private int _told;
 
     private static bool CutsLinks => Setting("CUTS", 0) != 0;
 
@@ -93,6 +94,12 @@ public sealed class ChaosTests(ITestOutputHelper output)
         {
             // Publishers are held until it is back.
             ended = returned;
+        }
+
+        foreach (var fault in load.FaultsSince(_told))
+        {
+            _told++;
+            Say($"{fault}, beside event {number}");
         }
 
         Tell(number, upheaval, (away, wasDown, ended, returned), closed, started.Where(member => upheaval.IsCut || member != upheaval.Member));

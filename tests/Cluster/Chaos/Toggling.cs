@@ -86,7 +86,7 @@ internal sealed class Toggling(string exchange, ChaosClient binder, ChaosClient 
 
         if (wasRouted != isRouted)
         {
-            report($"{key} was {(wasRouted ? "routed after unbind-ok" : "returned after bind-ok")}");
+            report($"{DateTime.UtcNow:HH:mm:ss.fff} {key} was {(wasRouted ? "routed after unbind-ok" : "returned after bind-ok")}");
         }
     }
 }

@@ -29,7 +29,8 @@ public sealed class BindingRemovalTests
         {
             while (log.All.All(each => each.Event != NotRemoved))
             {
-                time.Advance(TimeSpan.FromMilliseconds(100));
+                // No time passes before the first call has failed, however long that takes.
+                time.Advance(log.All.IsEmpty ? TimeSpan.Zero : TimeSpan.FromMilliseconds(100));
                 await Task.Delay(1, limit.Token);
             }
         }
