@@ -24,6 +24,12 @@ public static class GrainReferences
     /// <summary>The only key of <see cref="IPolicyGrain"/>.</summary>
     public const string PolicyKey = "all";
 
+    /// <summary>The runtime's name for who decides transactions.</summary>
+    public const string TransactionType = "transaction";
+
+    /// <summary>The only key of <see cref="ITransactionGrain"/>.</summary>
+    public const string TransactionKey = "any";
+
     private static readonly GrainType Queues = GrainType.Create(QueueType);
     private static readonly GrainType Exchanges = GrainType.Create(ExchangeType);
 
@@ -37,6 +43,12 @@ public static class GrainReferences
     {
         ArgumentNullException.ThrowIfNull(grains);
         return grains.GetGrain<IPolicyGrain>(GrainId.Create(PolicyType, PolicyKey));
+    }
+
+    public static ITransactionGrain Transactions(this IGrainFactory grains)
+    {
+        ArgumentNullException.ThrowIfNull(grains);
+        return grains.GetGrain<ITransactionGrain>(GrainId.Create(TransactionType, TransactionKey));
     }
 
     public static IQueueGrain Queue(this IGrainFactory grains, string vhost, string name) => grains.Queue(GrainKeys.For(vhost, name));

@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Topology;
+using Granary.Core.Transactions;
 using Orleans.CodeGeneration;
 
 namespace Granary.Core.Grains;
@@ -56,6 +57,21 @@ public interface IQueueGrain : IGrainWithStringKey
     /// <summary>Drops a message that an exchange delays; 404 if it is not there any more. Answers when that is stored.</summary>
     [Alias("CancelDelayed")]
     ValueTask<QueueAnswer> CancelDelayedAsync(string id);
+
+    /// <summary>
+    /// Has the queue get ready for its part of a transaction: what is settled stays unacknowledged, what is published stays unseen, and both are stored where they have to
+    /// be, until it is decided. Asked twice it answers the same.
+    /// </summary>
+    [Alias("Prepare")]
+    ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part);
+
+    /// <summary>The transaction is decided. A queue that does not know it (any more) has nothing to do.</summary>
+    [Alias("Decide")]
+    ValueTask DecideAsync(TransactionId transaction, bool takesEffect);
+
+    /// <summary>Completes when the store has what the transaction did at this queue, and nothing else of it.</summary>
+    [Alias("Finish")]
+    ValueTask FinishAsync(TransactionId transaction);
 
     /// <summary>Activates the grain, which does what is due.</summary>
     [Alias("Wake")]

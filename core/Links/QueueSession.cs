@@ -54,6 +54,8 @@ public sealed partial class QueueSession
         _link = NewLink();
     }
 
+    public SessionId Id => _id;
+
     /// <summary>The conversation that is going on.</summary>
     public LinkId LinkId => _link.Id;
 

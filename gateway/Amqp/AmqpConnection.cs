@@ -18,6 +18,7 @@ using Granary.Gateway.Topology;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tls;
 using Granary.Gateway.Tracing;
+using Granary.Gateway.Transactions;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Amqp;
@@ -142,6 +143,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public GrainCalls Grains { get; }
 
     public TopologyCalls Topology { get; }
+
+    /// <summary>For what several queues do together. It does not end with the connection.</summary>
+    public AtomicCommit Atomically => new(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient);
 
     /// <summary>The client is gone: nobody waits for what a method answers.</summary>
     public CancellationToken Gone => _gone.Token;

@@ -41,6 +41,7 @@ public static class SiloHosting
         silo.Services.TryAddSingleton<SiloFigures>();
         silo.Services.TryAddSingleton<QueueMoves>();
         silo.Services.TryAddSingleton<QueueServices>();
+        silo.Services.TryAddSingleton(provider => provider.GetRequiredService<QueueServices>().Decisions);
         silo.Services.TryAddSingleton<DeadLetterOffice>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<DeadLetterOffice>());
         return silo;

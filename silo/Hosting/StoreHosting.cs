@@ -5,6 +5,7 @@ using Granary.Silo.Access;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Storage.Postgres;
+using Granary.Silo.Transactions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -37,6 +38,9 @@ public static class StoreHosting
             provider.GetRequiredService<GroupCommit>(), provider.GetRequiredService<TimeProvider>(), options.IsShared,
             provider.GetRequiredService<ILogger<DueTable>>()));
         services.AddHostedService<Waker>();
+        services.AddHostedService(provider => new TransactionSweep(
+            provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<TransactionSweep>>()));
         services.AddHostedService<StoreReport>();
         services.AddHealthChecks()
             .AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready])

@@ -1,9 +1,11 @@
 using Granary.Core.Links;
 using Granary.Core.Topology;
+using Granary.Core.Transactions;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Figures;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Storage;
+using Granary.Silo.Transactions;
 
 namespace Granary.Silo.Queues;
 
@@ -83,6 +85,18 @@ internal interface IDeclaredQueue
     /// <summary>Goes by other settings from now on. To be followed by <see cref="EndTurn"/>.</summary>
     /// <returns>False: these are what it goes by.</returns>
     bool Apply(QueueSettings settings, long now);
+
+    /// <summary>Gets ready for a transaction's part, or refuses it and changes nothing.</summary>
+    PrepareAnswer Prepare(PreparedPart prepared);
+
+    /// <summary>The transaction takes effect.</summary>
+    void Commit(PreparedPart prepared, long now);
+
+    /// <summary>Nothing comes of the transaction.</summary>
+    void Abort(PreparedPart prepared, long now);
+
+    /// <summary>An earlier activation was ready for a transaction that takes effect: that happens before anything else.</summary>
+    void Recommit(PreparedPart prepared, long now);
 
     void EndTurn(long now);
 

@@ -139,6 +139,11 @@ internal sealed partial class Queue
         }
 
         _recovery = null;
+        foreach (var (part, link) in recovery.Committed)
+        {
+            CommitAgain(part, link, now);
+        }
+
         if (_groups is { } groups)
         {
             HoldGroups(groups);

@@ -391,13 +391,9 @@ internal sealed partial class Queue : IDeclaredQueue
             {
                 Bury(run, DeathReason.Rejected);
             }
-            else if (settlement == Settlement.Requeue && DeliveryCounts is { } counts)
-            {
-                ReturnCounted(run, counts, now);
-            }
             else
             {
-                Return(run, settlement == Settlement.Requeue, now);
+                ComeBack(run, settlement == Settlement.Requeue, now);
             }
         }
 

@@ -2,6 +2,7 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Topology;
+using Granary.Core.Transactions;
 using Granary.Silo.Placement;
 using Granary.Silo.Queues.Activation;
 using Orleans.Concurrency;
@@ -48,6 +49,16 @@ internal sealed class QueueGrain : Grain, IQueueGrain
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => _queue.ListDelayedAsync(after, most);
 
     public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => _queue.CancelDelayedAsync(id);
+
+    public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => _queue.PrepareAsync(part);
+
+    public ValueTask DecideAsync(TransactionId transaction, bool takesEffect)
+    {
+        _queue.Decide(transaction, takesEffect);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask FinishAsync(TransactionId transaction) => _queue.FinishAsync(transaction);
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {

@@ -19,7 +19,7 @@ namespace Granary.Silo.Queues;
 /// <param name="register">Sessions that the store has to know before they are given anything of a durable queue; null: it need not know.</param>
 /// <param name="settings">What a queue goes by; null: by its arguments alone.</param>
 /// <param name="ended">Told in the turn in which a queue is deleted, when it is no longer in its place: what is stored of it is to be deleted, and its bindings, if it may have any.</param>
-internal sealed class QueueSlot(
+internal sealed partial class QueueSlot(
     string vhost, string name, long epoch, Func<QueueDefinition, Guid, QueueStorage?>? create = null, Action<IDeclaredQueue, BindingDebt?>? ended = null, SessionRegister? register = null,
     Func<QueueDefinition, QueueSettings>? settings = null)
 {
@@ -59,7 +59,7 @@ internal sealed class QueueSlot(
     public bool IsEmpty => _queue is null && _links.IsEmpty;
 
     /// <summary><see cref="Tick"/> has, or may soon have, something to do.</summary>
-    public bool NeedsTick => _links.NeedsTick || _queue is { NeedsTidy: true };
+    public bool NeedsTick => _links.NeedsTick || _queue is { NeedsTidy: true } || _prepared.NeedsTick;
 
     public QueueAnswer Declare(QueueDeclaration declaration, Guid incarnation, long now)
     {
@@ -259,6 +259,7 @@ internal sealed class QueueSlot(
             return;
         }
 
+        _prepared.Hasten(member);
         foreach (var session in register?.Of(member) ?? [])
         {
             queue.AwaitNoMore(session);
@@ -323,6 +324,7 @@ internal sealed class QueueSlot(
     public void Tick(long now)
     {
         _links.Tick(now, Pushes);
+        _prepared.Tick(now);
         _queue?.Tidy(now);
     }
 
@@ -411,6 +413,7 @@ internal sealed class QueueSlot(
         if (!deleted && !queue.Recover(now))
         {
             queue.EndTurn(now);
+            NoteCommitted();
             queue.AdvanceWatermark(queue.StoredThrough);
             return _links.EndTurn(caller, queue.Watermark, queue.Turn, now, Pushes);
         }
@@ -439,6 +442,7 @@ internal sealed class QueueSlot(
         ended?.Invoke(queue, queue.BindingSources.Count == 0
             ? null
             : new BindingDebt(new Destination(DestinationKind.Queue, name, queue.Incarnation), [.. queue.BindingSources]));
+        _prepared.Clear();
     }
 
     private LinkAnswer NoQueue(LinkUp packet, long now)

@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
+using Granary.Silo.Transactions;
 
 namespace Granary.Silo.Queues;
 
@@ -28,6 +29,9 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     /// <summary>How many of the holds were looked for in each run of offsets.</summary>
     private readonly Dictionary<ReadyMessages, int> _walked = [];
 
+    /// <summary>Transactions that take effect, each with a link of its own that holds what it settles.</summary>
+    private readonly List<(PreparedPart Part, QueueLink Link)> _committed = [];
+
     private bool _isSorted;
 
     /// <summary>When it goes on by itself, or <see cref="MessageRun.Never"/>.</summary>
@@ -45,6 +49,19 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
             _holds.Add(new Hold(range.First, range.End, link, item.Consumer));
         }
     }
+
+    /// <summary>What an earlier activation was prepared for takes effect before anything else.</summary>
+    public void Add(PreparedPart part)
+    {
+        var link = new QueueLink(default, 0, []);
+        _committed.Add((part, link));
+        foreach (var settle in part.Part.Settlements)
+        {
+            Add(link, new HoldItem(0, settle.Offsets));
+        }
+    }
+
+    public IReadOnlyList<(PreparedPart Part, QueueLink Link)> Committed => _committed;
 
     public void Defer(QueueLink link, LinkUpItem item) => _deferred.Enqueue((link, item));
 

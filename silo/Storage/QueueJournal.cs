@@ -36,6 +36,7 @@ internal sealed class QueueJournal
 
     private Action? _advanced;
     private TaskCompletionSource? _flushed;
+    private List<(long Turn, TaskCompletionSource Stored)>? _awaited;
 
     /// <param name="isNew">Nothing of the queue is in the store yet.</param>
     /// <param name="isLazy">A new queue is created in the store with the first of its messages, which may be never.</param>
@@ -182,6 +183,22 @@ internal sealed class QueueJournal
         }
     }
 
+    /// <summary>Completes when all that was handed over through a turn is in the store, or need not be, or the journal is fenced.</summary>
+    public Task WhenStoredAsync(long turn)
+    {
+        lock (_commit.Gate)
+        {
+            if (IsFenced || _storedTurn >= turn || _storedTurn >= _handedTurn)
+            {
+                return Task.CompletedTask;
+            }
+
+            var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            (_awaited ??= []).Add((turn, stored));
+            return stored.Task;
+        }
+    }
+
     /// <summary>Stored messages, see <see cref="IMessageStore.ReadAsync"/>.</summary>
     public ValueTask<MessageRun[]> ReadAsync(long from, long end, int bytes, CancellationToken cancellation) =>
         _commit.Store.ReadAsync(Queue, from, end, bytes, cancellation);
@@ -194,6 +211,7 @@ internal sealed class QueueJournal
             _delivered.Skip();
             _progress.Clear();
             _storedTurn = _handedTurn;
+            TellAwaited();
             TellFlushed();
             return null;
         }
@@ -234,6 +252,7 @@ internal sealed class QueueJournal
 
         // Last, as an earlier flush may be told of only now.
         Volatile.Write(ref _hasNews, _hasNews || hasNews);
+        TellAwaited();
         TellFlushed();
     }
 
@@ -298,6 +317,25 @@ internal sealed class QueueJournal
         }
 
         return isThere;
+    }
+
+    private void TellAwaited()
+    {
+        if (_awaited is null)
+        {
+            return;
+        }
+
+        foreach (var (turn, stored) in _awaited)
+        {
+            if (IsFenced || _storedTurn >= turn)
+            {
+                stored.SetResult();
+            }
+        }
+
+        _awaited.RemoveAll(static awaited => awaited.Stored.Task.IsCompleted);
+        _awaited = _awaited.Count > 0 ? _awaited : null;
     }
 
     private void TellFlushed()

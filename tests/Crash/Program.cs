@@ -3,6 +3,7 @@ using Granary.Crash;
 using Granary.Crash.Brokers;
 using Granary.Crash.Restarts;
 using Granary.Crash.TakeOvers;
+using Granary.Crash.Transfers;
 
 // The crash test as a program, for crash.sh; "dotnet test" runs a short one of it.
 var seed = Number("--seed", 1, "What all random choices follow from.");
@@ -11,13 +12,14 @@ var queues = Number("--queues", 20, "How many queues to use, 6 at least.");
 var damages = Number("--damages", 0, "Then damage so many copies of a folder that a kill left, and start on each (files only).");
 var takeOvers = Number("--takeovers", 0, "Then stop a node so often and have another on the same PostgreSQL take a queue from it.");
 var restarts = Number("--restarts", 0, "Then kill a node so often and start it on the same ports, under twenty clients that come back at once.");
+var transfers = Number("--transfers", 0, "Then kill a node so often under transactions that move tokens between its queues.");
 var store = new Option<StoreKind>("--store") { Description = "Where the node keeps its messages: files or postgres." };
 var victim = new Option<Victim>("--victim") { Description = "What is killed: broker or postgres." };
 var between = new Option<double>("--seconds-between") { Description = "Seconds between two kills, on average.", DefaultValueFactory = _ => 3 };
 
 var command = new RootCommand("Kills the broker, or its database, again and again under load, and checks that nothing confirmed is lost.")
 {
-    seed, kills, queues, damages, takeOvers, restarts, store, victim, between,
+    seed, kills, queues, damages, takeOvers, restarts, transfers, store, victim, between,
 };
 command.SetAction(async result =>
 {
@@ -30,8 +32,8 @@ command.SetAction(async result =>
     }
 
     var faults = 0;
-    var (times, starts) = (result.GetValue(takeOvers), result.GetValue(restarts));
-    if (options.Kills > 0 || times + starts == 0)
+    var (times, starts, moves) = (result.GetValue(takeOvers), result.GetValue(restarts), result.GetValue(transfers));
+    if (options.Kills > 0 || times + starts + moves == 0)
     {
         var report = await new CrashRun(options, Console.Error.WriteLine).RunAsync();
         Console.WriteLine(report);
@@ -57,6 +59,13 @@ command.SetAction(async result =>
         var started = await new RestartRun(starts, Console.Error.WriteLine).RunAsync();
         Console.WriteLine(started);
         faults += started.Faults;
+    }
+
+    if (moves > 0)
+    {
+        var moved = await new TransferRun(options.Seed, moves, options.Store, options.Between, Console.Error.WriteLine).RunAsync();
+        Console.WriteLine(moved);
+        faults += moved.Faults;
     }
 
     return faults == 0 ? 0 : 1;

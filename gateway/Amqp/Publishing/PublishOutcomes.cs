@@ -5,6 +5,7 @@ using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Links;
+using Granary.Gateway.Transactions;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -102,8 +103,48 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         channel.Counts.Add(MessageEvent.Confirm, _confirms.Write(output, channel.Number));
     }
 
-    /// <summary>Hands the transaction to the links. Completes when every queue has answered; false when one refused a part of it.</summary>
-    public async ValueTask<bool> CommitAsync(Transaction transaction, Action<SettledDelivery, Settlement> settle)
+    /// <summary>Has the transaction take effect. False: a queue refused a part of it, and where it is for several queues nothing of it has happened.</summary>
+    public ValueTask<bool> CommitAsync(Transaction transaction, Action<SettledDelivery, Settlement> settle)
+    {
+        AtomicParts parts;
+        lock (Connection.Links.Gate)
+        {
+            Connection.Publisher.Seal();
+            parts = transaction.ToParts();
+        }
+
+        return parts.Count > 1 ? CommitAtomicallyAsync(transaction, parts, settle) : CommitToLinksAsync(transaction, settle);
+    }
+
+    /// <summary>Has several queues do it together. Meanwhile the connection reads nothing; it may end, which changes nothing of what happens.</summary>
+    private async ValueTask<bool> CommitAtomicallyAsync(Transaction transaction, AtomicParts parts, Action<SettledDelivery, Settlement> settle)
+    {
+        // What was done before comes before it.
+        await Connection.Links.DrainAllAsync().AsTask().WaitAsync(Connection.Gone).ConfigureAwait(false);
+        var (outcome, missing) = await Connection.Atomically.RunAsync(parts.ToParts(Connection.Id), static _ => true).ConfigureAwait(false);
+        if (outcome == AtomicOutcome.Unknown)
+        {
+            throw WhatIsLost();
+        }
+
+        if (outcome != AtomicOutcome.Done)
+        {
+            return false;
+        }
+
+        lock (Connection.Links.Gate)
+        {
+            // The queues know; that they are told once more is for those that were lost before they could store it.
+            transaction.Committed(missing, batch => CountPublished(batch.Count), batch => WriteReturns(batch), settle);
+            Connection.Settlements.Emit();
+            Connection.Links.Flush();
+        }
+
+        return true;
+    }
+
+    /// <summary>Hands the transaction to the links: one packet, which its queue applies in one turn. Completes when the queue has answered; false when it refused a part of it.</summary>
+    private async ValueTask<bool> CommitToLinksAsync(Transaction transaction, Action<SettledDelivery, Settlement> settle)
     {
         var commit = new TransactionCommit(this);
         lock (Connection.Links.Gate)

@@ -2,6 +2,7 @@ using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Transactions;
 
 namespace Granary.Gateway.Amqp.Publishing;
 
@@ -17,6 +18,46 @@ internal sealed class Transaction
     public void Publish(PublishPath path, in MessageBatch batch, bool mandatory) => _publishes.Add((path, batch, mandatory));
 
     public void Settle(in SettledDelivery delivery, Settlement settlement) => _settlements.Add((delivery, settlement));
+
+    /// <summary>What is done at which queue.</summary>
+    public AtomicParts ToParts()
+    {
+        var parts = new AtomicParts();
+        foreach (var (path, batch, _) in _publishes)
+        {
+            parts.Publish(path, batch);
+        }
+
+        foreach (var (delivery, settlement) in _settlements)
+        {
+            parts.Settle(delivery.Session, settlement, delivery.Offsets);
+        }
+
+        return parts;
+    }
+
+    /// <summary>All of it has taken effect at the queues: what remains is to be told and counted here.</summary>
+    /// <param name="missing">Queues that were not there.</param>
+    public void Committed(IReadOnlySet<string> missing, Action<MessageBatch> count, Action<MessageBatch> unrouted, Action<SettledDelivery, Settlement> settle)
+    {
+        foreach (var (path, batch, mandatory) in _publishes)
+        {
+            count(batch);
+            path.Count(batch.Count);
+            if (mandatory && path.Links.All(link => missing.Contains(link.QueueName)))
+            {
+                unrouted(batch);
+            }
+        }
+
+        foreach (var (delivery, settlement) in _settlements)
+        {
+            settle(delivery, settlement);
+        }
+
+        _publishes.Clear();
+        _settlements.Clear();
+    }
 
     /// <summary>Hands everything to the links; the publishes first, as RabbitMQ does.</summary>
     public void Commit(TransactionCommit commit, Action<PublishPath, MessageBatch, PublishRun> send, Action<SettledDelivery, Settlement> settle)

@@ -138,6 +138,7 @@ internal sealed partial class QueueActivation
     private string? WhyNotMoved() =>
         _slot.Declared is not { } queue ? "there is none"
         : queue.Definition.Owner?.Member == LossWatch.NameOf(_context.Address.SiloAddress!) ? "it is exclusive to a connection of the silo that it is on"
+        : _slot.IsPrepared ? "a transaction waits for its decision"
         : queue.WhyNotMoved;
 
     private bool TryMove(SiloAddress silo)

@@ -86,6 +86,7 @@ internal sealed partial class QueueActivation
             LeaveSessions();
             if (_slot.Declared is { } queue)
             {
+                _slot.LeavePrepared(Now);
                 HandOver(queue);
                 queue.CloseStorage();
                 _services.Figures.Remove(queue.Figures);
@@ -127,6 +128,7 @@ internal sealed partial class QueueActivation
             storage = await _services.Stores.ReadPrioritiesAsync(storage, highest, cancellation).ConfigureAwait(false);
         }
 
+        var prepared = storage is null ? [] : await ReadPreparedAsync(storage, incarnation, cancellation).ConfigureAwait(false);
         _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
         if (_services.Owners is { } owners)
         {
@@ -144,8 +146,11 @@ internal sealed partial class QueueActivation
         if (_slot.Stream is { } stream)
         {
             await RestoreSegmentsAsync(stream, cancellation).ConfigureAwait(false);
+            _slot.Recommit(prepared, Now);
             return;
         }
+
+        _slot.Recommit(prepared, Now);
 
         await _counts.RestoreAsync(_slot.Queue!, cancellation).ConfigureAwait(false);
         if (_slot.Queue is { DeadLetters: { } deadLetters })
@@ -173,6 +178,7 @@ internal sealed partial class QueueActivation
         {
             queue.DeleteStorage();
             ForgetRows(queue);
+            ForgetPrepared();
             if (debt is not null)
             {
                 _debts.Add(debt);

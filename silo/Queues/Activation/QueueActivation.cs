@@ -376,6 +376,8 @@ internal sealed partial class QueueActivation
             StoreSessions(register);
         }
 
+        FollowTransactions();
+
         if (_slot.Queue?.NextLoad() is { } load)
         {
             _ = LoadAsync(_slot.Queue, load);

@@ -4,6 +4,7 @@ using Granary.Silo.Exchanges;
 using Granary.Silo.Ownership;
 using Granary.Silo.Queues.Figures;
 using Granary.Silo.Storage.Definitions;
+using Granary.Silo.Transactions;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Queues.Activation;
@@ -20,4 +21,7 @@ internal sealed record QueueServices(
     SiloFigures Figures,
     ILogger<QueueActivation> Log,
     Owners? Owners = null,
-    PolicyCopy? Policies = null);
+    PolicyCopy? Policies = null)
+{
+    public TransactionDecisions Decisions { get; } = new(Stores, Time);
+}

@@ -28,6 +28,9 @@ internal sealed class SessionTable(QueueJournal? journal)
     /// <summary>An earlier activation took this batch.</summary>
     public bool WasTakenEarlier(SessionId session, long number) => _earlier.Count > 0 && _earlier.TryGetValue(session, out var through) && number <= through;
 
+    /// <summary>The last link of a session, which may have ended; null: nothing is known of the session.</summary>
+    public QueueLink? LinkOf(SessionId session) => _sessions.GetValueOrDefault(session)?.Link;
+
     /// <summary>The link is the one of its session from now on. False: its session has gone on over another one.</summary>
     /// <param name="earlier">The session's link before it, which its gateway has given up; null if that has ended already.</param>
     public bool TryJoin(QueueLink link, out QueueLink? earlier)

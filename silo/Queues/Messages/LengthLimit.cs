@@ -1,3 +1,4 @@
+using Granary.Core.Messages;
 using Granary.Silo.Queues.Definition;
 
 namespace Granary.Silo.Queues.Messages;
@@ -12,6 +13,19 @@ internal sealed class LengthLimit(QueueSettings settings)
     public bool Refuses { get; } = settings.Overflow != Overflow.DropHead;
 
     public bool HasRoomFor(IReadyMessages ready, int bodyLength) => ready.Count < _messages && ready.BodyBytes <= _bytes - bodyLength;
+
+    /// <summary>Room for all of them, or for none.</summary>
+    public bool HasRoomFor(IReadyMessages ready, IReadOnlyCollection<MessageBatch> batches)
+    {
+        long messages = 0, bodies = 0;
+        foreach (var batch in batches)
+        {
+            messages += batch.Count;
+            bodies += _bytes == long.MaxValue ? 0 : new MessageRun(batch.Records, 0, batch.Count, Redelivered: false, batch.Flags, Since: 0).BodyLength();
+        }
+
+        return messages == 0 || (ready.Count <= _messages - messages && ready.BodyBytes <= _bytes - bodies);
+    }
 
     /// <summary>
     /// Takes out what is too much, in the order in which it would be given out: in RabbitMQ, too, a queue with priorities drops the highest first. What is not in memory

@@ -2,6 +2,7 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Topology;
+using Granary.Core.Transactions;
 
 namespace Granary.Gateway.Tests.Fakes;
 
@@ -165,6 +166,12 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => throw new NotSupportedException();
+
+    public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => throw new NotSupportedException();
+
+    public ValueTask DecideAsync(TransactionId transaction, bool takesEffect) => throw new NotSupportedException();
+
+    public ValueTask FinishAsync(TransactionId transaction) => throw new NotSupportedException();
 
     public ValueTask WakeAsync() => throw new NotSupportedException();
 

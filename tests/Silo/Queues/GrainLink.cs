@@ -31,6 +31,8 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
     /// <summary>The items received, in order.</summary>
     public ChannelReader<LinkDownItem> Items => _items.Reader;
 
+    public SessionId Session { get; } = SessionId.New();
+
     public long Watermark { get; private set; }
 
     /// <summary>Lets the queue forget the link, once it has ended.</summary>
@@ -55,7 +57,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
                 Number = number,
                 ReceivedThrough = Interlocked.Read(ref _received),
                 Items = items,
-                Open = number == 1 ? new LinkOpen(_connection, _reference, SessionId.New(), default, 1) : null,
+                Open = number == 1 ? new LinkOpen(_connection, _reference, Session, default, 1) : null,
             };
             if (await TrySendAsync(packet) >= number || _hasEnded)
             {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Granary.Testing.Brokers;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Granary.RabbitMqClient7.Tests.Semantics;
 
@@ -120,6 +121,44 @@ public sealed class PublishTests(SharedBroker shared) : IClassFixture<SharedBrok
         Assert.Equal(2u, await _channel.MessageCountAsync(queue));
         await tx.CloseAsync();
         Assert.Equal(["new 1", "new 2"], await _channel.DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task TxCommit_AckHereAndPublishThere_TakeEffectTogether()
+    {
+        var (from, to) = (await _channel.OwnQueueAsync(), await _channel.OwnQueueAsync());
+        await _channel.SendAllAsync(from, "old", "kept");
+        await using var tx = await _connection.CreateChannelAsync();
+        await tx.TxSelectAsync();
+        var old = await tx.BasicGetAsync(from, autoAck: false);
+        await tx.SendAllAsync(to, "new 1", "new 2");
+        await tx.BasicAckAsync(old!.DeliveryTag, multiple: false);
+        Assert.Equal(0u, await _channel.MessageCountAsync(to));
+        await tx.TxCommitAsync();
+        Assert.Equal(2u, await _channel.MessageCountAsync(to));
+        await tx.CloseAsync();
+        Assert.Equal(["kept"], await _channel.DrainAsync(from));
+        Assert.Equal(["new 1", "new 2"], await _channel.DrainAsync(to));
+    }
+
+    [Fact]
+    public async Task TxCommit_OneOfTheQueuesIsFull_FailsAndNothingHappens()
+    {
+        var (from, to) = (await _channel.OwnQueueAsync(), await _channel.OwnQueueAsync());
+        var full = await _channel.OwnQueueAsync(new Dictionary<string, object?> { ["x-max-length"] = 1, ["x-overflow"] = "reject-publish" });
+        await _channel.SendAllAsync(from, "old");
+        await _channel.SendAllAsync(full, "there");
+        await using var tx = await _connection.CreateChannelAsync();
+        await tx.TxSelectAsync();
+        var old = await tx.BasicGetAsync(from, autoAck: false);
+        await tx.SendAllAsync(to, "never");
+        await tx.SendAllAsync(full, "too much");
+        await tx.BasicAckAsync(old!.DeliveryTag, multiple: false);
+        var refused = await Assert.ThrowsAsync<OperationInterruptedException>(() => tx.TxCommitAsync());
+        Assert.Equal((406, "PRECONDITION_FAILED - partial tx completion"), (refused.ShutdownReason!.ReplyCode, refused.ShutdownReason.ReplyText));
+        Assert.Equal(["old"], await _channel.DrainAsync(from));
+        Assert.Equal(["there"], await _channel.DrainAsync(full));
+        Assert.Empty(await _channel.DrainAsync(to));
     }
 
     [Fact]

@@ -1,0 +1,34 @@
+using Granary.Core.Links;
+using Granary.Core.Transactions;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.Transactions;
+
+/// <summary>A transaction's part that a queue is ready for. What it settles is neither the session's nor anybody's until it is decided; what it publishes is not in the queue yet.</summary>
+internal sealed class PreparedPart(TransactionPart part, long now)
+{
+    public TransactionPart Part { get; } = part;
+
+    public TransactionId Id => Part.Id;
+
+    /// <summary>On the queue's clock.</summary>
+    public long Since { get; } = now;
+
+    /// <summary>What is to be settled, taken from the session that has it.</summary>
+    public List<(Settlement Settlement, MessageRun Run)> Taken { get; } = [];
+
+    /// <summary>Completes when the part is stored, if it has to be.</summary>
+    public Task Stored { get; set; } = Task.CompletedTask;
+
+    /// <summary>The store has, or soon has, a row of it.</summary>
+    public bool HasRow { get; set; }
+
+    /// <summary>An earlier activation prepared it, and may have shown what it published.</summary>
+    public bool IsAgain { get; init; }
+
+    /// <summary>It has taken effect in memory.</summary>
+    public bool IsCommitted { get; set; }
+
+    /// <summary>Nobody has said for too long what becomes of it: the decision is looked for.</summary>
+    public bool IsLookedFor { get; set; }
+}

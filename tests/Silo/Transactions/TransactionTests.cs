@@ -1,0 +1,209 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Transactions;
+using Granary.Silo.Storage.Memory;
+using Granary.Silo.Tests.Queues;
+using Granary.Silo.Transactions;
+
+namespace Granary.Silo.Tests.Transactions;
+
+/// <summary>What queues do of a transaction over several of them, and what is left of it when a silo ends on the way.</summary>
+public sealed class TransactionTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task Transaction_UntilItIsDecided_ShowsNothing_AndThenAll()
+    {
+        await using var silo = await TestSilo.StartAsync(store: new MemoryStore());
+        var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, 0, 1, 2);
+        var id = TransactionId.New();
+
+        Assert.Equal(PrepareAnswer.Prepared, await from.PrepareAsync(Acknowledging(id, link, new OffsetRange(1, 1))));
+        Assert.Equal(PrepareAnswer.Prepared, await to.PrepareAsync(Publishing(id, 7)));
+        Assert.Equal(0, (await to.DescribeAsync(default)).Messages);
+
+        // The end of its session gives back what the transaction does not settle.
+        await link.SendAsync(new CloseItem());
+        Assert.Equal(2, (await from.DescribeAsync(default)).Messages);
+
+        Assert.True(await silo.Grains.Transactions().DecideAsync(id));
+        await from.DecideAsync(id, takesEffect: true);
+        await to.DecideAsync(id, takesEffect: true);
+        Assert.Equal(2, (await from.DescribeAsync(default)).Messages);
+        Assert.Equal(1, (await to.DescribeAsync(default)).Messages);
+        Assert.Equal([0, 2], await TakeAsync(silo, from, 2));
+        Assert.Equal([7], await TakeAsync(silo, to, 1));
+    }
+
+    [Fact]
+    public async Task Transaction_OfWhichNothingComes_GivesBackInPlaceWhatItHeld()
+    {
+        await using var silo = await TestSilo.StartAsync(store: new MemoryStore());
+        var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, 0, 1, 2);
+        var id = TransactionId.New();
+        Assert.Equal(PrepareAnswer.Prepared, await from.PrepareAsync(Acknowledging(id, link, new OffsetRange(0, 2))));
+        Assert.Equal(PrepareAnswer.Prepared, await to.PrepareAsync(Publishing(id, 7)));
+        await link.SendAsync(new CloseItem());
+
+        await from.DecideAsync(id, takesEffect: false);
+        await to.DecideAsync(id, takesEffect: false);
+
+        // Late copies of what was said before change nothing.
+        Assert.Equal(PrepareAnswer.NotHeld, await to.PrepareAsync(Publishing(id, 7)));
+        await to.DecideAsync(id, takesEffect: true);
+        Assert.Equal(0, (await to.DescribeAsync(default)).Messages);
+        Assert.Equal([0, 1, 2], await TakeAsync(silo, from, 3));
+    }
+
+    [Fact]
+    public async Task Transaction_WhatAQueueCannotDo_IsRefusedAndChangesNothing()
+    {
+        await using var silo = await TestSilo.StartAsync(store: new MemoryStore());
+        var full = await DeclareAsync(silo, "full", ("x-max-length", 1), ("x-overflow", "reject-publish"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, full, ConnectionId.New());
+        await HoldAsync(link, 0);
+
+        Assert.Equal(PrepareAnswer.Full, await full.PrepareAsync(Publishing(TransactionId.New(), 7, 8)));
+        Assert.Equal(PrepareAnswer.NotHeld, await full.PrepareAsync(Acknowledging(TransactionId.New(), link, new OffsetRange(0, 2))));
+        Assert.Equal(PrepareAnswer.NoQueue, await QueueOf(silo, "none").PrepareAsync(Publishing(TransactionId.New(), 7)));
+        await link.SendAsync(new CloseItem());
+        Assert.Equal(1, (await full.DescribeAsync(default)).Messages);
+    }
+
+    [Fact]
+    public async Task Transaction_StoredAtAllQueues_LeavesNothingElseInTheStore()
+    {
+        var store = new MemoryStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, 0);
+        var id = TransactionId.New();
+        await from.PrepareAsync(Acknowledging(id, link, new OffsetRange(0, 1)));
+        await to.PrepareAsync(Publishing(id, 7));
+        Assert.Equal(2, (await store.ReadTablesAsync(PreparedRows.Prefix, default)).Count);
+        await silo.Grains.Transactions().DecideAsync(id);
+        foreach (var queue in new[] { from, to })
+        {
+            await queue.DecideAsync(id, takesEffect: true);
+            await queue.FinishAsync(id);
+        }
+
+        await silo.Grains.Transactions().ForgetAsync(id);
+        Assert.Empty(await store.ReadTablesAsync(PreparedRows.Prefix, default));
+        Assert.Empty(await store.ReadRowsAsync(TransactionDecisions.Table, default));
+    }
+
+    /// <param name="isDecided">That it takes effect was written before the silo was lost.</param>
+    /// <param name="isDone">One of its queues has done it, and stored that.</param>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task Transaction_OfALostSilo_TakesEffectIfThatWasDecided_AndOnce(bool isDecided, bool isDone)
+    {
+        var store = new MemoryStore();
+        MemoryStore left;
+        var id = TransactionId.New();
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+            await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+            await HoldAsync(link, 0, 1, 2);
+            await from.PrepareAsync(Acknowledging(id, link, new OffsetRange(1, 2)));
+            await to.PrepareAsync(Publishing(id, 7, 8));
+            if (isDecided)
+            {
+                Assert.True(await silo.Grains.Transactions().DecideAsync(id));
+            }
+
+            if (isDone)
+            {
+                await to.DecideAsync(id, takesEffect: true);
+                await to.FinishAsync(id);
+            }
+
+            left = store.Copy();
+        }
+
+        await using (var silo = await TestSilo.StartAsync(store: left))
+        {
+            var (from, to) = (QueueOf(silo, "from"), QueueOf(silo, "to"));
+            Assert.Equal(isDecided ? [7L, 8L] : [], await TakeAsync(silo, to, isDecided ? 2 : 0));
+            Assert.Equal(isDecided ? [0L] : [0L, 1L, 2L], await TakeAsync(silo, from, isDecided ? 1 : 3));
+
+            // Who was late to decide hears what holds.
+            Assert.Equal(isDecided, await silo.Grains.Transactions().DecideAsync(id));
+            await UntilAsync(async () => (await left.ReadTablesAsync(PreparedRows.Prefix, default)).Count == 0);
+        }
+    }
+
+    private static TransactionPart Publishing(TransactionId id, params long[] messages) =>
+        new(id, ConnectionId.New(), default, [], [.. messages.Select(message => Batches.Of(message, 1, persistent: true))]);
+
+    private static TransactionPart Acknowledging(TransactionId id, GrainLink link, OffsetRange offsets) =>
+        new(id, ConnectionId.New(), link.Session, [new SettleItem(Settlement.Ack, [offsets])], []);
+
+    private static IQueueGrain QueueOf(TestSilo silo, string name) => silo.Grains.Queue("/", name);
+
+    private static async Task<IQueueGrain> DeclareAsync(TestSilo silo, string name, params (string, FieldValue)[] arguments)
+    {
+        var queue = QueueOf(silo, name);
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, durable: true, arguments: EncodedTable.From(FieldTable.Of(arguments))))).Error);
+        return queue;
+    }
+
+    /// <summary>Publishes messages that are delivered to a consumer of the same link, and not acknowledged.</summary>
+    private static async Task HoldAsync(GrainLink link, params long[] messages)
+    {
+        await link.SendAsync([TestLink.Attachment(1, prefetch: messages.Length), .. messages.Select(message => new PublishItem(Batches.Of(message, 1, persistent: true), Resent: false))]);
+        for (var given = 0; given < messages.Length;)
+        {
+            if (await link.Items.ReadAsync().AsTask().WaitAsync(Patience) is DeliveryItem delivery)
+            {
+                given += delivery.Slices.Sum(static slice => slice.Batch.Count);
+            }
+        }
+    }
+
+    /// <summary>Takes messages for good, and looks whether there are more.</summary>
+    private static async Task<List<long>> TakeAsync(TestSilo silo, IQueueGrain queue, int count)
+    {
+        await UntilAsync(async () => (await queue.DescribeAsync(default)).Messages == count);
+        await using var link = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New());
+        var taken = new List<long>();
+        while (true)
+        {
+            await link.SendAsync(new GetItem(taken.Count + 1, NoAck: true));
+            while (true)
+            {
+                if (await link.Items.ReadAsync().AsTask().WaitAsync(Patience) is GotItem got)
+                {
+                    if (got.Message is not { } message)
+                    {
+                        return taken;
+                    }
+
+                    taken.AddRange(Batches.Ids(message));
+                    break;
+                }
+            }
+        }
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await isSo())
+        {
+            await Task.Delay(10, patience.Token);
+        }
+    }
+}
