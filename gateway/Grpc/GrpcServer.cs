@@ -13,6 +13,7 @@ using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;
 using Granary.Gateway.Topology;
+using Granary.Gateway.Transactions;
 using Granary.Gateway.Tracing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -97,6 +98,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     /// <summary>For one call, which is waited for as long as its client does, and no longer than methods of AMQP are.</summary>
     public GrainCalls GrainsFor(Caller caller, CancellationToken cancelled) => new(_grains, caller.Vhost, _clock, Patience, _log, cancelled);
+
+    /// <summary>For what several queues do together. It does not end with the call.</summary>
+    public AtomicCommit AtomicallyFor(Caller caller) => new(_grains, caller.Vhost, _clock, Patience, _log, CancellationToken.None);
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
     public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);

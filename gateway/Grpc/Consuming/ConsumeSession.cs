@@ -10,6 +10,9 @@ namespace Granary.Gateway.Grpc.Consuming;
 internal sealed class ConsumeSession : DeliverySession<ConsumeRequest, ConsumeResponse>
 {
     private readonly Action<SettledDelivery> _ack;
+    private readonly Queue<TransactionResult> _results = new();
+    private ConsumeTransaction? _transactions;
+    private Transaction? _transaction;
 
     public ConsumeSession(
         GrpcServer server, Caller caller, IAsyncStreamReader<ConsumeRequest> requests, IServerStreamWriter<ConsumeResponse> responses,
@@ -38,7 +41,28 @@ internal sealed class ConsumeSession : DeliverySession<ConsumeRequest, ConsumeRe
             SetCredit(request.Credit);
         }
 
+        _transaction = request.Transaction;
         return request.Cancel;
+    }
+
+    protected override bool HasUnconfirmed => _results.Count > 0;
+
+    /// <summary>A transaction is over before the next request is read.</summary>
+    protected override Task WaitForRoomAsync() => _transaction is { } transaction ? CommitAsync(transaction) : Task.CompletedTask;
+
+    protected override ConsumeResponse? TakeResponse() =>
+        base.TakeResponse() ?? (_results.TryDequeue(out var result) ? new ConsumeResponse { Transaction = result } : null);
+
+    private async Task CommitAsync(Transaction transaction)
+    {
+        _transactions ??= new ConsumeTransaction(Server, Caller, Links, Rights, Take, Settle, Restore);
+        var result = await _transactions.RunAsync(transaction).ConfigureAwait(false);
+        lock (Links.Gate)
+        {
+            _results.Enqueue(result);
+        }
+
+        Wake();
     }
 
     protected override ConsumeResponse Respond(Subscribed subscribed) => new() { Subscribed = subscribed };

@@ -158,7 +158,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
     protected void Ack(SettledDelivery delivery) => Settle(delivery, Settlement.Ack);
 
-    protected void Settle(V1.Settlement settlement)
+    private Settlement OutcomeOf(V1.Settlement settlement)
     {
         var outcome = settlement.Outcome switch
         {
@@ -167,16 +167,41 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             Outcome.Reject => Settlement.Reject,
             _ => throw CallErrors.Invalid($"delivery {settlement.DeliveryTag} is settled without a known outcome"),
         };
-        if (_consumer!.NoAck)
-        {
-            throw CallErrors.Precondition($"unknown delivery tag {settlement.DeliveryTag}");
-        }
+        return _consumer!.NoAck ? throw CallErrors.Precondition($"unknown delivery tag {settlement.DeliveryTag}") : outcome;
+    }
 
+    protected void Settle(V1.Settlement settlement)
+    {
+        var outcome = OutcomeOf(settlement);
         Settle(settlement.DeliveryTag, settlement.Multiple, delivery =>
         {
             Settle(delivery, outcome);
             OnSettled(delivery.FirstTag, delivery.Offsets.Count);
         });
+    }
+
+    /// <summary>Takes deliveries that a transaction settles; they are not open until <see cref="Restore"/>. Under the gate.</summary>
+    /// <exception cref="AmqpChannelException">406, 502: no such delivery is open, or there is no outcome.</exception>
+    protected void Take(V1.Settlement settlement, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
+    {
+        var outcome = OutcomeOf(settlement);
+        Settle(settlement.DeliveryTag, settlement.Multiple, delivery => taken.Add((delivery, outcome)));
+    }
+
+    /// <summary>Nothing came of the transaction. Under the gate.</summary>
+    protected void Restore(List<(SettledDelivery Delivery, Settlement Outcome)> taken) => _open.Restore(taken.Select(static one => one.Delivery), _patience!.Now);
+
+    /// <summary>The transaction has taken effect. Under the gate.</summary>
+    protected void Settle(List<(SettledDelivery Delivery, Settlement Outcome)> taken)
+    {
+        foreach (var (delivery, outcome) in taken)
+        {
+            Settle(delivery, outcome);
+            OnSettled(delivery.FirstTag, delivery.Offsets.Count);
+        }
+
+        Settlements.Emit();
+        Links.Flush();
     }
 
     private void Settle(SettledDelivery delivery, Settlement outcome)

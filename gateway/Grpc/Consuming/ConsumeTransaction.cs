@@ -1,0 +1,155 @@
+using Granary.Core.Counting;
+using Granary.Core.Links;
+using Granary.Core.Messages;
+using Granary.Core.Routing;
+using Granary.Gateway.Access;
+using Granary.Gateway.Amqp;
+using Granary.Gateway.Grpc.Access;
+using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Routing;
+using Granary.Gateway.Transactions;
+using Granary.V1;
+using Grpc.Core;
+using Settlement = Granary.Core.Links.Settlement;
+
+namespace Granary.Gateway.Grpc.Consuming;
+
+/// <summary>The transactions of one <c>Consume</c>, one at a time: what they settle is taken from the stream, and given back if nothing comes of it.</summary>
+/// <param name="take">Takes deliveries that are open. These three are called under the gate.</param>
+/// <param name="settle">They are settled for good.</param>
+/// <param name="restore">They are open again.</param>
+internal sealed class ConsumeTransaction(
+    GrpcServer server, Caller caller, LinkSet links, ClientRights rights, Action<V1.Settlement, List<(SettledDelivery, Settlement)>> take,
+    Action<List<(SettledDelivery, Settlement)>> settle, Action<List<(SettledDelivery, Settlement)>> restore)
+{
+    private readonly MessageEncoder _encoder = new(caller.User, server.MaxMessageSize);
+    private readonly PathFinder _paths = new(links, server.Router, rights);
+
+    /// <exception cref="Granary.Amqp.AmqpException">406, 502: a tag or a message makes no sense; the stream ends.</exception>
+    public async Task<TransactionResult> RunAsync(Transaction transaction)
+    {
+        await server.WaitToPublishAsync(server.Stopping).ConfigureAwait(false);
+        var messages = new List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)>();
+        _paths.BeginMessages();
+        foreach (var message in transaction.Messages)
+        {
+            messages.Add(await ReadAsync(message).ConfigureAwait(false));
+        }
+
+        var parts = new AtomicParts();
+        var taken = new List<(SettledDelivery Delivery, Settlement Outcome)>();
+        lock (links.Gate)
+        {
+            foreach (var (path, batch, _) in messages)
+            {
+                parts.Publish(path, batch);
+            }
+
+            TakeAll(transaction, taken);
+            foreach (var (delivery, outcome) in taken)
+            {
+                parts.Settle(delivery.Session, outcome, delivery.Offsets);
+            }
+        }
+
+        var became =
+            messages.Exists(static message => message.IsMandatory && message.Path.Links.Length == 0) ? AtomicOutcome.Unrouted
+            : parts.Count == 0 ? AtomicOutcome.Done
+            : await CommitAsync(parts, messages).ConfigureAwait(false);
+        lock (links.Gate)
+        {
+            if (became == AtomicOutcome.Done)
+            {
+                Count(messages);
+                settle(taken);
+            }
+            else
+            {
+                restore(taken);
+            }
+        }
+
+        return ToResult(transaction.Id, became);
+    }
+
+    private async ValueTask<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> ReadAsync(Message message)
+    {
+        _encoder.Read(message);
+        if (_encoder.IsReply)
+        {
+            throw CallErrors.Precondition("a direct reply cannot be part of a transaction");
+        }
+
+        var record = new byte[_encoder.Size];
+        _encoder.Write(record);
+        var batch = new MessageBatch(record, 1, _encoder.Flags);
+        RoutePath? fetched = null;
+        while (true)
+        {
+            lock (links.Gate)
+            {
+                if (_encoder.FindPath(_paths, fetched) is { } path)
+                {
+                    return (path, batch, message.Mandatory);
+                }
+            }
+
+            fetched = await _encoder.FetchPathAsync(_paths, server.GrainsFor(caller, server.Stopping)).ConfigureAwait(false);
+        }
+    }
+
+    private void TakeAll(Transaction transaction, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
+    {
+        try
+        {
+            foreach (var tag in transaction.Acks)
+            {
+                take(new V1.Settlement { DeliveryTag = tag, Outcome = Outcome.Ack }, taken);
+            }
+
+            foreach (var settlement in transaction.Settlements)
+            {
+                take(settlement, taken);
+            }
+        }
+        catch
+        {
+            // The stream ends, and gives back what it holds.
+            restore(taken);
+            throw;
+        }
+    }
+
+    private async Task<AtomicOutcome> CommitAsync(AtomicParts parts, List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> messages)
+    {
+        // What was said before comes before it.
+        await links.DrainAllAsync().ConfigureAwait(false);
+        var result = await server.AtomicallyFor(caller).RunAsync(
+            parts.ToParts(server.Id),
+            missing => !messages.Exists(message => message.IsMandatory && message.Path.Links.All(link => missing.Contains(link.QueueName)))).ConfigureAwait(false);
+        return result.Outcome == AtomicOutcome.Unknown ? throw CallErrors.QueueLost() : result.Outcome;
+    }
+
+    private void Count(List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> messages)
+    {
+        links.Counts.Add(MessageEvent.Publish, messages.Count);
+        links.Counts.Add(MessageEvent.Confirm, messages.Count);
+        foreach (var (path, batch, _) in messages)
+        {
+            path.Count(batch.Count);
+        }
+    }
+
+    private static TransactionResult ToResult(ulong id, AtomicOutcome outcome)
+    {
+        var (code, text) = outcome switch
+        {
+            AtomicOutcome.Done => (StatusCode.OK, ""),
+            AtomicOutcome.Full => (StatusCode.ResourceExhausted, "a queue refused a message"),
+            AtomicOutcome.NotHeld => (StatusCode.FailedPrecondition, "a delivery is not out to this consumer any more"),
+            AtomicOutcome.Unrouted => (StatusCode.NotFound, "a mandatory message has no queue"),
+            _ => (StatusCode.Unavailable, "a queue did not answer in time"),
+        };
+        return new TransactionResult { Id = id, Code = (uint)code, Message = text };
+    }
+}
