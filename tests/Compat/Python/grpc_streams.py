@@ -28,6 +28,6 @@ publish(queue, b"6")
 expect(last.bodies(1), [b"6"], "what came since")
 
 refused(grpc.StatusCode.FAILED_PRECONDITION, 406, lambda: Consumer(queue))
-refused(grpc.StatusCode.UNIMPLEMENTED, 540, lambda: Consumer(queue, no_ack=True))
+refused(grpc.StatusCode.UNIMPLEMENTED, 540, lambda: Consumer(queue, credit=1, no_ack=True))
 refused(grpc.StatusCode.UNIMPLEMENTED, 540, lambda: get(queue))
 expect(delete(queue), 7, "messages of the stream")

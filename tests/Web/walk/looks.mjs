@@ -8,6 +8,7 @@ const pages = [
 /** Each page as axe sees it. */
 async function look(visitor, theme) {
   await visitor.open({ theme });
+  await visitor.page.locator('#username').waitFor();
   assert.deepEqual(await visitor.violations(), [], 'the login');
   await visitor.signIn();
   await visitor.title('Overview');
