@@ -55,8 +55,9 @@ public interface IQueueGrain : IGrainWithStringKey
     ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most);
 
     /// <summary>Drops a message that an exchange delays; 404 if it is not there any more. Answers when that is stored.</summary>
+    /// <param name="request">Who asks again, with the same, is answered the same: the first answer may have been lost.</param>
     [Alias("CancelDelayed")]
-    ValueTask<QueueAnswer> CancelDelayedAsync(string id);
+    ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request);
 
     /// <summary>
     /// Has the queue get ready for its part of a transaction: what is settled stays unacknowledged, what is published stays unseen, and both are stored where they have to

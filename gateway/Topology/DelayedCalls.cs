@@ -26,7 +26,8 @@ internal sealed class DelayedCalls(GrainCalls grains, ClientRights rights)
     {
         exchange = Names.Clean(exchange);
         var own = await FindAsync(exchange, Right.Write).ConfigureAwait(false);
-        return own.Error ?? (await grains.QueueAsync(own.Queue, queue => queue.CancelDelayedAsync(id)).ConfigureAwait(false)).Error;
+        var request = Guid.NewGuid();
+        return own.Error ?? (await grains.QueueAsync(own.Queue, queue => queue.CancelDelayedAsync(id, request)).ConfigureAwait(false)).Error;
     }
 
     private async ValueTask<OwnQueueAnswer> FindAsync(string exchange, Right right) =>

@@ -48,7 +48,7 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => _queue.ListDelayedAsync(after, most);
 
-    public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => _queue.CancelDelayedAsync(id);
+    public ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request) => _queue.CancelDelayedAsync(id, request);
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => _queue.PrepareAsync(part);
 

@@ -11,10 +11,17 @@ internal sealed partial class QueueActivation
 {
     private const int MostListed = 500;
 
+    /// <summary>Of so many requests it is known that they were carried out.</summary>
+    private const int MostRemembered = 1_000;
+
     private static readonly TimeSpan ListAgainAfter = TimeSpan.FromMilliseconds(20);
 
     // A packet that was under way when the exchange was deleted is not to bring its queue back.
     private bool _hasItsExchangeGone;
+
+    // Requests that cancelled a message, and the same in their order: who has had no answer asks again, and must not be told that the message was not there.
+    private readonly HashSet<Guid> _cancelling = [];
+    private readonly Queue<Guid> _cancelled = new();
 
     public async ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most)
     {
@@ -38,7 +45,7 @@ internal sealed partial class QueueActivation
         return new DelayedAnswer(null, [.. messages]);
     }
 
-    public async ValueTask<QueueAnswer> CancelDelayedAsync(string id)
+    public async ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request)
     {
         while (ListDelayed(DelayedId.Start, most: 0) is null)
         {
@@ -47,18 +54,35 @@ internal sealed partial class QueueActivation
 
         var flushed = Task.CompletedTask;
         var answer = await CallAsync(
-            id,
-            (QueueActivation activation, in string id) =>
+            (id, request),
+            (QueueActivation activation, in (string Id, Guid Request) asked) =>
             {
-                var answer = DelayedId.TryParse(id, out var which) && activation._slot.Queue is { } queue && queue.CancelDelayed(which)
-                    ? queue.Describe() with { Messages = 1 }
-                    : QueueAnswer.Refused(new BrokerError(Amqp.ReplyCode.NotFound, $"no delayed message '{id}'"));
+                var answer = activation.CancelDelayed(asked.Id, asked.Request);
                 activation._slot.Advance(activation.Now);
                 flushed = activation._slot.Queue?.Storage?.Journal.FlushAsync() ?? flushed;
                 return answer;
             }).ConfigureAwait(false);
         await flushed.ConfigureAwait(false);
         return answer;
+    }
+
+    private QueueAnswer CancelDelayed(string id, Guid request)
+    {
+        if (_slot.Queue is not { } queue || !DelayedId.TryParse(id, out var which) || !(_cancelling.Contains(request) || queue.CancelDelayed(which)))
+        {
+            return QueueAnswer.Refused(new BrokerError(Amqp.ReplyCode.NotFound, $"no delayed message '{id}'"));
+        }
+
+        if (_cancelling.Add(request))
+        {
+            _cancelled.Enqueue(request);
+            if (_cancelled.Count > MostRemembered)
+            {
+                _cancelling.Remove(_cancelled.Dequeue());
+            }
+        }
+
+        return queue.Describe() with { Messages = 1 };
     }
 
     /// <summary>Null: it is not known yet what there is.</summary>

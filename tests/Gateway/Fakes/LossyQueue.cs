@@ -165,7 +165,7 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
 
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
 
-    public ValueTask<QueueAnswer> CancelDelayedAsync(string id) => throw new NotSupportedException();
+    public ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request) => throw new NotSupportedException();
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => throw new NotSupportedException();
 
