@@ -104,7 +104,7 @@ internal sealed partial class Queue
         }
         else if ((_groups?.Rest ?? _ready as ReadyMessages) is { } ready)
         {
-            var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes);
+            var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.Pieces);
             ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
         }
         else

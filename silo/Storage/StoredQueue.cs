@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Deduplication;
+using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Storage;
 
@@ -32,6 +33,9 @@ internal abstract class StoredQueue(QueueIdentity identity, long epoch)
 internal sealed record StoredBacklog(
     long First, long NextOffset, long DeliveredBound, long Count, long Bytes, long BodyBytes, MessageFlags Flags, long NextDue, IReadOnlyList<PublishProgress> Sessions)
 {
+    /// <summary>What parts of it take, in their order; none, where the store does not know.</summary>
+    public IReadOnlyList<PagedPiece> Pieces { get; init; } = [];
+
     public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
 }
 

@@ -48,8 +48,35 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
 
     public Task<StoredQueue> TakeOverAsync(StoredQueue earlier) => TakeOverAsync(earlier.Identity);
 
-    public Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast = 0) =>
-        Store.TakeOverAsync(identity, atLeast, CancellationToken.None);
+    public async Task<StoredQueue> TakeOverAsync(QueueIdentity identity, long atLeast = 0)
+    {
+        var queue = await Store.TakeOverAsync(identity, atLeast, CancellationToken.None);
+        if (!identity.IsStream)
+        {
+            await CheckPiecesAsync(queue);
+        }
+
+        return queue;
+    }
+
+    /// <summary>What a store says that parts of a backlog take is what they take.</summary>
+    private async Task CheckPiecesAsync(StoredQueue queue)
+    {
+        var first = queue.Backlog.First;
+        foreach (var piece in queue.Backlog.Pieces)
+        {
+            var (count, bytes, bodies) = (0L, 0L, 0L);
+            for (var at = first; await Store.ReadAsync(queue, at, piece.End, 1 << 20, CancellationToken.None) is { Length: > 0 } runs; at = runs[^1].End)
+            {
+                (count, bytes, bodies) = (count + runs.Sum(run => (long)run.Count), bytes + runs.Sum(run => (long)run.Length), bodies + runs.Sum(run => run.BodyLength()));
+            }
+
+            Assert.Equal(piece, new PagedPiece(piece.End, count, bytes, bodies));
+            first = piece.End;
+        }
+
+        Assert.Equal((queue.Backlog.Count, queue.Backlog.Bytes), (queue.Backlog.Pieces.Sum(piece => piece.Count), queue.Backlog.Pieces.Sum(piece => piece.Bytes)));
+    }
 
     public Task WriteAsync(StoredQueue queue, params MessageRun[] runs)
     {

@@ -68,9 +68,8 @@ internal sealed class LengthLimit(QueueSettings settings)
             return 0;
         }
 
-        // Of bodies it is known what all take that are paged out, and not what each takes.
         var top = ready.Top;
-        var most = ready.BodyBytes - top.PagedBodies > _bytes ? long.MaxValue : ready.Count - _messages;
-        return most > 0 ? top.SkipPaged(most, gone) : 0;
+        var count = ready.BodyBytes - top.PagedBodies > _bytes ? long.MaxValue : ready.Count - _messages;
+        return top.SkipPaged(Math.Max(0, count), Math.Max(0, ready.BodyBytes - _bytes), gone);
     }
 }

@@ -12,6 +12,9 @@ internal struct PagedMessages
     /// <summary>Null: nothing else is among them.</summary>
     private SortedRuns<Stretch>? _stretches;
 
+    /// <summary>What parts of them take, so that a part can go unread; null, where that is not known.</summary>
+    private RingBuffer<PagedPiece>? _pieces;
+
     public long First { get; private set; }
 
     /// <summary>The first offset after them.</summary>
@@ -27,18 +30,44 @@ internal struct PagedMessages
 
     public readonly bool IsEmpty => Count == 0;
 
-    /// <summary>None of the offsets between its ends is settled.</summary>
-    public readonly bool IsWhole => _stretches is null && Count == End - First;
+    /// <summary>All that is unsettled from one offset to another.</summary>
+    /// <param name="pieces">What parts of it take; none, where that is not known.</param>
+    public static PagedMessages From(long first, long end, long count, long bytes, IReadOnlyList<PagedPiece> pieces)
+    {
+        var paged = new PagedMessages { First = first, End = end, Count = count, Bytes = bytes };
+        if (count > 0 && pieces.Count > 0)
+        {
+            paged._pieces = new RingBuffer<PagedPiece>();
+            foreach (var piece in pieces)
+            {
+                paged._pieces.AddLast(piece);
+            }
+        }
 
-    public static PagedMessages From(long first, long end, long count, long bytes) =>
-        new() { First = first, End = end, Count = count, Bytes = bytes };
+        return paged;
+    }
 
     /// <summary>Takes in messages that follow.</summary>
     /// <param name="isAmongOthers">What is between these and those before is not among them.</param>
     public void Extend(in MessageRun run, bool isAmongOthers = false)
     {
+        var bodies = run.BodyLength();
+        if (!isAmongOthers && (IsEmpty || _pieces is not null))
+        {
+            _pieces ??= new RingBuffer<PagedPiece>();
+            var piece = new PagedPiece(run.End, run.Count, run.Length, bodies);
+            if (_pieces.Count > 0 && _pieces[^1].TryJoin(piece, out var joined))
+            {
+                _pieces[^1] = joined;
+            }
+            else
+            {
+                _pieces.AddLast(piece);
+            }
+        }
+
         Extend(run.First, run.Count, run.Length, isAmongOthers);
-        Bodies += run.BodyLength();
+        Bodies += bodies;
     }
 
     /// <summary>As the other, for messages of which <see cref="Bodies"/> is told by somebody else.</summary>
@@ -67,19 +96,36 @@ internal struct PagedMessages
     /// <summary>The first of them are in memory again.</summary>
     public void Shrink(in MessageRun run)
     {
+        var bodies = run.BodyLength();
         First = run.End;
         Count -= run.Count;
         Bytes = Math.Max(Bytes - run.Length, 0);
-        Bodies = Math.Max(Bodies - run.BodyLength(), 0);
+        Bodies = Math.Max(Bodies - bodies, 0);
+        ShrinkPieces(run, bodies);
     }
 
-    /// <summary>The first of them are gone, unread. Only if it <see cref="IsWhole"/>: what is left is taken to be as long as what went.</summary>
-    public void Skip(long count)
+    /// <summary>
+    /// A part of the first of them is gone, unread: as many as are known to be too many, whole pieces only, so that what the rest takes is known as well as before.
+    /// </summary>
+    /// <param name="count">So many are.</param>
+    /// <param name="bodies">Or as many as it takes until so many bytes of bodies are gone.</param>
+    /// <param name="end">They went up to this offset.</param>
+    /// <returns>How many went.</returns>
+    public long Skip(long count, long bodies, out long end)
     {
-        var left = (double)(Count - count) / Count;
-        First += count;
-        Count -= count;
-        (Bytes, Bodies) = ((long)(Bytes * left), (long)(Bodies * left));
+        var gone = 0L;
+        end = First;
+        while (_pieces is { Count: > 0 } && _pieces[0] is var piece && (piece.Count <= count || piece.Bodies < bodies))
+        {
+            _pieces.RemoveFirst();
+            (count, bodies) = (count - piece.Count, bodies - piece.Bodies);
+            end = piece.End;
+            gone += piece.Count;
+            Forget(piece.Count, piece.Bytes, piece.Bodies);
+        }
+
+        First = end;
+        return gone;
     }
 
     /// <summary>Where the next of them are to be read, and how many bytes of what is there it takes to have so many of them.</summary>
@@ -180,6 +226,30 @@ internal struct PagedMessages
         for (var at = First; _stretches.TryFind(at, out var position); at = _stretches[position].End)
         {
             action(_stretches[position].First, _stretches[position].End);
+        }
+    }
+
+    // Batches may have been put together in the store, so that what is read back ends anywhere.
+    private readonly void ShrinkPieces(MessageRun run, long bodies)
+    {
+        while (_pieces is { Count: > 0 })
+        {
+            ref var piece = ref _pieces[0];
+            if (run.End < piece.End)
+            {
+                piece = piece with { Count = piece.Count - run.Count, Bytes = piece.Bytes - run.Length, Bodies = piece.Bodies - bodies };
+                return;
+            }
+
+            var count = (int)Math.Min(piece.End - run.First, run.Count);
+            _pieces.RemoveFirst();
+            if (count == run.Count)
+            {
+                return;
+            }
+
+            run = run.After(count, run.LengthOf(count));
+            bodies = run.BodyLength();
         }
     }
 

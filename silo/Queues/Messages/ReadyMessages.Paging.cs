@@ -208,30 +208,43 @@ internal sealed partial class ReadyMessages
 
     private static MessageRun Skip(in MessageRun run, int count) => count == 0 ? run : run.After(count, count == run.Count ? run.Length : run.LengthOf(count));
 
-    /// <summary>Up to so many of the first messages, none of which is in memory, are gone, and need not be read for that. None, where it is not known which those are.</summary>
+    /// <summary>Of the first messages, none of which is in memory, some that are too many are gone, and need not be read for that. Those that have to be read for it stay.</summary>
+    /// <param name="count">So many are too many. More than there are: all of them are.</param>
+    /// <param name="bodies">Or as many as it takes until so many bytes of bodies are gone.</param>
     /// <param name="gone">Told the first offset of each stretch of them, and the one after it.</param>
     /// <returns>How many they are.</returns>
-    public long SkipPaged(long most, Action<long, long> gone)
+    public long SkipPaged(long count, long bodies, Action<long, long> gone)
     {
-        if (!_returned.IsEmpty || _backlog.Count > 0 || _paged.IsEmpty || (most < _paged.Count && !_paged.IsWhole))
+        if (!_returned.IsEmpty || _backlog.Count > 0 || _paged.IsEmpty)
         {
             return 0;
         }
 
-        // What is being read back may be of those.
-        _generation++;
-        var count = Math.Min(most, _paged.Count);
-        if (count == _paged.Count)
+        var (all, first) = (_paged.Count, _paged.First);
+        if (count >= all)
         {
             _paged.ForEach(gone);
             _paged = default;
-            JoinTail();
-            return count;
+        }
+        else
+        {
+            all = _paged.Skip(count, bodies, out var end);
+            if (all == 0)
+            {
+                return 0;
+            }
+
+            gone(first, end);
         }
 
-        gone(_paged.First, _paged.First + count);
-        _paged.Skip(count);
-        return count;
+        // What is being read back may be of those.
+        _generation++;
+        if (_paged.IsEmpty)
+        {
+            JoinTail();
+        }
+
+        return all;
     }
 
     /// <summary>Messages that came back when only the store had them. Against a limit in bytes they count from now on.</summary>

@@ -8,6 +8,7 @@ internal sealed class RingBuffer<T>
 
     public int Count { get; private set; }
 
+    /// <summary>By the place, from the first on; <c>[^1]</c> is the last.</summary>
     public ref T this[int index] => ref _items[(_head + index) & (_items.Length - 1)];
 
     public void AddLast(in T item)

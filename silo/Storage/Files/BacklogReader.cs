@@ -18,7 +18,7 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
             mixed = FindBatches(queue, batch => (batch.Marks & EntryMarks.Mixed) != 0);
         }
 
-        foreach (var run in ReadAll(queue, mixed))
+        foreach (var run in mixed.SelectMany(range => ReadAll(queue, range)))
         {
             var offset = run.First;
             for (var records = run.Records.Span; !records.IsEmpty; records = records[MessageRecord.LengthOf(records)..], offset++)
@@ -40,6 +40,7 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
         List<(long First, long End)> partial;
         var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
         StoredBacklog backlog;
+        var pieces = goesOn ? null : new PagedPieces();
         lock (gate)
         {
             var next = !goesOn ? queue.OffsetBound : queue.Batches.Count == 0 ? 0 : queue.Batches[queue.Batches.Count - 1].End;
@@ -58,6 +59,11 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                 {
                     bytes += batch.RecordsLength;
                     bodies += batch.BodiesLength;
+                    pieces?.Add(new PagedPiece(batch.End, batch.Count, batch.RecordsLength, batch.BodiesLength));
+                }
+                else
+                {
+                    pieces?.Break();
                 }
 
                 flags |= batch.Flags;
@@ -68,13 +74,19 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                 first, next, queue.DeliveredBound, count, bytes, bodies, flags, due, [.. queue.Sessions.Select(link => new PublishProgress(link.Key, link.Value))]);
         }
 
-        foreach (var run in ReadAll(queue, partial))
+        foreach (var range in partial)
         {
-            bytes += run.Length;
-            bodies += run.BodyLength();
+            pieces?.Break();
+            foreach (var run in ReadAll(queue, range))
+            {
+                var own = run.BodyLength();
+                bytes += run.Length;
+                bodies += own;
+                pieces?.Add(new PagedPiece(run.End, run.Count, run.Length, own));
+            }
         }
 
-        return backlog with { Bytes = bytes, BodyBytes = bodies };
+        return backlog with { Bytes = bytes, BodyBytes = bodies, Pieces = pieces?.InOrder() ?? [] };
     }
 
     private static List<(long First, long End)> FindBatches(QueueLog queue, Func<StoredBatch, bool> isWanted)
@@ -101,16 +113,13 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
         return found;
     }
 
-    private IEnumerable<MessageRun> ReadAll(QueueLog queue, List<(long First, long End)> ranges)
+    private IEnumerable<MessageRun> ReadAll(QueueLog queue, (long First, long End) range)
     {
-        foreach (var range in ranges)
+        for (var from = range.First; reader.Read(queue, from, range.End, ReadAtOnce) is { Length: > 0 } runs; from = runs[^1].End)
         {
-            for (var from = range.First; reader.Read(queue, from, range.End, ReadAtOnce) is { Length: > 0 } runs; from = runs[^1].End)
+            foreach (var run in runs)
             {
-                foreach (var run in runs)
-                {
-                    yield return run;
-                }
+                yield return run;
             }
         }
     }

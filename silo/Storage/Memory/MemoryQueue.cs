@@ -72,11 +72,14 @@ internal sealed class MemoryQueue
         }
 
         var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
+        var pieces = new PagedPieces();
         foreach (var run in _runs)
         {
+            var own = run.BodyLength();
             count += run.Count;
             bytes += run.Length;
-            bodies += run.BodyLength();
+            bodies += own;
+            pieces.Add(new PagedPiece(run.End, run.Count, run.Length, own));
             flags |= run.Flags;
             due = Math.Min(due, run.Due);
         }
@@ -84,7 +87,10 @@ internal sealed class MemoryQueue
         var next = goesOn ? _runs.Max.End : _offsetBound;
         return new StoredBacklog(
             _runs.Count == 0 ? next : _runs.Min.First, next, _deliveredBound, count, bytes, bodies, flags, due,
-            [.. _links.Select(link => new PublishProgress(link.Key, link.Value))]);
+            [.. _links.Select(link => new PublishProgress(link.Key, link.Value))])
+        {
+            Pieces = goesOn ? [] : pieces.InOrder(),
+        };
     }
 
     public MessageRun[] Read(long from, long end, int bytes)

@@ -7,7 +7,8 @@ namespace Granary.Silo.Storage.Postgres;
 /// Sums up what a queue has when it is taken over. Most batches are counted by what is known of them; those of which only some messages are left are
 /// named in <see cref="Unclear"/>, to be read and counted one by one. Afterwards everything that is not there counts as settled.
 /// </summary>
-internal sealed class BacklogScan(long low)
+/// <param name="isStream">Nothing of it is ever skipped unread.</param>
+internal sealed class BacklogScan(long low, bool isStream)
 {
     private readonly long _low = low;
     private long _count;
@@ -16,6 +17,7 @@ internal sealed class BacklogScan(long low)
     private long _nextOffset;
     private MessageFlags _flags;
     private long _nextDue = MessageRun.Never;
+    private readonly PagedPieces? _pieces = isStream ? null : new PagedPieces();
     private bool _isUnclear;
 
     public SettledOffsets Settled { get; } = new(low);
@@ -51,9 +53,13 @@ internal sealed class BacklogScan(long low)
             _count += count;
             _bytes += size;
             _bodies += bodies;
+            _pieces?.Add(new PagedPiece(end, count, size, bodies));
             _isUnclear = false;
+            return;
         }
-        else if (_isUnclear)
+
+        _pieces?.Break();
+        if (_isUnclear)
         {
             Unclear[^1] = (Unclear[^1].From, end);
         }
@@ -71,6 +77,9 @@ internal sealed class BacklogScan(long low)
         Settled.Add(StoredEnd, _nextOffset, storedEnd: 0);
     }
 
+    /// <summary>Messages of another of the <see cref="Unclear"/> are counted next.</summary>
+    public void BeginUnclear() => _pieces?.Break();
+
     /// <summary>Counts the messages of an unclear batch that are still there.</summary>
     public void Count(in MessageRun run)
     {
@@ -85,6 +94,7 @@ internal sealed class BacklogScan(long low)
                 _count++;
                 _bytes += record.Length;
                 _bodies += record.Body.Length;
+                _pieces?.Add(new PagedPiece(offset + 1, 1, record.Length, record.Body.Length));
             }
             else
             {
@@ -96,5 +106,5 @@ internal sealed class BacklogScan(long low)
     }
 
     public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<PublishProgress> links) =>
-        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links);
+        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links) { Pieces = _pieces?.InOrder() ?? [] };
 }

@@ -175,6 +175,8 @@ public sealed class QueuePolicyTests : IAsyncLifetime
     [InlineData("""{"max-length":0}""", 0)]
     [InlineData("""{"max-length":700}""", 700)]
     [InlineData("""{"max-length-bytes":0}""", 0)]
+    [InlineData("""{"max-length-bytes":300500}""", 300)]
+    [InlineData("""{"max-length":300,"max-length-bytes":400000}""", 300)]
     public void MaxLength_OnAQueueThatIsPagedOut_DropsWithoutReading(string definition, int left)
     {
         var gateway = new TestGateway(Stores()).Declare(durable: true);
@@ -194,6 +196,39 @@ public sealed class QueuePolicyTests : IAsyncLifetime
         link.Attach(1, noAck: true);
         Assert.Equal(Enumerable.Range(1_000 - left, left).Select(static id => (long)id), link.GivenIds(1));
         Assert.Equal((0, 0), (gateway.Queue.ReadyCount, gateway.Queue.ReadyBytes));
+    }
+
+    /// <summary>What is left is known to the byte, however unlike what went unread it is.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task MaxLengthBytes_AfterMessagesWentUnread_IsHeldToTheByte(bool isTakenOver)
+    {
+        var stores = Stores();
+        var gateway = new TestGateway(stores).Declare(durable: true);
+        var link = gateway.Open();
+        for (var i = 0; i < 1_000; i++)
+        {
+            link.Send(new PublishItem(Batches.Of(i, 1, bodyLength: static id => id < 600 ? 2_000 : 500, persistent: true), false));
+        }
+
+        if (isTakenOver)
+        {
+            await gateway.Queue.Storage!.Journal.FlushAsync();
+            var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
+            var definition = QueueDefinition.Stored("/", "q", gateway.Queue.Definition.ToDeclaration());
+            gateway = new TestGateway(stores);
+            gateway.Slot.Restore(definition, identity.Incarnation, [], await stores.TakeOverAsync(identity, TestGateway.Epoch, default), gateway.Now, [], gateway.Now);
+        }
+
+        var read = _store.Reads;
+        gateway.Apply("""{"max-length":500}""");
+        Assert.Equal(500, gateway.Queue.ReadyCount);
+        gateway.Apply("""{"max-length-bytes":299999}""");
+        Assert.Equal(449, gateway.Queue.ReadyCount);
+        Assert.InRange(_store.Reads - read, 0, 6);
+        gateway.Apply("""{"max-length-bytes":199500,"max-length":399}""");
+        Assert.Equal(399, gateway.Queue.ReadyCount);
     }
 
     [Fact]

@@ -65,7 +65,10 @@ internal sealed class FakeStore : IMessageStore
                     content.Messages.Count, messages.Sum(message => (long)message.Length), messages.Sum(message => message.BodyLength()),
                     messages.Aggregate(MessageFlags.None, (flags, message) => flags | message.Flags),
                     messages.Select(message => message.Due).DefaultIfEmpty(MessageRun.Never).Min(),
-                    [.. content.Sessions.Select(link => new PublishProgress(link.Key, link.Value))]),
+                    [.. content.Sessions.Select(link => new PublishProgress(link.Key, link.Value))])
+                {
+                    Pieces = Pieces(messages),
+                },
             });
         }
     }
@@ -136,6 +139,17 @@ internal sealed class FakeStore : IMessageStore
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static IReadOnlyList<PagedPiece> Pieces(IEnumerable<MessageRun> messages)
+    {
+        var pieces = new PagedPieces();
+        foreach (var message in messages)
+        {
+            pieces.Add(new PagedPiece(message.End, message.Count, message.Length, message.BodyLength()));
+        }
+
+        return pieces.InOrder();
+    }
 
     private bool Apply(QueueChanges changes)
     {
