@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 namespace Granary.Core.Access;
 
 /// <summary>
-/// A pattern of a permission: a regular expression that is found anywhere in the name; an empty one is found nowhere. None can keep the broker busy: where it can
-/// be, it is matched without going back, and otherwise within a time, after which it counts as not found.
+/// A pattern of a permission or a policy: a regular expression that is found anywhere in the name; an empty one is found nowhere. None can keep the broker busy:
+/// most are compared as text (<see cref="PlainPattern"/>), the others are matched without going back where they can be, and otherwise within a time, after which
+/// they count as not found.
 /// </summary>
 public sealed class NamePattern
 {
@@ -16,12 +17,18 @@ public sealed class NamePattern
 
     private static readonly TimeSpan LongestMatch = TimeSpan.FromMilliseconds(50);
 
-    private static readonly NamePattern All = new(null, matchesAll: true);
-    private static readonly NamePattern None = new(null, matchesAll: false);
+    private static readonly NamePattern All = new(matchesAll: true);
+    private static readonly NamePattern None = new(matchesAll: false);
 
-    private readonly Regex? _regex;
+    private readonly PlainPattern? _plain;
+    private readonly PatternText _text = PatternText.Unknown;
+    private readonly Lazy<Regex>? _regex;
 
-    private NamePattern(Regex? regex, bool matchesAll) => (_regex, MatchesAll) = (regex, matchesAll);
+    private NamePattern(bool matchesAll) => MatchesAll = matchesAll;
+
+    private NamePattern(PlainPattern plain, string pattern) => (_plain, _regex) = (plain, new Lazy<Regex>(() => Compile(pattern)));
+
+    private NamePattern(PatternText text, Regex regex) => (_text, _regex) = (text, new Lazy<Regex>(regex));
 
     /// <summary>It is found in every name: nothing has to be matched.</summary>
     public bool MatchesAll { get; }
@@ -34,7 +41,8 @@ public sealed class NamePattern
         {
             "" => None,
             ".*" or "^.*" or ".*$" => All,
-            _ => TryCompile(pattern, out _) is { } regex ? new NamePattern(regex, matchesAll: false) : None,
+            { Length: <= LongestPattern } when PlainPattern.TryParse(pattern) is { } plain => new NamePattern(plain, pattern),
+            _ => TryCompile(pattern, out _) is { } regex ? new NamePattern(PatternText.Of(pattern), regex) : None,
         };
     }
 
@@ -61,19 +69,41 @@ public sealed class NamePattern
 
     public bool Matches(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
         if (_regex is null)
         {
             return MatchesAll;
         }
 
+        // Dots and dollars treat the ends of lines by rules of their own, which only the engine follows.
+        if (_plain is not null && !name.Contains('\n', StringComparison.Ordinal))
+        {
+            return _plain.Matches(name);
+        }
+
         try
         {
-            return _regex.IsMatch(name);
+            return _text.MayBeIn(name) && _regex.Value.IsMatch(name);
         }
         catch (RegexMatchTimeoutException)
         {
             // Refused: the name's owner is told so, and can have a pattern that is found sooner.
             return false;
+        }
+    }
+
+    /// <summary>The engine that patterns are compiled for. Throws <see cref="ArgumentException"/> for what is no regular expression.</summary>
+    internal static Regex Compile(string pattern)
+    {
+        try
+        {
+            // The time that this takes grows with the name alone: a limit would only refuse names on a machine that is busy.
+            return new Regex(pattern, Options | RegexOptions.NonBacktracking);
+        }
+        catch (NotSupportedException)
+        {
+            // It looks around or refers back, or would be too large without: it is matched by going back, within the time.
+            return new Regex(pattern, Options, LongestMatch);
         }
     }
 
@@ -93,19 +123,6 @@ public sealed class NamePattern
         {
             refusal = exception.Message;
             return null;
-        }
-    }
-
-    private static Regex Compile(string pattern)
-    {
-        try
-        {
-            return new Regex(pattern, Options | RegexOptions.NonBacktracking, LongestMatch);
-        }
-        catch (NotSupportedException)
-        {
-            // It looks around or refers back, or would be too large without: it is matched by going back, within the time.
-            return new Regex(pattern, Options, LongestMatch);
         }
     }
 }

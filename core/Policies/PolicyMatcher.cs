@@ -9,22 +9,25 @@ public sealed class PolicyMatcher
     private readonly ConditionalWeakTable<PolicyMatcher, AppliedPolicy> _merged = [];
     private readonly Lazy<AppliedPolicy> _alone;
     private readonly NamePattern _pattern;
-    private readonly string _prefix;
 
-    public PolicyMatcher(Policy policy)
+    /// <param name="policy">The policy.</param>
+    /// <param name="since">The number of the table that it came with, and has been in since.</param>
+    public PolicyMatcher(Policy policy, long since)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        Policy = policy;
+        (Policy, Since) = (policy, since);
         Definition = PolicyDefinition.Parse(policy.Definition);
         Targets = PolicyTargets.Of(policy.ApplyTo, Definition.Keys);
 
         // Unlike that of a permission, an empty pattern is found in every name.
         _pattern = NamePattern.Parse(policy.Pattern.Length == 0 ? ".*" : policy.Pattern);
-        _prefix = PrefixOf(policy.Pattern);
         _alone = new Lazy<AppliedPolicy>(() => policy.IsOperator ? new AppliedPolicy(null, this, Definition) : new AppliedPolicy(this, null, Definition));
     }
 
     public Policy Policy { get; }
+
+    /// <summary>The number of the first table that it is in.</summary>
+    internal long Since { get; }
 
     public PolicyDefinition Definition { get; }
 
@@ -35,29 +38,11 @@ public sealed class PolicyMatcher
 
     public bool Matches(PolicyTarget target, string name) => (Targets & target) != 0 && MatchesName(name);
 
-    internal bool MatchesName(string name) => name.StartsWith(_prefix, StringComparison.Ordinal) && _pattern.Matches(name);
+    internal bool MatchesName(string name) => _pattern.Matches(name);
 
     /// <summary>What is gone by where this one and an operator's match: made once for all queues.</summary>
     internal AppliedPolicy With(PolicyMatcher operators) =>
         _merged.GetValue(operators, other => new AppliedPolicy(this, other, PolicyDefinition.Merge(Definition, other.Definition)));
-
-    // Most patterns say how a name begins: thousands of them are looked at for one name.
-    private static string PrefixOf(string pattern)
-    {
-        if (!pattern.StartsWith('^') || pattern.Contains('|', StringComparison.Ordinal))
-        {
-            return "";
-        }
-
-        var end = 1;
-        while (end < pattern.Length && (char.IsAsciiLetterOrDigit(pattern[end]) || pattern[end] is '_' or '-' or '/' or ':'))
-        {
-            end++;
-        }
-
-        // What is behind it may say that the last letter need not be there.
-        return end < pattern.Length && end > 1 && pattern[end] is '?' or '*' or '{' ? pattern[1..(end - 1)] : pattern[1..end];
-    }
 }
 
 /// <summary>The policies that a queue or an exchange goes by. The same object for all that go by the same ones.</summary>

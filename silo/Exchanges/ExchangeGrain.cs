@@ -43,6 +43,7 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private readonly Owners? _owners;
     private readonly SnapshotHolders<ExchangeChange, IExchangeObserver> _holders;
     private readonly PolicyCopy? _policies;
+    private PolicyLookup _policyLookup;
     private readonly string _name;
     private readonly Exchange _exchange;
     private readonly CancellationTokenSource _ended = new();
@@ -280,7 +281,11 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     /// </summary>
     private Task WhenAllHaveAsync() => Task.WhenAll(_holders.WhenAllHaveAsync(), _before.IsForgottenAsync());
 
-    private void ApplyPolicies() => _exchange.Apply(_policies?.Table.Find(_vhost, PolicyTarget.Exchange, _name) ?? AppliedPolicy.None);
+    private void ApplyPolicies()
+    {
+        _policyLookup = _policies?.Table.Find(_vhost, PolicyTarget.Exchange, _name, _policyLookup) ?? default;
+        _exchange.Apply(_policyLookup.Found ?? AppliedPolicy.None);
+    }
 
     private Task ApplyPoliciesAsync()
     {

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
+using CsCheck;
 using Granary.Core.Access;
 
 namespace Granary.Core.Tests.Access;
@@ -67,4 +69,49 @@ public sealed class NamePatternTests
         Assert.True(pattern.Matches(Text));
         Assert.False(pattern.Matches(Text.Replace('.', 'x')));
     }
+
+    [Theory]
+    [InlineData("^orders$", true)]
+    [InlineData("^orders\\.", true)]
+    [InlineData("orders", true)]
+    [InlineData("^(amq\\.gen.*|amq\\.default)$", true)]
+    [InlineData("^a|b$|c.*d", true)]
+    [InlineData("^in(?:-eu|-us)?$", false)]
+    [InlineData("^q[0-9]", false)]
+    [InlineData("^(?i)q", false)]
+    [InlineData("a.c", false)]
+    [InlineData("ab*", false)]
+    [InlineData("a{2}", false)]
+    [InlineData("^(a|b|c|d|e|f)(a|b|c|d|e|f)$", false)]
+    public void PlainPattern_IsWhatSaysNoMoreThanTexts(string pattern, bool isPlain) => Assert.Equal(isPlain, PlainPattern.TryParse(pattern) is not null);
+
+    [Theory]
+    [InlineData("^q[0-9]+-eu$", "q", "-eu")]
+    [InlineData("^ab?c+de", "a", "de")]
+    [InlineData("^ab{2,3}?cd", "a", "cd")]
+    [InlineData("^(a|b)cd\\.e[^]x]f", "", "cd.e")]
+    [InlineData("a|b", "", "")]
+    [InlineData("(?i)ab", "", "")]
+    [InlineData("\\x41bc", "", "")]
+    [InlineData("^orders\\d", "orders", "orders")]
+    public void PatternText_IsWhatEveryNameHasThatMatches(string pattern, string beginning, string inside) =>
+        Assert.Equal(new PatternText(beginning, inside), PatternText.Of(pattern));
+
+    [Fact]
+    public void Matches_OfRandomPatternsAndNames_IsWhatTheEngineFinds()
+    {
+        // Every part of a pattern's syntax, on letters so few that names often match. An empty pattern is found nowhere.
+        var patterns = Texts("a", "b", "ab", ".", ".*", "^", "$", "|", "(", ")", "(?:", "[ab]", "[^a]", "*", "+", "?", "{2}", "{0,1}", "\\.", "\\d", "\\", "\n", "-");
+        var names = Texts("a", "b", "ab", ".", "-", "1", "\n").Array[0, 6].Select(string.Concat);
+        Gen.Select(patterns.Array[1, 8].Select(string.Concat), names.Array[12]).Sample(
+            (pattern, some) =>
+            {
+                var parsed = NamePattern.Parse(pattern);
+                var engine = NamePattern.Refusal(pattern) is null ? NamePattern.Compile(pattern) : new Regex("(?!)");
+                Assert.All(some, name => Assert.Equal((pattern, name, engine.IsMatch(name)), (pattern, name, parsed.Matches(name))));
+            },
+            iter: 5_000);
+    }
+
+    private static Gen<string> Texts(params string[] all) => Gen.Int[0, all.Length - 1].Select(at => all[at]);
 }

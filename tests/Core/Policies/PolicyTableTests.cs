@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Granary.Core.Policies;
 
@@ -81,6 +82,46 @@ public sealed class PolicyTableTests
     {
         var draft = new PolicyDraft(JsonSerializer.SerializeToElement("a"), JsonDocument.Parse(definition).RootElement, default, default);
         Assert.Equal((null, $"Validation failed\n\n{error}\n"), PolicyRules.Read("/", "p", draft, isOperator: false));
+    }
+
+    [Fact]
+    public void Find_AfterAChangeAmongTwoThousandPolicies_LooksAtTheChangedOneAlone()
+    {
+        // A pattern of which no text is known: the engine has to be asked about each name.
+        var table = Table([.. Enumerable.Range(0, 2_000).Select(number => User($"p{number}", $"^[a-z]+[{number % 10}]{{{number + 2}}}$", number))]);
+        var names = Enumerable.Range(0, 1_000).Select(number => $"queue-{number}").ToArray();
+        var before = names.Select(name => table.Find("/", PolicyTarget.Classic, name, default)).ToArray();
+
+        var next = table.With([(User("all", "", 5_000), false)], []);
+        var since = Stopwatch.StartNew();
+        var after = names.Zip(before, (name, lookup) => next.Find("/", PolicyTarget.Classic, name, lookup)).ToArray();
+
+        Assert.All(before, static lookup => Assert.Null(lookup.Found!.User));
+        Assert.All(after, static lookup => Assert.Equal("all", lookup.Found!.User!.Name));
+        Assert.True(since.Elapsed < TimeSpan.FromSeconds(1), $"It took {since.Elapsed}.");
+    }
+
+    [Fact]
+    public void Find_WithWhatWasFoundBefore_FindsTheSameAsWithout()
+    {
+        var random = new Random(7);
+        string[] patterns = ["^a", "b$", "[ab]1", "", "^(a|b)2$", "c+"];
+        string[] names = ["a", "b", "a1", "b2", "cc", "xb"];
+        var (table, lookups) = (PolicyTable.Empty, new PolicyLookup[names.Length]);
+        for (var step = 0; step < 2_000; step++)
+        {
+            var policy = User($"p{random.Next(6)}", patterns[random.Next(patterns.Length)], random.Next(3)) with { IsOperator = random.Next(4) == 0 };
+            table = random.Next(20) == 0 ? table.With([policy]) : table.With([(policy, random.Next(3) == 0)], []);
+            for (var at = 0; at < names.Length; at++)
+            {
+                // Not every change is followed at once.
+                if (random.Next(3) > 0)
+                {
+                    lookups[at] = table.Find("/", PolicyTarget.Quorum, names[at], lookups[at]);
+                    Assert.Equal(table.Find("/", PolicyTarget.Quorum, names[at]), lookups[at].Found);
+                }
+            }
+        }
     }
 
     private static PolicyTable Table(params Policy[] policies) => PolicyTable.Empty.With(policies);
