@@ -25,4 +25,10 @@ public enum MessageEvent
     Redeliver,
 
     Ack,
+
+    /// <summary>Deliveries that went back because their lease was over.</summary>
+    LeaseEnd,
+
+    /// <summary>Acknowledged, rejected or requeued when its lease was over: ignored.</summary>
+    LateSettle,
 }

@@ -46,4 +46,7 @@ public enum QueueCount
 
     /// <summary>Confirmed and dropped, because the queue took one like it before.</summary>
     Duplicate,
+
+    /// <summary>Of those returned to their place, the ones that no client returned: their lease was over.</summary>
+    LeaseEnd,
 }

@@ -34,6 +34,9 @@ public abstract class LinkConsumer(string tag, bool noAck)
 
     public QueueSession Session { get; private set; } = null!;
 
+    /// <summary>How long it may keep a delivery, if it asked for a time of its own (<see cref="MessageLease"/>).</summary>
+    public TimeSpan? Lease { get; private set; }
+
     /// <summary>Attached, and neither detached nor cancelled since. That the activation changes makes no difference.</summary>
     public bool IsAttached { get; private set; }
 
@@ -44,6 +47,7 @@ public abstract class LinkConsumer(string tag, bool noAck)
     internal AttachItem Begin(QueueSession session, AttachItem attachment)
     {
         Session = session;
+        Lease = noAck ? null : MessageLease.Of(attachment.Arguments);
         _granted = new Window(WindowMessages, WindowBytes);
         return _attachment = attachment with { Window = _granted };
     }

@@ -59,7 +59,12 @@ public abstract record LinkDownItem;
 /// <param name="Incarnation">Identifies the declared queue: a deleted and redeclared one has another.</param>
 /// <param name="ConsumerTimeout">How long a delivery of it may stay unacknowledged, in milliseconds; null: as long as the gateway's clients may in general.</param>
 [GenerateSerializer, Immutable, Alias("granary.OpenedItem")]
-public sealed record OpenedItem([property: Id(0)] Guid Incarnation, [property: Id(1)] long? ConsumerTimeout = null) : LinkDownItem;
+public sealed record OpenedItem([property: Id(0)] Guid Incarnation, [property: Id(1)] long? ConsumerTimeout = null) : LinkDownItem
+{
+    /// <summary>After how long a delivery of it that is not settled comes back, in milliseconds; null: as long as its consumer says, or never.</summary>
+    [Id(2)]
+    public long? MessageLease { get; init; }
+}
 
 /// <summary>Why a link ended from the queue's side.</summary>
 public enum LinkEnd : byte

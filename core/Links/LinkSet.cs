@@ -77,6 +77,9 @@ public sealed partial class LinkSet : ILinkObserver
     /// <summary>The shortest time that a queue has told for which its deliveries may stay unacknowledged; null: none has.</summary>
     public TimeSpan? ShortestConsumerTimeout { get; private set; }
 
+    /// <summary>The shortest lease (<see cref="MessageLease"/>) that a queue has told, or a consumer asked for; null: there are none.</summary>
+    public TimeSpan? ShortestLease { get; private set; }
+
     /// <summary>Called at each tick, under the gate.</summary>
     public Action? Ticked { get; set; }
 
@@ -107,6 +110,14 @@ public sealed partial class LinkSet : ILinkObserver
         if (timeout < (ShortestConsumerTimeout ?? TimeSpan.MaxValue))
         {
             ShortestConsumerTimeout = timeout;
+        }
+    }
+
+    internal void NoteLease(TimeSpan? lease)
+    {
+        if (lease < (ShortestLease ?? TimeSpan.MaxValue))
+        {
+            ShortestLease = lease;
         }
     }
 

@@ -139,7 +139,12 @@ public enum Settlement : byte
 
 /// <summary>Settles deliveries made on this link; unknown offsets are ignored.</summary>
 [GenerateSerializer, Immutable, Alias("granary.SettleItem")]
-public sealed record SettleItem([property: Id(0)] Settlement Settlement, [property: Id(1)] OffsetRange[] Offsets) : LinkUpItem;
+public sealed record SettleItem([property: Id(0)] Settlement Settlement, [property: Id(1)] OffsetRange[] Offsets) : LinkUpItem
+{
+    /// <summary>No client said so: their lease is over (<see cref="MessageLease"/>). For what is counted only.</summary>
+    [Id(2)]
+    public bool IsLeaseOver { get; init; }
+}
 
 /// <summary>basic.get. Answered by <see cref="GotItem"/> with the same request number.</summary>
 [GenerateSerializer, Immutable, Alias("granary.GetItem")]

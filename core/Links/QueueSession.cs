@@ -67,6 +67,9 @@ public sealed partial class QueueSession
     /// <summary>How long a delivery may stay unacknowledged, where the queue has a time of its own.</summary>
     public TimeSpan? ConsumerTimeout { get; private set; }
 
+    /// <summary>After how long a delivery that is not settled goes back, where the queue says so.</summary>
+    public TimeSpan? MessageLease { get; private set; }
+
     /// <summary>Deliveries that are not settled: it lives as long as there are any.</summary>
     public long Unsettled => _held.Count;
 
@@ -125,6 +128,7 @@ public sealed partial class QueueSession
         _hasTaken = true;
         _consumers.Add(id, consumer);
         Enqueue(consumer.Begin(this, new AttachItem(id, consumer.Tag, consumer.NoAck, exclusive, prefetch, shared, arguments, default)));
+        _set.NoteLease(consumer.Lease);
     }
 
     public void Detach(LinkConsumer consumer)
@@ -143,7 +147,8 @@ public sealed partial class QueueSession
     }
 
     /// <summary>Settles deliveries of this session.</summary>
-    public void Settle(Settlement settlement, OffsetRange[] offsets)
+    /// <param name="isLeaseOver">Nobody said so, see <see cref="SettleItem.IsLeaseOver"/>.</param>
+    public void Settle(Settlement settlement, OffsetRange[] offsets, bool isLeaseOver = false)
     {
         ArgumentNullException.ThrowIfNull(offsets);
         foreach (var range in offsets)
@@ -151,7 +156,7 @@ public sealed partial class QueueSession
             _held.Remove(range.First, range.End);
         }
 
-        Enqueue(new SettleItem(settlement, offsets));
+        Enqueue(new SettleItem(settlement, offsets) { IsLeaseOver = isLeaseOver });
     }
 
     /// <summary>Sends what has gathered, unless enough is on its way already.</summary>
@@ -323,6 +328,8 @@ public sealed partial class QueueSession
                 (_incarnation, _tries, _pause) = (opened.Incarnation, 0, default);
                 ConsumerTimeout = opened.ConsumerTimeout is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null;
                 _set.NoteConsumerTimeout(ConsumerTimeout);
+                MessageLease = opened.MessageLease is { } lease ? TimeSpan.FromMilliseconds(lease) : null;
+                _set.NoteLease(MessageLease);
                 break;
             case ClosedItem:
                 _published.PassAll();

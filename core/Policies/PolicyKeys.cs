@@ -42,6 +42,7 @@ internal static class PolicyKeys
         ["delayed-retry-min"] = Integer("is not a valid delayed retry minimum delay. Must be a positive integer", least: 1),
         ["delayed-retry-max"] = Integer("is not a valid delayed retry maximum delay. Must be a positive integer", least: 1),
         ["queue-master-locator"] = OneOf("invalid queue-master-locator value", "min-masters", "client-local", "random"),
+        ["message-lease"] = Integer("is not a valid message lease", least: 1, most: Links.MessageLease.Longest),
         ["message-deduplication"] = value => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? null : $"{JsonTerm.Of(value)} is not a valid message deduplication value",
         ["cache-size"] = Integer("is not a valid cache size", least: 1, most: LargestCache),
         ["cache-ttl"] = Integer("is not a valid cache TTL", least: 1),

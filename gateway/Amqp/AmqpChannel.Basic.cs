@@ -255,7 +255,7 @@ internal sealed partial class AmqpChannel
         Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
         if (!noAck)
         {
-            _unacked.Add(tag, 1, session, slice.FirstOffset, null, Connection.Patience.Now);
+            _unacked.Add(tag, 1, session, slice.FirstOffset, null, Connection.Patience.Since(session.MessageLease is not null));
         }
 
         Connection.Send(Number, new BasicGetOk(
@@ -283,6 +283,25 @@ internal sealed partial class AmqpChannel
         if (!_unacked.TrySettle(tag, multiple, settled))
         {
             throw new AmqpChannelException(ReplyCode.PreconditionFailed, $"unknown delivery tag {tag}", method);
+        }
+
+        if (_unacked.TakeLate() is > 0 and var late)
+        {
+            Counts.Add(MessageEvent.LateSettle, late);
+            if (_outcomes.Transaction is { } transaction)
+            {
+                transaction.IsTooLate = true;
+            }
+        }
+    }
+
+    private void EndLease(SettledDelivery delivery)
+    {
+        Counts.Add(MessageEvent.LeaseEnd, delivery.Offsets.Count);
+        Connection.Settlements.Add(delivery.Session, Settlement.Requeue, delivery.Offsets, isLeaseOver: true);
+        if (delivery.Consumer is not null)
+        {
+            Shared?.Settled(delivery.Offsets.Count);
         }
     }
 

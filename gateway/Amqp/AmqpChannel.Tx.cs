@@ -25,7 +25,11 @@ internal sealed partial class AmqpChannel
 
     private async ValueTask OnTxCommitAsync()
     {
-        var isComplete = await _outcomes.CommitAsync(RequireTransaction(MethodId.TxCommit), SettleNow).ConfigureAwait(false);
+        var transaction = RequireTransaction(MethodId.TxCommit);
+        Check(
+            transaction.IsTooLate ? new BrokerError(ReplyCode.PreconditionFailed, "the lease of a delivery that the transaction settles is over") : null,
+            MethodId.TxCommit);
+        var isComplete = await _outcomes.CommitAsync(transaction, SettleNow).ConfigureAwait(false);
         Check(isComplete ? null : new BrokerError(ReplyCode.PreconditionFailed, "partial tx completion"), MethodId.TxCommit);
         Connection.Send(Number, new TxCommitOk());
     }

@@ -21,6 +21,7 @@ internal sealed partial class AmqpChannel
     private readonly Action<SettledDelivery> _ack;
     private readonly Action<SettledDelivery> _requeue;
     private readonly Action<SettledDelivery> _reject;
+    private readonly Action<SettledDelivery> _endLease;
     private DirectReplyConsumer? _replyConsumer;
     private List<string>? _cancelsBehindDelete;
     private ushort _prefetch;
@@ -38,6 +39,7 @@ internal sealed partial class AmqpChannel
         _ack = delivery => Settle(delivery, Settlement.Ack);
         _requeue = delivery => Settle(delivery, Settlement.Requeue);
         _reject = delivery => Settle(delivery, Settlement.Reject);
+        _endLease = EndLease;
     }
 
     public AmqpConnection Connection { get; }
@@ -110,7 +112,8 @@ internal sealed partial class AmqpChannel
         Counts.Add(MessageEvent.Redeliver, redelivered ? count : 0);
         if (!consumer.NoAck)
         {
-            _unacked.Add(_lastTag + 1, count, consumer.Session, firstOffset, consumer, Connection.Patience.Now);
+            var hasLease = consumer.Lease is not null || consumer.Session.MessageLease is not null;
+            _unacked.Add(_lastTag + 1, count, consumer.Session, firstOffset, consumer, Connection.Patience.Since(hasLease));
         }
 
         _lastTag += (ulong)count;
@@ -123,6 +126,17 @@ internal sealed partial class AmqpChannel
             $"delivery acknowledgement on channel {Number} timed out. Timeout value used: {timeout.TotalMilliseconds:F0} ms. "
             + "This timeout value can be configured, see consumers doc guide to learn more")
         : null;
+
+    /// <summary>Deliveries whose lease is over go back, those included that a transaction settles which is not committed.</summary>
+    public void EndLeases()
+    {
+        _unacked.EndLeases(Connection.Patience, ofConsumer: null, _endLease);
+        _outcomes.Transaction?.EndLeases(Connection.Patience, delivery =>
+        {
+            _unacked.NoteEnded(delivery);
+            _endLease(delivery);
+        });
+    }
 
     /// <summary>Deliveries that were never written go back.</summary>
     public void GiveBack(AmqpConsumer consumer, OffsetRange offsets)

@@ -229,6 +229,16 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 CloseOverdue();
             }
 
+            if (Patience.LooksForLeases())
+            {
+                foreach (var channel in _channels.All)
+                {
+                    channel.EndLeases();
+                }
+
+                Settlements.Emit();
+            }
+
             if (Deliveries.HasPending)
             {
                 // They may have waited for the lease.

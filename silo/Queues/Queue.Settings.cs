@@ -45,14 +45,17 @@ internal sealed partial class Queue
             Use(now);
         }
 
-        if (settings.ConsumerTimeout != before.ConsumerTimeout)
+        if (settings.ConsumerTimeout != before.ConsumerTimeout || settings.MessageLease != before.MessageLease)
         {
             foreach (var session in _sessions.All.Where(static session => !session.Link.HasEnded))
             {
-                session.Link.Send(new OpenedItem(Incarnation, settings.ConsumerTimeout));
+                session.Link.Send(Opened());
             }
         }
 
         return true;
     }
+
+    /// <summary>What those who have links to the queue are told of it.</summary>
+    private OpenedItem Opened() => new(Incarnation, _settings.ConsumerTimeout) { MessageLease = _settings.MessageLease };
 }

@@ -130,7 +130,7 @@ internal sealed partial class Queue : IDeclaredQueue
         link.Unacked.Memory = _storage is null ? null : _unacked;
         _recovery?.Open(link.Session);
         NoteGiven(link);
-        link.Send(new OpenedItem(Incarnation, _settings.ConsumerTimeout));
+        link.Send(Opened());
         return true;
     }
 
@@ -361,9 +361,15 @@ internal sealed partial class Queue : IDeclaredQueue
 
     private void Settle(QueueLink link, SettleItem settle, long now)
     {
+        var before = Figures[QueueCount.Requeue];
         foreach (var range in settle.Offsets)
         {
             Settle(link, range.First, range.End, settle.Settlement, now);
+        }
+
+        if (settle.IsLeaseOver)
+        {
+            Figures.Add(QueueCount.LeaseEnd, Figures[QueueCount.Requeue] - before);
         }
 
         NoteUntidy(link);

@@ -5,4 +5,5 @@ namespace Granary.Gateway.Amqp;
 
 /// <summary>Consecutive deliveries of one channel from one queue that were settled together.</summary>
 /// <param name="Consumer">Null for messages that were got.</param>
-internal readonly record struct SettledDelivery(ulong FirstTag, QueueSession Session, OffsetRange Offsets, AmqpConsumer? Consumer);
+/// <param name="Since">When they were delivered, see <see cref="AckPatience.Since"/>.</param>
+internal readonly record struct SettledDelivery(ulong FirstTag, QueueSession Session, OffsetRange Offsets, AmqpConsumer? Consumer, long Since = 0);

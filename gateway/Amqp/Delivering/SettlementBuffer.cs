@@ -9,13 +9,15 @@ internal sealed class SettlementBuffer
     private readonly List<OffsetRange> _ranges = [];
     private QueueSession? _session;
     private Settlement _settlement;
+    private bool _isLeaseOver;
 
-    public void Add(QueueSession session, Settlement settlement, OffsetRange range)
+    /// <param name="isLeaseOver">No client said so, see <see cref="SettleItem.IsLeaseOver"/>.</param>
+    public void Add(QueueSession session, Settlement settlement, OffsetRange range, bool isLeaseOver = false)
     {
-        if (!ReferenceEquals(session, _session) || settlement != _settlement)
+        if (!ReferenceEquals(session, _session) || settlement != _settlement || isLeaseOver != _isLeaseOver)
         {
             Emit();
-            (_session, _settlement) = (session, settlement);
+            (_session, _settlement, _isLeaseOver) = (session, settlement, isLeaseOver);
         }
 
         if (_ranges.Count > 0)
@@ -37,7 +39,7 @@ internal sealed class SettlementBuffer
         if (_session is { } session)
         {
             _session = null;
-            session.Settle(_settlement, [.. _ranges]);
+            session.Settle(_settlement, [.. _ranges], _isLeaseOver);
             _ranges.Clear();
         }
     }

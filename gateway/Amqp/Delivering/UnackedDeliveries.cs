@@ -6,7 +6,7 @@ namespace Granary.Gateway.Amqp.Delivering;
 /// The deliveries of one channel that wait for an acknowledgement, by delivery tag. Tags and offsets grow together, so runs of them are kept,
 /// not single ones; a tag settled out of turn is a bit in its run. Settling in order costs a step per run.
 /// </summary>
-internal sealed class UnackedDeliveries
+internal sealed partial class UnackedDeliveries
 {
     private Run[] _runs = new Run[4];
     private int _head;
@@ -19,7 +19,7 @@ internal sealed class UnackedDeliveries
     public int CountOfConsumers { get; private set; }
 
     /// <summary>Adds deliveries with tags above all earlier ones.</summary>
-    /// <param name="since">About when they were delivered, as a timestamp; see <see cref="AckPatience.Now"/>.</param>
+    /// <param name="since">About when they were delivered, as a timestamp; see <see cref="AckPatience.Since"/>.</param>
     public void Add(ulong firstTag, int count, QueueSession session, long firstOffset, AmqpConsumer? consumer, long since)
     {
         Count += count;
@@ -55,11 +55,12 @@ internal sealed class UnackedDeliveries
         }
     }
 
-    /// <summary>Settles one delivery, or all up to it. False when the tag is not waiting (any more).</summary>
+    /// <summary>Settles one delivery, or all up to it. False when the tag is not waiting (any more). For one whose lease is over there is nothing to settle, see <see cref="TakeLate"/>.</summary>
     public bool TrySettle(ulong tag, bool multiple, Action<SettledDelivery> settled)
     {
         if (multiple && tag == 0)
         {
+            NoteLate(ulong.MaxValue, multiple);
             TakeAll(settled);
             return true;
         }
@@ -67,32 +68,28 @@ internal sealed class UnackedDeliveries
         var index = Find(tag);
         if (index < 0 || _runs[index].IsSettled(tag))
         {
-            return false;
+            if (!NoteLate(tag, multiple))
+            {
+                return false;
+            }
+
+            if (multiple)
+            {
+                TakeThrough(tag, settled);
+            }
+
+            return true;
         }
 
         if (multiple)
         {
-            for (; _head < index; _head++)
-            {
-                Take(ref _runs[_head], int.MaxValue, settled);
-                _runs[_head] = default;
-            }
-
-            Take(ref _runs[index], (int)(tag - _runs[index].FirstTag) + 1, settled);
+            NoteLate(tag, multiple);
+            TakeThrough(tag, settled);
         }
         else
         {
             TakeOne(ref _runs[index], tag, settled);
-        }
-
-        while (_head < _tail && _runs[_head].IsEmpty)
-        {
-            _runs[_head++] = default;
-        }
-
-        if (_head == _tail)
-        {
-            _head = _tail = 0;
+            DropEmptyHead();
         }
 
         return true;
@@ -107,6 +104,35 @@ internal sealed class UnackedDeliveries
         }
 
         _head = _tail = 0;
+    }
+
+    private void TakeThrough(ulong tag, Action<SettledDelivery> settled)
+    {
+        for (; _head < _tail && _runs[_head].FirstTag + (ulong)_runs[_head].Count <= tag; _head++)
+        {
+            Take(ref _runs[_head], int.MaxValue, settled);
+            _runs[_head] = default;
+        }
+
+        if (_head < _tail && _runs[_head].FirstTag <= tag)
+        {
+            Take(ref _runs[_head], (int)(tag - _runs[_head].FirstTag) + 1, settled);
+        }
+
+        DropEmptyHead();
+    }
+
+    private void DropEmptyHead()
+    {
+        while (_head < _tail && _runs[_head].IsEmpty)
+        {
+            _runs[_head++] = default;
+        }
+
+        if (_head == _tail)
+        {
+            _head = _tail = 0;
+        }
     }
 
     /// <summary>The time that a delivery was to be acknowledged in and has not been; null if there is none.</summary>
@@ -259,7 +285,7 @@ internal sealed class UnackedDeliveries
         }
 
         public readonly SettledDelivery Slice(int index, int count) =>
-            new(FirstTag + (ulong)index, Session, new OffsetRange(FirstOffset + index, count), Consumer);
+            new(FirstTag + (ulong)index, Session, new OffsetRange(FirstOffset + index, count), Consumer, Since);
 
         public void MarkSettled(int index)
         {

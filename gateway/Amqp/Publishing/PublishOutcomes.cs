@@ -110,7 +110,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
         lock (Connection.Links.Gate)
         {
             Connection.Publisher.Seal();
-            parts = transaction.ToParts();
+            parts = transaction.Begin();
         }
 
         return parts.Count > 1 ? CommitAtomicallyAsync(transaction, parts, settle) : CommitToLinksAsync(transaction, settle);

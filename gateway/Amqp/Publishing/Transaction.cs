@@ -1,5 +1,6 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
 using Granary.Gateway.Transactions;
@@ -14,14 +15,39 @@ internal sealed class Transaction
 {
     private readonly List<(PublishPath Path, MessageBatch Batch, bool Mandatory)> _publishes = [];
     private readonly List<(SettledDelivery Delivery, Settlement Settlement)> _settlements = [];
+    private bool _isCommitting;
 
     public void Publish(PublishPath path, in MessageBatch batch, bool mandatory) => _publishes.Add((path, batch, mandatory));
 
     public void Settle(in SettledDelivery delivery, Settlement settlement) => _settlements.Add((delivery, settlement));
 
-    /// <summary>What is done at which queue.</summary>
-    public AtomicParts ToParts()
+    /// <summary>The lease of something that it settles is over: so it does not take effect.</summary>
+    public bool IsTooLate { get; set; }
+
+    /// <summary>Deliveries whose lease is over are not its to settle any more.</summary>
+    public void EndLeases(AckPatience patience, Action<SettledDelivery> ended)
     {
+        if (_isCommitting)
+        {
+            return;
+        }
+
+        IsTooLate |= _settlements.RemoveAll(settled =>
+        {
+            var isOver = UnackedDeliveries.LeaseOf(settled.Delivery) is { } lease && patience.IsLeaseOver(settled.Delivery.Since, lease);
+            if (isOver)
+            {
+                ended(settled.Delivery);
+            }
+
+            return isOver;
+        }) > 0;
+    }
+
+    /// <summary>What is done at which queue, from now on without regard to leases.</summary>
+    public AtomicParts Begin()
+    {
+        _isCommitting = true;
         var parts = new AtomicParts();
         foreach (var (path, batch, _) in _publishes)
         {
@@ -55,8 +81,7 @@ internal sealed class Transaction
             settle(delivery, settlement);
         }
 
-        _publishes.Clear();
-        _settlements.Clear();
+        Clear();
     }
 
     /// <summary>Hands everything to the links; the publishes first, as RabbitMQ does.</summary>
@@ -83,8 +108,7 @@ internal sealed class Transaction
             settle(delivery, settlement);
         }
 
-        _publishes.Clear();
-        _settlements.Clear();
+        Clear();
         commit.Begin(runs);
     }
 
@@ -92,8 +116,14 @@ internal sealed class Transaction
     public SettledDelivery[] Rollback()
     {
         var deliveries = _settlements.Select(settlement => settlement.Delivery).ToArray();
+        Clear();
+        return deliveries;
+    }
+
+    private void Clear()
+    {
         _publishes.Clear();
         _settlements.Clear();
-        return deliveries;
+        (IsTooLate, _isCommitting) = (false, false);
     }
 }

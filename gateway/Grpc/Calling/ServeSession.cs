@@ -64,6 +64,11 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
             Settle(settlement);
         }
 
+        foreach (var extension in request.Extensions)
+        {
+            Extend(extension);
+        }
+
         if (request.HasCredit)
         {
             SetCredit(request.Credit);
@@ -104,6 +109,8 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
 
     protected override ServeResponse Respond(Cancelled cancelled) => new() { Cancelled = cancelled };
 
+    protected override ServeResponse Respond(IEnumerable<NumberRange> expired) => new() { Expired = { expired } };
+
     protected override (ServeResponse Response, RepeatedField<Delivery> Deliveries) RespondWithDeliveries()
     {
         var response = new ServeResponse();
@@ -112,6 +119,12 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
 
     private void Reply(Reply reply)
     {
+        if (IsTooLate(reply.DeliveryTag))
+        {
+            // Another server has the request, or will have.
+            return;
+        }
+
         if (!_heads.TryGetValue(reply.DeliveryTag, out var head))
         {
             throw CallErrors.Precondition($"unknown delivery tag {reply.DeliveryTag}");

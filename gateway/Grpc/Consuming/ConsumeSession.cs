@@ -36,6 +36,11 @@ internal sealed class ConsumeSession : DeliverySession<ConsumeRequest, ConsumeRe
             Settle(settlement);
         }
 
+        foreach (var extension in request.Extensions)
+        {
+            Extend(extension);
+        }
+
         if (request.HasCredit)
         {
             SetCredit(request.Credit);
@@ -68,6 +73,8 @@ internal sealed class ConsumeSession : DeliverySession<ConsumeRequest, ConsumeRe
     protected override ConsumeResponse Respond(Subscribed subscribed) => new() { Subscribed = subscribed };
 
     protected override ConsumeResponse Respond(Cancelled cancelled) => new() { Cancelled = cancelled };
+
+    protected override ConsumeResponse Respond(IEnumerable<NumberRange> expired) => new() { Expired = { expired } };
 
     protected override (ConsumeResponse Response, RepeatedField<Delivery> Deliveries) RespondWithDeliveries()
     {

@@ -15,11 +15,11 @@ using Settlement = Granary.Core.Links.Settlement;
 namespace Granary.Gateway.Grpc.Consuming;
 
 /// <summary>The transactions of one <c>Consume</c>, one at a time: what they settle is taken from the stream, and given back if nothing comes of it.</summary>
-/// <param name="take">Takes deliveries that are open. These three are called under the gate.</param>
+/// <param name="take">Takes deliveries that are open; false if the lease of one is over. These three are called under the gate.</param>
 /// <param name="settle">They are settled for good.</param>
 /// <param name="restore">They are open again.</param>
 internal sealed class ConsumeTransaction(
-    GrpcServer server, Caller caller, LinkSet links, ClientRights rights, Action<V1.Settlement, List<(SettledDelivery, Settlement)>> take,
+    GrpcServer server, Caller caller, LinkSet links, ClientRights rights, Func<V1.Settlement, List<(SettledDelivery, Settlement)>, bool> take,
     Action<List<(SettledDelivery, Settlement)>> settle, Action<List<(SettledDelivery, Settlement)>> restore)
 {
     private readonly MessageEncoder _encoder = new(caller.User, server.MaxMessageSize);
@@ -38,6 +38,7 @@ internal sealed class ConsumeTransaction(
 
         var parts = new AtomicParts();
         var taken = new List<(SettledDelivery Delivery, Settlement Outcome)>();
+        bool isTooLate;
         lock (links.Gate)
         {
             foreach (var (path, batch, _) in messages)
@@ -45,7 +46,7 @@ internal sealed class ConsumeTransaction(
                 parts.Publish(path, batch);
             }
 
-            TakeAll(transaction, taken);
+            isTooLate = !TakeAll(transaction, taken);
             foreach (var (delivery, outcome) in taken)
             {
                 parts.Settle(delivery.Session, outcome, delivery.Offsets);
@@ -53,7 +54,8 @@ internal sealed class ConsumeTransaction(
         }
 
         var became =
-            messages.Exists(static message => message.IsMandatory && message.Path.Links.Length == 0) ? AtomicOutcome.Unrouted
+            isTooLate ? AtomicOutcome.NotHeld
+            : messages.Exists(static message => message.IsMandatory && message.Path.Links.Length == 0) ? AtomicOutcome.Unrouted
             : parts.Count == 0 ? AtomicOutcome.Done
             : await CommitAsync(parts, messages).ConfigureAwait(false);
         lock (links.Gate)
@@ -98,19 +100,23 @@ internal sealed class ConsumeTransaction(
         }
     }
 
-    private void TakeAll(Transaction transaction, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
+    /// <summary>False: the lease of one is over.</summary>
+    private bool TakeAll(Transaction transaction, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
     {
         try
         {
+            var isInTime = true;
             foreach (var tag in transaction.Acks)
             {
-                take(new V1.Settlement { DeliveryTag = tag, Outcome = Outcome.Ack }, taken);
+                isInTime &= take(new V1.Settlement { DeliveryTag = tag, Outcome = Outcome.Ack }, taken);
             }
 
             foreach (var settlement in transaction.Settlements)
             {
-                take(settlement, taken);
+                isInTime &= take(settlement, taken);
             }
+
+            return isInTime;
         }
         catch
         {

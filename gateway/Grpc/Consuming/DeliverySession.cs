@@ -13,6 +13,7 @@ using Granary.Gateway.Grpc.Messages;
 using Granary.V1;
 using Grpc.Core;
 using Settlement = Granary.Core.Links.Settlement;
+using Wire = Granary.Amqp;
 
 namespace Granary.Gateway.Grpc.Consuming;
 
@@ -31,6 +32,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
     private readonly DeliveryDecoder _decoder = new();
     private readonly UnackedDeliveries _open = new();
+    private readonly List<NumberRange> _expired = [];
     private StreamConsumer? _consumer;
     private Subscribe _subscribed = new();
     private EncodedTable _arguments;
@@ -76,6 +78,9 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     protected abstract TResponse Respond(Subscribed subscribed);
 
     protected abstract TResponse Respond(Cancelled cancelled);
+
+    /// <param name="expired">Tags of deliveries whose lease is over.</param>
+    protected abstract TResponse Respond(IEnumerable<NumberRange> expired);
 
     /// <summary>A response, and where its deliveries belong.</summary>
     protected abstract (TResponse Response, RepeatedField<Delivery> Deliveries) RespondWithDeliveries();
@@ -154,6 +159,45 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         {
             throw CallErrors.Precondition($"unknown delivery tag {tag}");
         }
+
+        CountLate();
+    }
+
+    /// <summary>The lease of a delivery is over: what is said of it has no effect, and is counted. Under the gate.</summary>
+    protected bool IsTooLate(ulong tag)
+    {
+        var isLate = _open.IsLate(tag);
+        Links.Counts.Add(MessageEvent.LateSettle, isLate ? 1 : 0);
+        return isLate;
+    }
+
+    /// <summary>Has the leases of deliveries end later, or sooner. Under the gate.</summary>
+    /// <exception cref="AmqpChannelException">406, 502: no such delivery is open, or the time is out of range.</exception>
+    protected void Extend(Extension extension)
+    {
+        if (extension.LeaseMs > MessageLease.Longest)
+        {
+            throw CallErrors.Invalid($"lease_ms is {extension.LeaseMs}, more than {MessageLease.Longest}");
+        }
+
+        var patience = _patience!;
+        var until = extension.LeaseMs == 0 ? (long?)null : patience.In(TimeSpan.FromMilliseconds(extension.LeaseMs));
+        foreach (var tag in extension.DeliveryTags)
+        {
+            if (!_open.TryExtend(tag, patience, _consumer!.Lease, until))
+            {
+                throw CallErrors.Precondition($"unknown delivery tag {tag}");
+            }
+        }
+
+        CountLate();
+    }
+
+    private int CountLate()
+    {
+        var late = _open.TakeLate();
+        Links.Counts.Add(MessageEvent.LateSettle, late);
+        return late;
     }
 
     protected void Ack(SettledDelivery delivery) => Settle(delivery, Settlement.Ack);
@@ -181,15 +225,21 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     }
 
     /// <summary>Takes deliveries that a transaction settles; they are not open until <see cref="Restore"/>. Under the gate.</summary>
+    /// <returns>False: the lease of one is over.</returns>
     /// <exception cref="AmqpChannelException">406, 502: no such delivery is open, or there is no outcome.</exception>
-    protected void Take(V1.Settlement settlement, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
+    protected bool Take(V1.Settlement settlement, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
     {
         var outcome = OutcomeOf(settlement);
-        Settle(settlement.DeliveryTag, settlement.Multiple, delivery => taken.Add((delivery, outcome)));
+        if (!_open.TrySettle(settlement.DeliveryTag, settlement.Multiple, delivery => taken.Add((delivery, outcome))))
+        {
+            throw CallErrors.Precondition($"unknown delivery tag {settlement.DeliveryTag}");
+        }
+
+        return CountLate() == 0;
     }
 
     /// <summary>Nothing came of the transaction. Under the gate.</summary>
-    protected void Restore(List<(SettledDelivery Delivery, Settlement Outcome)> taken) => _open.Restore(taken.Select(static one => one.Delivery), _patience!.Now);
+    protected void Restore(List<(SettledDelivery Delivery, Settlement Outcome)> taken) => _open.Restore(taken.Select(static one => one.Delivery), _patience!.Since(hasLease: true));
 
     /// <summary>The transaction has taken effect. Under the gate.</summary>
     protected void Settle(List<(SettledDelivery Delivery, Settlement Outcome)> taken)
@@ -222,6 +272,13 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         if (_overdue is { } error)
         {
             throw error;
+        }
+
+        if (_subscribedSaid && _expired.Count > 0)
+        {
+            var response = Respond(_expired);
+            _expired.Clear();
+            return response;
         }
 
         if (_consumer is not { } consumer || (!_subscribedSaid && !consumer.IsAttached && !consumer.HasLostQueue))
@@ -306,6 +363,21 @@ internal abstract class DeliverySession<TRequest, TResponse>(
                 + "This timeout value can be configured, see consumers doc guide to learn more");
             Wake();
         }
+
+        if (_patience.LooksForLeases() && _consumer is { } consumer)
+        {
+            _open.EndLeases(_patience, consumer.Lease, EndLease);
+            Settlements.Emit();
+        }
+    }
+
+    private void EndLease(SettledDelivery delivery)
+    {
+        Links.Counts.Add(MessageEvent.LeaseEnd, delivery.Offsets.Count);
+        Settlements.Add(delivery.Session, Settlement.Requeue, delivery.Offsets, isLeaseOver: true);
+        OnSettled(delivery.FirstTag, delivery.Offsets.Count);
+        _expired.Add(new NumberRange { First = delivery.FirstTag, Last = delivery.FirstTag + (ulong)delivery.Offsets.Count - 1 });
+        Wake();
     }
 
     private TResponse TakeDeliveries(StreamConsumer consumer)
@@ -321,7 +393,8 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             if (!consumer.NoAck)
             {
                 OnDelivering(slice, _lastTag + 1);
-                _open.Add(_lastTag + 1, count, consumer.Session, slice.FirstOffset, consumer: null, _patience!.Now);
+                var hasLease = consumer.Lease is not null || consumer.Session.MessageLease is not null;
+                _open.Add(_lastTag + 1, count, consumer.Session, slice.FirstOffset, consumer: null, _patience!.Since(hasLease));
             }
 
             _lastTag += (ulong)count;
@@ -343,7 +416,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
         _queue = queue;
         CallErrors.ThrowIf(await Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), cancellationToken).ConfigureAwait(false));
         var tag = ShortStrings.Check(subscribe.ConsumerTag, "consumer_tag") is { Length: > 0 } given ? given : Names.Generate("amq.ctag-");
-        var arguments = EncodedTable.From(FieldTableEncoding.Encode(subscribe.Arguments));
+        var arguments = EncodedTable.From(ArgumentsOf(subscribe));
         Task<BrokerError?> attached;
         lock (Links.Gate)
         {
@@ -372,6 +445,15 @@ internal abstract class DeliverySession<TRequest, TResponse>(
                 OnRights(now);
             }
         }
+    }
+
+    private static Wire.FieldTable ArgumentsOf(Subscribe subscribe)
+    {
+        var arguments = FieldTableEncoding.Encode(subscribe.Arguments);
+        return subscribe.LeaseMs == 0 ? arguments
+            : subscribe.LeaseMs > MessageLease.Longest ? throw CallErrors.Invalid($"lease_ms is {subscribe.LeaseMs}, more than {MessageLease.Longest}")
+            : arguments.ContainsKey(MessageLease.Argument) ? throw CallErrors.Invalid($"lease_ms beside the argument {MessageLease.Argument}")
+            : arguments.With(MessageLease.Argument, (long)subscribe.LeaseMs);
     }
 
     // What an acknowledging consumer was pushed but had not been written goes back; what one without acknowledgements was pushed is written first.

@@ -68,6 +68,16 @@ internal sealed record MessageStats
 
     public Rate? DropDuplicateDetails { get; init; }
 
+    /// <summary>Went back because their lease was over. Null: none did.</summary>
+    public long? LeaseEnd { get; init; }
+
+    public Rate? LeaseEndDetails { get; init; }
+
+    /// <summary>Settled when their lease was over, which is ignored. Null: none was.</summary>
+    public long? LateSettle { get; init; }
+
+    public Rate? LateSettleDetails { get; init; }
+
     /// <summary>Null: nothing was ever done with the queue.</summary>
     public static MessageStats? Of(QueueFigure queue)
     {
@@ -96,6 +106,8 @@ internal sealed record MessageStats
             AckDetails = Rate(QueueCount.Ack),
             DropDuplicate = queue[QueueCount.Duplicate] is > 0 and var duplicates ? duplicates : null,
             DropDuplicateDetails = queue[QueueCount.Duplicate] > 0 ? Rate(QueueCount.Duplicate) : null,
+            LeaseEnd = queue[QueueCount.LeaseEnd] is > 0 and var ended ? ended : null,
+            LeaseEndDetails = queue[QueueCount.LeaseEnd] > 0 ? Rate(QueueCount.LeaseEnd) : null,
             DeliverGet = queue[QueueCount.Deliver] + queue[QueueCount.DeliverNoAck] + queue[QueueCount.Get] + queue[QueueCount.GetNoAck],
             DeliverGetDetails = new Rate(
                 queue.RateOf(QueueCount.Deliver) + queue.RateOf(QueueCount.DeliverNoAck) + queue.RateOf(QueueCount.Get) + queue.RateOf(QueueCount.GetNoAck)),
@@ -134,6 +146,10 @@ internal sealed record MessageStats
             RedeliverDetails = RateOf(MessageEvent.Redeliver),
             Ack = Count(MessageEvent.Ack),
             AckDetails = RateOf(MessageEvent.Ack),
+            LeaseEnd = CountIfAny(MessageEvent.LeaseEnd),
+            LeaseEndDetails = CountIfAny(MessageEvent.LeaseEnd) is null ? null : RateOf(MessageEvent.LeaseEnd),
+            LateSettle = CountIfAny(MessageEvent.LateSettle),
+            LateSettleDetails = CountIfAny(MessageEvent.LateSettle) is null ? null : RateOf(MessageEvent.LateSettle),
             DeliverGet = Count(MessageEvent.Deliver) + Count(MessageEvent.DeliverNoAck) + Count(MessageEvent.Get) + Count(MessageEvent.GetNoAck),
             DeliverGetDetails = new Rate(
                 RateOf(MessageEvent.Deliver).Value + RateOf(MessageEvent.DeliverNoAck).Value + RateOf(MessageEvent.Get).Value + RateOf(MessageEvent.GetNoAck).Value),
@@ -141,7 +157,10 @@ internal sealed record MessageStats
 
         long Count(MessageEvent what) => counts[(int)what];
 
-        Rate RateOf(MessageEvent what) => new(rates.Length > 0 ? rates[(int)what] : 0);
+        // A member of the version before does not tell all.
+        long? CountIfAny(MessageEvent what) => (int)what < counts.Length && counts[(int)what] > 0 ? counts[(int)what] : null;
+
+        Rate RateOf(MessageEvent what) => new((int)what < rates.Length ? rates[(int)what] : 0);
     }
 
     /// <summary>With what was done with a queue, see <see cref="QueueCount"/>.</summary>

@@ -1,5 +1,6 @@
 using Granary.Amqp;
 using Granary.Core;
+using Granary.Core.Links;
 using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Definition;
@@ -12,6 +13,7 @@ internal static class ConsumerArguments
     private static readonly (string Name, QueueTypes KnownTo)[] All =
     [
         (Priority, QueueTypes.Classic | QueueTypes.Quorum),
+        (MessageLease.Argument, QueueTypes.Classic | QueueTypes.Quorum),
         (StreamStart.Argument, QueueTypes.Stream),
         (StreamFilter.ValuesArgument, QueueTypes.Stream),
         (StreamFilter.UnfilteredArgument, QueueTypes.Stream),
@@ -32,13 +34,18 @@ internal static class ConsumerArguments
             return error;
         }
 
-        if (!all.TryGetValue(Priority, out var value))
+        if (all.TryGetValue(Priority, out var value))
         {
-            return null;
+            _ = value.TryGetInteger(out priority);
+            if (QueueArguments.Integer(value, least: long.MinValue) is { } term)
+            {
+                return Invalid(queue, Priority, $": {term}");
+            }
         }
 
-        _ = value.TryGetInteger(out priority);
-        return QueueArguments.Integer(value, least: long.MinValue) is { } term ? Invalid(queue, Priority, $": {term}") : null;
+        return all.TryGetValue(MessageLease.Argument, out var lease) && QueueArguments.Timer(lease, zeroAllowed: false) is { } wrong
+            ? Invalid(queue, MessageLease.Argument, $": {wrong}")
+            : null;
     }
 
     /// <summary>An argument that only other types of queues have, or null.</summary>

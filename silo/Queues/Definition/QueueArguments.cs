@@ -1,5 +1,6 @@
 using System.Globalization;
 using Granary.Amqp;
+using Granary.Core.Links;
 using Granary.Silo.Queues.Deduplication;
 
 namespace Granary.Silo.Queues.Definition;
@@ -49,6 +50,7 @@ internal static class QueueArguments
         new("x-queue-master-locator", QueueTypes.Classic, Anything),
         new("x-max-in-memory-length", QueueTypes.Quorum, (value, _) => Integer(value)),
         new("x-max-in-memory-bytes", QueueTypes.Quorum, (value, _) => Integer(value)),
+        new(MessageLease.Argument, QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
         new("x-message-group", QueueTypes.Classic | QueueTypes.Quorum, Group),
 
         // Of the plugin rabbitmq_message_deduplication, and of LavinMQ.
@@ -84,7 +86,8 @@ internal static class QueueArguments
 
     private static long NumberOf(FieldValue value) => value.TryGetInteger(out var number) ? number : 0;
 
-    private static string? Timer(FieldValue value, bool zeroAllowed)
+    /// <summary>As <see cref="Integer"/>, for a time in milliseconds: not beyond ten years (rabbit_misc's check_expiry).</summary>
+    public static string? Timer(FieldValue value, bool zeroAllowed)
     {
         var error = Integer(value, least: zeroAllowed ? 0 : 1);
         return error is null && NumberOf(value) > LongestTimer

@@ -42,6 +42,9 @@ internal sealed record QueueSettings(
     /// <summary>The header by which messages are in groups that go to one consumer at a time; null: they are in none.</summary>
     public string? MessageGroup { get; init; }
 
+    /// <summary>After how long a delivery that is not settled comes back, unless its consumer says otherwise; null: never.</summary>
+    public long? MessageLease { get; init; }
+
     /// <summary>Null: messages like others are taken as others are.</summary>
     public DeduplicationRule? Deduplication { get; init; }
 
@@ -78,6 +81,7 @@ internal sealed record QueueSettings(
         {
             Stream = type == QueueTypes.Stream ? StreamSettings.From(arguments, definition) : null,
             MessageGroup = arguments.TryGetValue("x-message-group", out var group) && group.TryGetText(out var header) ? header : null,
+            MessageLease = type == QueueTypes.Stream ? null : Least("message-lease"),
             Deduplication = type != QueueTypes.Stream && Flag("message-deduplication") ? DeduplicationRule.Of(Least("cache-size"), Least("cache-ttl")) : null,
         };
 

@@ -41,6 +41,7 @@ internal sealed class SiloFigures : ISampled, IHistorySource
         Count(meter, "expired", QueueCount.Expire, "Messages whose time to live was up.");
         Count(meter, "dropped", QueueCount.Drop, "Messages dropped because their queue was full.");
         Count(meter, "duplicates", QueueCount.Duplicate, "Messages dropped because their queue took one like them before.");
+        Count(meter, "lease_ended", QueueCount.LeaseEnd, "Messages that went back to their queues because their lease was over; they count as requeued, too.");
         Count(meter, "exhausted", QueueCount.Exhaust, "Messages that came back more often than their quorum queues allow.");
         Count(meter, "dead_lettered", QueueCount.DeadLetter, "Messages handed on as dead letters.");
         meter.CreateObservableUpDownCounter("granary.queues", () => Queues, "{queue}", "Queues that are active in this silo.");

@@ -11,6 +11,7 @@ public sealed class GrpcPythonTests(SharedBroker shared, PythonStubs stubs) : IC
     [MayLog(1505)]
     [InlineData("grpc_publish")]
     [InlineData("grpc_consume")]
+    [InlineData("grpc_lease")]
     [InlineData("grpc_rpc")]
     [InlineData("grpc_amqp")]
     [InlineData("grpc_documentation")]

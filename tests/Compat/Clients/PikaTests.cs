@@ -18,6 +18,7 @@ public sealed class PikaTests(SharedBroker shared) : IClassFixture<SharedBroker>
     [InlineData("delivery_guarantees")]
     [InlineData("global_prefetch")]
     [InlineData("priorities")]
+    [InlineData("message_lease")]
     [InlineData("bind_delete_race")]
     public Task Pika_Script_Passes(string script) => Script.RunAsync(shared.Broker, Script.Python, $"Python/{script}.py");
 

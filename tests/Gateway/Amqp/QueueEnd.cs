@@ -4,9 +4,9 @@ using Granary.Gateway.Tests.Fakes;
 namespace Granary.Gateway.Tests.Amqp;
 
 /// <summary>A test as the queue behind a connection: it takes packets one by one and answers each.</summary>
-internal sealed class QueueEnd(ConnectionUnderTest client, string name)
+internal sealed class QueueEnd(ConnectionUnderTest client, string name, int taken = 0)
 {
-    private int _taken;
+    private int _taken = taken;
     private long _number;
 
     /// <summary>The next packet must hold exactly these items but for what only the gateway knows; it is answered with <paramref name="answers"/>.</summary>

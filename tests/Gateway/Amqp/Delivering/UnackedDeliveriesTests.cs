@@ -51,6 +51,79 @@ public sealed class UnackedDeliveriesTests : IAsyncLifetime
     public void Settle_AllWithNothingThere_IsNoError() => Assert.True(new UnackedDeliveries().TrySettle(0, multiple: true, _ => { }));
 
     [Fact]
+    public void Leases_ThatAreOver_TakeDeliveriesOutAndLeaveTheirTagsKnown()
+    {
+        var (unacked, patience) = (new UnackedDeliveries(), Patience(out var clock));
+        unacked.Add(1, 3, _links.Open("q"), 10, null, patience.Now);
+        unacked.Add(4, 3, _links.Open("q"), 20, null, patience.Now + clock.TimestampFrequency);
+        Assert.True(unacked.TrySettle(2, multiple: false, _ => { }));
+        var ended = End(unacked, patience, clock, TimeSpan.FromSeconds(1.5));
+
+        Assert.Equal([10, 12], ended.Select(delivery => delivery.Offsets.First));
+        Assert.Equal(3, unacked.Count);
+        Assert.True(unacked.TrySettle(3, multiple: false, _ => Assert.Fail("it is too late")));
+        Assert.False(unacked.TrySettle(2, multiple: false, _ => { }));
+        Assert.False(unacked.TrySettle(7, multiple: false, _ => { }));
+        Assert.Equal((1, 0), (unacked.TakeLate(), unacked.TakeLate()));
+        var settled = new List<SettledDelivery>();
+        Assert.True(unacked.TrySettle(5, multiple: true, settled.Add));
+        Assert.Equal([(4UL, 2)], settled.Select(one => (one.FirstTag, one.Offsets.Count)));
+        Assert.Equal(2, unacked.TakeLate());
+    }
+
+    [Fact]
+    public void Lease_Extended_EndsAtAnotherTime()
+    {
+        var (unacked, patience) = (new UnackedDeliveries(), Patience(out var clock));
+        unacked.Add(1, 4, _links.Open("q"), 0, null, patience.Now);
+        Assert.True(unacked.TryExtend(2, patience, OneSecond, patience.In(TimeSpan.FromSeconds(3))));
+        Assert.True(unacked.TryExtend(4, patience, OneSecond, patience.In(TimeSpan.FromSeconds(0.5))));
+        Assert.False(unacked.TryExtend(5, patience, OneSecond, until: null));
+
+        Assert.Equal([3L], End(unacked, patience, clock, TimeSpan.FromSeconds(0.6)).Select(delivery => delivery.Offsets.First));
+        Assert.Equal([0, 2], End(unacked, patience, clock, TimeSpan.FromSeconds(0.6)).Select(delivery => delivery.Offsets.First));
+        Assert.True(unacked.TryExtend(2, patience, OneSecond, until: null));
+        Assert.Empty(End(unacked, patience, clock, TimeSpan.FromSeconds(0.9)));
+        Assert.Equal([1L], End(unacked, patience, clock, TimeSpan.FromSeconds(0.2)).Select(delivery => delivery.Offsets.First));
+        Assert.True(unacked.TryExtend(2, patience, OneSecond, until: null));
+        Assert.Equal((0, 1), (unacked.Count, unacked.TakeLate()));
+    }
+
+    [Fact]
+    public void LateTags_InAnyOrder_AreKnownOneByOne()
+    {
+        var (unacked, random, known) = (new UnackedDeliveries(), new Random(1), new SortedSet<ulong>());
+        for (var i = 0; i < 2_000; i++)
+        {
+            var tag = (ulong)random.Next(1, 1_000);
+            if (random.Next(20) == 0)
+            {
+                Assert.Equal(known.Contains(tag), unacked.TrySettle(tag, multiple: true, _ => { }));
+                Assert.Equal(known.RemoveWhere(one => one <= tag), unacked.TakeLate());
+            }
+            else if (known.Add(tag))
+            {
+                unacked.NoteEnded(new SettledDelivery(tag, _links.Open("q"), new OffsetRange(0, 1), null));
+            }
+
+            var asked = (ulong)random.Next(1, 1_000);
+            Assert.Equal(known.Contains(asked), unacked.IsLate(asked));
+        }
+    }
+
+    [Fact]
+    public void LateTags_OfWhichThereAreTooMany_AreKnownAllTheSame()
+    {
+        var unacked = new UnackedDeliveries();
+        for (var tag = 1UL; tag < 60_000; tag += 2)
+        {
+            unacked.NoteEnded(new SettledDelivery(tag, _links.Open("q"), new OffsetRange(0, 1), null));
+        }
+
+        Assert.Equal((true, true, true, false), (unacked.IsLate(1), unacked.IsLate(30_001), unacked.IsLate(59_999), unacked.IsLate(59_998)));
+    }
+
+    [Fact]
     public void Walk_AnySettlements_IsAsANaiveModel() =>
         UnackedStep.Any.Array[1, 800].Walk(Check, count: 100, print: steps => string.Join('\n', steps.AsEnumerable()));
 
@@ -149,6 +222,24 @@ public sealed class UnackedDeliveriesTests : IAsyncLifetime
             Assert.Equal(expected, tags);
             taken.AddRange(settled);
         }
+    }
+
+    private static readonly TimeSpan OneSecond = TimeSpan.FromSeconds(1);
+
+    private static AckPatience Patience(out FakeClock clock)
+    {
+        clock = new FakeClock();
+        return new AckPatience(TimeSpan.Zero, new LinkSet(new FakeGrains(_ => new ScriptedQueue()).Factory, local: null, ConnectionId.New(), "/", clock, NullLogger.Instance));
+    }
+
+    /// <summary>Leases of one second.</summary>
+    private static List<SettledDelivery> End(UnackedDeliveries unacked, AckPatience patience, FakeClock clock, TimeSpan after)
+    {
+        clock.Advance(after);
+        patience.Tick();
+        var ended = new List<SettledDelivery>();
+        unacked.EndLeases(patience, OneSecond, ended.Add);
+        return ended;
     }
 
     private static AmqpConsumer Consumer(AmqpChannel channel) =>

@@ -1,0 +1,27 @@
+"""Leases: a delivery that is kept too long comes again, and its tag is told to be over; one that is extended stays."""
+import grpc
+
+from granary import Consumer, declare, delete, expect, get, pb, publish, refused
+
+queue = declare()
+publish(queue, b"a", b"b")
+consumer = Consumer(queue, credit=2, lease_ms=1500)
+expect([consumer.delivery().delivery_tag for _ in range(2)], [1, 2], "tags")
+consumer.send(pb.ConsumeRequest(extensions=[pb.Extension(delivery_tags=[1], lease_ms=60_000)]))
+expect([(r.first, r.last) for r in consumer.next().expired], [(2, 2)], "what is over")
+again = consumer.delivery()
+expect((again.body, again.redelivered, again.delivery_tag), (b"b", True, 3), "what comes again")
+
+# What is said of the tag that is over does no harm; in a transaction it keeps all of it from happening.
+consumer.ack(2)
+consumer.send(pb.ConsumeRequest(transaction=pb.Transaction(id=1, acks=[1, 2], messages=[pb.Message(routing_key=queue, body=b"c")])))
+result = consumer.next().transaction
+expect((result.id, result.code), (1, grpc.StatusCode.FAILED_PRECONDITION.value[0]), "the transaction")
+consumer.ack(1, 3)
+expect([r for r in consumer.rest() if r.deliveries], [], "deliveries at the end")
+expect(get(queue), [], "messages at the end")
+
+consumer = Consumer(queue)
+consumer.send(pb.ConsumeRequest(extensions=[pb.Extension(delivery_tags=[1])]))
+refused(grpc.StatusCode.FAILED_PRECONDITION, 406, consumer.next)
+delete(queue)
