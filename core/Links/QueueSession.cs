@@ -159,6 +159,12 @@ public sealed partial class QueueSession
         Enqueue(new SettleItem(settlement, offsets) { IsLeaseOver = isLeaseOver });
     }
 
+    /// <summary>A transaction is about to return these: from then on they are not this session's, and may be delivered to it anew before it hears of that.</summary>
+    public void Release(OffsetRange offsets) => _held.Remove(offsets.First, offsets.End);
+
+    /// <summary>Nothing came of what <see cref="Release"/> was called for.</summary>
+    public void Hold(OffsetRange offsets) => _held.Add(offsets.First, offsets.Count, consumer: 0);
+
     /// <summary>Sends what has gathered, unless enough is on its way already.</summary>
     internal void Flush()
     {

@@ -317,6 +317,19 @@ internal sealed partial class AmqpChannel
         }
     }
 
+    /// <summary>The queues know it; that they are told once more is for those that were lost before they could store it. What went back is another delivery by now.</summary>
+    public void SettleCommitted(SettledDelivery delivery, Settlement settlement)
+    {
+        if (settlement != Settlement.Requeue)
+        {
+            SettleNow(delivery, settlement);
+        }
+        else if (delivery.Consumer is not null)
+        {
+            Shared?.Settled(delivery.Offsets.Count);
+        }
+    }
+
     private void SettleNow(SettledDelivery delivery, Settlement settlement)
     {
         Connection.Settlements.Add(delivery.Session, settlement, delivery.Offsets);

@@ -113,14 +113,19 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
             parts = transaction.Begin();
         }
 
-        return parts.Count > 1 ? CommitAtomicallyAsync(transaction, parts, settle) : CommitToLinksAsync(transaction, settle);
+        return parts.Count > 1 ? CommitAtomicallyAsync(transaction, parts) : CommitToLinksAsync(transaction, settle);
     }
 
     /// <summary>Has several queues do it together. Meanwhile the connection reads nothing; it may end, which changes nothing of what happens.</summary>
-    private async ValueTask<bool> CommitAtomicallyAsync(Transaction transaction, AtomicParts parts, Action<SettledDelivery, Settlement> settle)
+    private async ValueTask<bool> CommitAtomicallyAsync(Transaction transaction, AtomicParts parts)
     {
         // What was done before comes before it.
         await Connection.Links.DrainAllAsync().AsTask().WaitAsync(Connection.Gone).ConfigureAwait(false);
+        lock (Connection.Links.Gate)
+        {
+            transaction.ReleaseReturned();
+        }
+
         var (outcome, missing) = await Connection.Atomically.RunAsync(parts.ToParts(Connection.Id), static _ => true).ConfigureAwait(false);
         if (outcome == AtomicOutcome.Unknown)
         {
@@ -134,8 +139,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
 
         lock (Connection.Links.Gate)
         {
-            // The queues know; that they are told once more is for those that were lost before they could store it.
-            transaction.Committed(missing, batch => CountPublished(batch.Count), batch => WriteReturns(batch), settle);
+            transaction.Committed(missing, batch => CountPublished(batch.Count), batch => WriteReturns(batch), channel.SettleCommitted);
             Connection.Settlements.Emit();
             Connection.Links.Flush();
         }

@@ -62,6 +62,18 @@ internal sealed class Transaction
         return parts;
     }
 
+    /// <summary>What goes back to its queues may be delivered again before this connection hears that it took effect.</summary>
+    public void ReleaseReturned()
+    {
+        foreach (var (delivery, settlement) in _settlements)
+        {
+            if (settlement == Settlement.Requeue)
+            {
+                delivery.Session.Release(delivery.Offsets);
+            }
+        }
+    }
+
     /// <summary>All of it has taken effect at the queues: what remains is to be told and counted here.</summary>
     /// <param name="missing">Queues that were not there.</param>
     public void Committed(IReadOnlySet<string> missing, Action<MessageBatch> count, Action<MessageBatch> unrouted, Action<SettledDelivery, Settlement> settle)

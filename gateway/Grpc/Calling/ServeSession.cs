@@ -80,7 +80,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
     // Not under the gate, because a requester has one, too.
     protected override void AfterRequest() => _directReplies.Send();
 
-    protected override Task WaitForRoomAsync() => _directReplies.WaitForRoomAsync();
+    protected override Task WaitForRoomAsync(CancellationToken cancellationToken) => _directReplies.WaitForRoomAsync();
 
     protected override void OnDelivering(in DeliverySlice slice, ulong firstTag)
     {

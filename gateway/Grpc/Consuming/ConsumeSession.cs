@@ -53,15 +53,17 @@ internal sealed class ConsumeSession : DeliverySession<ConsumeRequest, ConsumeRe
     protected override bool HasUnconfirmed => _results.Count > 0;
 
     /// <summary>A transaction is over before the next request is read.</summary>
-    protected override Task WaitForRoomAsync() => _transaction is { } transaction ? CommitAsync(transaction) : Task.CompletedTask;
+    protected override Task WaitForRoomAsync(CancellationToken cancellationToken) =>
+        _transaction is { } transaction ? CommitAsync(transaction, cancellationToken) : Task.CompletedTask;
 
     protected override ConsumeResponse? TakeResponse() =>
         base.TakeResponse() ?? (_results.TryDequeue(out var result) ? new ConsumeResponse { Transaction = result } : null);
 
-    private async Task CommitAsync(Transaction transaction)
+    private async Task CommitAsync(Transaction transaction, CancellationToken ended)
     {
-        _transactions ??= new ConsumeTransaction(Server, Caller, Links, Rights, Take, Settle, Restore);
-        var result = await _transactions.RunAsync(transaction).ConfigureAwait(false);
+        _transactions ??= new ConsumeTransaction(
+            Server, Caller, Links, Rights, Take, Settle, Restore, (batch, links) => Trace?.Published(Number, batch, links));
+        var result = await _transactions.RunAsync(transaction, ended).ConfigureAwait(false);
         lock (Links.Gate)
         {
             _results.Enqueue(result);

@@ -18,27 +18,30 @@ namespace Granary.Gateway.Grpc.Consuming;
 /// <param name="take">Takes deliveries that are open; false if the lease of one is over. These three are called under the gate.</param>
 /// <param name="settle">They are settled for good.</param>
 /// <param name="restore">They are open again.</param>
+/// <param name="published">Told what was published, where to.</param>
 internal sealed class ConsumeTransaction(
     GrpcServer server, Caller caller, LinkSet links, ClientRights rights, Func<V1.Settlement, List<(SettledDelivery, Settlement)>, bool> take,
-    Action<List<(SettledDelivery, Settlement)>> settle, Action<List<(SettledDelivery, Settlement)>> restore)
+    Action<List<(SettledDelivery, Settlement)>> settle, Action<List<(SettledDelivery, Settlement)>> restore, Action<MessageBatch, QueueSession[]> published)
 {
     private readonly MessageEncoder _encoder = new(caller.User, server.MaxMessageSize);
     private readonly PathFinder _paths = new(links, server.Router, rights);
 
-    /// <exception cref="Granary.Amqp.AmqpException">406, 502: a tag or a message makes no sense; the stream ends.</exception>
-    public async Task<TransactionResult> RunAsync(Transaction transaction)
+    /// <param name="ended">The stream has ended: what has not begun at the queues does not begin.</param>
+    /// <exception cref="Granary.Amqp.AmqpException">403, 404, 406, 502: a tag or a message makes no sense, or may not be published; the stream ends.</exception>
+    public async Task<TransactionResult> RunAsync(Transaction transaction, CancellationToken ended)
     {
-        await server.WaitToPublishAsync(server.Stopping).ConfigureAwait(false);
+        await server.WaitToPublishAsync(ended).ConfigureAwait(false);
         var messages = new List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)>();
         _paths.BeginMessages();
         foreach (var message in transaction.Messages)
         {
-            messages.Add(await ReadAsync(message).ConfigureAwait(false));
+            messages.Add(await ReadAsync(message, ended).ConfigureAwait(false));
         }
 
         var parts = new AtomicParts();
         var taken = new List<(SettledDelivery Delivery, Settlement Outcome)>();
         bool isTooLate;
+        ended.ThrowIfCancellationRequested();
         lock (links.Gate)
         {
             foreach (var (path, batch, _) in messages)
@@ -57,7 +60,7 @@ internal sealed class ConsumeTransaction(
             isTooLate ? AtomicOutcome.NotHeld
             : messages.Exists(static message => message.IsMandatory && message.Path.Links.Length == 0) ? AtomicOutcome.Unrouted
             : parts.Count == 0 ? AtomicOutcome.Done
-            : await CommitAsync(parts, messages).ConfigureAwait(false);
+            : await CommitAsync(parts, messages, taken).ConfigureAwait(false);
         lock (links.Gate)
         {
             if (became == AtomicOutcome.Done)
@@ -74,7 +77,7 @@ internal sealed class ConsumeTransaction(
         return ToResult(transaction.Id, became);
     }
 
-    private async ValueTask<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> ReadAsync(Message message)
+    private async ValueTask<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> ReadAsync(Message message, CancellationToken ended)
     {
         _encoder.Read(message);
         if (_encoder.IsReply)
@@ -96,7 +99,7 @@ internal sealed class ConsumeTransaction(
                 }
             }
 
-            fetched = await _encoder.FetchPathAsync(_paths, server.GrainsFor(caller, server.Stopping)).ConfigureAwait(false);
+            fetched = await _encoder.FetchPathAsync(_paths, server.GrainsFor(caller, ended)).ConfigureAwait(false);
         }
     }
 
@@ -126,14 +129,37 @@ internal sealed class ConsumeTransaction(
         }
     }
 
-    private async Task<AtomicOutcome> CommitAsync(AtomicParts parts, List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> messages)
+    private async Task<AtomicOutcome> CommitAsync(
+        AtomicParts parts, List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> messages, List<(SettledDelivery Delivery, Settlement Outcome)> taken)
     {
         // What was said before comes before it.
         await links.DrainAllAsync().ConfigureAwait(false);
+
+        // What goes back may be delivered again before this is answered.
+        OfReturned(taken, static (session, offsets) => session.Release(offsets));
         var result = await server.AtomicallyFor(caller).RunAsync(
             parts.ToParts(server.Id),
             missing => !messages.Exists(message => message.IsMandatory && message.Path.Links.All(link => missing.Contains(link.QueueName)))).ConfigureAwait(false);
+        if (result.Outcome != AtomicOutcome.Done)
+        {
+            OfReturned(taken, static (session, offsets) => session.Hold(offsets));
+        }
+
         return result.Outcome == AtomicOutcome.Unknown ? throw CallErrors.QueueLost() : result.Outcome;
+    }
+
+    private void OfReturned(List<(SettledDelivery Delivery, Settlement Outcome)> taken, Action<QueueSession, OffsetRange> action)
+    {
+        lock (links.Gate)
+        {
+            foreach (var (delivery, outcome) in taken)
+            {
+                if (outcome == Settlement.Requeue)
+                {
+                    action(delivery.Session, delivery.Offsets);
+                }
+            }
+        }
     }
 
     private void Count(List<(PublishPath Path, MessageBatch Batch, bool IsMandatory)> messages)
@@ -143,6 +169,7 @@ internal sealed class ConsumeTransaction(
         foreach (var (path, batch, _) in messages)
         {
             path.Count(batch.Count);
+            published(batch, path.Links);
         }
     }
 

@@ -99,7 +99,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     }
 
     /// <summary>Completes when the next request may be read.</summary>
-    protected virtual Task WaitForRoomAsync() => Task.CompletedTask;
+    protected virtual Task WaitForRoomAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     protected override async ValueTask OnRequestAsync(TRequest request, CancellationToken cancellationToken)
     {
@@ -129,7 +129,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             AfterRequest();
         }
 
-        await WaitForRoomAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        await WaitForRoomAsync(cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
 
         if (cancel)
         {
@@ -246,7 +246,12 @@ internal abstract class DeliverySession<TRequest, TResponse>(
     {
         foreach (var (delivery, outcome) in taken)
         {
-            Settle(delivery, outcome);
+            if (outcome != Settlement.Requeue)
+            {
+                // The queue knows; that it is told once more is for one that was lost before it could store it. What went back is another delivery by now.
+                Settle(delivery, outcome);
+            }
+
             OnSettled(delivery.FirstTag, delivery.Offsets.Count);
         }
 

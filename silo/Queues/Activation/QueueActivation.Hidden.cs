@@ -113,8 +113,15 @@ internal sealed partial class QueueActivation
     /// <summary>It is declared with the first messages that come for it: so an exchange need not see to it, and can lose nothing by a crash in between.</summary>
     private void DeclareHidden(LinkUp up)
     {
-        if (up.Number != 1 || _slot.Declared is not null || _hasItsExchangeGone || !HiddenQueue.TryParse(_name, out var hidden)
-            || !Array.Exists(up.Items, static item => item is PublishItem))
+        if (up.Number == 1 && Array.Exists(up.Items, static item => item is PublishItem))
+        {
+            DeclareHidden();
+        }
+    }
+
+    private void DeclareHidden()
+    {
+        if (_slot.Declared is not null || _hasItsExchangeGone || !HiddenQueue.TryParse(_name, out var hidden))
         {
             return;
         }

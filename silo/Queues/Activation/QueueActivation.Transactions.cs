@@ -20,6 +20,11 @@ internal sealed partial class QueueActivation
             static (ref (QueueActivation Activation, TransactionPart Part) call) =>
             {
                 call.Activation.NoteCall();
+                if (call.Part.Batches.Length > 0)
+                {
+                    call.Activation.DeclareHidden();
+                }
+
                 return call.Activation.Prepare(call.Part);
             },
             out var begun))

@@ -3,9 +3,13 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Transactions;
+using Granary.Silo.Storage;
 using Granary.Silo.Storage.Memory;
 using Granary.Silo.Tests.Queues;
 using Granary.Silo.Transactions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Silo.Tests.Transactions;
 
@@ -143,6 +147,117 @@ public sealed class TransactionTests
             Assert.Equal(isDecided, await silo.Grains.Transactions().DecideAsync(id));
             await UntilAsync(async () => (await left.ReadTablesAsync(PreparedRows.Prefix, default)).Count == 0);
         }
+    }
+
+    [Fact]
+    public void Transaction_ThatNobodyDecides_IsLookedForAfterTwentySeconds()
+    {
+        var (gateway, link, id) = Prepared(ConnectionId.New());
+        gateway.Tick(19_999);
+        Assert.Empty(gateway.Slot.TakeOverdue());
+        gateway.Tick(1);
+        Assert.Equal(id, Assert.Single(gateway.Slot.TakeOverdue()).Id);
+        gateway.Tick(60_000);
+        Assert.Empty(gateway.Slot.TakeOverdue());
+
+        // Nothing comes of it, and what it held is its consumer's again.
+        gateway.Slot.Decide(id, takesEffect: false, gateway.Now);
+        link.Settle(Settlement.Ack, (0, 1));
+        link.Send(new CloseItem());
+        Assert.Equal(0, gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void Transaction_OfAGatewayThatDied_IsLookedForAtOnce()
+    {
+        var (gateway, link, id) = Prepared(ConnectionId.New("gateway"));
+        gateway.Slot.LetGo("another", gateway.Now);
+        gateway.Tick(1_000);
+        Assert.Empty(gateway.Slot.TakeOverdue());
+        gateway.Slot.LetGo("gateway", gateway.Now);
+        Assert.Equal(id, Assert.Single(gateway.Slot.TakeOverdue()).Id);
+        link.Send(new CloseItem());
+        Assert.Equal(0, gateway.Queue.ReadyCount);
+        gateway.Slot.Decide(id, takesEffect: false, gateway.Now);
+        Assert.Equal(1, gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public async Task Sweep_OfQueuesThatNobodyUses_HasThemFindOutWhatBecameOfIt()
+    {
+        var store = new MemoryStore();
+        MemoryStore left;
+        var (decided, open) = (TransactionId.New(), TransactionId.New());
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            foreach (var (name, id) in new[] { ("decided", decided), ("open", open) })
+            {
+                await (await DeclareAsync(silo, name)).PrepareAsync(Publishing(id, 7));
+            }
+
+            Assert.True(await silo.Grains.Transactions().DecideAsync(decided));
+            left = store.Copy();
+        }
+
+        await using (var silo = await TestSilo.StartAsync(store: left))
+        {
+            var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+            using var sweep = new TransactionSweep(() => silo.Services.GetRequiredService<GroupCommit>(), silo.Grains, clock, NullLogger<TransactionSweep>.Instance);
+            await sweep.SweepAsync(default);
+            Assert.Equal(2, (await left.ReadTablesAsync(PreparedRows.Prefix, default)).Count);
+            await sweep.SweepAsync(default);
+            await UntilAsync(async () => (await left.ReadTablesAsync(PreparedRows.Prefix, default)).Count == 0);
+            Assert.Equal([7L], await TakeAsync(silo, QueueOf(silo, "decided"), 1));
+            Assert.Equal(0, (await QueueOf(silo, "open").DescribeAsync(default)).Messages);
+
+            // What was decided goes when nobody can ask any more: "yes" after five minutes, "no" after an hour.
+            clock.Advance(TimeSpan.FromMinutes(6));
+            await sweep.SweepAsync(default);
+            Assert.Equal([open], (await left.ReadRowsAsync(TransactionDecisions.Table, default)).Select(row => TransactionDecisions.Parse(row).Id));
+            clock.Advance(TimeSpan.FromHours(1));
+            await sweep.SweepAsync(default);
+            Assert.Empty(await left.ReadRowsAsync(TransactionDecisions.Table, default));
+        }
+    }
+
+    /// <summary>A stream takes what a transaction publishes, when that is decided.</summary>
+    [Fact]
+    public async Task Transaction_ThatPublishesToAStream_TakesEffectAlsoAfterALoss()
+    {
+        var store = new MemoryStore();
+        MemoryStore left;
+        var (first, second) = (TransactionId.New(), TransactionId.New());
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            var stream = await DeclareAsync(silo, "stream", ("x-queue-type", "stream"));
+            Assert.Equal(PrepareAnswer.Prepared, await stream.PrepareAsync(Publishing(first, 7)));
+            Assert.Equal(0, (await stream.DescribeAsync(default)).Messages);
+            Assert.True(await silo.Grains.Transactions().DecideAsync(first));
+            await stream.DecideAsync(first, takesEffect: true);
+            await stream.FinishAsync(first);
+            Assert.Equal(1, (await stream.DescribeAsync(default)).Messages);
+            Assert.Equal(PrepareAnswer.Prepared, await stream.PrepareAsync(Publishing(second, 8, 9)));
+            Assert.True(await silo.Grains.Transactions().DecideAsync(second));
+            left = store.Copy();
+        }
+
+        await using (var silo = await TestSilo.StartAsync(store: left))
+        {
+            await UntilAsync(async () => (await QueueOf(silo, "stream").DescribeAsync(default)).Messages == 3);
+            await UntilAsync(async () => (await left.ReadTablesAsync(PreparedRows.Prefix, default)).Count == 0);
+        }
+    }
+
+    /// <summary>A queue with one message, which is out to a consumer, and which a transaction settles.</summary>
+    private static (TestGateway Gateway, TestLink Link, TransactionId Id) Prepared(ConnectionId by)
+    {
+        var gateway = new TestGateway().Declare();
+        var link = gateway.Open();
+        link.Attach(1, prefetch: 1);
+        link.Publish(0, 1);
+        var part = new TransactionPart(TransactionId.New(), by, link.Session, [new SettleItem(Settlement.Ack, [new OffsetRange(0, 1)])], []);
+        Assert.Equal(PrepareAnswer.Prepared, gateway.Slot.Prepare(part, gateway.Now, out _));
+        return (gateway, link, part.Id);
     }
 
     private static TransactionPart Publishing(TransactionId id, params long[] messages) =>
