@@ -210,7 +210,10 @@ public sealed class TransactionTests(GrpcBroker broker) : IClassFixture<GrpcBrok
         await broker.Topology.DeclareExchangeAsync(
             new DeclareExchangeRequest
             {
-                Exchange = delayed, Type = "x-delayed-message", Durable = true, Arguments = new FieldTable { Entries = { new FieldEntry { Name = "x-delayed-type", Value = text("direct") } } },
+                Exchange = delayed,
+                Type = "x-delayed-message",
+                Durable = true,
+                Arguments = new FieldTable { Entries = { new FieldEntry { Name = "x-delayed-type", Value = text("direct") } } },
             },
             With());
         var (plain, priorities) = (await broker.DeclareQueueAsync(), await broker.DeclareQueueAsync(("x-max-priority", new FieldValue { Int64 = 5 })));
