@@ -40,6 +40,21 @@ public sealed record QueueFigure([property: Id(0)] string Key, [property: Id(1)]
     [Id(10)]
     public long IdleSince { get; init; }
 
+    /// <summary>Messages that came back and are to be delivered again later than now (x-delayed-retry-type).</summary>
+    [Id(11)]
+    public long Waiting { get; init; }
+
+    /// <summary>When the first of <see cref="Waiting"/> can be delivered, in Unix milliseconds; 0: there are none.</summary>
+    [Id(12)]
+    public long NextWaiting { get; init; }
+
+    /// <summary>When all of <see cref="Waiting"/> can be.</summary>
+    [Id(13)]
+    public long LastWaiting { get; init; }
+
+    /// <summary>All that are in the queue.</summary>
+    public long Messages => Ready + Unacked + Waiting;
+
     // A member of another version may know fewer counts.
     public long this[QueueCount count] => (int)count < Counts.Length ? Counts[(int)count] : 0;
 

@@ -135,6 +135,9 @@ public enum Settlement : byte
 
     /// <summary>Pushed but never written to a socket: back to their original place as if never sent.</summary>
     Undelivered,
+
+    /// <summary>As <see cref="Requeue"/>, of messages whose delivery failed: whoever had them rejected them, or ended. In packets <see cref="SettleItem.HasFailed"/> says so.</summary>
+    Failed,
 }
 
 /// <summary>Settles deliveries made on this link; unknown offsets are ignored.</summary>
@@ -144,6 +147,16 @@ public sealed record SettleItem([property: Id(0)] Settlement Settlement, [proper
     /// <summary>No client said so: their lease is over (<see cref="MessageLease"/>). For what is counted only.</summary>
     [Id(2)]
     public bool IsLeaseOver { get; init; }
+
+    /// <summary>Of <see cref="Settlement.Requeue"/>: it is <see cref="Settlement.Failed"/>, which members of version 1 do not know.</summary>
+    [Id(3)]
+    public bool HasFailed { get; init; }
+
+    /// <summary>What was meant.</summary>
+    public Settlement Outcome => HasFailed || IsLeaseOver ? Settlement.Failed : Settlement;
+
+    public static SettleItem Of(Settlement outcome, OffsetRange[] offsets) =>
+        outcome == Settlement.Failed ? new SettleItem(Settlement.Requeue, offsets) { HasFailed = true } : new SettleItem(outcome, offsets);
 }
 
 /// <summary>basic.get. Answered by <see cref="GotItem"/> with the same request number.</summary>

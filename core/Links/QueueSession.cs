@@ -156,7 +156,7 @@ public sealed partial class QueueSession
             _held.Remove(range.First, range.End);
         }
 
-        Enqueue(new SettleItem(settlement, offsets) { IsLeaseOver = isLeaseOver });
+        Enqueue(SettleItem.Of(settlement, offsets) with { IsLeaseOver = isLeaseOver });
     }
 
     /// <summary>A transaction is about to return these: from then on they are not this session's, and may be delivered to it anew before it hears of that.</summary>

@@ -83,8 +83,18 @@ internal static class PolicyKeys
         var known = settings.Except(unknown).ToDictionary(setting => setting.Name, setting => setting.Value, StringComparer.Ordinal);
         return known.OrderBy(static setting => setting.Key, StringComparer.Ordinal).Select(static setting => Checks[setting.Key](setting.Value)).FirstOrDefault(static error => error is not null)
             ?? CheckMirrors(known)
+            ?? CheckRetries(known)
             ?? (known.ContainsKey("routing-key") && !known.ContainsKey("shards-per-node") ? "shards-per-node must be specified" : null)
             ?? (unknown.Length > 0 ? $"{JsonTerm.Pairs(unknown)} are not recognised policy settings" : null);
+    }
+
+    private static string? CheckRetries(Dictionary<string, JsonElement> settings)
+    {
+        var hasLeast = settings.TryGetValue("delayed-retry-min", out var least);
+        return settings.TryGetValue("delayed-retry-type", out var type) && type.GetString() is not "disabled" && !hasLeast ? $"delayed-retry-min is required when delayed-retry-type is {type.GetString()}"
+            : hasLeast && settings.TryGetValue("delayed-retry-max", out var most) && most.GetInt64() < least.GetInt64()
+                ? $"delayed-retry-max ({most.GetInt64()}) must not be smaller than delayed-retry-min ({least.GetInt64()})"
+            : null;
     }
 
     private static string? CheckMirrors(Dictionary<string, JsonElement> settings)

@@ -270,7 +270,7 @@ internal sealed partial class AmqpChannel
         SettleTag(method.DeliveryTag, method.Multiple, method.Requeue ? Settlement.Requeue : Settlement.Reject, MethodId.BasicNack);
 
     private void OnBasicReject(in BasicReject method) =>
-        SettleTag(method.DeliveryTag, multiple: false, method.Requeue ? Settlement.Requeue : Settlement.Reject, MethodId.BasicReject);
+        SettleTag(method.DeliveryTag, multiple: false, method.Requeue ? Settlement.Failed : Settlement.Reject, MethodId.BasicReject);
 
     private void SettleTag(ulong tag, bool multiple, Settlement settlement, uint method)
     {
@@ -278,6 +278,7 @@ internal sealed partial class AmqpChannel
         {
             Settlement.Ack => _ack,
             Settlement.Reject => _reject,
+            Settlement.Failed => _fail,
             _ => _requeue,
         };
         if (!_unacked.TrySettle(tag, multiple, settled))
@@ -320,7 +321,7 @@ internal sealed partial class AmqpChannel
     /// <summary>The queues know it; that they are told once more is for those that were lost before they could store it. What went back is another delivery by now.</summary>
     public void SettleCommitted(SettledDelivery delivery, Settlement settlement)
     {
-        if (settlement != Settlement.Requeue)
+        if (settlement is not (Settlement.Requeue or Settlement.Failed))
         {
             SettleNow(delivery, settlement);
         }

@@ -22,6 +22,7 @@ internal sealed partial class AmqpChannel
     private readonly Action<SettledDelivery> _requeue;
     private readonly Action<SettledDelivery> _reject;
     private readonly Action<SettledDelivery> _endLease;
+    private readonly Action<SettledDelivery> _fail;
     private DirectReplyConsumer? _replyConsumer;
     private List<string>? _cancelsBehindDelete;
     private ushort _prefetch;
@@ -40,6 +41,7 @@ internal sealed partial class AmqpChannel
         _requeue = delivery => Settle(delivery, Settlement.Requeue);
         _reject = delivery => Settle(delivery, Settlement.Reject);
         _endLease = EndLease;
+        _fail = delivery => Settle(delivery, Settlement.Failed);
     }
 
     public AmqpConnection Connection { get; }
@@ -169,7 +171,7 @@ internal sealed partial class AmqpChannel
             _unacked.Restore(transaction.Rollback(), Connection.Patience.Now);
         }
 
-        _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Session, Settlement.Requeue, delivery.Offsets));
+        _unacked.TakeAll(delivery => Connection.Settlements.Add(delivery.Session, Settlement.Failed, delivery.Offsets));
         Connection.Settlements.Emit();
         _outcomes.Abandon();
     }

@@ -14,7 +14,7 @@ internal static class QueueMetrics
     [
         Gauge(Coarse, "queue_messages_ready", "Messages ready to be delivered to consumers", static queue => queue.Ready),
         Gauge(Coarse, "queue_messages_unacked", "Messages delivered to consumers but not yet acknowledged", static queue => queue.Unacked),
-        Gauge(Coarse, "queue_messages", "Sum of ready and unacknowledged messages - total queue depth", static queue => queue.Ready + queue.Unacked),
+        Gauge(Coarse, "queue_messages", "Sum of ready and unacknowledged messages - total queue depth", static queue => queue.Messages),
         Gauge(Consumers, "queue_consumers", "Consumers on a queue", static queue => queue.Consumers),
         Gauge(Fine, "queue_consumer_capacity", "Consumer capacity", static queue => queue is { Consumers: > 0, Ready: 0 } ? 1 : 0),
         Gauge(Fine, "queue_consumer_utilisation", "Same as consumer capacity", static queue => queue is { Consumers: > 0, Ready: 0 } ? 1 : 0),

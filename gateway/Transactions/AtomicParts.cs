@@ -43,7 +43,7 @@ internal sealed class AtomicParts
         return _parts.ToDictionary(
             static part => part.Key,
             part => new TransactionPart(
-                id, by, part.Value.Session?.Id ?? default, [.. part.Value.Settlements.Select(static settle => new SettleItem(settle.Settlement, [.. settle.Offsets]))],
+                id, by, part.Value.Session?.Id ?? default, [.. part.Value.Settlements.Select(static settle => SettleItem.Of(settle.Settlement, [.. settle.Offsets]))],
                 [.. part.Value.Batches]),
             StringComparer.Ordinal);
     }

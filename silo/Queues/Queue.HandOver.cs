@@ -18,7 +18,7 @@ internal sealed partial class Queue
     public string? WhyNotMoved =>
         _recovery is not null ? "it waits for connections that hold some of it"
         : _ready.PagedCount > 0 ? "some of it is paged out"
-        : _ready.MemoryBytes + _unacked.Bytes >= MostHandedOver / 4 ? $"more than {MostHandedOver / 4 / (1024 * 1024)} MiB of it are in memory"
+        : _ready.MemoryBytes + _unacked.Bytes + (_retries?.Bytes ?? 0) >= MostHandedOver / 4 ? $"more than {MostHandedOver / 4 / (1024 * 1024)} MiB of it are in memory"
         : !CanAllBeStored() ? "some of it would be lost: messages that are not persistent, published together with some that are, or paged out"
         : null;
 
@@ -26,6 +26,7 @@ internal sealed partial class Queue
     {
         List<MessageRun> runs = [];
         _ready.AddLoaded(runs);
+        _retries?.AddLoaded(runs);
         var isLoaded = true;
         foreach (var session in _sessions.All)
         {
@@ -45,6 +46,7 @@ internal sealed partial class Queue
     {
         List<MessageRun> runs = [];
         _ready.AddLoaded(runs);
+        _retries?.AddLoaded(runs);
         _deliveredEnd = runs.Where(run => run.Redelivered).Select(run => run.End).DefaultIfEmpty().Max();
         var ready = runs.Count;
         foreach (var session in _sessions.All)

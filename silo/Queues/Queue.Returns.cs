@@ -1,43 +1,15 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
-using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Queues;
 
-/// <summary>What a quorum queue knows of messages that came back: how often, and when that is too often.</summary>
+/// <summary>What a quorum queue knows of messages that came back: how often.</summary>
 internal sealed partial class Queue
 {
     /// <summary>Null where returns are not counted.</summary>
     public DeliveryCounts? DeliveryCounts { get; }
-
-    /// <summary>Messages came back to be delivered again: those that did too often die.</summary>
-    private void ReturnCounted(in MessageRun run, DeliveryCounts counts, long now)
-    {
-        var limit = _settings.DeliveryLimit ?? long.MaxValue;
-        for (var start = 0; start < run.Count;)
-        {
-            var isTooOften = counts.Increment(run.First + start) > limit;
-            var end = start + 1;
-            while (end < run.Count && counts[run.First + end] < limit != isTooOften)
-            {
-                counts.Increment(run.First + end++);
-            }
-
-            var part = run.Part(start, end);
-            if (isTooOften)
-            {
-                Bury(part, DeathReason.DeliveryLimit);
-            }
-            else
-            {
-                Return(part, wasSeen: true, now);
-            }
-
-            start = end;
-        }
-    }
 
     /// <summary>Messages are done with; says how many there were.</summary>
     private long SettleForGood(QueueLink link, long from, long to)

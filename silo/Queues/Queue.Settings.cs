@@ -32,7 +32,7 @@ internal sealed partial class Queue
         }
 
         _settings = settings;
-        _limit = settings.IsLimited ? new LengthLimit(settings) : null;
+        _limit = settings.IsLimited ? new LengthLimit(settings, _retries) : null;
         _ready.CountBodies(settings.MaxBytes is not null);
         if (settings.Deduplication != before.Deduplication)
         {

@@ -139,6 +139,11 @@ internal sealed partial class Queue
         }
 
         _recovery = null;
+        foreach (var (run, due) in recovery.Waiting)
+        {
+            _retries!.Add(WaitingRetries.Own(run), run.BodyLength(), due);
+        }
+
         foreach (var (part, link) in recovery.Committed)
         {
             CommitAgain(part, link, now);
@@ -195,7 +200,7 @@ internal sealed partial class Queue
         _bound.EndTurn(held, now);
         store.Journal.EndTurn(_nextOffset, _bound.Wanted, held is not null, CollectionsMarshal.AsSpan(_copies));
         _copies.Clear();
-        ReportMemory(_ready.MemoryBytes + _unacked.Bytes);
+        ReportMemory(_ready.MemoryBytes + _unacked.Bytes + (_retries?.Bytes ?? 0));
     }
 
     /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>

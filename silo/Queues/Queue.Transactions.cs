@@ -83,7 +83,7 @@ internal sealed partial class Queue
                     Bury(run, DeathReason.Rejected);
                     break;
                 default:
-                    ComeBack(run, settlement == Settlement.Requeue, now);
+                    ComeBack(run, settlement, now);
                     break;
             }
         }
@@ -104,9 +104,9 @@ internal sealed partial class Queue
 
         foreach (var (_, run) in prepared.Taken)
         {
-            Figures.Settle(Settlement.Requeue, run.Count);
+            Figures.Settle(Settlement.Failed, run.Count);
             _groups?.Settled(run);
-            ComeBack(run, wasSeen: true, now);
+            ComeBack(run, Settlement.Failed, now);
         }
     }
 
@@ -136,7 +136,7 @@ internal sealed partial class Queue
                 link.Unacked.Settle(range.First, range.End, _live, gone: null, _dispatch);
                 foreach (var run in _live)
                 {
-                    prepared.Taken.Add((settle.Settlement, run));
+                    prepared.Taken.Add((settle.Outcome, run));
                 }
 
                 _live.Clear();
@@ -154,17 +154,5 @@ internal sealed partial class Queue
 
         NoteUntidy(link);
         prepared.Taken.Clear();
-    }
-
-    private void ComeBack(in MessageRun run, bool wasSeen, long now)
-    {
-        if (wasSeen && DeliveryCounts is { } counts)
-        {
-            ReturnCounted(run, counts, now);
-        }
-        else
-        {
-            Return(run, wasSeen, now);
-        }
     }
 }

@@ -58,7 +58,8 @@ internal sealed partial class Queue : IDeclaredQueue
             : _settings.HighestPriority is { } highest
             ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, highest)
             : new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
-        _limit = _settings.IsLimited ? new LengthLimit(_settings) : null;
+        _retries = DeliveryCounts is null ? null : new WaitingRetries();
+        _limit = _settings.IsLimited ? new LengthLimit(_settings, _retries) : null;
         _noteGone = NoteGone;
         _journal = storage?.Durable;
         _sessions = new SessionTable(_journal);
@@ -99,7 +100,7 @@ internal sealed partial class Queue : IDeclaredQueue
     public IReadOnlyCollection<string> BindingSources => _bindingSources;
 
     /// <summary>When something becomes due by itself, or <see cref="MessageRun.Never"/>.</summary>
-    public long NextDue => Math.Min(_recovery?.Due ?? _ready.NextDue, ExpiresAt);
+    public long NextDue => Math.Min(_recovery?.Due ?? Math.Min(_ready.NextDue, _retries?.NextDue ?? MessageRun.Never), ExpiresAt);
 
     /// <summary>When the queue itself is deleted unless it is used before (x-expires), or <see cref="MessageRun.Never"/>.</summary>
     private long ExpiresAt => _settings.Expires is { } after && ConsumerCount == 0 ? _usedAt + after : MessageRun.Never;
@@ -192,6 +193,11 @@ internal sealed partial class Queue : IDeclaredQueue
     {
         if (!IsDoomed && _recovery is null)
         {
+            if (_retries is { Count: > 0 })
+            {
+                EndWaits(now);
+            }
+
             ServeWaitingGets(now);
             _dispatch.Deliver(_ready, _bound, _untidy, now);
 
@@ -210,7 +216,13 @@ internal sealed partial class Queue : IDeclaredQueue
         }
 
         _ready.EndTurn();
-        (Figures.Ready, Figures.Consumers, Figures.ReadyBytes) = (_ready.Count, ConsumerCount, (_ready.Bytes, _ready.MemoryBytes));
+        (Figures.Ready, Figures.Consumers, Figures.ReadyBytes) =
+            (_ready.Count, ConsumerCount, (_ready.Bytes + (_retries?.Bytes ?? 0), _ready.MemoryBytes + (_retries?.Bytes ?? 0)));
+        if (_retries is not null)
+        {
+            Figures.Waiting = (_retries.Count, _retries.NextDue, _retries.LastDue);
+        }
+
         if (_storage is not null)
         {
             StoreTurn(_storage, now);
@@ -218,8 +230,8 @@ internal sealed partial class Queue : IDeclaredQueue
         }
     }
 
-    /// <summary>Removes the ready messages and says how many there were. To be followed by <see cref="EndTurn"/>.</summary>
-    public long Purge() => _ready.Clear(NoteGone);
+    /// <summary>Removes the messages that nobody holds and says how many there were. To be followed by <see cref="EndTurn"/>.</summary>
+    public long Purge() => _ready.Clear(NoteGone) + (_retries?.Clear(NoteGone) ?? 0);
 
     public void Tidy(long now)
     {
@@ -364,7 +376,7 @@ internal sealed partial class Queue : IDeclaredQueue
         var before = Figures[QueueCount.Requeue];
         foreach (var range in settle.Offsets)
         {
-            Settle(link, range.First, range.End, settle.Settlement, now);
+            Settle(link, range.First, range.End, settle.Outcome, now);
         }
 
         if (settle.IsLeaseOver)
@@ -378,7 +390,7 @@ internal sealed partial class Queue : IDeclaredQueue
     private void Settle(QueueLink link, long from, long to, Settlement settlement, long now)
     {
         var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
-        var returns = settlement is Settlement.Requeue or Settlement.Undelivered;
+        var returns = settlement is Settlement.Requeue or Settlement.Undelivered or Settlement.Failed;
         if (!dies && !returns)
         {
             Figures.Settle(settlement, SettleForGood(link, from, to));
@@ -399,7 +411,7 @@ internal sealed partial class Queue : IDeclaredQueue
             }
             else
             {
-                ComeBack(run, settlement == Settlement.Requeue, now);
+                ComeBack(run, settlement, now);
             }
         }
 
@@ -451,7 +463,7 @@ internal sealed partial class Queue : IDeclaredQueue
             Detach(link, number, now);
         }
 
-        Settle(link, 0, long.MaxValue, Settlement.Requeue, now);
+        Settle(link, 0, long.MaxValue, Settlement.Failed, now);
         _untidy.Remove(link);
         link.Send(new ClosedItem());
         link.End(now);

@@ -21,6 +21,8 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     /// </summary>
     public const long PatienceInCluster = 10_000;
 
+    private const long MostWaitingBytes = 4 * 1024 * 1024;
+
     private readonly HashSet<SessionId> _awaited = [.. awaited];
     private readonly List<Hold> _holds = [];
     private readonly List<MessageRun> _aside = [];
@@ -32,6 +34,11 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     /// <summary>Transactions that take effect, each with a link of its own that holds what it settles.</summary>
     private readonly List<(PreparedPart Part, QueueLink Link)> _committed = [];
 
+    /// <summary>Messages that are to be delivered again later than now, each with its time: nobody holds these, whoever says so.</summary>
+    private IReadOnlyList<(long Offset, long Due)> _setAside = [];
+
+    private readonly List<(MessageRun Run, long Due)> _waiting = [];
+    private long _waitingBytes;
     private bool _isSorted;
 
     /// <summary>When it goes on by itself, or <see cref="MessageRun.Never"/>.</summary>
@@ -63,6 +70,13 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
 
     public IReadOnlyList<(PreparedPart Part, QueueLink Link)> Committed => _committed;
 
+    /// <summary>Messages that came back to an earlier activation, and have to wait.</summary>
+    /// <param name="waiting">By their offsets, in their order.</param>
+    public void SetAside(IReadOnlyList<(long Offset, long Due)> waiting) => _setAside = waiting;
+
+    /// <summary>What was found of those that have to wait.</summary>
+    public IReadOnlyList<(MessageRun Run, long Due)> Waiting => _waiting;
+
     public void Defer(QueueLink link, LinkUpItem item) => _deferred.Enqueue((link, item));
 
     public bool TryTakeDeferred(out QueueLink link, out LinkUpItem item)
@@ -85,6 +99,7 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
 
         if (!_isSorted)
         {
+            CutOutWaiting();
             _holds.Sort(static (left, right) => left.First.CompareTo(right.First));
             _isSorted = true;
         }
@@ -131,6 +146,51 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
         return next == _holds.Count;
     }
 
+    // A session that says what it has given back, as it has not heard that this is stored, still counts it as held.
+    private void CutOutWaiting()
+    {
+        if (_setAside.Count == 0)
+        {
+            return;
+        }
+
+        Hold[] all = [.. _holds];
+        _holds.Clear();
+        foreach (var hold in all)
+        {
+            var at = hold.First;
+            for (var i = FirstFrom(at); i < _setAside.Count && _setAside[i].Offset < hold.End; i++)
+            {
+                AddPart(hold, at, _setAside[i].Offset);
+                at = _setAside[i].Offset + 1;
+            }
+
+            AddPart(hold, at, hold.End);
+        }
+
+        _holds.AddRange(_setAside.Select(static waiting => new Hold(waiting.Offset, waiting.Offset + 1, null, 0, waiting.Due)));
+    }
+
+    private void AddPart(in Hold hold, long from, long end)
+    {
+        if (from < end)
+        {
+            _holds.Add(hold with { First = from, End = end });
+        }
+    }
+
+    private int FirstFrom(long offset)
+    {
+        int low = 0, high = _setAside.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            (low, high) = _setAside[middle].Offset < offset ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
+    }
+
     // One step: the first message is held, or stands before what is held, or what is held is gone. Says whether the last is so.
     private bool Advance(ReadyMessages lane, in Hold hold, long now, Action<QueueLink> held)
     {
@@ -157,6 +217,14 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
 
     private void Give(in MessageRun run, in Hold hold, Action<QueueLink> held)
     {
+        if (hold.Link is null)
+        {
+            // Of many the store has the records, and they are not needed yet.
+            _waitingBytes += run.Length;
+            _waiting.Add((_waitingBytes > MostWaitingBytes ? run.LetGo() : run, hold.Due));
+            return;
+        }
+
         if (hold.Link.HasEnded)
         {
             _aside.Add(run);
@@ -169,5 +237,6 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
         held(hold.Link);
     }
 
-    private readonly record struct Hold(long First, long End, QueueLink Link, int Consumer);
+    /// <param name="Link">Null: nobody holds it, but it has to wait until <paramref name="Due"/>.</param>
+    private readonly record struct Hold(long First, long End, QueueLink? Link, int Consumer, long Due = 0);
 }

@@ -34,7 +34,7 @@ internal static class PreparedRows
             writer.Write(part.Settlements.Length);
             foreach (var settle in part.Settlements)
             {
-                writer.Write((byte)settle.Settlement);
+                writer.Write((byte)settle.Outcome);
                 writer.Write(settle.Offsets.Length);
                 foreach (var range in settle.Offsets)
                 {
@@ -69,7 +69,7 @@ internal static class PreparedRows
                 var incarnation = ReadGuid(reader);
                 var by = new ConnectionId(ReadGuid(reader), reader.ReadString() is { Length: > 0 } member ? member : null);
                 var session = new SessionId(ReadGuid(reader));
-                var settlements = ReadAll(reader, static reader => new SettleItem(
+                var settlements = ReadAll(reader, static reader => SettleItem.Of(
                     (Settlement)reader.ReadByte(), ReadAll(reader, static reader => new OffsetRange(reader.ReadInt64(), reader.ReadInt32()))));
                 var batches = ReadAll(reader, static reader =>
                 {

@@ -67,7 +67,7 @@ internal sealed class Transaction
     {
         foreach (var (delivery, settlement) in _settlements)
         {
-            if (settlement == Settlement.Requeue)
+            if (settlement is Settlement.Requeue or Settlement.Failed)
             {
                 delivery.Session.Release(delivery.Offsets);
             }

@@ -117,7 +117,7 @@ internal sealed record VhostJson
             ProtectedFromDeletion = vhost.IsProtected,
             Tracing = vhost.IsTraced,
             ClusterState = nodes.ToDictionary(node => node, _ => "running", StringComparer.Ordinal),
-            Messages = ready + unacked,
+            Messages = queues.Sum(static queue => queue.Messages),
             MessagesDetails = new Rate(readyRate + unackedRate),
             MessagesReady = ready,
             MessagesReadyDetails = new Rate(readyRate),

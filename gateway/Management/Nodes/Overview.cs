@@ -188,7 +188,7 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
             MessageStats = MessageStats.Of(Sum(nodes, static (node, what) => node.Counts[(int)what]), Sum(nodes, static (node, what) => node.RateOf((NodeNumber)what))),
             ChurnRates = ChurnOf(nodes),
             QueueTotals = new QueueTotals(
-                picture.Queues.Sum(queue => queue.Figure.Ready + queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.ReadyRate + queue.Figure.UnackedRate)),
+                picture.Queues.Sum(queue => queue.Figure.Messages), new Rate(picture.Queues.Sum(queue => queue.Figure.ReadyRate + queue.Figure.UnackedRate)),
                 picture.Queues.Sum(queue => queue.Figure.Ready), new Rate(picture.Queues.Sum(queue => queue.Figure.ReadyRate)),
                 picture.Queues.Sum(queue => queue.Figure.Unacked), new Rate(picture.Queues.Sum(queue => queue.Figure.UnackedRate))),
             ObjectTotals = new ObjectTotals(

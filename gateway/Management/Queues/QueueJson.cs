@@ -107,6 +107,17 @@ internal sealed record QueueJson
     /// <summary>Of a quorum queue: how often a message may come back, a number or <c>unlimited</c>.</summary>
     public JsonNode? DeliveryLimit { get; init; }
 
+    /// <summary>Of a quorum queue: which messages that come back wait, and how long, or <c>disabled</c>.</summary>
+    public string? DelayedRetry { get; init; }
+
+    /// <summary>Of a quorum queue: messages that came back and wait. They are neither ready nor unacknowledged.</summary>
+    public long? MessagesDelayed { get; init; }
+
+    /// <summary>When the first of them can be delivered, in Unix milliseconds; absent, where none waits.</summary>
+    public long? NextDelayedAt { get; init; }
+
+    public long? LastDelayedAt { get; init; }
+
     public IReadOnlyList<ConsumerJson>? ConsumerDetails { get; init; }
 
     public object[]? Incoming { get; init; }
@@ -146,7 +157,7 @@ internal sealed record QueueJson
             Arguments = arguments,
             Node = placed.Node,
             State = "running",
-            Messages = queue.Ready + queue.Unacked,
+            Messages = queue.Messages,
             MessagesDetails = new Rate(queue.ReadyRate + queue.UnackedRate),
             MessagesReady = queue.Ready,
             MessagesReadyDetails = new Rate(queue.ReadyRate),
@@ -169,6 +180,10 @@ internal sealed record QueueJson
             OperatorPolicy = policy.Operator?.Name,
             EffectivePolicyDefinition = policy.Definition.Json,
             DeliveryLimit = isQuorum ? DeliveryLimits.Of(arguments, policy.Definition) is { } limit ? limit : "unlimited" : null,
+            DelayedRetry = isQuorum ? Core.Policies.DelayedRetry.Of(arguments, policy.Definition)?.ToString() ?? "disabled" : null,
+            MessagesDelayed = isQuorum ? queue.Waiting : null,
+            NextDelayedAt = queue.Waiting > 0 ? queue.NextWaiting : null,
+            LastDelayedAt = queue.Waiting > 0 ? queue.LastWaiting : null,
             ConsumerDetails = consumers,
             Incoming = consumers is null ? null : [],
             Deliveries = consumers is null ? null : [],

@@ -1,9 +1,10 @@
+using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Queues.Activation;
 
-/// <summary>Has the store know how often the messages of a queue came back. Nobody waits for that: the last returns before a crash may not count.</summary>
+/// <summary>Has the store know how often the messages of a queue came back, and until when they wait. Nobody waits for that: the last returns before a crash may not count.</summary>
 internal sealed partial class DeliveryCountSaver(GroupCommit? commit, string queueKey, ILogger log)
 {
     /// <summary>Completes when all is written that was to be saved so far, or cannot be.</summary>
@@ -28,15 +29,15 @@ internal sealed partial class DeliveryCountSaver(GroupCommit? commit, string que
 
         foreach (var row in await commit.Store.ReadRowsAsync(DeliveryCountRows.TableOf(queueKey), cancellation).ConfigureAwait(false))
         {
-            var (incarnation, block, stored) = DeliveryCountRows.Parse(row);
+            var (incarnation, block) = DeliveryCountRows.Parse(row);
             if (incarnation == queue.Incarnation)
             {
-                counts.Restore(block, stored);
+                counts.Restore(block);
             }
             else
             {
                 // Of a queue that was deleted while this could not be.
-                Write(incarnation, [(block, null)]);
+                Write(incarnation, [new DeliveryCountBlock(block.Number, null, null)]);
             }
         }
 
@@ -44,8 +45,8 @@ internal sealed partial class DeliveryCountSaver(GroupCommit? commit, string que
         counts.Forget(0, queue.Storage?.Backlog.First ?? 0);
     }
 
-    private void Write(Guid incarnation, (long Block, int[]? Counts)[] changes) =>
-        Saved = Task.WhenAll([Saved, .. changes.Select(change => WriteAsync(commit!, DeliveryCountRows.Changed(queueKey, incarnation, change.Block, change.Counts)))]);
+    private void Write(Guid incarnation, DeliveryCountBlock[] changes) =>
+        Saved = Task.WhenAll([Saved, .. changes.Select(change => WriteAsync(commit!, DeliveryCountRows.Changed(queueKey, incarnation, change)))]);
 
     private async Task WriteAsync(GroupCommit commit, RowChange change)
     {

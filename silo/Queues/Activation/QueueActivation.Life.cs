@@ -153,6 +153,7 @@ internal sealed partial class QueueActivation
         _slot.Recommit(prepared, Now);
 
         await _counts.RestoreAsync(_slot.Queue!, cancellation).ConfigureAwait(false);
+        _slot.Queue!.WaitAgain(Now);
         if (_slot.Queue is { DeadLetters: { } deadLetters })
         {
             _ = _services.Office.PrepareAsync(_vhost, deadLetters);

@@ -38,7 +38,7 @@ internal static class QueueArguments
         new("x-queue-version", QueueTypes.Classic, (value, _) => CheckVersion(value)),
         new("x-single-active-consumer", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Boolean(value)),
         new("x-delivery-limit", QueueTypes.Quorum, Anything),
-        new("x-delayed-retry-type", QueueTypes.Quorum, Anything),
+        new("x-delayed-retry-type", QueueTypes.Quorum, (_, all) => all.ContainsKey("x-message-group") ? "\"not supported together with x-message-group\"" : null),
         new("x-delayed-retry-min", QueueTypes.Quorum, Anything),
         new("x-delayed-retry-max", QueueTypes.Quorum, Anything),
 

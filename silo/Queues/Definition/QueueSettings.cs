@@ -45,6 +45,9 @@ internal sealed record QueueSettings(
     /// <summary>After how long a delivery that is not settled comes back, unless its consumer says otherwise; null: never.</summary>
     public long? MessageLease { get; init; }
 
+    /// <summary>How long messages that came back wait until they are delivered again; null: not at all. Those of groups do not, for then others would overtake them.</summary>
+    public DelayedRetry? DelayedRetry { get; init; }
+
     /// <summary>Null: messages like others are taken as others are.</summary>
     public DeduplicationRule? Deduplication { get; init; }
 
@@ -80,6 +83,7 @@ internal sealed record QueueSettings(
             type == QueueTypes.Classic && Least("max-priority") is { } most ? (byte)Math.Clamp(most, 1, byte.MaxValue) : null)
         {
             Stream = type == QueueTypes.Stream ? StreamSettings.From(arguments, definition) : null,
+            DelayedRetry = type == QueueTypes.Quorum && !arguments.ContainsKey("x-message-group") ? DelayedRetry.Of(arguments, definition) : null,
             MessageGroup = arguments.TryGetValue("x-message-group", out var group) && group.TryGetText(out var header) ? header : null,
             MessageLease = type == QueueTypes.Stream ? null : Least("message-lease"),
             Deduplication = type != QueueTypes.Stream && Flag("message-deduplication") ? DeduplicationRule.Of(Least("cache-size"), Least("cache-ttl")) : null,

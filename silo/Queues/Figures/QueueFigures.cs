@@ -15,6 +15,9 @@ internal sealed class QueueFigures(QueueDefinition definition)
     private long _readyBytes;
     private long _memoryBytes;
     private long _unacked;
+    private long _waiting;
+    private long _nextWaiting;
+    private long _lastWaiting;
     private int _consumers;
     private CountHistory? _history;
 
@@ -38,6 +41,18 @@ internal sealed class QueueFigures(QueueDefinition definition)
         {
             Volatile.Write(ref _readyBytes, value.All);
             Volatile.Write(ref _memoryBytes, value.InMemory);
+        }
+    }
+
+    /// <summary>Messages that came back and cannot be taken yet, and when the first and the last of them can, in Unix milliseconds.</summary>
+    public (long Count, long Next, long Last) Waiting
+    {
+        get => (Volatile.Read(ref _waiting), Volatile.Read(ref _nextWaiting), Volatile.Read(ref _lastWaiting));
+        set
+        {
+            Volatile.Write(ref _waiting, value.Count);
+            Volatile.Write(ref _nextWaiting, value.Next);
+            Volatile.Write(ref _lastWaiting, value.Last);
         }
     }
 
@@ -83,7 +98,7 @@ internal sealed class QueueFigures(QueueDefinition definition)
     private static QueueCount CountOf(Settlement how) => how switch
     {
         Settlement.Ack => QueueCount.Ack,
-        Settlement.Requeue => QueueCount.Requeue,
+        Settlement.Requeue or Settlement.Failed => QueueCount.Requeue,
         Settlement.Reject => QueueCount.Reject,
         _ => throw new ArgumentOutOfRangeException(nameof(how), how, "Of this none are counted."),
     };
@@ -108,11 +123,15 @@ internal sealed class QueueFigures(QueueDefinition definition)
     {
         var bytes = ReadyBytes;
         var history = Volatile.Read(ref _history);
+        var waiting = Waiting;
         return new QueueFigure(Key, definition.ToDeclaration())
         {
             IsActive = true,
             Ready = Ready,
             Unacked = Unacked,
+            Waiting = waiting.Count,
+            NextWaiting = waiting.Count > 0 ? waiting.Next : 0,
+            LastWaiting = waiting.Count > 0 ? waiting.Last : 0,
             Consumers = Consumers,
             ReadyBytes = bytes.All,
             MemoryBytes = bytes.InMemory,

@@ -6,8 +6,8 @@ using Granary.Core.Messages;
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>
-/// How often messages of a quorum queue were given out in vain: each return counts. Only messages that came back are in here, in blocks of neighbours, which are
-/// what the store has of them. What is delivered again says its count in a header.
+/// How often messages of a quorum queue were given out in vain: each return counts. And until when they wait to be delivered again, if they do. Only messages that came
+/// back are in here, in blocks of neighbours, which are what the store has of them. What is delivered again says its count in a header.
 /// </summary>
 internal sealed class DeliveryCounts
 {
@@ -17,6 +17,7 @@ internal sealed class DeliveryCounts
     private const string Header = "x-delivery-count";
 
     private readonly Dictionary<long, int[]> _blocks = [];
+    private readonly Dictionary<long, long[]> _waits = [];
     private readonly HashSet<long> _changed = [];
 
     /// <summary>No message has come back that is still there.</summary>
@@ -35,6 +36,40 @@ internal sealed class DeliveryCounts
         counts ??= new int[BlockSize];
         _changed.Add(block);
         return ++counts[offset % BlockSize];
+    }
+
+    /// <summary>These came back, and are not to be delivered before <paramref name="due"/>; 0: they have waited for long enough.</summary>
+    public void Wait(long first, long end, long due)
+    {
+        for (var offset = first; offset < end; offset++)
+        {
+            var block = offset / BlockSize;
+            if (due != 0 || _waits.ContainsKey(block))
+            {
+                ref var waits = ref CollectionsMarshal.GetValueRefOrAddDefault(_waits, block, out _);
+                waits ??= new long[BlockSize];
+                waits[offset % BlockSize] = due;
+                NoteWaits(block, waits);
+            }
+        }
+    }
+
+    /// <summary>Those that have to wait beyond now, by their offsets, in their order.</summary>
+    public List<(long Offset, long Due)> ListWaiting(long now)
+    {
+        List<(long Offset, long Due)> waiting = [];
+        foreach (var (block, waits) in _waits.OrderBy(static block => block.Key))
+        {
+            for (var i = 0; i < BlockSize; i++)
+            {
+                if (waits[i] > now)
+                {
+                    waiting.Add(((block * BlockSize) + i, waits[i]));
+                }
+            }
+        }
+
+        return waiting;
     }
 
     /// <summary>The messages from <paramref name="first"/> to below <paramref name="end"/> are gone.</summary>
@@ -63,12 +98,22 @@ internal sealed class DeliveryCounts
     }
 
     /// <summary>Puts in place what the store has of a block.</summary>
-    public void Restore(long block, int[] counts) => _blocks[block] = counts;
-
-    /// <summary>What the store is to have of blocks that changed since the last time; null: nothing any more.</summary>
-    public (long Block, int[]? Counts)[] TakeChanges()
+    public void Restore(DeliveryCountBlock block)
     {
-        var changes = _changed.Select(block => (block, _blocks.TryGetValue(block, out var counts) ? (int[]?)counts.Clone() : null)).ToArray();
+        _blocks[block.Number] = block.Counts!;
+        if (block.Waits is { } waits)
+        {
+            _waits[block.Number] = waits;
+        }
+    }
+
+    /// <summary>What the store is to have of blocks that changed since the last time.</summary>
+    public DeliveryCountBlock[] TakeChanges()
+    {
+        var changes = _changed.Select(block => new DeliveryCountBlock(
+            block,
+            _blocks.TryGetValue(block, out var counts) ? (int[])counts.Clone() : null,
+            _waits.TryGetValue(block, out var waits) ? (long[])waits.Clone() : null)).ToArray();
         _changed.Clear();
         return changes;
     }
@@ -109,9 +154,24 @@ internal sealed class DeliveryCounts
 
         gone.Clear();
         _changed.Add(block);
+        if (_waits.TryGetValue(block, out var waits))
+        {
+            waits.AsSpan((int)Math.Max(first - start, 0)..(int)Math.Min(end - start, BlockSize)).Clear();
+            NoteWaits(block, waits);
+        }
+
         if (!counts.AsSpan().ContainsAnyExcept(0))
         {
             _blocks.Remove(block);
+        }
+    }
+
+    private void NoteWaits(long block, long[] waits)
+    {
+        _changed.Add(block);
+        if (!waits.AsSpan().ContainsAnyExcept(0))
+        {
+            _waits.Remove(block);
         }
     }
 
@@ -129,3 +189,9 @@ internal sealed class DeliveryCounts
         return message with { Records = copy };
     }
 }
+
+/// <summary>What the store has of neighbouring messages that came back.</summary>
+/// <param name="Number">Of the block: the first offset is this times <see cref="DeliveryCounts.BlockSize"/>.</param>
+/// <param name="Counts">How often each came back; null: none of them is there any more.</param>
+/// <param name="Waits">Until when each has to wait, 0: it does not; null: none of them does.</param>
+internal sealed record DeliveryCountBlock(long Number, int[]? Counts, long[]? Waits);

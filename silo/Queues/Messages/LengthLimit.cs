@@ -3,8 +3,9 @@ using Granary.Silo.Queues.Definition;
 
 namespace Granary.Silo.Queues.Messages;
 
-/// <summary>How many messages, and how many bytes of bodies, may be ready in a queue.</summary>
-internal sealed class LengthLimit(QueueSettings settings)
+/// <summary>How many messages, and how many bytes of bodies, may be in a queue that nobody holds.</summary>
+/// <param name="retries">Of these messages, those that cannot be taken yet. They are not dropped, but take up room.</param>
+internal sealed class LengthLimit(QueueSettings settings, WaitingRetries? retries = null)
 {
     private readonly long _messages = settings.MaxLength ?? long.MaxValue;
     private readonly long _bytes = settings.MaxBytes ?? long.MaxValue;
@@ -12,7 +13,7 @@ internal sealed class LengthLimit(QueueSettings settings)
     /// <summary>What is too much is refused; otherwise the first messages make room.</summary>
     public bool Refuses { get; } = settings.Overflow != Overflow.DropHead;
 
-    public bool HasRoomFor(IReadyMessages ready, int bodyLength) => ready.Count < _messages && ready.BodyBytes <= _bytes - bodyLength;
+    public bool HasRoomFor(IReadyMessages ready, int bodyLength) => CountOf(ready) < _messages && BodiesOf(ready) <= _bytes - bodyLength;
 
     /// <summary>Room for all of them, or for none.</summary>
     public bool HasRoomFor(IReadyMessages ready, IReadOnlyCollection<MessageBatch> batches)
@@ -24,7 +25,7 @@ internal sealed class LengthLimit(QueueSettings settings)
             bodies += _bytes == long.MaxValue ? 0 : new MessageRun(batch.Records, 0, batch.Count, Redelivered: false, batch.Flags, Since: 0).BodyLength();
         }
 
-        return messages == 0 || (ready.Count <= _messages - messages && ready.BodyBytes <= _bytes - bodies);
+        return messages == 0 || (CountOf(ready) <= _messages - messages && BodiesOf(ready) <= _bytes - bodies);
     }
 
     /// <summary>
@@ -38,7 +39,7 @@ internal sealed class LengthLimit(QueueSettings settings)
         var skipped = 0L;
         while (true)
         {
-            for (var excess = ready.Count - _messages; excess > 0 && ready.Top is { IsLoaded: true } top;)
+            for (var excess = CountOf(ready) - _messages; excess > 0 && ready.Top is { IsLoaded: true } top;)
             {
                 var first = top.First;
                 var count = (int)Math.Min(first.Count, excess);
@@ -46,7 +47,7 @@ internal sealed class LengthLimit(QueueSettings settings)
                 excess -= count;
             }
 
-            while (ready.BodyBytes > _bytes && ready.Top is { IsLoaded: true } top)
+            while (BodiesOf(ready) > _bytes && ready.Top is { IsLoaded: true } top)
             {
                 dropped.Add(top.Take(1, top.First.LengthOf(1)));
             }
@@ -61,15 +62,19 @@ internal sealed class LengthLimit(QueueSettings settings)
         }
     }
 
+    private long CountOf(IReadyMessages ready) => ready.Count + (retries?.Count ?? 0);
+
+    private long BodiesOf(IReadyMessages ready) => ready.BodyBytes + (retries?.Bodies ?? 0);
+
     private long Skip(IReadyMessages ready, Action<long, long> gone)
     {
-        if (ready.Count <= _messages && ready.BodyBytes <= _bytes)
+        if (CountOf(ready) <= _messages && BodiesOf(ready) <= _bytes)
         {
             return 0;
         }
 
         var top = ready.Top;
-        var count = ready.BodyBytes - top.PagedBodies > _bytes ? long.MaxValue : ready.Count - _messages;
-        return top.SkipPaged(Math.Max(0, count), Math.Max(0, ready.BodyBytes - _bytes), gone);
+        var count = BodiesOf(ready) - top.PagedBodies > _bytes ? long.MaxValue : CountOf(ready) - _messages;
+        return top.SkipPaged(Math.Max(0, count), Math.Max(0, BodiesOf(ready) - _bytes), gone);
     }
 }
