@@ -82,7 +82,7 @@ internal sealed record Assumptions
     public double QueueMemory { get; init; } = 10;
 
     /// <summary>Connections to its database that a silo has at the most, and a gateway to the one that has the list of members.</summary>
-    public (int Silo, int Gateway) Connections { get; init; } = (15, 2);
+    public (int Silo, int Gateway) Connections { get; init; } = (16, 2);
 
     /// <summary>Queues a second that a silo gives away when it leaves or another joins.</summary>
     public double MovesPerSecond { get; init; } = 500;

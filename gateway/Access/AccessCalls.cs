@@ -1,6 +1,5 @@
 using Granary.Core.Access;
 using Granary.Core.Grains;
-using Granary.Gateway.Links;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 

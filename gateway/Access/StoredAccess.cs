@@ -3,7 +3,6 @@ using System.Net;
 using Granary.Core.Access;
 using Granary.Core.Grains;
 using Granary.Core.Threads;
-using Granary.Gateway.Links;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -1,6 +1,5 @@
 using Granary.Core.Grains;
 using Granary.Core.Policies;
-using Granary.Gateway.Links;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Policies;

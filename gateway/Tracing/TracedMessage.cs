@@ -1,6 +1,5 @@
 using Granary.Amqp;
 using Granary.Core.Messages;
-using Granary.Gateway.Amqp.Publishing;
 
 namespace Granary.Gateway.Tracing;
 

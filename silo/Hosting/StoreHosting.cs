@@ -2,6 +2,7 @@ using Granary.Core.Alarms;
 using Granary.Core.Health;
 using Granary.Core.Storage;
 using Granary.Silo.Access;
+using Granary.Silo.Outbox;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
 using Granary.Silo.Storage.Postgres;
@@ -41,6 +42,11 @@ public static class StoreHosting
         services.AddHostedService(provider => new TransactionSweep(
             provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<TransactionSweep>>()));
+        if (options.Kind == StoreKind.Postgres)
+        {
+            services.AddHostedService<OutboxPublisher>();
+        }
+
         services.AddHostedService<StoreReport>();
         services.AddHealthChecks()
             .AddCheck<StoreHealth>("store", tags: [HealthTags.Live, HealthTags.Ready])

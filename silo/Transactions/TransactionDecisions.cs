@@ -42,6 +42,10 @@ internal sealed class TransactionDecisions(QueueStores stores, TimeProvider time
         }
     }
 
+    /// <summary>What is to be written, unless there is something, to decide that a transaction takes effect, or that nothing comes of it.</summary>
+    public static RowChange Decision(TransactionId id, bool takesEffect, DateTimeOffset at) =>
+        new(KeyOf(id), Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{(takesEffect ? Yes : "no")} {at.ToUnixTimeMilliseconds()}")), Expected: 0);
+
     /// <exception cref="StoreException">The row is none of a transaction.</exception>
     public static (TransactionId Id, bool TakesEffect, DateTimeOffset At) Parse(Row row)
     {
@@ -61,12 +65,12 @@ internal sealed class TransactionDecisions(QueueStores stores, TimeProvider time
             }
         }
 
-        var text = $"{(takesEffect ? Yes : "no")} {time.GetUtcNow().ToUnixTimeMilliseconds()}";
+        var decision = Decision(id, takesEffect, time.GetUtcNow());
         while (true)
         {
             try
             {
-                await commit.WriteAsync(new RowChange(KeyOf(id), Encoding.UTF8.GetBytes(text), Expected: 0)).ConfigureAwait(false);
+                await commit.WriteAsync(decision).ConfigureAwait(false);
                 return takesEffect;
             }
             catch (RowConflictException)

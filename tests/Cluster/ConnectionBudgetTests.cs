@@ -6,7 +6,7 @@ namespace Granary.Cluster.Tests;
 [Collection(LocalCluster.OneAtATime)]
 public sealed class ConnectionBudgetTests(Xunit.Abstractions.ITestOutputHelper output)
 {
-    private const int StoreOfSilo = 13, Membership = 2;
+    private const int StoreOfSilo = 14, Membership = 2;
 
     [Fact]
     public async Task Members_UnderLoad_KeepToTheirConnections()

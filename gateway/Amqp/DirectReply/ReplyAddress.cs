@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using Granary.Core.Messages;
 
 namespace Granary.Gateway.Amqp.DirectReply;
 
@@ -15,7 +16,7 @@ internal static class ReplyAddress
 
     private const int GuidLength = 32;
 
-    public static ReadOnlySpan<byte> PseudoQueue => "amq.rabbitmq.reply-to"u8;
+    public static ReadOnlySpan<byte> PseudoQueue => PublishedProperties.DirectReplyTo;
 
     private static ReadOnlySpan<byte> PrefixBytes => "amq.rabbitmq.reply-to."u8;
 

@@ -4,6 +4,7 @@ using Granary.Amqp.Methods;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Transactions;
 using Granary.Gateway.Links;
 using Granary.Gateway.Transactions;
 

@@ -2,6 +2,7 @@ using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
+using Granary.Core.Transactions;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;

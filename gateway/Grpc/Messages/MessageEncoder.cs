@@ -3,7 +3,6 @@ using Granary.Amqp;
 using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Gateway.Amqp.DirectReply;
-using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Publishing;
 using Granary.Gateway.Links;

@@ -2,11 +2,11 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Core.Messages;
 using Granary.Core.Policies;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
-using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Exchanges;
 

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Core.Messages;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
@@ -23,7 +24,7 @@ internal sealed class MessagePost(GrpcServer server)
             RoutingKey = asked.RoutingKey,
             Body = UnsafeByteOperations.UnsafeWrap(MessageJson.Decode(asked.Payload!, asked.PayloadEncoding!)),
         };
-        if (PropertiesDecoding.Decode(asked.Properties.Encode()) is { } properties)
+        if (PropertiesDecoding.Decode(Encode(asked.Properties)) is { } properties)
         {
             message.Properties = properties;
         }
@@ -48,6 +49,18 @@ internal sealed class MessagePost(GrpcServer server)
         catch (Granary.Amqp.AmqpException refused)
         {
             throw ApiException.BadRequest(refused.Text);
+        }
+    }
+
+    private static byte[] Encode(PropertiesJson properties)
+    {
+        try
+        {
+            return properties.Encode();
+        }
+        catch (ArgumentException exception)
+        {
+            throw ApiException.BadRequest(exception.Message);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Granary.Core.Messages;
 using Granary.Gateway.Management.Access;
 using Granary.Gateway.Management.Clients;
 using Granary.Gateway.Management.Definitions;

@@ -4,7 +4,6 @@ using Granary.Core.Messages;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management.Frame;
-using Granary.Gateway.Management.Queues;
 
 namespace Granary.Gateway.Management.Page;
 

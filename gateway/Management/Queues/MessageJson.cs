@@ -1,89 +1,10 @@
 using System.Text;
 using System.Text.Json.Serialization;
 using System.Text.Unicode;
-using Granary.Amqp;
+using Granary.Core.Messages;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Queues;
-
-/// <summary>A message's properties as RabbitMQ's management tells and takes them.</summary>
-internal sealed record PropertiesJson
-{
-    public string? ContentType { get; init; }
-
-    public string? ContentEncoding { get; init; }
-
-    public FieldTable? Headers { get; init; }
-
-    public byte? DeliveryMode { get; init; }
-
-    public byte? Priority { get; init; }
-
-    public string? CorrelationId { get; init; }
-
-    public string? ReplyTo { get; init; }
-
-    public string? Expiration { get; init; }
-
-    public string? MessageId { get; init; }
-
-    public ulong? Timestamp { get; init; }
-
-    public string? Type { get; init; }
-
-    public string? UserId { get; init; }
-
-    public string? AppId { get; init; }
-
-    public string? ClusterId { get; init; }
-
-    public static PropertiesJson Of(BasicProperties properties) => new()
-    {
-        ContentType = properties.ContentType,
-        ContentEncoding = properties.ContentEncoding,
-        Headers = properties.Headers,
-        DeliveryMode = properties.DeliveryMode,
-        Priority = properties.Priority,
-        CorrelationId = properties.CorrelationId,
-        ReplyTo = properties.ReplyTo,
-        Expiration = properties.Expiration,
-        MessageId = properties.MessageId,
-        Timestamp = properties.Timestamp,
-        Type = properties.Type,
-        UserId = properties.UserId,
-        AppId = properties.AppId,
-        ClusterId = properties.ClusterId,
-    };
-
-    /// <exception cref="ApiException">400: a text is too long.</exception>
-    public byte[] Encode()
-    {
-        try
-        {
-            return new BasicProperties
-            {
-                ContentType = ContentType,
-                ContentEncoding = ContentEncoding,
-                Headers = Headers,
-                DeliveryMode = DeliveryMode,
-                Priority = Priority,
-                CorrelationId = CorrelationId,
-                ReplyTo = ReplyTo,
-                Expiration = Expiration,
-                MessageId = MessageId,
-                Timestamp = Timestamp,
-                Type = Type,
-                UserId = UserId,
-                AppId = AppId,
-                ClusterId = ClusterId,
-            }.Encode();
-        }
-        catch (ArgumentException exception)
-        {
-            throw ApiException.BadRequest(exception.Message);
-        }
-    }
-}
 
 /// <summary>A message that was got.</summary>
 internal sealed record MessageJson

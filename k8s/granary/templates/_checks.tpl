@@ -37,11 +37,11 @@
 {{- end }}
 {{- $gateways := include "granary.mostGateways" . | int }}
 {{- $silos := .Values.silos.replicas | int }}
-{{- /* A silo has up to 15 connections. A gateway has 2, and 2 more while it starts; there is one more of them during an upgrade. */}}
-{{- $needed := add (mul 15 $silos) (mul 4 (add 1 $gateways)) }}
+{{- /* A silo has up to 16 connections. A gateway has 2, and 2 more while it starts; there is one more of them during an upgrade. */}}
+{{- $needed := add (mul 16 $silos) (mul 4 (add 1 $gateways)) }}
 {{- $there := sub ($p.maxConnections | int) ($p.reservedConnections | int) }}
 {{- if gt $needed $there }}
-{{- fail (printf "PostgreSQL has too few connections: %d silos (15 each) and up to %d gateways (4 each, and one more during an upgrade) may need %d, and %d are left of postgres.maxConnections %d without the %d of postgres.reservedConnections. Raise max_connections of the server and postgres.maxConnections, or allow fewer pods." $silos $gateways $needed $there (int $p.maxConnections) (int $p.reservedConnections)) }}
+{{- fail (printf "PostgreSQL has too few connections: %d silos (16 each) and up to %d gateways (4 each, and one more during an upgrade) may need %d, and %d are left of postgres.maxConnections %d without the %d of postgres.reservedConnections. Raise max_connections of the server and postgres.maxConnections, or allow fewer pods." $silos $gateways $needed $there (int $p.maxConnections) (int $p.reservedConnections)) }}
 {{- end }}
 {{- end }}
 

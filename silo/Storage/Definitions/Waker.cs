@@ -36,7 +36,7 @@ internal sealed partial class Waker(
         using var timer = new PeriodicTimer(Period, time);
         try
         {
-            await WhenStartedAsync(stoppingToken).ConfigureAwait(false);
+            await lifetime.WhenStartedAsync(stoppingToken).ConfigureAwait(false);
 
             // Not before: it needs the store open.
             var due = services.GetRequiredService<DueTable>();
@@ -66,13 +66,6 @@ internal sealed partial class Waker(
         {
             LogStopped();
         }
-    }
-
-    private async Task WhenStartedAsync(CancellationToken cancellation)
-    {
-        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
-        await started.Task.WaitAsync(cancellation).ConfigureAwait(false);
     }
 
     private async Task<bool> TryLoadAsync(DueTable due, CancellationToken cancellation)

@@ -12,6 +12,9 @@ internal static class ConnectionBudget
     /// <summary>Looks whether the database is there, which must not wait for what else is asked; only a member with queues has it.</summary>
     public const int Looks = 1;
 
+    /// <summary>Waits for what is published from inside the database, and takes it.</summary>
+    public const int Outbox = 1;
+
     /// <summary>Before the others are there.</summary>
     public const int Checks = 2;
 
@@ -24,5 +27,5 @@ internal static class ConnectionBudget
     /// <summary>It opens no store. The checks at its start are over before it looks for other members.</summary>
     public static int OfGateway => Math.Max(Checks, Membership);
 
-    public static int OfSilo(PostgresOptions options) => StoreOf(options) + Flushes + (options.IsMember ? Membership + Looks : 0);
+    public static int OfSilo(PostgresOptions options) => StoreOf(options) + Flushes + Outbox + (options.IsMember ? Membership + Looks : 0);
 }

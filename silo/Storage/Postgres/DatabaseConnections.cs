@@ -13,6 +13,10 @@ internal static class DatabaseConnections
     /// <exception cref="StoreException">The connection string is none.</exception>
     public static NpgsqlDataSource CreateForFlushes(PostgresOptions options, ServerGeneration server) => CreateForStore(options, server, fewest: 0, most: ConnectionBudget.Flushes);
 
+    /// <summary>For one connection that waits for notices.</summary>
+    /// <exception cref="StoreException">The connection string is none.</exception>
+    public static NpgsqlDataSource CreateForOutbox(PostgresOptions options, ServerGeneration server) => CreateForStore(options, server, fewest: 0, most: ConnectionBudget.Outbox);
+
     /// <summary>For what is asked and changed before the store is there: with nothing that a pool of somebody else's could stumble over.</summary>
     /// <exception cref="StoreException">The connection string is none.</exception>
     public static NpgsqlDataSource CreateForChecks(PostgresOptions options) =>

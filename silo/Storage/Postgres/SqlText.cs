@@ -24,6 +24,12 @@ internal static class SqlText
     public static readonly string EndBlockers = Read("Sql/end-blockers.sql");
     public static readonly string TidyRing = Read("Sql/tidy-ring.sql");
     public static readonly string TidyStreams = Read("Sql/tidy-streams.sql");
+    public static readonly string BeginOutbox = Read("Sql/begin-outbox.sql");
+    public static readonly string ReadOutbox = Read("Sql/read-outbox.sql");
+    public static readonly string NextOutbox = Read("Sql/next-outbox.sql");
+    public static readonly string DecideOutbox = Read("Sql/decide-outbox.sql");
+    public static readonly string DeleteOutbox = Read("Sql/delete-outbox.sql");
+    public static readonly string PostponeOutbox = Read("Sql/postpone-outbox.sql");
 
     /// <summary>All migrations by their number, from 1 without a gap.</summary>
     public static IReadOnlyList<string> ReadMigrations()

@@ -1,4 +1,4 @@
-using Granary.Gateway.Links;
+using Granary.Core.Grains;
 using Granary.Gateway.Tests.Amqp;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,7 +1,7 @@
-namespace Granary.Gateway.Transactions;
+namespace Granary.Core.Transactions;
 
 /// <summary>What became of a transaction over several queues.</summary>
-internal enum AtomicOutcome
+public enum AtomicOutcome
 {
     /// <summary>It took effect at all queues.</summary>
     Done,
@@ -23,4 +23,4 @@ internal enum AtomicOutcome
 }
 
 /// <param name="Missing">Queues that were not there for what was published to them.</param>
-internal sealed record AtomicResult(AtomicOutcome Outcome, IReadOnlySet<string> Missing);
+public sealed record AtomicResult(AtomicOutcome Outcome, IReadOnlySet<string> Missing);

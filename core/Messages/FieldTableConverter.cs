@@ -2,10 +2,10 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Amqp;
 
-namespace Granary.Gateway.Management.Frame;
+namespace Granary.Core.Messages;
 
 /// <summary>Field tables as JSON objects, both ways as RabbitMQ's management has them (rabbit_misc's to_amqp_table).</summary>
-internal sealed class FieldTableConverter : JsonConverter<FieldTable>
+public sealed class FieldTableConverter : JsonConverter<FieldTable>
 {
     public override bool HandleNull => true;
 

@@ -1,13 +1,13 @@
 using Granary.Amqp;
 using Granary.Core.Threads;
 
-namespace Granary.Gateway.Links;
+namespace Granary.Core.Grains;
 
 /// <summary>
 /// A call of a grain that is made again when it fails, for the grain may be somewhere else then: whatever the runtime throws says nothing about what was asked for. It
 /// may have happened nevertheless, so only what may happen twice is called this way.
 /// </summary>
-internal static class PatientCall
+public static class PatientCall
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);

@@ -1,22 +1,24 @@
 using Granary.Core.Grains;
-using Granary.Core.Transactions;
-using Granary.Gateway.Links;
 using Microsoft.Extensions.Logging;
 
-namespace Granary.Gateway.Transactions;
+namespace Granary.Core.Transactions;
 
 /// <summary>
 /// Has several queues do what belongs together, or none of them: all of them get ready, a row in the store decides, and all are told (decision 0036). It goes on though the
 /// client may be gone. If this process dies on the way, the queues find out by themselves.
 /// </summary>
 /// <param name="patience">How long a queue may take to get ready.</param>
+/// <param name="decide">Writes that it takes effect, unless something else was written, and tells whether it does; may be asked again after it failed. Null: the nearest silo writes it.</param>
 /// <param name="stopping">Nobody is waited for any more.</param>
-internal sealed partial class AtomicCommit(IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken stopping)
+public sealed partial class AtomicCommit(
+    IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken stopping, Func<TransactionId, ValueTask<bool>>? decide = null)
 {
     /// <summary>That all is ready may still be decided long after a queue has given up waiting for it: it is that queue's word then that holds.</summary>
     private static readonly TimeSpan DecidedWithin = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromMilliseconds(20);
+
+    private readonly Func<TransactionId, ValueTask<bool>> _decide = decide ?? (id => grains.Transactions().DecideAsync(id));
 
     /// <param name="parts">By the names of their queues.</param>
     /// <param name="mayMiss">Asked, when some queues are not there, whether it may take effect without what was published to them.</param>
@@ -82,7 +84,7 @@ internal sealed partial class AtomicCommit(IGrainFactory grains, string vhost, T
     {
         try
         {
-            return await AskAsync(() => grains.Transactions().DecideAsync(id), DecidedWithin).ConfigureAwait(false) ? AtomicOutcome.Done : AtomicOutcome.OutOfReach;
+            return await AskAsync(() => _decide(id), DecidedWithin).ConfigureAwait(false) ? AtomicOutcome.Done : AtomicOutcome.OutOfReach;
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {

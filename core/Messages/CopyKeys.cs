@@ -1,10 +1,10 @@
 using Granary.Amqp;
 using Granary.Core.Topology;
 
-namespace Granary.Gateway.Amqp.Publishing;
+namespace Granary.Core.Messages;
 
 /// <summary>The CC and BCC headers: further routing keys of a message (RabbitMQ's sender-selected distribution). BCC is removed before delivery.</summary>
-internal static class CopyKeys
+public static class CopyKeys
 {
     private static ReadOnlySpan<byte> Cc => "CC"u8;
 

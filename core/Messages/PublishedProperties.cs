@@ -3,16 +3,18 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 using Granary.Amqp;
-using Granary.Core.Messages;
 
-namespace Granary.Gateway.Amqp.Publishing;
+namespace Granary.Core.Messages;
 
 /// <summary>
 /// What the broker acts on in the properties of a published message. Publishers repeat themselves, so the last properties are remembered, and
 /// the same bytes are not read again.
 /// </summary>
-internal sealed class PublishedProperties
+public sealed class PublishedProperties
 {
+    /// <summary>The pseudo-queue of direct reply-to.</summary>
+    public static ReadOnlySpan<byte> DirectReplyTo => "amq.rabbitmq.reply-to"u8;
+
     private const int Remembered = 128;
 
     private readonly byte[] _last = new byte[Remembered];
@@ -66,7 +68,7 @@ internal sealed class PublishedProperties
         }
 
         ClaimedUser = view.TryGetUserId(out var userId) && !userId.SequenceEqual(Encoding.UTF8.GetBytes(user)) ? Encoding.UTF8.GetString(userId) : null;
-        WantsDirectReply = view.TryGetReplyTo(out var replyTo) && replyTo.SequenceEqual(DirectReply.ReplyAddress.PseudoQueue);
+        WantsDirectReply = view.TryGetReplyTo(out var replyTo) && replyTo.SequenceEqual(DirectReplyTo);
         HasCopies = view.TryGetHeaders(out var headers) && CopyKeys.AreIn(headers);
     }
 

@@ -1,0 +1,255 @@
+using System.Text.Json;
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Alarms;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Routing;
+using Granary.Core.Transactions;
+using Granary.Silo.Hosting;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Postgres;
+using Granary.Silo.Transactions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Granary.Silo.Outbox;
+
+/// <summary>
+/// Publishes what <c>granary.publish</c> puts into the database, at once and once (decision 0039). Each batch is a transaction over the queues that it goes to, and what decides that
+/// one is written in the transaction of the database that deletes the messages from the outbox. All silos are told of new messages, and one at a time takes them.
+/// </summary>
+internal sealed partial class OutboxPublisher(
+    StoreOptions options, IServiceProvider services, IGrainFactory grains, IHostApplicationLifetime lifetime, PublisherAlarms alarms, TimeProvider time,
+    ILogger<OutboxPublisher> log) : BackgroundService
+{
+    private const int MostMessages = 500;
+    private const long MostBytes = 4 << 20;
+
+    /// <summary>A queue that is not ready within this makes the batch wait; shorter than a silent transaction of the database may last.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>A notice may have come to a silo that was lost before it did anything about it.</summary>
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(0.25);
+
+    private readonly OutboxEncoder _encoder = new();
+    private TransactionDecisions? _decisions;
+    private string? _member;
+
+    /// <summary>So many are to be published one by one, since one of them keeps the others from being published.</summary>
+    private int _single;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await lifetime.WhenStartedAsync(stoppingToken).ConfigureAwait(false);
+            _decisions = services.GetRequiredService<TransactionDecisions>();
+            _member = services.GetService<SiloLosses>()?.Own;
+            using var router = new Router(grains, time, services.GetRequiredService<ILogger<Router>>());
+            await using var database = DatabaseConnections.CreateForOutbox(new PostgresOptions(options.Connection!), new ServerGeneration(log));
+            while (true)
+            {
+                try
+                {
+                    await using var connection = await database.OpenConnectionAsync(stoppingToken).ConfigureAwait(false);
+                    await ListenAsync(connection, router, stoppingToken).ConfigureAwait(false);
+                }
+                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+                {
+                    // The database is out of reach, which the store tells of, or a silo went. Nothing is lost: it is all in the database.
+                    LogAgain(exception);
+                    await Task.Delay(TryAgainAfter, time, stoppingToken).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            LogStopped();
+        }
+    }
+
+    private async Task ListenAsync(NpgsqlConnection connection, Router router, CancellationToken stopping)
+    {
+        await using (var listen = new NpgsqlCommand("listen granary_outbox", connection))
+        {
+            await listen.ExecuteNonQueryAsync(stopping).ConfigureAwait(false);
+        }
+
+        // What is noticed with the answer to something else is not waited for.
+        var isNoticed = false;
+        connection.Notification += (_, _) => isNoticed = true;
+        while (true)
+        {
+            isNoticed = false;
+            var pause = await PublishAsync(connection, router, stopping).ConfigureAwait(false);
+            if (pause > TimeSpan.Zero && !isNoticed)
+            {
+                await connection.WaitAsync(pause, stopping).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>One batch.</summary>
+    /// <returns>How long to wait for a notice before the next; zero: not at all.</returns>
+    private async Task<TimeSpan> PublishAsync(NpgsqlConnection connection, Router router, CancellationToken stopping)
+    {
+        if (alarms.IsRaised)
+        {
+            return TryAgainAfter;
+        }
+
+        var turn = await OutboxTurn.TryBeginAsync(connection, stopping).ConfigureAwait(false);
+        if (turn is null)
+        {
+            return LookAgainAfter;
+        }
+
+        await using (turn.ConfigureAwait(false))
+        {
+            var due = await turn.ReadAsync(_single > 0 ? 1 : MostMessages, MostBytes, stopping).ConfigureAwait(false);
+            if (due.Count == 0)
+            {
+                _single = 0;
+                var next = await turn.ReadNextAsync(stopping).ConfigureAwait(false) ?? LookAgainAfter;
+                await turn.CommitAsync().ConfigureAwait(false);
+                return next < LookAgainAfter ? next + TimeSpan.FromMilliseconds(1) : LookAgainAfter;
+            }
+
+            return await PublishAsync(turn, [.. due.Where(message => message.Vhost == due[0].Vhost)], router, stopping).ConfigureAwait(false);
+        }
+    }
+
+    /// <param name="messages">Of one vhost.</param>
+    private async Task<TimeSpan> PublishAsync(OutboxTurn turn, List<OutboxMessage> messages, Router router, CancellationToken stopping)
+    {
+        var vhost = messages[0].Vhost;
+        List<(OutboxMessage Message, string Reason)> refused = [];
+        List<(OutboxMessage Message, string[] Queues)> routed = [];
+        var parts = new OutboxParts();
+        foreach (var message in messages)
+        {
+            var (queues, reason) = await RouteAsync(message, parts, router, stopping).ConfigureAwait(false);
+            if (reason is null)
+            {
+                routed.Add((message, queues));
+            }
+            else
+            {
+                refused.Add((message, reason));
+            }
+        }
+
+        await PutOffAsync(turn, refused).ConfigureAwait(false);
+        var ids = routed.Select(static one => one.Message.Id).ToArray();
+        var decided = false;
+        var became = AtomicOutcome.Done;
+        if (!parts.IsEmpty)
+        {
+            // A try that failed may have happened nevertheless: from then on it is decided that nothing comes of it, unless it has.
+            var tried = false;
+            var commit = new AtomicCommit(grains, vhost, time, Patience, log, stopping, async id =>
+            {
+                decided = true;
+                if (!tried)
+                {
+                    tried = true;
+                    try
+                    {
+                        if (await turn.TryDecideAsync(ids, id, time.GetUtcNow()).ConfigureAwait(false))
+                        {
+                            return true;
+                        }
+                    }
+                    catch (Exception exception) when (PostgresFailure.Of(exception) is not null)
+                    {
+                        LogAgain(exception);
+                    }
+                }
+
+                return await _decisions!.ResolveAsync(id).ConfigureAwait(false);
+            });
+            var result = await commit.RunAsync(
+                parts.ToParts(ConnectionId.New(_member)),
+                missing => !routed.Exists(one => one.Message.IsMandatory && Array.TrueForAll(one.Queues, missing.Contains))).ConfigureAwait(false);
+            became = result.Outcome;
+        }
+
+        if (decided)
+        {
+            // The turn is over, whatever came of it.
+            return became == AtomicOutcome.Done ? TimeSpan.Zero : TryAgainAfter;
+        }
+
+        switch (became)
+        {
+            case AtomicOutcome.Done:
+                await turn.DeleteAsync(ids).ConfigureAwait(false);
+                break;
+            case AtomicOutcome.Full or AtomicOutcome.Unrouted when routed.Count == 1:
+                await PutOffAsync(turn, [(routed[0].Message, became == AtomicOutcome.Full ? "a queue refused the message" : "the message is mandatory and has no queue")]).ConfigureAwait(false);
+                break;
+            case AtomicOutcome.Full or AtomicOutcome.Unrouted:
+                _single = routed.Count + 1;
+                break;
+            default:
+                // A queue did not answer in time.
+                return TryAgainAfter;
+        }
+
+        await turn.CommitAsync().ConfigureAwait(false);
+        _single = Math.Max(0, _single - 1);
+        return TimeSpan.Zero;
+    }
+
+    /// <returns>Why it cannot be published yet, or null.</returns>
+    private async Task<(string[] Queues, string? Reason)> RouteAsync(OutboxMessage message, OutboxParts parts, Router router, CancellationToken stopping)
+    {
+        try
+        {
+            var encoded = _encoder.Encode(message);
+            var path = router.TryRoute(message.Vhost, encoded.Exchange, encoded.RoutingKey, encoded.Copies, encoded.Properties)
+                ?? await PatientCall.AskAsync(
+                    () => router.RouteAsync(message.Vhost, encoded.Exchange, encoded.RoutingKey, encoded.Copies, encoded.Properties, stopping), time, Patience, LogAgain, stopping)
+                    .ConfigureAwait(false);
+            if (path.Error is { } error)
+            {
+                return ([], error.Explanation);
+            }
+
+            if (path.Queues.Length == 0 && message.IsMandatory)
+            {
+                return ([], "the message is mandatory and has no queue");
+            }
+
+            parts.Add(path.Queues, encoded.Batch);
+            return (path.Queues, null);
+        }
+        catch (Exception exception) when (exception is AmqpException or JsonException or ArgumentException or StoreException)
+        {
+            return ([], exception.Message);
+        }
+    }
+
+    private async Task PutOffAsync(OutboxTurn turn, List<(OutboxMessage Message, string Reason)> refused)
+    {
+        if (refused.Count > 0 && await turn.PutOffAsync(refused).ConfigureAwait(false) is > 0 and var news)
+        {
+            var (message, reason) = refused[0];
+            LogPutOff(news, message.Exchange, message.Vhost, reason);
+        }
+    }
+
+    [LoggerMessage(3351, LogLevel.Warning, "{Count} messages that granary.publish put into the database cannot be published yet, the first of them to exchange '{Exchange}' in vhost '{Vhost}': {Reason}. They stay in granary.outbox, and are tried again within a minute each time")]
+    private partial void LogPutOff(long count, string exchange, string vhost, string reason);
+
+    [LoggerMessage(3352, LogLevel.Debug, "Messages in the database could not be published; it is tried again at once")]
+    private partial void LogAgain(Exception exception);
+
+    [LoggerMessage(3353, LogLevel.Debug, "Messages in the database wait for the next start, or for another silo")]
+    private partial void LogStopped();
+}

@@ -1,0 +1,2 @@
+-- Messages of the outbox that went nowhere.
+delete from granary.outbox where id = any ($1);
