@@ -25,7 +25,7 @@ public sealed class RefusalTests
     [HelmTheory]
     [InlineData("postgres.existingSecret=", "A cluster needs a PostgreSQL")]
     [InlineData("postgres.trial.enabled=true", "leave one of them out")]
-    [InlineData("gateways.autoscaling.enabled=true,gateways.autoscaling.maxReplicas=40", "PostgreSQL has too few connections: 3 silos (15 each) and up to 40 gateways")]
+    [InlineData("gateways.autoscaling.enabled=true,gateways.autoscaling.maxReplicas=40", "PostgreSQL has too few connections: 3 silos (16 each) and up to 40 gateways")]
     [InlineData("gateways.keda.enabled=true,gateways.keda.maxReplicas=40,gateways.keda.prometheus.serverAddress=http://p", "up to 40 gateways")]
     [InlineData("silos.replicas=6", "PostgreSQL has too few connections: 6 silos")]
     [InlineData("gateways.autoscaling.enabled=true,gateways.keda.enabled=true", "leave one of them out")]
@@ -52,9 +52,9 @@ public sealed class RefusalTests
     [HelmFact]
     public async Task Gateways_AsManyAsPostgresHasConnectionsFor_AreAllowed()
     {
-        // 3 silos with 15 each, 10 gateways with 4 each, one more during an upgrade: 89 of 100 without 10.
-        await Helm.RenderAsync(ValuesFile.Minimal, "--set", "gateways.replicas=10");
+        // 3 silos with 16 each, 9 gateways with 4 each, one more during an upgrade: 88 of 100 without 10.
+        await Helm.RenderAsync(ValuesFile.Minimal, "--set", "gateways.replicas=9");
 
-        Assert.Contains("too few connections", await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", "gateways.replicas=11"), StringComparison.Ordinal);
+        Assert.Contains("too few connections", await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", "gateways.replicas=10"), StringComparison.Ordinal);
     }
 }
