@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
@@ -32,7 +33,13 @@ internal static partial class EvalCommands
             return Answer.Of(await CheckAsync(call, Text(login.Groups[1].Value), Text(login.Groups[2].Value)));
         }
 
-        return Answer.Of(Spaces().Replace(expression, "") switch
+        var packed = Spaces().Replace(expression, "");
+        if (Alarm().Match(packed) is { Success: true } alarm)
+        {
+            return Answer.Of(await SetAlarmAsync(call, alarm.Groups["node"].Value, alarm.Groups["resource"].Value, isRaised: alarm.Groups["set"].Success));
+        }
+
+        return Answer.Of(packed switch
         {
             "node()" => Atom(await call.Broker.NodeAsync()),
             "rabbit:is_running()" or "rabbit:is_booted()" or "rabbit:is_booted(node())" => await IsThereAsync(call),
@@ -41,11 +48,32 @@ internal static partial class EvalCommands
                 $"[{string.Join(',', (await call.Broker.ListAsync("nodes")).Select(static node => Atom(node["name"]!.ToString())))}]",
             "rabbit_vhost:list()" or "rabbit_vhost:list_names()" =>
                 $"[{string.Join(',', (await call.Broker.ListAsync("vhosts")).Select(static vhost => $"<<\"{Escaped(vhost["name"]!.ToString())}\">>"))}]",
+            "rabbit_alarm:get_alarms()" or "rabbit_alarm:get_local_alarms()" => await AlarmsAsync(call, isLocal: packed.Contains("local", StringComparison.Ordinal)),
             _ => throw new CommandException(
                 ExitCode.Unavailable,
                 "Granary has no Erlang, and this is none of the expressions that it knows: node(), rabbit:is_running(), rabbit_nodes:cluster_name(), rabbit_nodes:list_running(), " +
-                "rabbit_vhost:list(), rabbit_access_control:check_user_pass_login(…)."),
+                "rabbit_vhost:list(), rabbit_access_control:check_user_pass_login(…), rabbit_alarm:set_alarm({{resource_limit,memory|disk,node()},[]}), rabbit_alarm:clear_alarm({resource_limit,memory|disk,node()}), " +
+                "rabbit_alarm:get_alarms()."),
         });
+    }
+
+    private static async Task<string> SetAlarmAsync(CommandCall call, string named, string resource, bool isRaised)
+    {
+        var node = named == "node()" ? await call.Broker.NodeAsync() : named.Trim('\'');
+        var path = $"nodes/{Uri.EscapeDataString(node)}/alarms/{resource}";
+        var isKnown = isRaised ? await call.Broker.TryPutAsync(path, new JsonObject()) : await call.Broker.DeleteAsync(path);
+        return isKnown ? "ok" : throw new CommandException(ExitCode.Unavailable, $"Alarms are set at the node that is asked, and that is not {node}.");
+    }
+
+    private static async Task<string> AlarmsAsync(CommandCall call, bool isLocal)
+    {
+        var own = await call.Broker.NodeAsync();
+        var alarms = (await call.Broker.ListAsync("nodes")).Where(node => !isLocal || node["name"]!.ToString() == own).SelectMany(static node => Alarms(node));
+        return $"[{string.Join(',', alarms)}]";
+
+        static IEnumerable<string> Alarms(JsonObject node) => new[] { ("disk_free_alarm", "disk"), ("mem_alarm", "memory") }
+            .Where(alarm => node[alarm.Item1]?.GetValue<bool>() == true)
+            .Select(alarm => $"{{{{resource_limit,{alarm.Item2},{Atom(node["name"]!.ToString())}}},[]}}");
     }
 
     // Puppet's module finds out by this whether a password has to be set.
@@ -67,6 +95,10 @@ internal static partial class EvalCommands
 
     [GeneratedRegex("""^rabbit_access_control:check_user_pass_login\(\s*(?:list_to_binary\(|<<)"((?:[^"\\]|\\.)*)"(?:\)|>>)\s*,\s*(?:list_to_binary\(|<<)"((?:[^"\\]|\\.)*)"(?:\)|>>)\s*\)$""")]
     private static partial Regex Login();
+
+    // As RabbitMQ's own tests, and people who try what their clients do, raise and clear one.
+    [GeneratedRegex("""^(?:rabbit_alarm|alarm_handler):(?:(?<set>set_alarm)\(\{|clear_alarm\()\{resource_limit,(?<resource>memory|disk),(?<node>node\(\)|'[^']+'|[a-z][\w@]*)\}(?(set),\[\]\})\)$""")]
+    private static partial Regex Alarm();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Spaces();

@@ -21,6 +21,7 @@ public sealed class PublisherAlarms
 {
     private readonly Lock _gate = new();
     private readonly bool[] _raised = new bool[Enum.GetValues<PublisherAlarm>().Length];
+    private readonly bool[] _byHand = new bool[Enum.GetValues<PublisherAlarm>().Length];
     private readonly Dictionary<string, PublisherAlarm[]> _others = new(StringComparer.Ordinal);
     private TaskCompletionSource? _clear;
     private OwnAlarms _own = new(0, []);
@@ -70,23 +71,11 @@ public sealed class PublisherAlarms
     /// <returns>Whether it was raised before.</returns>
     public bool Clear(PublisherAlarm alarm) => Set(alarm, isRaised: false);
 
-    public bool Set(PublisherAlarm alarm, bool isRaised)
-    {
-        lock (_gate)
-        {
-            if (_raised[(int)alarm] == isRaised)
-            {
-                return false;
-            }
+    public bool Set(PublisherAlarm alarm, bool isRaised) => Set(_raised, alarm, isRaised);
 
-            _raised[(int)alarm] = isRaised;
-            Volatile.Write(ref _own, new OwnAlarms(_own.Version + 1, [.. Enum.GetValues<PublisherAlarm>().Where(each => _raised[(int)each])]));
-            Look();
-        }
-
-        OwnChanged?.Invoke();
-        return true;
-    }
+    /// <summary>An operator raises or clears it, whatever the broker has measured: an alarm that is raised for both reasons ends when both do.</summary>
+    /// <returns>Whether it was not so before.</returns>
+    public bool SetByHand(PublisherAlarm alarm, bool isRaised) => Set(_byHand, alarm, isRaised);
 
     /// <summary>Notes what is raised at another member of the cluster; nothing when that is gone.</summary>
     /// <returns>Whether anything else was before.</returns>
@@ -117,6 +106,30 @@ public sealed class PublisherAlarms
     /// <summary>Completes when nothing is raised: at once, or when the last alarm clears.</summary>
     public Task WaitUntilClearAsync(CancellationToken cancellationToken) =>
         Volatile.Read(ref _clear) is { } clear ? clear.Task.WaitAsync(cancellationToken) : Task.CompletedTask;
+
+    private bool Set(bool[] reason, PublisherAlarm alarm, bool isRaised)
+    {
+        lock (_gate)
+        {
+            if (reason[(int)alarm] == isRaised)
+            {
+                return false;
+            }
+
+            reason[(int)alarm] = isRaised;
+            PublisherAlarm[] raised = [.. Enum.GetValues<PublisherAlarm>().Where(each => _raised[(int)each] || _byHand[(int)each])];
+            if (raised.AsSpan().SequenceEqual(_own.Raised))
+            {
+                return true;
+            }
+
+            Volatile.Write(ref _own, new OwnAlarms(_own.Version + 1, raised));
+            Look();
+        }
+
+        OwnChanged?.Invoke();
+        return true;
+    }
 
     private void Look()
     {

@@ -43,6 +43,7 @@ internal static class ManagementHosting
         .AddSingleton<IResource, OverviewResource>()
         .AddSingleton<IResource, NodeResources>()
         .AddSingleton<IResource, HealthResources>()
+        .AddSingleton<IResource, AlarmResources>()
         .AddSingleton<IResource, ClientResources>()
         .AddSingleton<IResource, ExchangeResources>()
         .AddSingleton<IResource, DelayedResources>()

@@ -59,6 +59,26 @@ public class BrokerTests
     }
 
     [Fact]
+    public async Task Eval_OfAnAlarm_RaisesItAndClearsIt()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        broker.Watched.Expect(1403);
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        var none = new CtlResult(ExitCode.Done, "[]\n", "");
+        var done = new CtlResult(ExitCode.Done, "ok\n", "");
+        Assert.Equal(none, await Ctl.RunAsync("rabbitmqctl", local, "eval", "rabbit_alarm:get_alarms()."));
+
+        Assert.Equal(done, await Ctl.RunAsync("rabbitmqctl", local, "eval", "rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []})."));
+
+        Assert.Contains("{{resource_limit,memory,", (await Ctl.RunAsync("rabbitmqctl", local, "eval", "rabbit_alarm:get_local_alarms().")).Output, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Unavailable, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_alarms")).Code);
+        Assert.Equal(ExitCode.Unavailable, (await Ctl.RunAsync("rabbitmqctl", local, "eval", "rabbit_alarm:set_alarm({{resource_limit, disk, 'rabbit@elsewhere'}, []}).")).Code);
+        Assert.Equal(done, await Ctl.RunAsync("rabbitmqctl", local, "eval", "rabbit_alarm:clear_alarm({resource_limit, memory, node()})"));
+        Assert.Equal(none, await Ctl.RunAsync("rabbitmqctl", local, "eval", "rabbit_alarm:get_alarms()."));
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_alarms")).Code);
+    }
+
+    [Fact]
     public async Task Environment_OfABroker_SaysWhereEachSettingIsFrom()
     {
         await using var broker = await BrokerProcess.StartAsync("--heartbeat", "17");

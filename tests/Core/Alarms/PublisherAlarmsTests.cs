@@ -28,6 +28,23 @@ public sealed class PublisherAlarmsTests
     }
 
     [Fact]
+    public void Alarm_RaisedByHandAndForAReason_EndsWhenBothDo()
+    {
+        Assert.True(_alarms.SetByHand(PublisherAlarm.Memory, isRaised: true));
+        Assert.False(_alarms.SetByHand(PublisherAlarm.Memory, isRaised: true));
+        var version = _alarms.Own.Version;
+        Assert.True(_alarms.Raise(PublisherAlarm.Memory));
+        Assert.Equal((version, "low on memory"), (_alarms.Own.Version, _alarms.Reason));
+        Assert.True(_alarms.SetByHand(PublisherAlarm.Memory, isRaised: false));
+        Assert.True(_alarms.IsRaised);
+
+        Assert.True(_alarms.Clear(PublisherAlarm.Memory));
+
+        Assert.False(_alarms.IsRaised);
+        Assert.Equal(version + 1, _alarms.Own.Version);
+    }
+
+    [Fact]
     public async Task WaitUntilClear_TwoRaised_CompletesWithTheLast()
     {
         Assert.True(_alarms.WaitUntilClearAsync(CancellationToken.None).IsCompletedSuccessfully);
