@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Management.Frame;
 
 /// <summary>Says who asks: by HTTP's Basic scheme, by a token, by a session of the management page, or by the client's certificate.</summary>
-internal sealed class ApiLogin(Logins logins, PageSessions sessions)
+internal sealed class ApiLogin(Logins logins, PageSessions sessions, RefusedLogins refused)
 {
     private const string Scheme = "Basic ", BearerScheme = "Bearer ";
 
@@ -35,9 +35,15 @@ internal sealed class ApiLogin(Logins logins, PageSessions sessions)
             return await sessions.IdentifyAsync(context).ConfigureAwait(false);
         }
 
-        return logins.Attempts.Count(LoginProtocol.Http, await LogInAsync(authorization, context.Connection, isLocal ? IPAddress.Loopback : context.Connection.RemoteIpAddress, context.RequestAborted).ConfigureAwait(false)) is { } login
-            ? new ApiUser(login.User.Name, login.User.Tags, Token: login.Token)
-            : throw LoginFailed();
+        var from = isLocal ? IPAddress.Loopback : context.Connection.RemoteIpAddress;
+        if (logins.Attempts.Count(LoginProtocol.Http, await LogInAsync(authorization, context.Connection, from, context.RequestAborted).ConfigureAwait(false)) is { } login)
+        {
+            return new ApiUser(login.User.Name, login.User.Tags, Token: login.Token);
+        }
+
+        refused.Tell(authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? Credentials(authorization).User : "", from);
+        await refused.WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        throw LoginFailed();
     }
 
     // Whoever is at the control socket is on this machine.

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Gateway.Management.Page;
 
 /// <summary><c>/api/login</c>: the page's own way in, and out.</summary>
-internal sealed partial class LoginResource(Logins logins, AccessCalls accounts, PageSessions sessions, ILogger<LoginResource> log) : IResource
+internal sealed partial class LoginResource(Logins logins, AccessCalls accounts, PageSessions sessions, RefusedLogins refused, ILogger<LoginResource> log) : IResource
 {
     /// <summary>Octets: two names and some quotes.</summary>
     private const int LargestBody = 8192;
@@ -29,9 +29,11 @@ internal sealed partial class LoginResource(Logins logins, AccessCalls accounts,
 
         // A session is of a user in the store: it ends with the password, and a token has an end of its own.
         var account = login is { Token: null } ? await accounts.FindUserAsync(login.User.Name).ConfigureAwait(false) : null;
+        logins.Attempts.Count(LoginProtocol.Http, account is null ? null : login);
         if (account is null)
         {
             LogRefused(log, asked.Username, from?.ToString() ?? "");
+            await refused.WaitAsync(context.RequestAborted).ConfigureAwait(false);
             throw new ApiException(StatusCodes.Status401Unauthorized, "not_authorized", "Login failed");
         }
 

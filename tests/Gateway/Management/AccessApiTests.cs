@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
@@ -31,6 +33,40 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Delete, $"users/{user}")).Status);
         using var gone = await client.GetAsync(new Uri("whoami", UriKind.Relative));
         Assert.Equal(HttpStatusCode.Unauthorized, gone.StatusCode);
+    }
+
+    [Fact]
+    public async Task WrongPasswords_ByTheHundred_WaitAndHinderNobodyElse()
+    {
+        const int Guesses = 500;
+        using var guesser = broker.ClientOf("guest:wrong");
+        var before = await FailedLoginsAsync();
+        var guesses = Enumerable.Range(0, Guesses).Select(async _ =>
+        {
+            var since = Stopwatch.StartNew();
+            using var response = await guesser.GetAsync(new Uri("whoami", UriKind.Relative));
+            return (response.StatusCode, since.Elapsed);
+        }).ToArray();
+
+        // The same user logs in meanwhile, with the right password.
+        for (var round = 0; round < 20; round++)
+        {
+            Assert.Equal("guest", (string)(await broker.GetAsync("whoami"))["name"]!);
+        }
+
+        Assert.All(await Task.WhenAll(guesses), static guess =>
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, guess.StatusCode);
+            Assert.True(guess.Elapsed > TimeSpan.FromSeconds(0.9), $"It was answered after {guess.Elapsed}.");
+        });
+        Assert.True(await FailedLoginsAsync() >= before + Guesses);
+    }
+
+    private async Task<long> FailedLoginsAsync()
+    {
+        var line = (await broker.Client.GetStringAsync(broker.Metrics)).Split('\n').Single(static line =>
+            line.StartsWith("rabbitmq_auth_attempts_failed_total{protocol=\"http\"}", StringComparison.Ordinal));
+        return long.Parse(line[line.LastIndexOf(' ')..], CultureInfo.InvariantCulture);
     }
 
     [Fact]
