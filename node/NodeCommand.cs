@@ -72,6 +72,7 @@ internal static class NodeCommand
             {
                 Name = result.GetValue(name),
                 Administrator = users.Read(result),
+                FirstVhost = users.ReadVhost(result),
                 LogLevel = result.GetValue(logLevel),
                 WithoutEffect = settings.File.WithoutEffect,
                 Unreadable = settings.Refusal,

@@ -103,6 +103,7 @@ internal static class NodeHost
             builder.Services.AddSingleton(new FirstAccount(administrator));
         }
 
+        builder.Services.AddSingleton(options.FirstVhost);
         builder.Services.AddSingleton(options.Settings);
         if (options.Name is { } name)
         {

@@ -3,6 +3,7 @@ using System.Text;
 using Granary.Core.Configuration;
 using Granary.Gateway.Hosting;
 using Granary.Node.Configuration;
+using Granary.Silo.Access;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Hosting.Cluster.Certificates;
@@ -25,6 +26,9 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
 
     /// <summary>How long clients are served after the process was told to stop, while it is not ready any more.</summary>
     public TimeSpan Drain { get; init; } = Role == NodeRole.Gateway ? DrainOfGateway : TimeSpan.Zero;
+
+    /// <summary>The first vhost of a new store, as configured.</summary>
+    public FirstVhost FirstVhost { get; init; } = new();
 
     /// <summary>The first administrator of a new store, as configured.</summary>
     public AdministratorSettings Administrator { get; init; } = AdministratorSettings.None;

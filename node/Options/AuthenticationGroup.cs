@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Granary.Core.Access;
 using Granary.Gateway.Access;
 using Granary.Gateway.Access.Tokens;
 using Granary.Node.Configuration;
@@ -9,7 +10,11 @@ namespace Granary.Node.Options;
 internal sealed class AuthenticationGroup(Settings settings)
 {
     private readonly Option<string[]> _mechanisms = settings.Of(
-        "--auth-mechanisms", new AuthenticationOptions().Mechanisms.ToArray(), "What is offered to clients of AMQP, with commas between them: PLAIN, AMQPLAIN, EXTERNAL.", Mechanisms);
+        "--auth-mechanisms", new AuthenticationOptions().Mechanisms.ToArray(), "What is offered to clients of AMQP, with commas between them: PLAIN, AMQPLAIN, EXTERNAL, ANONYMOUS.", Mechanisms);
+
+    private readonly Option<string> _anonymous = settings.Of(
+        "--anonymous-login-user", Account.GuestName,
+        "Whom clients are that log in by ANONYMOUS, with the password in GRANARY_ANONYMOUS_LOGIN_PASS (guest unless told); none for nobody.", SettingText.AsItIs);
 
     private readonly Option<AuthenticationBackend[]> _backends = settings.Of<AuthenticationBackend[]>(
         "--auth-backends", [AuthenticationBackend.Internal], "Who is asked about a password, one after the other, with commas between them: internal, oauth2.", Backends);
@@ -46,6 +51,8 @@ internal sealed class AuthenticationGroup(Settings settings)
     public AuthenticationOptions Read(ParseResult result) => new()
     {
         Mechanisms = result.GetValue(_mechanisms)!,
+        AnonymousUser = result.GetValue(_anonymous) is { } anonymous and not "none" ? anonymous : null,
+        AnonymousPassword = settings.ReadSecret(Secret.AnonymousPass) ?? Account.GuestName,
         Backends = result.GetValue(_backends)!,
         Certificates = new CertificateLogin(result.GetValue(_certificateName), result.GetValue(_sanType)!, result.GetValue(_sanIndex)),
         Tokens = new TokenOptions

@@ -14,14 +14,14 @@ internal static class AccessRows
 
     /// <summary>Makes the first user, and the first vhost, if the store never had one. Of several processes that do so at once one succeeds, and the others go on.</summary>
     /// <exception cref="StoreUnavailableException">The store is out of reach.</exception>
-    public static async Task CreateAsync(GroupCommit commit, Func<Account> first, CancellationToken cancellation)
+    public static async Task CreateAsync(GroupCommit commit, Func<Account> first, FirstVhost vhost, CancellationToken cancellation)
     {
         if (await commit.Store.ReadRowAsync(Key, cancellation).ConfigureAwait(false) is not null)
         {
             return;
         }
 
-        var value = JsonSerializer.SerializeToUtf8Bytes(AccessState.Of(first()), DefinitionsJson.Default.AccessState);
+        var value = JsonSerializer.SerializeToUtf8Bytes(AccessState.Of(first(), vhost), DefinitionsJson.Default.AccessState);
         try
         {
             await commit.WriteAsync(new RowChange(Key, value, Expected: 0)).WaitAsync(cancellation).ConfigureAwait(false);

@@ -22,11 +22,11 @@ internal sealed class AccessState
     public byte[]? PageKey { get; set; }
 
     /// <summary>What a store begins with.</summary>
-    public static AccessState Of(Account first) => new()
+    public static AccessState Of(Account first, FirstVhost vhost) => new()
     {
         All = [first],
-        Vhosts = [new Vhost(Vhost.Standard)],
-        Permissions = [Permission.Full(first.Name, Vhost.Standard)],
+        Vhosts = [new Vhost(vhost.Name)],
+        Permissions = [new Permission(first.Name, vhost.Name, vhost.Configure, vhost.Write, vhost.Read)],
     };
 
     /// <summary>As it is written today.</summary>

@@ -27,6 +27,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     private readonly bool _isInCluster;
     private readonly IMessageStore? _scratchStore;
     private readonly Func<Account> _firstAccount;
+    private readonly FirstVhost _firstVhost;
     private GroupCommit? _commit;
     private GroupCommit? _scratch;
     private QueueStores? _queues;
@@ -39,6 +40,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
         _isInCluster = options.IsInCluster;
         var first = services.GetService<FirstAccount>();
         _firstAccount = () => first?.Account ?? Account.Guest();
+        _firstVhost = services.GetService<FirstVhost>() ?? new FirstVhost();
         var given = services.GetService<IMessageStore>();
         _store = given ?? Create(options, services);
         _keepsMessages = given is not null || options.Kind != StoreKind.Memory;
@@ -81,7 +83,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
                 Volatile.Write(
                     ref _queues,
                     new QueueStores(_keepsMessages ? _commit : null, _scratch, budget, _time.GetUtcNow().ToUnixTimeMilliseconds(), _isInCluster));
-                await AccessRows.CreateAsync(commit, _firstAccount, cancellation).ConfigureAwait(false);
+                await AccessRows.CreateAsync(commit, _firstAccount, _firstVhost, cancellation).ConfigureAwait(false);
             }
         }
         finally

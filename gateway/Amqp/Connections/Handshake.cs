@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
@@ -18,8 +19,16 @@ namespace Granary.Gateway.Amqp.Connections;
 internal sealed class Handshake(
     IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, Logins logins, ClientCounts clients, TimeProvider clock, ConnectionEnds ends, X509Certificate2? certificate = null)
 {
-    // EXTERNAL for those alone of whom TLS says who they are, as in RabbitMQ.
-    private readonly string[] _mechanisms = [.. logins.Options.Mechanisms.Where(mechanism => mechanism != AuthenticationOptions.External || certificate is not null)];
+    // EXTERNAL for those alone of whom TLS says who they are, and ANONYMOUS where somebody is who has no name, as in RabbitMQ.
+    private readonly string[] _mechanisms =
+    [
+        .. logins.Options.Mechanisms.Where(mechanism => mechanism switch
+        {
+            AuthenticationOptions.External => certificate is not null,
+            AuthenticationOptions.Anonymous => logins.Options.AnonymousUser is not null,
+            _ => true,
+        }),
+    ];
 
     // Why it ends if it does not succeed, unless something fails.
     private ConnectionEnd _end = ConnectionEnd.GoneBeforeOpen;
@@ -277,6 +286,13 @@ internal sealed class Handshake(
         {
             _user = logins.UserOf(certificate!) ?? "";
             return await logins.ByCertificateAsync(certificate!, peer?.Address, cancellation).ConfigureAwait(false);
+        }
+
+        if (startOk.Mechanism == AuthenticationOptions.Anonymous)
+        {
+            // Whatever the response says: RFC 4505 has a trace in it, for logs alone.
+            _user = logins.Options.AnonymousUser!;
+            return await logins.ByPasswordAsync(_user, Encoding.UTF8.GetBytes(logins.Options.AnonymousPassword), peer?.Address, cancellation).ConfigureAwait(false);
         }
 
         var credentials = startOk.Mechanism == AuthenticationOptions.Plain ? SaslResponse.ReadPlain(startOk.Response.Span) : SaslResponse.ReadAmqPlain(startOk.Response.Span);

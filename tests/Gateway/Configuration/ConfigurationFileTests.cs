@@ -46,6 +46,9 @@ public sealed class ConfigurationFileTests
     [InlineData("auth_oauth2.signing_keys.k1 = /a.pem\nauth_oauth2.signing_keys.k2 = /b.pem", "oauth-signing-keys", "k1=/a.pem,k2=/b.pem")]
     [InlineData("auth_oauth2.preferred_username_claims.1 = user_name\nauth_oauth2.preferred_username_claims.2 = email", "oauth-username-claims", "user_name,email")]
     [InlineData("auth_oauth2.https.cacertfile = ca.pem", "oauth-ca", "ca.pem")]
+    [InlineData("default_vhost = orders", "default-vhost", "orders")]
+    [InlineData("default_permissions.write = ^a", "default-permissions-write", "^a")]
+    [InlineData("anonymous_login_user = none", "anonymous-login-user", "none")]
     [InlineData("heartbeat = 10\nheartbeat = 20", "heartbeat", "20")]
     [InlineData("cluster_id = blue", "cluster-id", "blue")]
     public void Key_OfRabbitMqOrOfOurs_IsTheSettingWithItsValueAsHere(string text, string setting, string value)

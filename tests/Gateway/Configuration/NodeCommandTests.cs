@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Granary.Node;
 using Granary.Node.Configuration;
+using Granary.Silo.Access;
 
 namespace Granary.Gateway.Tests.Configuration;
 
@@ -32,11 +33,13 @@ public sealed class NodeCommandTests : IDisposable
     {
         _environment["RABBITMQ_DEFAULT_USER"] = "boss";
         _environment["RABBITMQ_DEFAULT_PASS"] = "secret";
+        _environment["RABBITMQ_DEFAULT_VHOST"] = "orders";
         _environment["RABBITMQ_NODENAME"] = "rabbit@here";
         _environment["RABBITMQ_NODE_PORT"] = "5673";
         var options = Run();
 
         Assert.Equal("boss", options.Administrator.Account?.Name);
+        Assert.Equal(new FirstVhost("orders"), options.FirstVhost);
         Assert.Equal("rabbit@here", options.Name);
         Assert.Equal(5673, Assert.Single(options.Gateway.Amqp).Port);
         Assert.Equal(("(set)", "environment RABBITMQ_DEFAULT_PASS"), Effective(options, "default-pass"));

@@ -12,7 +12,7 @@ public sealed class AccessBookTests
     private readonly List<AccessEntry> _told = [];
     private readonly AccessBook _book;
 
-    public AccessBookTests() => _book = new AccessBook(AccessState.Of(Account.Guest()), _told.Add);
+    public AccessBookTests() => _book = new AccessBook(AccessState.Of(Account.Guest(), new FirstVhost()), _told.Add);
 
     /// <summary>Written before there were vhosts.</summary>
     [Fact]

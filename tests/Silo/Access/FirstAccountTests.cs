@@ -67,9 +67,21 @@ public sealed class FirstAccountTests
     public async Task Silos_ThatOpenANewStoreAtOnce_MakeOneAccount()
     {
         await using var commit = NewCommit();
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => AccessRows.CreateAsync(commit, () => Account.Administrator($"boss {i}", "secret"), default)));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => AccessRows.CreateAsync(commit, () => Account.Administrator($"boss {i}", "secret"), new FirstVhost(), default)));
 
         Assert.Single(await AccountsAsync());
+    }
+
+    [Fact]
+    public async Task NewStore_WithAVhostConfigured_HasThatOneAlone()
+    {
+        await using var commit = NewCommit();
+        await AccessRows.CreateAsync(commit, Account.Guest, new FirstVhost("orders", "^a", "b", ""), default);
+
+        var row = await _store.ReadRowAsync(AccessRows.Key, default);
+        var state = JsonSerializer.Deserialize(row!.Value.Span, DefinitionsJson.Default.AccessState)!.Upgraded();
+        Assert.Equal("orders", Assert.Single(state.Vhosts!).Name);
+        Assert.Equal(new Permission("guest", "orders", "^a", "b", ""), Assert.Single(state.Permissions));
     }
 
     private GroupCommit NewCommit() => new(_store, NullLogger<GroupCommit>.Instance, _ => { });

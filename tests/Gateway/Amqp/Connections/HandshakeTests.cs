@@ -33,6 +33,10 @@ public sealed class HandshakeTests
             MethodId.ConnectionStartOk
         },
         {
+            "ANONYMOUS where it is not offered", StartOk("ANONYMOUS", ""), ReplyCode.CommandInvalid, "COMMAND_INVALID - unknown authentication mechanism 'ANONYMOUS'",
+            MethodId.ConnectionStartOk
+        },
+        {
             "malformed PLAIN", StartOk("PLAIN", "guest"), ReplyCode.SyntaxError, "SYNTAX_ERROR - response of authentication mechanism PLAIN is malformed",
             MethodId.ConnectionStartOk
         },
@@ -130,6 +134,42 @@ public sealed class HandshakeTests
         }
 
         Assert.NotNull(await run);
+    }
+
+    [Theory]
+    [InlineData("guest", "guest", true)]
+    [InlineData("guest", "wrong", false)]
+    [InlineData("nobody", "guest", false)]
+    public async Task Anonymous_WhereItIsOffered_IsTheUserWhoIsConfigured(string user, string password, bool isIn)
+    {
+        var run = Run(new AuthenticationOptions { Mechanisms = ["PLAIN", "ANONYMOUS"], AnonymousUser = user, AnonymousPassword = password });
+        await SendAsync(ProtocolHeader);
+        Assert.Equal(MethodId.ConnectionStart, MethodFrame.ReadId((await ReadAsync()).AsSpan(Frame.HeaderSize..^1), out var fields));
+        Assert.Equal("PLAIN ANONYMOUS", MethodFrame.Read<ConnectionStart>(fields).Mechanisms.ToString());
+        await SendAsync(StartOk("ANONYMOUS", "trace"));
+        if (!isIn)
+        {
+            await ExpectRefusalAsync(
+                run, user, ReplyCode.AccessRefused, "ACCESS_REFUSED - Login was refused using authentication mechanism ANONYMOUS. For details see the broker logfile.", 0);
+            return;
+        }
+
+        await ReadAsync();
+        await SendAsync([.. TuneOk(), .. Frames.Method(0, new ConnectionOpen("/"))]);
+
+        Assert.Equal("guest", (await run)?.Login?.User.Name);
+    }
+
+    [Fact]
+    public async Task Anonymous_OfNobody_IsNotOffered()
+    {
+        var run = Run(new AuthenticationOptions { Mechanisms = ["PLAIN", "ANONYMOUS"], AnonymousUser = null });
+        await SendAsync(ProtocolHeader);
+        await ReadAsync();
+        await SendAsync(StartOk("ANONYMOUS", ""));
+
+        await ExpectRefusalAsync(
+            run, "nobody", ReplyCode.CommandInvalid, "COMMAND_INVALID - unknown authentication mechanism 'ANONYMOUS'", MethodId.ConnectionStartOk);
     }
 
     [Fact]
@@ -267,10 +307,10 @@ public sealed class HandshakeTests
     private static byte[] TuneOk(ushort channelMax = 2047, uint frameMax = 131072, ushort heartbeat = 60) =>
         Frames.Method(0, new ConnectionTuneOk(channelMax, frameMax, heartbeat));
 
-    private async Task<ConnectionTerms?> Run()
+    private async Task<ConnectionTerms?> Run(AuthenticationOptions? options = null)
     {
         var handshake = new Handshake(
-            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new Logins(new FakeAccess(), new AuthenticationOptions()), new ClientCounts(_clock, NullLogger<ClientCounts>.Instance), _clock, _ends);
+            new Transport(_toBroker.Reader, _toClient.Writer), new IPEndPoint(_from, 1), new AmqpOptions(), new Logins(new FakeAccess(), options ?? new AuthenticationOptions()), new ClientCounts(_clock, NullLogger<ClientCounts>.Instance), _clock, _ends);
         return await handshake.RunAsync(_aborted.Token).AsTask().WaitAsync(Limit);
     }
 
