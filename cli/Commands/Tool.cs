@@ -6,6 +6,7 @@ internal sealed class Tool
     private static readonly Command[] Ctl =
     [
         .. LocalCommands.All, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. EvalCommands.All,
+        .. ReplicaCommands.Mirrors,
     ];
 
     private Tool(string name, IEnumerable<Command> commands) => (Name, Commands) = (name, [.. commands]);
@@ -20,13 +21,14 @@ internal sealed class Tool
         "rabbitmqctl" => new Tool(name, Ctl.Where(static command => command.Name != "rebalance")),
         "rabbitmq-diagnostics" => new Tool(name,
         [
-            .. DiagnosticsCommands.All,
-            .. Ctl.Where(static command => command.Name is "ping" or "status" or "cluster_status" or "version" || command.Name.StartsWith("list_", StringComparison.Ordinal)),
+            .. DiagnosticsCommands.All, .. ReplicaCommands.Critical, .. ReplicaCommands.Queues.Concat(ReplicaCommands.Streams).Where(static command => command.Name.EndsWith("_status", StringComparison.Ordinal)),
+            .. Ctl.Where(static command => command.Name is "ping" or "status" or "cluster_status" or "version" or "environment" or "node_health_check" || command.Name.StartsWith("list_", StringComparison.Ordinal)),
         ]),
         "rabbitmq-plugins" => new Tool(name, [.. PluginCommands.All, .. LocalCommands.All.Where(static command => command.Name == "version")]),
         "rabbitmq-upgrade" => new Tool(name, [.. UpgradeCommands.All, .. Ctl.Where(static command => command.Name is "status" or "cluster_status" or "version")]),
-        "rabbitmq-queues" => new Tool(name, Ctl.Where(static command => command.Name is "rebalance" or "version" or "status")),
-        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. PluginCommands.All, .. UpgradeCommands.All]),
+        "rabbitmq-queues" => new Tool(name, [.. ReplicaCommands.Queues, .. Ctl.Where(static command => command.Name is "rebalance" or "version" or "status")]),
+        "rabbitmq-streams" => new Tool(name, [.. ReplicaCommands.Streams, .. Ctl.Where(static command => command.Name is "version" or "status")]),
+        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams]),
     };
 
     public Command? Find(string name) => Commands.FirstOrDefault(command => command.Name == name);

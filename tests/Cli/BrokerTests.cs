@@ -58,6 +58,25 @@ public class BrokerTests
         Assert.Contains("has no Erlang", refused.Errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("rabbitmq-queues", "grow", "rabbit@a", "all")]
+    [InlineData("rabbitmq-queues", "check_if_node_is_quorum_critical")]
+    [InlineData("rabbitmq-streams", "add_replica", "s", "rabbit@a")]
+    [InlineData("rabbitmqctl", "sync_queue", "q")]
+    [InlineData("rabbitmq-streams", "version")]
+    public async Task Replicas_OfWhichThereAreNone_AreNothingToFailAt(string tool, params string[] line)
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+
+        var (code, output, errors) = await Ctl.RunAsync(tool, local, line);
+
+        Assert.Equal((ExitCode.Done, ""), (code, errors));
+        Assert.NotEqual("", output);
+        var status = await Ctl.RunAsync("rabbitmq-streams", local, "stream_status", "nowhere", "-q");
+        Assert.Equal(ExitCode.Unavailable, status.Code);
+    }
+
     [Fact]
     public async Task Eval_OfAnAlarm_RaisesItAndClearsIt()
     {

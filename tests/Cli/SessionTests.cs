@@ -78,7 +78,7 @@ public class SessionTests
 
     [Fact]
     public void Tools_OfAllNames_HaveNoNameTwice() => Assert.All(
-        ["granaryctl", "rabbitmqctl", "rabbitmq-diagnostics", "rabbitmq-plugins", "rabbitmq-queues"],
+        ["granaryctl", "rabbitmqctl", "rabbitmq-diagnostics", "rabbitmq-plugins", "rabbitmq-queues", "rabbitmq-streams"],
         name => Assert.Equal(Tool.Of(name).Commands.Count, Tool.Of(name).Commands.Select(command => command.Name).Distinct().Count()));
 
     private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] line)
