@@ -97,6 +97,15 @@ internal sealed class BrokerApi : IDisposable
         }
     }
 
+    /// <summary>Asks something that is too long for an address.</summary>
+    /// <inheritdoc cref="OverviewAsync"/>
+    public async Task<JsonNode> AskAsync(string path, JsonNode body)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, path, body);
+        await RequireAsync(answer);
+        return JsonNode.Parse(await answer.Content.ReadAsStringAsync()) ?? throw new CommandException(ExitCode.Software, $"The broker's answer to {path} is empty.");
+    }
+
     /// <summary>False: there is no such thing.</summary>
     /// <inheritdoc cref="OverviewAsync"/>
     public async Task<bool> DeleteAsync(string path, string? reason = null) =>

@@ -102,9 +102,9 @@ internal static class OperationCommands
         new(
             "import_definitions", "Definitions",
             "Imports definitions in JSON or compressed Erlang Term Format.",
-            "<file_path | \"-\"> [--format <json | erlang>] [--skip-if-unchanged]")
+            "<file_path | \"-\"> [--format <json | erlang>] [--skip-if-unchanged] [--dry-run]")
         {
-            LeastWords = 0, MostWords = 1, Options = [new("format", HasValue: true), new("skip-if-unchanged")], Timeout = 300,
+            LeastWords = 0, MostWords = 1, Options = [new("format", HasValue: true), new("skip-if-unchanged"), new("dry-run")], Timeout = 300,
             Check = call =>
             {
                 RequireJson(call);
@@ -114,12 +114,18 @@ internal static class OperationCommands
                 }
             },
             Banner = call =>
-                UserCommands.Told(call.Words.Count == 0 || call.Words[0] == "-"
+                UserCommands.Told(call.Has("dry-run") ? "Comparing definitions with what there is; nothing is changed ..." : call.Words.Count == 0 || call.Words[0] == "-"
                     ? "Importing definitions in JSON from standard input ..."
                     : $"Importing definitions in JSON from a file at \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                await call.Broker.PostAsync("definitions", Json.Object(await ReadAsync(call)));
+                var file = Json.Object(await ReadAsync(call));
+                if (call.Has("dry-run"))
+                {
+                    return Answer.Of(ImportPreview.Of(await call.Broker.AskAsync("definitions?dry_run=true", file)));
+                }
+
+                await call.Broker.PostAsync("definitions", file);
                 return Answer.Of("Successfully imported the definitions.");
             },
         },

@@ -34,6 +34,14 @@ internal sealed class DefinitionsResources(DefinitionsExport export, Definitions
 
     private async Task ImportAsync(ApiCall call, string? vhost)
     {
+        if (call.Flag("dry_run"))
+        {
+            var file = await ReadAsync(call).ConfigureAwait(false);
+            var now = vhost is null ? await export.OfClusterAsync(call.Aborted).ConfigureAwait(false) : await export.OfVhostAsync(vhost, call.Aborted).ConfigureAwait(false);
+            await call.ReplyAsync(DefinitionsDiff.Of(now, file, vhost), ApiJson.Default.JsonObject).ConfigureAwait(false);
+            return;
+        }
+
         await import.RunAsync(await ReadAsync(call).ConfigureAwait(false), vhost, call.User, call.Aborted).ConfigureAwait(false);
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
