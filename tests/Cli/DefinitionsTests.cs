@@ -133,7 +133,10 @@ public sealed class DefinitionsTests
             ["name"] = number == 0 ? "limits" : $"o{number}",
             ["value"] = number == 0 ? new JsonObject { ["max-queues"] = 5_000 } : new JsonObject
             {
-                ["pattern"] = "^q", ["apply-to"] = "queues", ["priority"] = 1, ["definition"] = new JsonObject { ["expires"] = 3_600_000 },
+                ["pattern"] = "^q",
+                ["apply-to"] = "queues",
+                ["priority"] = 1,
+                ["definition"] = new JsonObject { ["expires"] = 3_600_000 },
             },
         }),
         ["exchanges"] = Each(60, static number => new JsonObject
