@@ -17,4 +17,7 @@ public enum MessageFlags : byte
 
     /// <summary>It was dead-lettered under one new routing key: the keys in a CC header do not count any more.</summary>
     SingleKey = 8,
+
+    /// <summary>It has the property priority, if only 0: some queues take none for another one than 0.</summary>
+    HasPriority = 32,
 }

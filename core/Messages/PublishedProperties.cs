@@ -60,7 +60,13 @@ public sealed class PublishedProperties
         BasicPropertiesView.Validate(properties);
         var view = BasicPropertiesView.Read(properties);
         Flags = view.TryGetDeliveryMode(out var mode) && mode == 2 ? MessageFlags.Persistent : MessageFlags.None;
-        Priority = view.TryGetPriority(out var priority) ? priority : (byte)0;
+        Priority = 0;
+        if (view.TryGetPriority(out var priority))
+        {
+            Flags |= MessageFlags.HasPriority;
+            Priority = priority;
+        }
+
         if (view.TryGetExpiration(out var expiration))
         {
             Flags |= MessageFlags.HasExpiry;

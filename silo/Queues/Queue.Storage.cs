@@ -102,14 +102,14 @@ internal sealed partial class Queue
         {
             _delayed.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.NextDue);
         }
-        else if ((_groups?.Rest ?? _ready as ReadyMessages) is { } ready)
+        else if (storage.Priorities is { } priorities && _ready is PriorityMessages separate)
+        {
+            priorities.Recover(separate);
+        }
+        else if ((_groups?.Rest ?? _ready as ReadyMessages ?? (_ready as PriorityMessages)?.Earlier) is { } ready)
         {
             var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.Pieces);
             ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
-        }
-        else
-        {
-            storage.Priorities?.Recover((PriorityMessages)_ready);
         }
 
         NoteEarlier(backlog.Sessions);

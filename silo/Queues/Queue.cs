@@ -55,8 +55,8 @@ internal sealed partial class Queue : IDeclaredQueue
         _groups = _settings.MessageGroup is { } header ? new GroupedMessages(countsBodies: _settings.MaxBytes is not null, System.Text.Encoding.UTF8.GetBytes(header)) : null;
         _ready = _delayed is not null ? _delayed
             : _groups is not null ? _groups
-            : _settings.HighestPriority is { } highest
-            ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, highest)
+            : _settings.Priorities is { } priorities
+            ? new PriorityMessages(countsBodies: _settings.MaxBytes is not null, priorities)
             : new ReadyMessages(countsBodies: _settings.MaxBytes is not null);
         _retries = DeliveryCounts is null ? null : new WaitingRetries();
         _limit = _settings.IsLimited ? new LengthLimit(_settings, _retries) : null;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Storage;
 
@@ -45,10 +46,15 @@ internal sealed class QueueStores(GroupCommit? durable, GroupCommit? scratch, Me
         return new QueueStorage(new QueueJournal(durable, queue, isNew: false), IsDurable: true, budget);
     }
 
-    /// <summary>Finds out which priorities the messages have that were taken over.</summary>
-    public async Task<QueueStorage> ReadPrioritiesAsync(QueueStorage storage, byte highest, CancellationToken cancellation)
+    /// <summary>Finds out which priorities the messages have that were taken over. Where the store knows that none says its own, nothing is read.</summary>
+    public async Task<QueueStorage> ReadPrioritiesAsync(QueueStorage storage, PriorityRule rule, CancellationToken cancellation)
     {
-        var read = Task.Run(() => StoredPriorities.ReadAsync(durable!.Store, storage.Journal.Queue, highest, cancellation), cancellation);
+        if (rule.IsRare && (storage.Backlog.Flags & MessageFlags.HasPriority) == 0)
+        {
+            return storage;
+        }
+
+        var read = Task.Run(() => StoredPriorities.ReadAsync(durable!.Store, storage.Journal.Queue, rule, cancellation), cancellation);
         return storage with { Priorities = await read.ConfigureAwait(false) };
     }
 

@@ -1,4 +1,5 @@
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
@@ -13,7 +14,7 @@ internal sealed class StoredPriorities
 
     private readonly SortedDictionary<byte, Found> _found = [];
 
-    public static async Task<StoredPriorities> ReadAsync(IMessageStore store, StoredQueue queue, byte highest, CancellationToken cancellation)
+    public static async Task<StoredPriorities> ReadAsync(IMessageStore store, StoredQueue queue, PriorityRule rule, CancellationToken cancellation)
     {
         var priorities = new StoredPriorities();
         var backlog = queue.Backlog;
@@ -22,7 +23,7 @@ internal sealed class StoredPriorities
             var runs = await store.ReadAsync(queue, at, backlog.NextOffset, ReadAtOnce, cancellation).ConfigureAwait(false);
             foreach (var run in runs)
             {
-                priorities.Add(run, highest);
+                priorities.Add(run, rule);
             }
 
             at = runs.Length == 0 ? backlog.NextOffset : runs[^1].End;
@@ -34,13 +35,14 @@ internal sealed class StoredPriorities
     /// <summary>Has the queue take them for paged out.</summary>
     public void Recover(PriorityMessages ready)
     {
+        ready.SeparateFrom(long.MinValue);
         foreach (var (priority, found) in _found)
         {
             ready.LaneOf(priority).Recover(found.Messages, found.BodyBytes, found.MayExpire);
         }
     }
 
-    private void Add(in MessageRun run, byte highest)
+    private void Add(in MessageRun run, PriorityRule rule)
     {
         Found? found = null;
         var (priority, first, bytes) = ((byte)0, run.First, 0L);
@@ -48,7 +50,7 @@ internal sealed class StoredPriorities
         for (var offset = run.First; offset < run.End; offset++)
         {
             var record = new MessageRecord(records);
-            var own = Math.Min(record.Priority, highest);
+            var own = rule.Of(record);
             if (found is null || own != priority)
             {
                 found?.Messages.Extend(first, offset - first, bytes, isAmongOthers: true);

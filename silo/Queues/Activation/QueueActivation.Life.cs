@@ -123,9 +123,9 @@ internal sealed partial class QueueActivation
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         var identity = new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream };
         var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
-        if (storage is not null && definition.Settings.HighestPriority is { } highest)
+        if (storage is not null && definition.Settings is { Priorities: { } rule, MessageGroup: null })
         {
-            storage = await _services.Stores.ReadPrioritiesAsync(storage, highest, cancellation).ConfigureAwait(false);
+            storage = await _services.Stores.ReadPrioritiesAsync(storage, rule, cancellation).ConfigureAwait(false);
         }
 
         var prepared = storage is null ? [] : await ReadPreparedAsync(storage, incarnation, cancellation).ConfigureAwait(false);

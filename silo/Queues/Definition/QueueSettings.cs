@@ -27,11 +27,11 @@ internal enum Overflow
 /// <param name="DeadLetters">What is done with dead messages; null: they are dropped.</param>
 /// <param name="SingleActiveConsumer">Only one consumer at a time is given messages.</param>
 /// <param name="DeliveryLimit">How often a message may come back; null: for ever.</param>
-/// <param name="HighestPriority">The highest priority that messages have in the queue; null: theirs do not matter.</param>
+/// <param name="Priorities">Which priorities messages have in the queue; null: theirs do not matter.</param>
 /// <param name="ConsumerTimeout">How long a delivery may stay unacknowledged; null: as long as the gateway says.</param>
 internal sealed record QueueSettings(
     long? MessageTtl, long? Expires, long? MaxLength, long? MaxBytes, Overflow Overflow, DeadLetterRule? DeadLetters, bool SingleActiveConsumer, long? ConsumerTimeout,
-    long? DeliveryLimit, byte? HighestPriority)
+    long? DeliveryLimit, PriorityRule? Priorities)
 {
     /// <summary>A hundred years.</summary>
     private const long ForEver = 100L * 365 * 24 * 60 * 60 * 1_000;
@@ -80,7 +80,8 @@ internal sealed record QueueSettings(
             type == QueueTypes.Quorum ? DeliveryLimits.Of(arguments, definition) : null,
 
             // There are at least two priorities (rabbit_priority_queue). A policy says nothing of them.
-            type == QueueTypes.Classic && Least("max-priority") is { } most ? (byte)Math.Clamp(most, 1, byte.MaxValue) : null)
+            type == QueueTypes.Quorum ? PriorityRule.Quorum
+            : type == QueueTypes.Classic && Least("max-priority") is { } most ? new PriorityRule((byte)Math.Clamp(most, 1, byte.MaxValue)) : null)
         {
             Stream = type == QueueTypes.Stream ? StreamSettings.From(arguments, definition) : null,
             DelayedRetry = type == QueueTypes.Quorum && !arguments.ContainsKey("x-message-group") ? DelayedRetry.Of(arguments, definition) : null,

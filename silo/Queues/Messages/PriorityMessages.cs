@@ -1,24 +1,51 @@
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Definition;
 
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>
 /// All messages that can be taken from a queue with priorities: the highest first, in the order of their offsets among themselves. The offsets are those of any
-/// queue; only the order in which they are taken is another one. As rabbit_priority_queue has it.
+/// queue; only the order in which they are taken is another one. As rabbit_priority_queue has it, and rabbit_fifo.
 /// </summary>
-/// <param name="highest">Priorities above it are as good as it.</param>
-internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReadyMessages
+internal sealed class PriorityMessages : IReadyMessages
 {
     private const int SmallHead = 64 * 1024;
 
-    /// <summary>By their priorities; null as long as there was no such message.</summary>
-    private readonly ReadyMessages?[] _byPriority = new ReadyMessages?[highest + 1];
+    /// <summary>In requests to read back, instead of a priority: those that came before any with a priority.</summary>
+    private const byte EarlierLane = 255;
 
-    /// <summary>The highest first. The lowest is always there.</summary>
+    private readonly PriorityRule _rule;
+
+    /// <summary>By their priorities; null as long as there was no such message.</summary>
+    private readonly ReadyMessages?[] _byPriority;
+
+    /// <summary>The highest first. There is always one.</summary>
     private readonly List<ReadyMessages> _lanes = [];
 
+    /// <summary>
+    /// What came before the first message that says its priority, where most queues never have one: it is kept, paged out and recovered as in a queue without priorities.
+    /// Null: in such a queue priorities are rare, and none is looked for.
+    /// </summary>
+    private readonly ReadyMessages? _earlier;
+
+    /// <summary>All offsets below are of <see cref="_earlier"/>.</summary>
+    private long _earlierEnd = long.MaxValue;
+
     private int _head = ReadyMessages.LargestHead;
-    private bool _countsBodies = countsBodies;
+    private bool _countsBodies;
+
+    public PriorityMessages(bool countsBodies, PriorityRule rule)
+    {
+        (_countsBodies, _rule) = (countsBodies, rule);
+        _byPriority = new ReadyMessages?[rule.Highest + 1];
+        if (rule.IsRare)
+        {
+            _lanes.Add(_earlier = new ReadyMessages(countsBodies));
+        }
+    }
+
+    /// <summary>Where messages are put in place that an earlier activation had, none of which says its priority; null: it is not known that there are such.</summary>
+    public ReadyMessages? Earlier => _earlier;
 
     public IReadOnlyList<ReadyMessages> Lanes => _lanes;
 
@@ -43,7 +70,7 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
             var due = MessageRun.Never;
             foreach (var lane in _lanes)
             {
-                due = Math.Min(due, lane.NextDue);
+                due = IsBehindEarlier(lane) ? due : Math.Min(due, lane.NextDue);
             }
 
             return due;
@@ -62,21 +89,21 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
                 }
             }
 
-            return LaneOf(0);
+            return _earlier ?? LaneOf(0);
         }
     }
 
     /// <summary>The messages of one priority.</summary>
     public ReadyMessages LaneOf(byte priority)
     {
-        priority = Math.Min(priority, highest);
+        priority = Math.Min(priority, _rule.Highest);
         if (_byPriority[priority] is { } lane)
         {
             return lane;
         }
 
         lane = _byPriority[priority] = new ReadyMessages(_countsBodies, priority);
-        var at = _lanes.FindIndex(other => other.Lane < priority);
+        var at = _lanes.FindIndex(other => (other == _earlier ? _rule.Absent : other.Lane) < priority);
         _lanes.Insert(at < 0 ? _lanes.Count : at, lane);
         return lane;
     }
@@ -90,23 +117,43 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
         }
     }
 
+    /// <summary>From this offset on messages are kept by their priorities.</summary>
+    public void SeparateFrom(long offset) => _earlierEnd = Math.Min(_earlierEnd, offset);
+
     public void Append(in MessageRun run)
     {
         for (var rest = run; rest.Count > 0;)
         {
-            var part = SplitOff(ref rest);
-            LaneOf(part.Lane).Append(part);
+            var part = SplitOff(ref rest, out var lane);
+            lane.Append(part);
         }
     }
 
-    public void Return(in MessageRun run) => LaneOf(run.Lane).Return(run);
+    public void Return(in MessageRun run)
+    {
+        if (_earlier is null || run.First >= _earlierEnd)
+        {
+            LaneOf(run.Lane).Return(run);
+        }
+        else if (run.End <= _earlierEnd)
+        {
+            _earlier.Return(run);
+        }
+        else
+        {
+            var count = (int)(_earlierEnd - run.First);
+            var length = run.IsLoaded ? run.LengthOf(count) : 0;
+            _earlier.Return(run.Head(count, length));
+            LaneOf(run.Lane).Return(run.After(count, length));
+        }
+    }
 
     public void AppendBack(in MessageRun run, long redeliveredBelow)
     {
         for (var rest = run; rest.Count > 0;)
         {
-            var part = SplitOff(ref rest);
-            LaneOf(part.Lane).AppendBack(part, redeliveredBelow);
+            var part = SplitOff(ref rest, out var lane);
+            lane.AppendBack(part, redeliveredBelow);
         }
     }
 
@@ -114,7 +161,10 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
     {
         foreach (var lane in _lanes)
         {
-            lane.Expire(limit);
+            if (!IsBehindEarlier(lane))
+            {
+                lane.Expire(limit);
+            }
         }
     }
 
@@ -189,9 +239,9 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
             // What stands behind enough others need not be in memory, but for that it may expire.
             var isNeeded = before <= _head / 2;
             var request = isNeeded ? lane.NextLoad(_head, before) : lane.MayExpireUnseen ? lane.NextLoad(SmallHead, 0) : null;
-            if (request is not null)
+            if (request is { } next)
             {
-                return request;
+                return lane == _earlier ? next with { Lane = EarlierLane } : next;
             }
 
             before += lane.Bytes;
@@ -201,11 +251,24 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
     }
 
     public long Load(PageRequest request, MessageRun[]? runs, long redeliveredBelow, long now) =>
-        LaneOf(request.Lane).Load(request, runs, redeliveredBelow, now);
+        (_earlier is not null && request.Lane == EarlierLane ? _earlier : LaneOf(request.Lane)).Load(request, runs, redeliveredBelow, now);
 
-    /// <summary>Takes the first messages of a run that have the same priority.</summary>
-    private MessageRun SplitOff(ref MessageRun run)
+    /// <summary>Others of the same priority stand before all of these.</summary>
+    private bool IsBehindEarlier(ReadyMessages lane) => _earlier is { IsEmpty: false } && lane != _earlier && lane.Lane == _rule.Absent;
+
+    /// <summary>Takes the first messages of a run that have the same priority, and says where they belong.</summary>
+    private MessageRun SplitOff(ref MessageRun run, out ReadyMessages to)
     {
+        if (_earlier is not null && (run.Flags & MessageFlags.HasPriority) == 0)
+        {
+            // No record has to be looked at.
+            var all = run;
+            run = run.After(run.Count, run.Length);
+            to = all.End <= _earlierEnd ? _earlier : LaneOf(_rule.Absent);
+            return to == _earlier ? all : all with { Lane = _rule.Absent };
+        }
+
+        SeparateFrom(run.First);
         var records = run.Records.Span;
         var lane = PriorityOf(records);
         var (count, length) = (0, 0);
@@ -218,10 +281,11 @@ internal sealed class PriorityMessages(bool countsBodies, byte highest) : IReady
 
         var part = run.Head(count, length) with { Lane = lane };
         run = run.After(count, length);
+        to = LaneOf(lane);
         return part;
     }
 
-    private byte PriorityOf(ReadOnlySpan<byte> record) => Math.Min(new MessageRecord(record).Priority, highest);
+    private byte PriorityOf(ReadOnlySpan<byte> record) => _rule.Of(new MessageRecord(record));
 
     private long Sum(Func<ReadyMessages, long> figure)
     {

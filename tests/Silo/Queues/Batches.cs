@@ -10,7 +10,7 @@ internal static class Batches
 {
     /// <summary>Consecutive ids from <paramref name="first"/> on; the body length and the priority may depend on the id.</summary>
     public static MessageBatch Of(
-        long first, int count, Func<long, int>? bodyLength = null, Func<long, long?>? expiry = null, bool persistent = false, Func<long, byte>? priority = null)
+        long first, int count, Func<long, int>? bodyLength = null, Func<long, long?>? expiry = null, bool persistent = false, Func<long, byte?>? priority = null)
     {
         var size = 0;
         var all = MessageFlags.None;
@@ -26,8 +26,10 @@ internal static class Batches
             var length = BodyLength(first + i, bodyLength);
             var own = expiry?.Invoke(first + i);
             var flags = (own is null ? MessageFlags.None : MessageFlags.HasExpiry) | (persistent ? MessageFlags.Persistent : MessageFlags.None);
+            var level = priority?.Invoke(first + i);
+            flags |= level is null ? MessageFlags.None : MessageFlags.HasPriority;
             all |= flags;
-            var body = at + MessageRecord.WriteHead(bytes.AsSpan(at), flags, priority?.Invoke(first + i) ?? 0, own ?? 0, [], "k"u8, [0, 0], length);
+            var body = at + MessageRecord.WriteHead(bytes.AsSpan(at), flags, level ?? 0, own ?? 0, [], "k"u8, [0, 0], length);
             BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(body), first + i);
             at = body + length;
         }

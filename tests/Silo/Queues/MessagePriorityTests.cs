@@ -169,8 +169,87 @@ public sealed class MessagePriorityTests
             _gateway.Slot.Declare(TestGateway.Declaration(_gateway.Connection), Guid.NewGuid(), 0).Error?.Explanation);
     }
 
-    private static void Publish(TestLink link, long first, params byte[] priorities) =>
+    /// <summary>As rabbit_fifo has it (msg_priority): strict, 31 is the highest, and a message that says none has 4.</summary>
+    [Fact]
+    public void QuorumQueue_HasPrioritiesUpTo31_AndNoneIs4()
+    {
+        DeclareQuorum();
+        var link = _gateway.Open();
+        Publish(link, 0, null, null, 5, 4, 0, 200, 31, 3, null, 4);
+        link.Attach(1);
+        Assert.Equal([5, 6, 2, 0, 1, 3, 8, 9, 7, 4], link.GivenIds(1));
+    }
+
+    [Fact]
+    public void QuorumQueue_KeepsWhatCameBeforeAnyPriority_InItsPlace()
+    {
+        DeclareQuorum();
+        var link = _gateway.Open();
+        Publish(link, 0, null, null, null);
+        Publish(link, 3, 4, 9, null, 0);
+        link.Attach(1, prefetch: 5);
+        Assert.Equal([4, 0, 1, 2, 3], link.GivenIds(1));
+        link.Send(new DetachItem(1), new SettleItem(Settlement.Requeue, [new OffsetRange(0, 5)]));
+        Assert.Equal(7, _gateway.Queue.ReadyCount);
+        link.Attach(2);
+        Assert.Equal([(4L, true), (0L, true), (1L, true), (2L, true), (3L, true), (5L, false), (6L, false)], TestLink.Given(link.Items, 2));
+    }
+
+    [Fact]
+    public void QuorumQueue_DeliveriesThatComeBackTogether_GoBackToTheirOwnPriorities()
+    {
+        DeclareQuorum();
+        var link = _gateway.Open();
+        link.Attach(1, prefetch: 4);
+        link.Send(new PublishItem(Batches.InChunk(Batches.Of(0, 2)), false));
+        link.Send(new PublishItem(Batches.InChunk(Batches.Of(2, 2, priority: static _ => 0)), false));
+        Assert.Equal([0, 1, 2, 3], link.GivenIds(1));
+        Publish(link, 4, null, 1);
+        link.Send(new DetachItem(1), new SettleItem(Settlement.Undelivered, [new OffsetRange(0, 4)]));
+        link.Attach(2);
+        Assert.Equal([0, 1, 4, 5, 2, 3], link.GivenIds(2));
+    }
+
+    [Fact]
+    public void QuorumQueue_WithALimit_DropsTheHighestFirst()
+    {
+        DeclareQuorum(("x-max-length", 2), ("x-dead-letter-exchange", "dlx"));
+        Publish(_gateway.Open(), 0, null, 9, 0, null);
+        Assert.Equal([1, 0], DeadIds(DeathReason.MaxLength));
+    }
+
+    [Fact]
+    public void QuorumQueue_Expires_WhereItIsFirstOfItsPriority()
+    {
+        DeclareQuorum();
+        var link = _gateway.Open();
+        link.Send(new PublishItem(Batches.Of(0, 4, expiry: static id => id < 3 ? 50 : null, priority: static id => id is 0 or 2 ? null : (byte)id), false));
+        _gateway.Now += 50;
+        _gateway.Slot.RunDue(_gateway.Now);
+        link.Attach(1);
+        Assert.Equal([3], link.GivenIds(1));
+    }
+
+    /// <summary>What came before any priority stands before the others of priority 4.</summary>
+    [Fact]
+    public void QuorumQueue_BehindWhatCameBeforeAnyPriority_DoesNotExpire()
+    {
+        DeclareQuorum();
+        var link = _gateway.Open();
+        Publish(link, 0, null, 9);
+        link.Send(new PublishItem(Batches.Of(2, 1, expiry: static _ => 50), false));
+        _gateway.Now += 51;
+        _gateway.Slot.RunDue(_gateway.Now);
+        Assert.Equal((3, long.MaxValue), (_gateway.Queue.ReadyCount, _gateway.Slot.NextDue));
+        link.Attach(1);
+        Assert.Equal([1, 0], link.GivenIds(1));
+    }
+
+    private static void Publish(TestLink link, long first, params byte?[] priorities) =>
         link.Send(new PublishItem(Batches.Of(first, priorities.Length, priority: id => priorities[id - first]), false));
+
+    private void DeclareQuorum(params (string, FieldValue)[] arguments) =>
+        _gateway.Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([("x-queue-type", "quorum"), .. arguments])));
 
     private static DeliverySlice? Got(TestLink link, int request) => link.Send(new GetItem(request, NoAck: true)).OfType<GotItem>().Single().Message;
 

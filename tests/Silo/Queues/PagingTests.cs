@@ -1,3 +1,4 @@
+using Granary.Silo.Queues.Definition;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Tests.Queues;
@@ -12,7 +13,7 @@ public sealed class PagingTests
     public void TransientMessages_UnderABudgetThatShrinks_AreGivenUpOnlyWhenTheyWereStored(bool hasPriorities)
     {
         const int Messages = 60;
-        IReadyMessages ready = hasPriorities ? new PriorityMessages(countsBodies: false, 1) : new ReadyMessages(countsBodies: false);
+        IReadyMessages ready = hasPriorities ? new PriorityMessages(countsBodies: false, new PriorityRule(1)) : new ReadyMessages(countsBodies: false);
         for (var i = 0; i < Messages; i++)
         {
             var batch = Batches.Of(i, 1, bodyLength: static _ => 10_000, priority: static id => (byte)(id % 2));

@@ -30,7 +30,7 @@ public sealed class QueueWalkTests
     public void RandomOperations_WithASingleActiveConsumer_LeaveTheQueueAsTheModelSays(string type) => QueueTurn.AnyTurn.Array[1, 1_000].Walk(
         turns => new Walk(
             new TestGateway().Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-single-active-consumer", true), ("x-queue-type", type)))),
-            new QueueModel(isSingle: true, isQuorum: type == "quorum"), isPaged: false).Run(turns),
+            new QueueModel(isSingle: true, isQuorum: type == "quorum"), isPaged: false, priority: static _ => null).Run(turns),
         count: 20, print: Print);
 
     /// <summary>Messages of a quorum queue count how often they came back, and die when that is too often.</summary>
@@ -38,7 +38,7 @@ public sealed class QueueWalkTests
     public void RandomOperations_WithADeliveryLimit_LeaveTheQueueAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 1_000].Walk(
         turns => new Walk(
             new TestGateway().Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-queue-type", "quorum"), ("x-delivery-limit", 2)))),
-            new QueueModel(isQuorum: true) { DeliveryLimit = 2 }, isPaged: false).Run(turns),
+            new QueueModel(isQuorum: true) { DeliveryLimit = 2 }, isPaged: false, priority: static _ => null).Run(turns),
         count: 20, print: Print);
 
     /// <summary>The highest priority comes first, whoever the consumers are.</summary>
@@ -64,29 +64,48 @@ public sealed class QueueWalkTests
     public void RandomOperations_OnAPagedQueueWithPriorities_LeaveItAsTheModelSays(bool isDurable) => QueueTurn.AnyTurn.Array[1, 800].Walk(
         turns => RunPagedAsync(turns, isDurable, hasPriorities: true).GetAwaiter().GetResult(), count: 10, print: Print);
 
+    /// <summary>Most messages of a quorum queue say no priority, and at the beginning none does; 31 is the highest, and without one a message has 4.</summary>
+    [Fact]
+    public void RandomOperations_WithPrioritiesInAQuorumQueue_LeaveTheQueueAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 1_000].Walk(
+        turns => new Walk(
+            new TestGateway().Declare(durable: true, arguments: Quorum),
+            new QueueModel(isQuorum: true, priority: QuorumPriority), isPaged: false, priority: SaidInAQuorumQueue).Run(turns),
+        count: 20, print: Print);
+
+    [Fact]
+    public void RandomOperations_OnAPagedQuorumQueueWithPriorities_LeaveItAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 800].Walk(
+        turns => RunPagedAsync(turns, isDurable: true, hasPriorities: true, isQuorum: true).GetAwaiter().GetResult(), count: 10, print: Print);
+
+    private static readonly EncodedTable Quorum = EncodedTable.From(FieldTable.Of(("x-queue-type", "quorum")));
+
     private static string Print(QueueTurn[] turns) => string.Join('\n', turns.AsEnumerable());
 
     /// <summary>By its id, the priority that a message is sent with: they differ from one to the next at times, and are the same for a while at others.</summary>
     private static byte PriorityOf(long id) => (byte)((id % 512 < 256 ? id : id / 100) * 7 % 6);
 
+    /// <summary>None, or 0 to 40.</summary>
+    private static byte? SaidInAQuorumQueue(long id) => id < 500 || id % 300 < 150 ? null : (byte)((id % 1_000 < 500 ? id : id / 100) * 7 % 41);
+
+    private static byte QuorumPriority(long id) => Math.Min(SaidInAQuorumQueue(id) ?? 4, (byte)31);
+
     private static byte Highest3(long id) => Math.Min(PriorityOf(id), (byte)3);
 
-    private static async Task RunPagedAsync(QueueTurn[] turns, bool isDurable, bool hasPriorities)
+    private static async Task RunPagedAsync(QueueTurn[] turns, bool isDurable, bool hasPriorities, bool isQuorum = false)
     {
         var store = new FakeStore();
         var watched = new WatchedLog();
         await using var commit = new GroupCommit(store, watched.LoggerOf<GroupCommit>(), _ => { });
-        var arguments = hasPriorities ? EncodedTable.From(FieldTable.Of(("x-max-priority", 3))) : default;
+        var arguments = isQuorum ? Quorum : hasPriorities ? EncodedTable.From(FieldTable.Of(("x-max-priority", 3))) : default;
         var gateway = new TestGateway(new QueueStores(commit, commit, new MemoryBudget(2_000, long.MaxValue))).Declare(durable: isDurable, arguments: arguments);
         var identity = gateway.Queue.Storage!.Journal.Queue.Identity;
         var bodyLength = hasPriorities ? LargeBody : SmallBody;
-        new Walk(gateway, new QueueModel(priority: hasPriorities ? Highest3 : null), isPaged: true, bodyLength).Run(turns);
+        new Walk(gateway, new QueueModel(isQuorum: isQuorum, priority: isQuorum ? QuorumPriority : hasPriorities ? Highest3 : null), isPaged: true, bodyLength, isQuorum ? SaidInAQuorumQueue : null).Run(turns);
         Assert.True(store.Written > 0 || turns.Length < 100);
         Assert.Empty(store.Offsets(identity));
         watched.Check();
     }
 
-    private sealed class Walk(TestGateway gateway, QueueModel model, bool isPaged, int bodyLength = SmallBody)
+    private sealed class Walk(TestGateway gateway, QueueModel model, bool isPaged, int bodyLength = SmallBody, Func<long, byte?>? priority = null)
     {
         private readonly QueueModel _model = model;
         private readonly List<TestLink> _links = [];
@@ -216,7 +235,7 @@ public sealed class QueueWalkTests
 
         private PublishItem Publish(QueueAct.Publish publish)
         {
-            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, _ => bodyLength, persistent: isPaged && publish.Persistent, priority: PriorityOf);
+            var batch = Batches.Of(_model.Publish(publish.Count, publish.Resent), publish.Count, _ => bodyLength, persistent: isPaged && publish.Persistent, priority: priority ?? (static id => PriorityOf(id)));
             return new PublishItem(publish.InChunk && batch.Records.Length < MessageBatch.ChunkSize / 2 ? Batches.InChunk(batch) : batch, publish.Resent);
         }
 

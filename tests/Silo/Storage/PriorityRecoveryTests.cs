@@ -17,7 +17,11 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
 {
     private const byte Highest = 3;
 
+    private static readonly (string, FieldValue)[] Classic = [("x-max-priority", (int)Highest)];
+    private static readonly (string, FieldValue)[] Quorum = [("x-queue-type", "quorum")];
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("granary-priorities-");
+    private (string, FieldValue)[] _arguments = Classic;
     private GroupCommit? _commit;
     private QueueStores _stores = null!;
     private TestGateway _gateway = null!;
@@ -95,18 +99,77 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         Assert.Equal([2, 0, 4, 5, 6], link.GivenIds(1));
     }
 
+    /// <summary>What came before any priority, what says one and what says none: each is where it was.</summary>
+    [Fact]
+    public async Task QuorumQueue_KeepsItsOrderOverRestarts()
+    {
+        _arguments = Quorum;
+        await BeginAsync(isOnFiles: true, budget: long.MaxValue);
+        PublishPlain(_gateway.Open(), 0, 3);
+        await RestartAsync();
+        var link = _gateway.Open();
+        Publish(link, 3, 9, 0, 40);
+        PublishPlain(link, 6, 1);
+        await RestartAsync();
+        link = _gateway.Open();
+        Publish(link, 7, 31, 4);
+        PublishPlain(link, 9, 1);
+        link.Attach(1);
+        Assert.Equal([5, 7, 3, 0, 1, 2, 6, 8, 9, 4], link.GivenIds(1));
+    }
+
+    /// <summary>Only a store that knows of messages with a priority is read for it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task QuorumQueue_IsNotReadWhenItIsTakenOver_UnlessAMessageSaysAPriority(bool says)
+    {
+        _arguments = Quorum;
+        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        PublishPlain(_gateway.Open(), 0, 500);
+        if (says)
+        {
+            Publish(_gateway.Open(), 500, 4);
+        }
+
+        await _gateway.Queue.Storage!.Journal.FlushAsync();
+        var storage = await _stores.TakeOverAsync(_gateway.Queue.Storage.Journal.Queue.Identity, TestGateway.Epoch, default);
+        var store = (FakeStore)_commit!.Store;
+        var reads = store.Reads;
+        var known = await _stores.ReadPrioritiesAsync(storage!, _gateway.Queue.Definition.Settings.Priorities!, default);
+        Assert.Equal((says, says), (store.Reads > reads, known.Priorities is not null));
+    }
+
+    [Fact]
+    public async Task QuorumQueue_HeldMessagesThatComeBackAfterARestart_GoBackToTheirPlace()
+    {
+        _arguments = Quorum;
+        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        var session = SessionId.New();
+        PublishPlain(_gateway.Open(session), 0, 2);
+        await RestartAsync(session);
+        Publish(_gateway.Open(), 2, 9, 0);
+        var holder = _gateway.Open(session, TestLink.Attachment(7, prefetch: 1), new HoldItem(7, [new OffsetRange(0, 1)]));
+        holder.Send(new DetachItem(7), new SettleItem(Settlement.Requeue, [new OffsetRange(0, 1)]));
+        holder.Attach(8);
+        Assert.Equal([2, 0, 1, 3], holder.GivenIds(8));
+    }
+
     /// <summary>Publishes, gets, settlements and restarts in any order, with much memory or hardly any, against a list.</summary>
     [Theory]
-    [InlineData(false, long.MaxValue)]
-    [InlineData(false, 1_000)]
-    [InlineData(true, 1_000)]
-    public void RandomOperations_AndRestarts_KeepTheOrder(bool isOnFiles, long budget) => Step.Any.Array[1, 300].Walk(
-        steps => RunAsync(steps, isOnFiles, budget).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
+    [InlineData(false, long.MaxValue, false)]
+    [InlineData(false, 1_000, false)]
+    [InlineData(true, 1_000, false)]
+    [InlineData(false, long.MaxValue, true)]
+    [InlineData(true, 1_000, true)]
+    public void RandomOperations_AndRestarts_KeepTheOrder(bool isOnFiles, long budget, bool isQuorum) => Step.Any.Array[1, 300].Walk(
+        steps => RunAsync(steps, isOnFiles, budget, isQuorum).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
 
-    private async Task RunAsync(Step[] steps, bool isOnFiles, long budget)
+    private async Task RunAsync(Step[] steps, bool isOnFiles, long budget, bool isQuorum)
     {
+        _arguments = isQuorum ? Quorum : Classic;
         await BeginAsync(isOnFiles, budget);
-        var model = new Model();
+        var model = new Model(isQuorum);
         var link = _gateway.Open();
         foreach (var step in steps)
         {
@@ -114,7 +177,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
             {
                 case StepKind.Publish:
                     link.Send(new PublishItem(
-                        Batches.Of(model.NextId, step.Number, id => 8 + (int)(id % 300), persistent: step.Flag, priority: Model.PriorityOf), false));
+                        Batches.Of(model.NextId, step.Number, id => 8 + (int)(id % 300), persistent: step.Flag, priority: model.Says), false));
                     model.Publish(step.Number, step.Flag);
                     break;
                 case StepKind.Get:
@@ -152,6 +215,8 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         Assert.Equal((0, 0), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
     }
 
+    private static void PublishPlain(TestLink link, long first, int count) => link.Send(new PublishItem(Batches.Of(first, count, persistent: true), false));
+
     private static void Publish(TestLink link, long first, params byte[] priorities) =>
         link.Send(new PublishItem(Batches.Of(first, priorities.Length, persistent: true, priority: id => priorities[id - first]), false));
 
@@ -165,7 +230,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
         _commit = commit;
         _stores = new QueueStores(commit, null, new MemoryBudget(budget, long.MaxValue));
-        _gateway = new TestGateway(_stores).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([("x-max-priority", (int)Highest), .. arguments])));
+        _gateway = new TestGateway(_stores).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([.. _arguments, .. arguments])));
     }
 
     // A walk has many beginnings.
@@ -185,7 +250,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         await _gateway.Queue.Storage!.Journal.FlushAsync();
         var identity = _gateway.Queue.Storage!.Journal.Queue.Identity;
         var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
-        var storage = await _stores.ReadPrioritiesAsync((await _stores.TakeOverAsync(identity, TestGateway.Epoch, default))!, Highest, default);
+        var storage = await _stores.ReadPrioritiesAsync((await _stores.TakeOverAsync(identity, TestGateway.Epoch, default))!, definition.Settings.Priorities!, default);
         _gateway = new TestGateway(_stores) { Now = _gateway.Now };
         _gateway.Resumed.UnionWith(sessions);
         _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, sessions, _gateway.Now);
@@ -211,9 +276,9 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     }
 
     /// <summary>A list of messages.</summary>
-    private sealed class Model
+    private sealed class Model(bool isQuorum)
     {
-        private readonly SortedSet<long> _ready = new(Comparer<long>.Create(Compare));
+        private readonly SortedSet<long> _ready = new(Comparer<long>.Create(isQuorum ? CompareInQuorum : Compare));
         private readonly HashSet<long> _persistent = [];
         private readonly HashSet<long> _seen = [];
 
@@ -224,7 +289,8 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         /// <summary>Ids by offset.</summary>
         public SortedDictionary<long, long> Unacked { get; } = [];
 
-        public static byte PriorityOf(long id) => (byte)((id % 64 < 32 ? id : id / 20) * 7 % 6);
+        /// <summary>The priority that a message is published with. In a quorum queue the first ones have none, and some of the others.</summary>
+        public byte? Says(long id) => isQuorum ? SaysInQuorum(id) : PriorityOf(id);
 
         public void Publish(int count, bool isPersistent)
         {
@@ -267,9 +333,17 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
             _ready.IntersectWith(_persistent);
         }
 
-        private static int Compare(long left, long right)
+        private static byte PriorityOf(long id) => (byte)((id % 64 < 32 ? id : id / 20) * 7 % 6);
+
+        private static byte? SaysInQuorum(long id) => id < 200 || id % 50 < 30 ? null : (byte)(id * 7 % 40);
+
+        private static int Compare(long left, long right) => Compare(left, right, id => Math.Min(PriorityOf(id), Highest));
+
+        private static int CompareInQuorum(long left, long right) => Compare(left, right, id => Math.Min(SaysInQuorum(id) ?? 4, (byte)31));
+
+        private static int Compare(long left, long right, Func<long, byte> priority)
         {
-            var (a, b) = (Math.Min(PriorityOf(left), Highest), Math.Min(PriorityOf(right), Highest));
+            var (a, b) = (priority(left), priority(right));
             return a != b ? b.CompareTo(a) : left.CompareTo(right);
         }
     }
