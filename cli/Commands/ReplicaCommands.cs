@@ -70,7 +70,8 @@ internal static class ReplicaCommands
 
     private static Command Status(string name, string summary, string word, string type) => new(name, Group, summary, $"[--vhost <vhost>] <{word}>")
     {
-        LeastWords = 1, Options = [CommandOption.Vhost],
+        LeastWords = 1,
+        Options = [CommandOption.Vhost],
         Banner = async call => $"Status of {type} queue {call.Words[0]} on node {await call.Broker.NodeAsync()} ...",
         Run = async call =>
         {
