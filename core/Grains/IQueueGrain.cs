@@ -60,6 +60,15 @@ public interface IQueueGrain : IGrainWithStringKey
     ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request);
 
     /// <summary>
+    /// Has an exchange's own queue send all that it has, once more and in its order, to who is bound to the exchange now; it keeps all of it. Answers when it is where
+    /// it goes. Of any other queue nothing is sent.
+    /// </summary>
+    /// <param name="to">A queue, or an exchange whose bindings say where each message goes.</param>
+    /// <param name="request">Who asks again, with the same, has nothing sent again.</param>
+    [Alias("Replay")]
+    ValueTask ReplayAsync(Destination to, Guid request);
+
+    /// <summary>
     /// Has the queue get ready for its part of a transaction: what is settled stays unacknowledged, what is published stays unseen, and both are stored where they have to
     /// be, until it is decided. Asked twice it answers the same.
     /// </summary>

@@ -15,9 +15,10 @@ public static class ExchangeTypes
     public const string Random = "x-random";
     public const string LocalRandom = "x-local-random";
     public const string DelayedMessage = "x-delayed-message";
+    public const string RecentHistory = "x-recent-history";
 
     public static bool IsKnown(string type) =>
-        type is Direct or Fanout or Topic or Headers or ConsistentHash or ModulusHash or Random or LocalRandom or DelayedMessage;
+        type is Direct or Fanout or Topic or Headers or ConsistentHash or ModulusHash or Random or LocalRandom or DelayedMessage or RecentHistory;
 
     /// <summary>The type by whose rules an exchange routes: its own, or the one that it names.</summary>
     public static string RoutesAs(string type, EncodedTable arguments) =>
@@ -36,6 +37,7 @@ public static class ExchangeTypes
         ModulusHash => new ModulusHashMatcher(),
         Random => new RandomMatcher(),
         LocalRandom => new RandomMatcher(isLocal),
+        RecentHistory => new HistoryMatcher(ownQueue ?? ""),
         DelayedMessage => new DelayMatcher(CreateMatcher(RoutesAs(type, arguments), arguments, isLocal, ownQueue: null), ownQueue ?? ""),
         _ => throw new ArgumentException($"There is no exchange type '{type}'.", nameof(type)),
     };

@@ -15,6 +15,7 @@ internal static class DelayedExchangeRules
     {
         null => Precondition("Invalid argument, 'x-delayed-type' must be an existing exchange type"),
         ExchangeTypes.DelayedMessage => Precondition("Invalid argument, 'x-delayed-message' can't be used for 'x-delayed-type'"),
+        ExchangeTypes.RecentHistory => Precondition("Invalid argument, 'x-recent-history' can't be used for 'x-delayed-type'"),
         var type => ExchangeRules.CheckType(type) ?? ExchangeRules.CheckArguments(vhost, name, type, arguments),
     };
 

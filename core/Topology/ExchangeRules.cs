@@ -29,6 +29,7 @@ public static class ExchangeRules
         {
             ExchangeTypes.ConsistentHash => HashExchangeRules.CheckArguments(arguments),
             ExchangeTypes.DelayedMessage => DelayedExchangeRules.CheckArguments(vhost, name, arguments),
+            ExchangeTypes.RecentHistory => RecentHistoryRules.CheckArguments(arguments),
             _ => null,
         }
         ?? CheckAlternate(vhost, name, arguments);

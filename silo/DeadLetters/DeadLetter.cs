@@ -82,15 +82,29 @@ internal sealed class DeadLetter
         var copies = (record.Flags & MessageFlags.SingleKey) != 0 ? [] : CopyKeysOf(headers);
         var properties = BasicPropertiesEdit.WithHeaders(record.Properties, headers.With(DelayHeader.Name, -DelayHeader.Of(content)));
 
-        // It was stored whatever its publisher asked for.
-        var isPersistent = view.TryGetDeliveryMode(out var mode) && mode == 2;
-        var flags = isPersistent ? record.Flags : record.Flags & ~MessageFlags.Persistent;
-        return new DeadLetter(flags, record.Priority, properties, record.Expiry ?? 0)
+        return new DeadLetter(FlagsOfPublisher(record, view), record.Priority, properties, record.Expiry ?? 0)
         {
             Exchange = record.Exchange.ToArray(),
             Via = Encoding.UTF8.GetBytes(rule.Exchange),
             RoutingKey = record.RoutingKey.ToArray(),
             MoreKeys = copies,
+            Deaths = FieldArray.Empty,
+        };
+    }
+
+    /// <summary>A message that goes once more to who is there now, as it was published.</summary>
+    /// <param name="rule">Says by whose bindings.</param>
+    /// <exception cref="AmqpException">The message's properties cannot be decoded.</exception>
+    public static DeadLetter Again(MessageRecord record, DeadLetterRule rule)
+    {
+        var view = BasicPropertiesView.Read(record.Properties);
+        var headers = view.TryGetHeaders(out var content) ? FieldTable.Decode(content) : FieldTable.Empty;
+        return new DeadLetter(FlagsOfPublisher(record, view), record.Priority, record.Properties.ToArray(), record.Expiry ?? 0)
+        {
+            Exchange = record.Exchange.ToArray(),
+            Via = Encoding.UTF8.GetBytes(rule.Exchange),
+            RoutingKey = record.RoutingKey.ToArray(),
+            MoreKeys = (record.Flags & MessageFlags.SingleKey) != 0 ? [] : CopyKeysOf(headers),
             Deaths = FieldArray.Empty,
         };
     }
@@ -103,6 +117,10 @@ internal sealed class DeadLetter
         var at = MessageRecord.WriteHead(destination, _flags, _priority, _expiry, Exchange, RoutingKey, _properties, body.Length);
         body.CopyTo(destination[at..]);
     }
+
+    // It was stored whatever its publisher asked for.
+    private static MessageFlags FlagsOfPublisher(MessageRecord record, BasicPropertiesView view) =>
+        view.TryGetDeliveryMode(out var mode) && mode == 2 ? record.Flags : record.Flags & ~MessageFlags.Persistent;
 
     private static MessageFlags FlagsOf(MessageFlags flags, DeadLetterRule rule) =>
         (flags & ~MessageFlags.HasExpiry) | MessageFlags.DeadLettered | (rule.RoutingKey is null ? MessageFlags.None : MessageFlags.SingleKey);

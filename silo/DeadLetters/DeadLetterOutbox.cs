@@ -173,10 +173,13 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     {
         try
         {
-            var letter = dead.Reason == DeathReason.Due
-                ? DeadLetter.Due(new MessageRecord(record.Span), dead.Rule)
-                : DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at);
-            var targets = Targets(await RouteAsync(letter).ConfigureAwait(false), letter, dead.Reason);
+            var letter = dead.Reason switch
+            {
+                DeathReason.Due => DeadLetter.Due(new MessageRecord(record.Span), dead.Rule),
+                DeathReason.Again => DeadLetter.Again(new MessageRecord(record.Span), dead.Rule),
+                _ => DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at),
+            };
+            var targets = dead.Rule.Queue is { } only ? [only] : Targets(await RouteAsync(letter).ConfigureAwait(false), letter, dead.Reason);
             if (targets.Length == 0)
             {
                 Arrived(dead, offset);

@@ -19,6 +19,9 @@ internal enum DeathReason
 
     /// <summary>It did not die: it goes on from where it was delayed.</summary>
     Due,
+
+    /// <summary>It did not die: it is sent once more, to who has come to its exchange later, and stays where it is.</summary>
+    Again,
 }
 
 /// <summary>Messages that left a queue dead and are to be sent on.</summary>

@@ -62,6 +62,9 @@ internal sealed class Exchange
     /// <summary>The name of the queue that it has for itself; null: it has none.</summary>
     public string? OwnQueue => Exists ? HiddenQueue.Of(_name, _incarnation, _declaration)?.Name : null;
 
+    /// <summary>The queue that has what it published last, for those that are bound later; null: it has none.</summary>
+    public string? History => _declaration is { Type: ExchangeTypes.RecentHistory } ? OwnQueue : null;
+
     private bool IsDefault => _name.Length == 0;
 
     private BrokerError NotFound => BrokerError.NoExchange(_vhost, _name);
@@ -256,7 +259,7 @@ internal sealed class Exchange
 
     public OwnQueueAnswer FindOwnQueue() =>
         Check() is { } refused ? new OwnQueueAnswer(refused, "")
-        : OwnQueue is { } queue ? new OwnQueueAnswer(null, queue)
+        : OwnQueue is { } queue && _declaration!.Type == ExchangeTypes.DelayedMessage ? new OwnQueueAnswer(null, queue)
         : new OwnQueueAnswer(new BrokerError(Amqp.ReplyCode.PreconditionFailed, $"exchange '{_name}' in vhost '{_vhost}' is not of the type '{ExchangeTypes.DelayedMessage}'"), "");
 
     /// <summary>The present state, to which changes after <paramref name="number"/> apply; null when there is no exchange.</summary>

@@ -30,6 +30,10 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     // which has to find out here that it came too late.
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan ReplayAgainAfter = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan ReplayPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan ReplayPatience = TimeSpan.FromSeconds(15);
+
     private readonly StoredState<ExchangeState> _state;
     private readonly GroupCommit _commit;
     private readonly DueTable _due;
@@ -53,6 +57,9 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
     private string? _run;
     private bool _isOwned;
     private int _owed;
+
+    /// <summary>What of its history is on its way to those that were just bound.</summary>
+    private readonly Dictionary<Destination, Task> _replays = [];
 
     /// <summary>Everything that was handed to the store is written: flushes keep the order, so the last of it is the last to be.</summary>
     private Task _written = Task.CompletedTask;
@@ -163,10 +170,18 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     public async ValueTask<BrokerError?> BindAsync(Binding binding, bool toDurable)
     {
+        var before = _exchange.Bindings.Count;
         var refused = _exchange.Bind(binding, toDurable);
         if (refused is null)
         {
-            await Task.WhenAll(KeepAsync(), WhenAllHaveAsync());
+            var done = Task.WhenAll(KeepAsync(), WhenAllHaveAsync());
+            if (_exchange.History is { } history && _exchange.Bindings.Count > before)
+            {
+                _replays[binding.Destination] = ReplayAsync(history, binding.Destination, done);
+            }
+
+            // Whoever asks again, as the first answer was lost, waits for it, too.
+            await Task.WhenAll(done, _replays.GetValueOrDefault(binding.Destination) ?? Task.CompletedTask);
         }
 
         return refused;
@@ -223,6 +238,44 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
         _holders.Unwatch(holder, session);
         UpdateLifetime();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Who was bound gets what the exchange published last. Not for ever: what is not sent then is not sent any more.</summary>
+    private async Task ReplayAsync(string history, Destination to, Task bound)
+    {
+        _owed++;
+        try
+        {
+            await bound;
+            var (request, began) = (Guid.NewGuid(), Now);
+            while (!_ended.IsCancellationRequested)
+            {
+                try
+                {
+                    await GrainFactory.Queue(_vhost, history).ReplayAsync(to, request).AsTask().WaitAsync(ReplayAgainAfter, _time);
+                    return;
+                }
+                catch (Exception exception) when (Now - began < ReplayPatience.TotalMilliseconds)
+                {
+                    LogReplayAgain(exception, _key, to.Name);
+                    await Task.Delay(ReplayPause, _time, _ended.Token);
+                }
+            }
+        }
+        catch (Exception exception) when (!_ended.IsCancellationRequested)
+        {
+            LogNotReplayed(exception, _key, to.Name);
+        }
+        catch (OperationCanceledException exception)
+        {
+            LogReplayAgain(exception, _key, to.Name);
+        }
+        finally
+        {
+            _replays.Remove(to);
+            _owed--;
+            UpdateLifetime();
+        }
     }
 
     private async Task SendAsync(HolderSession<IExchangeObserver> session)
@@ -411,6 +464,12 @@ internal sealed partial class ExchangeGrain : Grain, IExchangeGrain
 
     [LoggerMessage(3106, LogLevel.Debug, "There is no exchange {Exchange}, and nobody needs it; the activation ends")]
     private partial void LogLeaving(string exchange);
+
+    [LoggerMessage(3110, LogLevel.Debug, "The history of exchange {Exchange} is not known to have reached {Destination}, which was bound; it is asked for again")]
+    private partial void LogReplayAgain(Exception error, string exchange, string destination);
+
+    [LoggerMessage(3111, LogLevel.Warning, "The history of exchange {Exchange} did not reach {Destination}, which was bound")]
+    private partial void LogNotReplayed(Exception error, string exchange, string destination);
 
     [LoggerMessage(3101, LogLevel.Debug, "Exchange {Exchange}: holder {Holder} did not answer to a change; trying again.")]
     private partial void LogHolderDidNotAnswer(Exception error, string exchange, Guid holder);

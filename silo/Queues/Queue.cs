@@ -340,6 +340,13 @@ internal sealed partial class Queue : IDeclaredQueue
             return;
         }
 
+        if (Definition.Type == QueueTypes.History)
+        {
+            // Its time to live begins where it goes.
+            Enqueue(Delays.Keep(run));
+            return;
+        }
+
         if (_settings.MessageTtl is null && (run.Flags & MessageFlags.HasExpiry) == 0)
         {
             Enqueue(run);

@@ -48,6 +48,8 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => _queue.ListDelayedAsync(after, most);
 
+    public ValueTask ReplayAsync(Destination to, Guid request) => _queue.ReplayAsync(to, request);
+
     public ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request) => _queue.CancelDelayedAsync(id, request);
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => _queue.PrepareAsync(part);

@@ -242,6 +242,7 @@ internal static class Catalog
         new(Core.Routing.ExchangeTypes.ModulusHash, "Modulus Hashing Exchange", true),
         new(Core.Routing.ExchangeTypes.Random, "AMQP Random Exchange", true),
         new(Core.Routing.ExchangeTypes.LocalRandom, "Picks one random local binding (queue) to route via", true),
+        new(Core.Routing.ExchangeTypes.RecentHistory, "Recent History Exchange.", true),
     ];
 
     public static readonly ApplicationJson[] AuthMechanisms = [new("PLAIN", "SASL PLAIN authentication mechanism", ""), new("AMQPLAIN", "QPid AMQPLAIN mechanism", "")];

@@ -16,9 +16,12 @@ internal sealed record QueueDefinition(
     private readonly FieldTable _arguments = EncodedArguments.Decode();
 
     /// <summary>What its arguments alone make of it: policies may limit it further (<see cref="SettingsWith"/>).</summary>
-    public QueueSettings Settings { get; } = Type == QueueTypes.Delayed
-        ? QueueSettings.OfDelayed(ExchangeOf(Name))
-        : QueueSettings.From(EncodedArguments.Decode(), Type);
+    public QueueSettings Settings { get; } = Type switch
+    {
+        QueueTypes.Delayed => QueueSettings.OfDelayed(OwnQueueOf(Name).Exchange),
+        QueueTypes.History => QueueSettings.OfHistory(OwnQueueOf(Name).Length),
+        _ => QueueSettings.From(EncodedArguments.Decode(), Type),
+    };
 
     private BrokerError ReservedName => new(ReplyCode.AccessRefused, $"queue name '{Name}' contains reserved prefix 'amq.*'");
 
@@ -41,7 +44,7 @@ internal sealed record QueueDefinition(
         new(Owner ?? default, Durable, Exclusive: Owner is not null, AutoDelete, EncodedArguments, ReservedNameAllowed: true);
 
     /// <summary>It is an exchange's own, and there is no such queue for clients.</summary>
-    public bool IsHidden => Type == QueueTypes.Delayed;
+    public bool IsHidden => Type is QueueTypes.Delayed or QueueTypes.History;
 
     /// <summary>405 when the queue belongs to another connection.</summary>
     public BrokerError? CheckAccess(ConnectionId by) => Owner is { } owner && owner != by ? BrokerError.QueueLocked(Vhost, Name)
@@ -103,9 +106,9 @@ internal sealed record QueueDefinition(
     private static QueueDefinition AsAsked(string vhost, string name, QueueDeclaration declaration)
     {
         var type = QueueTypes.Classic;
-        if (declaration.ReservedNameAllowed && HiddenQueue.TryParse(name, out _))
+        if (declaration.ReservedNameAllowed && HiddenQueue.TryParse(name, out var hidden))
         {
-            type = QueueTypes.Delayed;
+            type = hidden.Kind == HiddenQueueKind.History ? QueueTypes.History : QueueTypes.Delayed;
         }
         else if (!declaration.Arguments.IsEmpty && declaration.Arguments.Decode().TryGetValue(QueueArguments.Type, out var value) && value.TryGetText(out var text))
         {
@@ -189,7 +192,7 @@ internal sealed record QueueDefinition(
         _ => "classic",
     };
 
-    private static string ExchangeOf(string name) => HiddenQueue.TryParse(name, out var hidden) ? hidden.Exchange : throw new ArgumentException($"'{name}' is no exchange's own queue.", nameof(name));
+    private static HiddenQueue OwnQueueOf(string name) => HiddenQueue.TryParse(name, out var hidden) ? hidden : throw new ArgumentException($"'{name}' is no exchange's own queue.", nameof(name));
 
     private static BrokerError Precondition(string explanation) => new(ReplyCode.PreconditionFailed, explanation);
 

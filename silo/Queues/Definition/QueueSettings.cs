@@ -55,6 +55,10 @@ internal sealed record QueueSettings(
     public static QueueSettings OfDelayed(string exchange) =>
         new(null, null, null, null, Overflow.DropHead, new DeadLetterRule(exchange, RoutingKey: null), SingleActiveConsumer: false, null, null, null);
 
+    /// <summary>Of what an exchange published last: the first goes when another comes.</summary>
+    public static QueueSettings OfHistory(long length) =>
+        new(null, null, length, null, Overflow.DropHead, DeadLetters: null, SingleActiveConsumer: false, null, null, null);
+
     public bool IsLimited => MaxLength is not null || MaxBytes is not null;
 
     /// <summary>

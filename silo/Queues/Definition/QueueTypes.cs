@@ -13,6 +13,9 @@ internal enum QueueTypes
 
     /// <summary>What an exchange has for messages that are not due (<see cref="Core.Topology.HiddenQueue"/>). Nobody can declare one.</summary>
     Delayed = 8,
+
+    /// <summary>What an exchange has for the messages that it published last. Nobody can declare one.</summary>
+    History = 16,
     Replicated = Quorum | Stream,
     All = Classic | Quorum | Stream,
 }

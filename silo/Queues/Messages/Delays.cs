@@ -30,6 +30,9 @@ internal static class Delays
         runs.Add(Own(run, first, count, start.., due));
     }
 
+    /// <summary>Messages that an exchange keeps for a while: in memory of their own, and to be stored whatever their publisher asked for.</summary>
+    public static MessageRun Keep(in MessageRun run) => Own(run, run.First, run.Count, .., MessageRun.Never);
+
     private static MessageRun Own(in MessageRun run, long first, int count, Range bytes, long due)
     {
         var records = run.Records[bytes].ToArray();

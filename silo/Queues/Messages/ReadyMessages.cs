@@ -194,6 +194,23 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         }
     }
 
+    /// <summary>Adds all, in their order; those that are in the store only as runs without records, which may have holes.</summary>
+    public void AddAll(List<MessageRun> runs)
+    {
+        _returned.ForEach(runs.Add);
+        AddAll(_backlog, runs);
+        _paged.ForEach((first, end) => runs.Add(new MessageRun(default, first, (int)(end - first), Redelivered: true, Core.Messages.MessageFlags.Persistent, Since: 0)));
+        AddAll(_tail, runs);
+    }
+
+    private static void AddAll(Backlog backlog, List<MessageRun> runs)
+    {
+        for (var i = 0; i < backlog.RunCount; i++)
+        {
+            runs.Add(backlog[i]);
+        }
+    }
+
     private static void Tell(Backlog backlog, Action<long, long> gone)
     {
         for (var i = 0; i < backlog.RunCount; i++)

@@ -165,6 +165,8 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
 
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
 
+    public ValueTask ReplayAsync(Destination to, Guid request) => throw new NotSupportedException();
+
     public ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request) => throw new NotSupportedException();
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => throw new NotSupportedException();

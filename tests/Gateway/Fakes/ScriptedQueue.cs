@@ -42,6 +42,8 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
 
+    public ValueTask ReplayAsync(Destination to, Guid request) => throw new NotSupportedException();
+
     public ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request) => throw new NotSupportedException();
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => throw new NotSupportedException();

@@ -117,6 +117,44 @@ public sealed class DelayedExchangeTests(SharedBroker shared) : IClassFixture<Sh
         await _channel.ExchangeDeleteAsync(source);
     }
 
+    /// <summary>Also where the exchange has never delayed anything, and with a queue beside it that takes part in the transaction.</summary>
+    [Fact]
+    public async Task Transaction_DelaysWhatItPublishes_TogetherWithTheRest()
+    {
+        var delayed = await ConsumeAsync("direct", "k");
+        var (from, to) = (await _channel.OwnQueueAsync(), await _channel.OwnQueueAsync());
+        var atOnce = await Inbox.ConsumeAsync(_channel, to, autoAck: true);
+        await _channel.SendAsync("", from, "work");
+        await using var tx = await _connection.CreateChannelAsync();
+        await tx.TxSelectAsync();
+        var work = (await tx.BasicGetAsync(from, autoAck: false))!;
+
+        // Nothing of this one comes: it would come first.
+        await PublishAllAsync(tx, "rolled back", 1);
+        await tx.BasicAckAsync(work.DeliveryTag, multiple: false);
+        await tx.TxRollbackAsync();
+
+        await PublishAllAsync(tx, "committed", 250);
+        await tx.BasicAckAsync(work.DeliveryTag, multiple: false);
+        await Task.Yield();
+        Assert.Equal((0, 0), (delayed.Waiting, atOnce.Waiting));
+        var watch = Stopwatch.StartNew();
+        await tx.TxCommitAsync();
+
+        Assert.Equal("committed", (await atOnce.TakeAsync()).Body);
+        var late = await delayed.TakeAsync();
+        Assert.True(watch.ElapsedMilliseconds >= 250, "it came too early");
+        Assert.Equal(("committed", -250L), (late.Body, late.Headers!["x-delay"]));
+        Assert.Empty(await _channel.DrainAsync(from));
+        Assert.Equal((0, 0), (delayed.Waiting, atOnce.Waiting));
+
+        async Task PublishAllAsync(IChannel channel, string body, int delay)
+        {
+            await channel.SendAsync(_exchange, "k", body, new BasicProperties { Headers = new Dictionary<string, object?> { ["x-delay"] = delay } });
+            await channel.SendAsync("", to, body);
+        }
+    }
+
     private async Task DeclareAsync(string type) => await _channel.ExchangeDeclareAsync(
         _exchange, "x-delayed-message", durable: true, autoDelete: false, new Dictionary<string, object?> { ["x-delayed-type"] = type });
 
