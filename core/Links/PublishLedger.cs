@@ -204,7 +204,7 @@ public sealed class PublishLedger(Action<int> accepted, Action<int> reopened, Ac
                 at += length;
             }
 
-            return this with { Batch = new MessageBatch(records.ToArray(), kept.Count, Batch.Flags), Places = [.. kept] };
+            return this with { Batch = Batch with { Records = records.ToArray(), Count = kept.Count }, Places = [.. kept] };
         }
     }
 }

@@ -11,6 +11,10 @@ namespace Granary.Core.Messages;
 public readonly record struct MessageBatch(
     [property: Id(0)] ReadOnlyMemory<byte> Records, [property: Id(1)] int Count, [property: Id(2)] MessageFlags Flags)
 {
+    /// <summary>The queues that take it are to take no message twice, if they have no word of their own on that; null: nobody asked for that.</summary>
+    [Id(3)]
+    public DeduplicationWindow? Window { get; init; }
+
     /// <summary>The arrays that batches are slices of: below the large-object limit, so that the collector treats them as ordinary garbage.</summary>
     public const int ChunkSize = 64 * 1024;
 

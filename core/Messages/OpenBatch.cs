@@ -21,10 +21,11 @@ public struct OpenBatch
     /// <summary>How many records there are.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Begins with the records of a batch; false if these are not in an array.</summary>
+    /// <summary>Begins with the records of a batch; false if these are not in an array, or are to be taken in another way than most.</summary>
     public static bool TryStart(in MessageBatch batch, out OpenBatch open)
     {
-        var isArray = MemoryMarshal.TryGetArray(batch.Records, out var segment);
+        ArraySegment<byte> segment = default;
+        var isArray = batch.Window is null && MemoryMarshal.TryGetArray(batch.Records, out segment);
         open = isArray ? new OpenBatch(segment.Array!, segment.Offset, segment.Count, batch.Count, batch.Flags) : default;
         return isArray;
     }
@@ -46,7 +47,7 @@ public struct OpenBatch
 
     /// <summary>Adds the records of a batch; false, with nothing added, if they do not follow directly.</summary>
     public bool TryExtend(in MessageBatch batch) =>
-        Count > 0 && MemoryMarshal.TryGetArray(batch.Records, out var segment)
+        Count > 0 && batch.Window is null && MemoryMarshal.TryGetArray(batch.Records, out var segment)
         && TryExtend(segment.Array!, segment.Offset, segment.Count, batch.Count, batch.Flags);
 
     /// <summary>All records so far. Not for an empty one.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Granary.Amqp;
 using Granary.Core.Grains;
+using Granary.Core.Messages;
 using Granary.Core.Topology;
 
 namespace Granary.Core.Routing;
@@ -41,6 +42,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
     private BindingIndex? _index;
     private RouteGeneration _generation = new();
     private byte[]? _alternate;
+    private DeduplicationWindow? _window;
     private Guid _epoch;
     private long _number;
     private long _session;
@@ -91,7 +93,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
                 BasicPropertiesView.Read(properties).TryGetHeaders(out headers);
             }
 
-            search.Add(_index.Match(routingKey, moreKeys, headers, properties), _alternate, _generation, _index, Counts);
+            search.Add(_index.Match(routingKey, moreKeys, headers, properties), _alternate, _generation, _index, Counts, _window);
             return ViewMatch.Done;
         }
     }
@@ -267,6 +269,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
             (_index, _epoch, _number) = (index, snapshot.Epoch, snapshot.Number);
             _generation = new RouteGeneration();
             _alternate = Bytes(snapshot.AlternateExchange);
+            _window = snapshot.Declaration.Arguments.IsEmpty ? null : DeduplicationWindow.OfExchange(snapshot.Declaration.Arguments.Decode());
             _isInternal = snapshot.Declaration.Internal;
             _heardAt = _renewalSentAt = sentAt;
             source.Leases.Add(source.EndOfLease(sentAt));

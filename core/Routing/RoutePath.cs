@@ -1,3 +1,5 @@
+using Granary.Core.Messages;
+
 namespace Granary.Core.Routing;
 
 /// <summary>Where a publish goes.</summary>
@@ -32,6 +34,9 @@ public sealed class RoutePath
 
     /// <summary>The exchange that the message is published to is of the type topic.</summary>
     public bool IsByTopic { get; }
+
+    /// <summary>An exchange on the way asks that queues take no message twice; null: none does.</summary>
+    public DeduplicationWindow? Window { get; private init; }
 
     /// <summary>404 no such exchange, or 403 an internal one.</summary>
     public BrokerError? Error { get; }
@@ -70,8 +75,8 @@ public sealed class RoutePath
 
     /// <param name="complete">False when an exchange on the way did not exist: absence is never cached.</param>
     internal static RoutePath Through(
-        string[] queues, bool complete, bool dependsOnMore, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations, bool isByTopic) =>
-        new(queues, null, complete, dependsOnMore, counts, generations, isByTopic);
+        string[] queues, bool complete, bool dependsOnMore, ExchangeCounts? counts, ReadOnlySpan<RouteGeneration> generations, bool isByTopic,
+        DeduplicationWindow? window = null) => new(queues, null, complete, dependsOnMore, counts, generations, isByTopic) { Window = window };
 
     public static RoutePath Refused(BrokerError error) => new([], error, memoizable: false, dependsOnMore: false, null, []);
 }

@@ -1,3 +1,4 @@
+using Granary.Core.Messages;
 using Granary.Core.Topology;
 
 namespace Granary.Core.Routing;
@@ -14,6 +15,7 @@ internal sealed class RouteSearch
     private readonly HashSet<string> _distinctQueues = new(StringComparer.Ordinal);
     private readonly List<RouteGeneration> _generations = [];
     private ExchangeCounts? _counts;
+    private DeduplicationWindow? _window;
     private bool _dependsOnMore;
     private bool _complete;
     private bool _isByTopic;
@@ -27,6 +29,7 @@ internal sealed class RouteSearch
         _distinctQueues.Clear();
         _generations.Clear();
         _counts = null;
+        _window = null;
         _dependsOnMore = false;
         _complete = true;
         _isByTopic = false;
@@ -34,9 +37,10 @@ internal sealed class RouteSearch
     }
 
     /// <summary>Takes what one exchange found, and its alternate exchange if that is nothing.</summary>
-    public void Add(ReadOnlySpan<RouteTarget> found, byte[]? alternate, RouteGeneration generation, BindingIndex index, ExchangeCounts counts)
+    public void Add(ReadOnlySpan<RouteTarget> found, byte[]? alternate, RouteGeneration generation, BindingIndex index, ExchangeCounts counts, DeduplicationWindow? window)
     {
         _counts ??= counts;
+        _window = DeduplicationWindow.Widest(_window, window);
 
         // One exchange finds each queue once by itself.
         if (_generations.Count == 1)
@@ -83,7 +87,7 @@ internal sealed class RouteSearch
     }
 
     public RoutePath ToPath() => RoutePath.Through(
-        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnMore, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations), _isByTopic);
+        _queues.Count == 0 ? [] : [.. _queues], _complete, _dependsOnMore, _counts, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_generations), _isByTopic, _window);
 
     private void AddExchange(byte[] exchange)
     {

@@ -1,4 +1,6 @@
 using Granary.Amqp;
+using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Core.Routing;
 
 namespace Granary.Core.Topology;
@@ -32,7 +34,28 @@ public static class ExchangeRules
             ExchangeTypes.RecentHistory => RecentHistoryRules.CheckArguments(arguments),
             _ => null,
         }
-        ?? CheckAlternate(vhost, name, arguments);
+        ?? CheckAlternate(vhost, name, arguments)
+        ?? CheckDeduplication(vhost, name, arguments);
+
+    /// <summary>As the same arguments of queues.</summary>
+    private static BrokerError? CheckDeduplication(string vhost, string name, FieldTable arguments)
+    {
+        return arguments.TryGetValue(DeduplicationWindow.Argument, out var isAsked) && isAsked.Kind != FieldKind.Boolean
+            ? Invalid(DeduplicationWindow.Argument, $"{{unacceptable_type,{FieldText.TypeName(isAsked.Kind)}}}")
+            : Number(DeduplicationWindow.SizeArgument, DeduplicationWindow.LargestSize, "max_value_exceeded")
+                ?? Number(DeduplicationWindow.TtlArgument, MessageLease.Longest, "value_too_large");
+
+        BrokerError? Number(string argument, long most, string tooMuch) =>
+            !arguments.TryGetValue(argument, out var value) ? null
+            : !value.TryGetInteger(out var number) ? Invalid(argument, $"\"expected integer, got {FieldText.TypeName(value.Kind)}\"")
+            : number < 0 ? Invalid(argument, $"{{value_negative,{number}}}")
+            : number == 0 ? Invalid(argument, "{value_zero,0}")
+            : number > most ? Invalid(argument, $"{{{tooMuch},{number}}}")
+            : null;
+
+        BrokerError Invalid(string argument, string term) =>
+            new(ReplyCode.PreconditionFailed, $"invalid arg '{argument}' for exchange '{name}' in vhost '{vhost}': {term}");
+    }
 
     private static BrokerError? CheckAlternate(string vhost, string name, FieldTable arguments) =>
         arguments.TryGetValue(AlternateExchange, out var value) && value.Kind != FieldKind.LongString
@@ -45,14 +68,17 @@ public static class ExchangeRules
     public static string? AlternateExchangeOf(FieldTable arguments) =>
         arguments.TryGetValue(AlternateExchange, out var value) && value.TryGetText(out var name) ? name : null;
 
-    /// <summary>406 when a declaration does not agree with what exists, or null: type, flags, and of the arguments only the alternate exchange.</summary>
+    /// <summary>406 when a declaration does not agree with what exists, or null: type, flags, and of the arguments only the alternate exchange and what deduplicates.</summary>
     public static BrokerError? CheckEquivalence(string vhost, string name, ExchangeDeclaration current, ExchangeDeclaration received)
     {
         return Field("type", received.Type, current.Type)
             ?? Field("durable", Flag(received.Durable), Flag(current.Durable))
             ?? Field("auto_delete", Flag(received.AutoDelete), Flag(current.AutoDelete))
             ?? Field("internal", Flag(received.Internal), Flag(current.Internal))
-            ?? FieldText.CheckEquivalence(AlternateExchange, "exchange", name, vhost, received.Arguments.Decode(), current.Arguments.Decode());
+            ?? Argument(AlternateExchange) ?? Argument(DeduplicationWindow.Argument) ?? Argument(DeduplicationWindow.SizeArgument) ?? Argument(DeduplicationWindow.TtlArgument);
+
+        BrokerError? Argument(string argument) =>
+            FieldText.CheckEquivalence(argument, "exchange", name, vhost, received.Arguments.Decode(), current.Arguments.Decode());
 
         BrokerError? Field(string field, string asked, string there) =>
             asked == there ? null : BrokerError.InequivalentArgument(field, "exchange", name, vhost, $"'{asked}'", $"'{there}'");

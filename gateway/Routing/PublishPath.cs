@@ -1,4 +1,5 @@
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Core.Routing;
 
 namespace Granary.Gateway.Routing;
@@ -16,6 +17,9 @@ internal sealed class PublishPath(RoutePath? route, QueueSession[] links, int ge
 
     /// <summary>So many messages have gone this way.</summary>
     public void Count(int messages) => route?.Counts?.Add(messages, links.Length);
+
+    /// <summary>Messages as queues are to take them that are reached this way.</summary>
+    public MessageBatch ForQueues(in MessageBatch batch) => route?.Window is { } window ? batch with { Window = window } : batch;
 
     public static PublishPath Open(RoutePath route, LinkSet set)
     {

@@ -18,7 +18,7 @@ internal sealed class AtomicParts
     {
         foreach (var link in path.Links)
         {
-            Of(link).Batches.Add(batch);
+            Of(link).Batches.Add(path.ForQueues(batch));
         }
     }
 

@@ -179,14 +179,15 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 DeathReason.Again => DeadLetter.Again(new MessageRecord(record.Span), dead.Rule),
                 _ => DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at),
             };
-            var targets = dead.Rule.Queue is { } only ? [only] : Targets(await RouteAsync(letter).ConfigureAwait(false), letter, dead.Reason);
+            var (queues, window) = dead.Rule.Queue is { } only ? ([only], null) : await RouteAsync(letter).ConfigureAwait(false);
+            var targets = dead.Rule.Queue is null ? Targets(queues, letter, dead.Reason) : queues;
             if (targets.Length == 0)
             {
                 Arrived(dead, offset);
                 return;
             }
 
-            if (batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets))
+            if (batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets, window))
             {
                 batch.AddSource(dead, offset);
                 return;
@@ -198,7 +199,7 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 await _links.WaitForRoomAsync(Limits.Half).WaitAsync(office.Stopping).ConfigureAwait(false);
             }
 
-            batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets);
+            batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets, window);
             batch.AddSource(dead, offset);
         }
         catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
@@ -218,20 +219,21 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     }
 
     /// <summary>Where a letter goes. An exchange that is out of reach is asked until it answers; one that is not there takes nothing.</summary>
-    private async ValueTask<string[]> RouteAsync(DeadLetter letter)
+    private async ValueTask<(string[] Queues, DeduplicationWindow? Window)> RouteAsync(DeadLetter letter)
     {
         if (letter.Via.Length > byte.MaxValue || letter.RoutingKey.Length > byte.MaxValue)
         {
-            return [];
+            return ([], null);
         }
 
         while (true)
         {
             try
             {
-                return (office.Router.TryRoute(vhost, letter.Via, letter.RoutingKey, letter.MoreKeys, letter.Properties)
+                var path = office.Router.TryRoute(vhost, letter.Via, letter.RoutingKey, letter.MoreKeys, letter.Properties)
                     ?? await office.Router.RouteAsync(vhost, letter.Via, letter.RoutingKey, letter.MoreKeys, letter.Properties, office.Stopping)
-                        .ConfigureAwait(false)).Queues;
+                        .ConfigureAwait(false);
+                return (path.Queues, path.Window);
             }
             catch (Exception exception) when (exception is not AmqpException && !office.Stopping.IsCancellationRequested)
             {

@@ -15,13 +15,16 @@ internal sealed class LetterBatch
 
     public string[] Targets { get; private set; } = [];
 
+    /// <summary>See <see cref="MessageBatch.Window"/>.</summary>
+    public DeduplicationWindow? Window { get; private set; }
+
     public bool IsEmpty => _count == 0;
 
     /// <summary>Adds a letter; false: what is there has to be taken first.</summary>
-    public bool TryAdd(DeadLetter letter, ReadOnlySpan<byte> body, string[] targets)
+    public bool TryAdd(DeadLetter letter, ReadOnlySpan<byte> body, string[] targets, DeduplicationWindow? window)
     {
         var size = (int)letter.SizeWith(body.Length);
-        if (_count > 0 && (_chunk.Length - _end < size || !targets.AsSpan().SequenceEqual(Targets)))
+        if (_count > 0 && (_chunk.Length - _end < size || window != Window || !targets.AsSpan().SequenceEqual(Targets)))
         {
             return false;
         }
@@ -33,7 +36,7 @@ internal sealed class LetterBatch
         }
 
         letter.Write(_chunk.AsSpan(_end, size), body);
-        Targets = targets;
+        (Targets, Window) = (targets, window);
         _end += size;
         _count++;
         _flags |= letter.Flags;
@@ -63,7 +66,7 @@ internal sealed class LetterBatch
     public bool TryTake(out MessageBatch batch, out IReadOnlyList<MessageRun> sources)
     {
         (sources, _sources) = (_sources, []);
-        batch = new MessageBatch(_chunk.AsMemory(_start, _end - _start), _count, _flags);
+        batch = new MessageBatch(_chunk.AsMemory(_start, _end - _start), _count, _flags) { Window = Window };
         var any = _count > 0;
         (_start, _count, _flags) = (_end, 0, MessageFlags.None);
         return any;

@@ -226,7 +226,7 @@ internal sealed partial class OutboxPublisher(
                 return ([], "the message is mandatory and has no queue");
             }
 
-            parts.Add(path.Queues, encoded.Batch);
+            parts.Add(path.Queues, encoded.Batch with { Window = path.Window });
             return (path.Queues, null);
         }
         catch (Exception exception) when (exception is AmqpException or JsonException or ArgumentException or StoreException)

@@ -12,6 +12,32 @@ internal sealed partial class Queue
     /// <summary>Null: every message is taken.</summary>
     private SeenKeys? _seen;
 
+    /// <summary>The widest window that exchanges have asked for whose messages came here; null: none has. It holds while the queue has none of its own, and outlives the activation as keys do.</summary>
+    private DeduplicationWindow? _asked;
+
+    /// <summary>What the messages of a batch are compared with; null: they are taken as they are.</summary>
+    private SeenKeys? SeenFor(in MessageBatch batch)
+    {
+        if (_settings.Deduplication is not null)
+        {
+            return _seen;
+        }
+
+        if (batch.Window is not { } window || _delayed is not null)
+        {
+            return null;
+        }
+
+        if (DeduplicationWindow.Widest(_asked, window) is { } widest && widest != _asked)
+        {
+            _asked = widest;
+            _journal?.NoteProgress(MessageKey.Write(widest));
+            Deduplicate(null);
+        }
+
+        return _seen;
+    }
+
     /// <summary>Takes those that are new. A duplicate has its offset, as others have, and is gone at once: so it is confirmed when what came before it is safe, itself included.</summary>
     private void AppendUnseen(in MessageRun run, SeenKeys seen, long now)
     {
@@ -50,22 +76,30 @@ internal sealed partial class Queue
         }
     }
 
-    private void Deduplicate(DeduplicationRule? rule)
+    /// <param name="own">What the queue's arguments and policies say.</param>
+    private void Deduplicate(DeduplicationWindow? own)
     {
-        if (rule is not null && _seen is { } seen)
+        var window = own ?? _asked;
+        if (window is not null && _seen is { } seen)
         {
-            seen.Apply(rule);
+            seen.Apply(window);
         }
         else
         {
             _seen?.Clear();
-            _seen = rule is null ? null : new SeenKeys(rule, _journal);
+            _seen = window is null ? null : new SeenKeys(window, _journal);
         }
     }
 
     /// <summary>Takes up what an earlier activation had: how far sessions had come, and which keys it had seen.</summary>
     private void NoteEarlier(IReadOnlyList<PublishProgress> sessions)
     {
+        foreach (var (_, number) in sessions.Where(static progress => progress.Session == MessageKey.OfWindow))
+        {
+            _asked = MessageKey.ReadWindow(number);
+            Deduplicate(_settings.Deduplication);
+        }
+
         foreach (var (session, number) in sessions)
         {
             if (!MessageKey.Is(session))
@@ -79,6 +113,6 @@ internal sealed partial class Queue
             }
         }
 
-        _seen?.Restore(sessions.Where(static progress => MessageKey.Is(progress.Session)));
+        _seen?.Restore(sessions.Where(static progress => MessageKey.Is(progress.Session) && progress.Session != MessageKey.OfWindow));
     }
 }

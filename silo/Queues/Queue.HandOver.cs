@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Deduplication;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
@@ -84,6 +85,11 @@ internal sealed partial class Queue
         }
 
         _seen?.StoreAll(journal);
+        if (_asked is { } asked)
+        {
+            journal.NoteProgress(MessageKey.Write(asked));
+        }
+
         journal.EndTurn(_nextOffset, Math.Max(_bound.Wanted, _deliveredEnd), isWaitedFor: false, CollectionsMarshal.AsSpan(_copies));
         _copies.Clear();
         return (stored, lost);

@@ -54,7 +54,7 @@ internal sealed partial class Queue
         {
             Figures.Add(QueueCount.Publish, batch.Count);
             var published = new MessageRun(batch.Records, _nextOffset, batch.Count, prepared.IsAgain, batch.Flags, now);
-            if (_seen is { } seen)
+            if (SeenFor(batch) is { } seen)
             {
                 AppendUnseen(published, seen, now);
             }

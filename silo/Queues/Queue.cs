@@ -274,7 +274,7 @@ internal sealed partial class Queue : IDeclaredQueue
         Answer(link, new PublishedItem(_nextOffset, null, _dispatch.Backlog(_ready, batch, now)));
         Figures.Add(QueueCount.Publish, batch.Count);
         var run = new MessageRun(batch.Records, _nextOffset, batch.Count, publish.Resent, batch.Flags, now);
-        if (_seen is { } seen)
+        if (SeenFor(batch) is { } seen)
         {
             AppendUnseen(run, seen, now);
         }
@@ -292,6 +292,7 @@ internal sealed partial class Queue : IDeclaredQueue
     {
         List<int>? refused = null;
         var records = publish.Batch.Records;
+        var seen = SeenFor(publish.Batch);
         for (var i = 0; i < publish.Batch.Count; i++)
         {
             var record = new MessageRecord(records.Span);
@@ -299,7 +300,7 @@ internal sealed partial class Queue : IDeclaredQueue
             var message = new MessageRun(records[..record.Length], _nextOffset, Count: 1, publish.Resent, publish.Batch.Flags, now);
             records = records[record.Length..];
             SessionId key = default;
-            if (_seen?.HasSeen(record, now, out key) == true)
+            if (seen?.HasSeen(record, now, out key) == true)
             {
                 _nextOffset++;
                 Figures.Add(QueueCount.Duplicate, 1);
@@ -314,7 +315,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
             if (limit.HasRoomFor(_ready, bodyLength))
             {
-                _seen?.Add(key, record.IsPersistent, now);
+                seen?.Add(key, record.IsPersistent, now);
                 Append(message, now);
                 continue;
             }

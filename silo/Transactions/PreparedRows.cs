@@ -51,6 +51,13 @@ internal static class PreparedRows
                 writer.Write(batch.Records.Length);
                 writer.Write(batch.Records.Span);
             }
+
+            // Behind all that a version knows that has none.
+            foreach (var batch in part.Batches)
+            {
+                writer.Write(batch.Window?.Size ?? 0);
+                writer.Write(batch.Window?.Ttl ?? 0);
+            }
         }
 
         return new RowChange(KeyOf(queueKey, part.Id), memory.ToArray());
@@ -63,7 +70,8 @@ internal static class PreparedRows
     {
         try
         {
-            using var reader = new BinaryReader(new MemoryStream(row.Value.ToArray()));
+            using var all = new MemoryStream(row.Value.ToArray());
+            using var reader = new BinaryReader(all);
             if (reader.ReadByte() == Format)
             {
                 var incarnation = ReadGuid(reader);
@@ -76,6 +84,12 @@ internal static class PreparedRows
                     var (count, flags) = (reader.ReadInt32(), (MessageFlags)reader.ReadByte());
                     return new MessageBatch(reader.ReadBytes(reader.ReadInt32()), count, flags);
                 });
+                for (var i = 0; i < batches.Length && all.Position < all.Length; i++)
+                {
+                    var (size, ttl) = (reader.ReadInt32(), reader.ReadInt64());
+                    batches[i] = size == 0 ? batches[i] : batches[i] with { Window = new DeduplicationWindow(size, ttl == 0 ? null : ttl) };
+                }
+
                 return (incarnation, new TransactionPart(IdOf(row), by, session, settlements, batches));
             }
         }

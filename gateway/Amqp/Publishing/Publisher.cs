@@ -76,9 +76,10 @@ internal sealed class Publisher
     public static void Send(PublishPath path, in MessageBatch batch, PublishRun? run)
     {
         path.Count(batch.Count);
+        var forQueues = path.ForQueues(batch);
         foreach (var link in path.Links)
         {
-            link.Publish(batch, run);
+            link.Publish(forQueues, run);
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues.Deduplication;
 
@@ -12,11 +13,28 @@ namespace Granary.Silo.Queues.Deduplication;
 /// </summary>
 internal static class MessageKey
 {
+    /// <summary>No message has it: what is stored with it is the window that exchanges ask a queue for.</summary>
+    public static readonly SessionId OfWindow = new(new Guid("00000000-0000-8000-8000-000000000000"));
+
     private const int Version = 8;
+    private const int SizeBits = 20;
+
+    // Longer than any time that may be asked for.
+    private const long ForEver = (1L << 39) - 1;
+
     private const int LongestOnStack = 1024;
 
     /// <summary>It is a key, and not the id of a session.</summary>
     public static bool Is(SessionId id) => id.Value.Version == Version;
+
+    /// <summary>A window as the number that is stored for it: of a wider one it is higher.</summary>
+    public static PublishProgress Write(DeduplicationWindow window) => new(OfWindow, ((window.Ttl ?? ForEver) << SizeBits) | (long)window.Size);
+
+    public static DeduplicationWindow ReadWindow(long number)
+    {
+        var ttl = number >> SizeBits;
+        return new DeduplicationWindow((int)(number & ((1L << SizeBits) - 1)), ttl == ForEver ? null : ttl);
+    }
 
     /// <summary>False: the message has neither, and is like no other.</summary>
     public static bool TryRead(in MessageRecord message, out SessionId key)

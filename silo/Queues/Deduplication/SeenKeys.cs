@@ -10,11 +10,11 @@ namespace Granary.Silo.Queues.Deduplication;
 /// what becomes of the message later is of no matter. A duplicate does not make its key younger.
 /// </summary>
 /// <param name="journal">Where keys of persistent messages are written; null: nowhere.</param>
-internal sealed class SeenKeys(DeduplicationRule rule, QueueJournal? journal)
+internal sealed class SeenKeys(DeduplicationWindow rule, QueueJournal? journal)
 {
     private readonly HashSet<SessionId> _keys = [];
     private readonly RingBuffer<Seen> _order = new();
-    private DeduplicationRule _rule = rule;
+    private DeduplicationWindow _rule = rule;
 
     public int Count => _keys.Count;
 
@@ -57,7 +57,7 @@ internal sealed class SeenKeys(DeduplicationRule rule, QueueJournal? journal)
     }
 
     /// <summary>Goes by another rule from now on.</summary>
-    public void Apply(DeduplicationRule rule)
+    public void Apply(DeduplicationWindow rule)
     {
         _rule = rule;
         Trim();

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Granary.Amqp;
 using Granary.Core.Links;
-using Granary.Silo.Queues.Deduplication;
+using Granary.Core.Messages;
 
 namespace Granary.Silo.Queues.Definition;
 
@@ -55,7 +55,7 @@ internal static class QueueArguments
 
         // Of the plugin rabbitmq_message_deduplication, and of LavinMQ.
         new("x-message-deduplication", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Boolean(value)),
-        new("x-cache-size", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value, least: 1, most: DeduplicationRule.LargestSize)),
+        new("x-cache-size", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value, least: 1, most: DeduplicationWindow.LargestSize)),
         new("x-cache-ttl", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
         new("x-max-age", QueueTypes.Stream, (value, _) => CheckAge(value)),
         new("x-stream-max-segment-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),

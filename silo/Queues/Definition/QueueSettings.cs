@@ -1,7 +1,7 @@
 using Granary.Amqp;
+using Granary.Core.Messages;
 using Granary.Core.Policies;
 using Granary.Silo.DeadLetters;
-using Granary.Silo.Queues.Deduplication;
 using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Definition;
@@ -49,7 +49,7 @@ internal sealed record QueueSettings(
     public DelayedRetry? DelayedRetry { get; init; }
 
     /// <summary>Null: messages like others are taken as others are.</summary>
-    public DeduplicationRule? Deduplication { get; init; }
+    public DeduplicationWindow? Deduplication { get; init; }
 
     /// <summary>Of what an exchange delays: it goes there when it is due, and nothing else is done with it.</summary>
     public static QueueSettings OfDelayed(string exchange) =>
@@ -91,7 +91,7 @@ internal sealed record QueueSettings(
             DelayedRetry = type == QueueTypes.Quorum && !arguments.ContainsKey("x-message-group") ? DelayedRetry.Of(arguments, definition) : null,
             MessageGroup = arguments.TryGetValue("x-message-group", out var group) && group.TryGetText(out var header) ? header : null,
             MessageLease = type == QueueTypes.Stream ? null : Least("message-lease"),
-            Deduplication = type != QueueTypes.Stream && Flag("message-deduplication") ? DeduplicationRule.Of(Least("cache-size"), Least("cache-ttl")) : null,
+            Deduplication = type != QueueTypes.Stream && Flag("message-deduplication") ? DeduplicationWindow.Of(Least("cache-size"), Least("cache-ttl")) : null,
         };
 
         long? Least(string name)

@@ -4,8 +4,12 @@ using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Topology;
+using Granary.Core.Transactions;
 using Granary.Silo.Queues.Definition;
+using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
+using Granary.Silo.Transactions;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -150,6 +154,85 @@ public sealed class DeduplicationTests : IAsyncLifetime
         Assert.DoesNotContain(gateway.Queue.Storage!.Backlog.Sessions, static progress => progress.Session.Value.Version == 8);
     }
 
+    [Fact]
+    public void Window_OfAnExchange_IsForWhatComesThroughIt()
+    {
+        var gateway = new TestGateway(_stores.Queues).Declare(durable: true);
+        var link = gateway.Open();
+        link.Send(Asking(100, null, Id("a"), Id("b"), Id("a")), Publish(Id("a"), Id("a"), Id("c")), Asking(100, null, Id("c"), Id("b")));
+
+        Assert.Equal((6, 2), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+    }
+
+    [Fact]
+    public async Task WindowsOfExchanges_ComeToTheWidest_AlsoAfterARestart()
+    {
+        var gateway = new TestGateway(_stores.Queues).Declare(durable: true);
+        gateway.Open().Send(
+            Asking(1, 50, Id("a")), Asking(3, 20, Id("b"), Id("c"), Id("d"), Id("a"), Id("c")));
+        Assert.Equal((5, 1), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+
+        gateway = await RestartAsync(gateway);
+        gateway.Now += 49;
+        gateway.Open().Send(Asking(1, 1, Id("c"), Id("d"), Id("a"), Id("b")));
+        Assert.Equal((6, 3), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+        gateway.Now += 50;
+        gateway.Open().Send(Asking(1, 1, Id("c")));
+        Assert.Equal(7, gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void Window_OfTheQueue_HoldsInsteadOfThoseOfExchanges()
+    {
+        var gateway = Declare(("x-cache-size", 1));
+        var link = gateway.Open();
+        link.Send(Asking(100, null, Id("a"), Id("b"), Id("a"), Id("a")));
+        Assert.Equal((3, 1), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+
+        var other = new TestGateway(_stores.Queues, name: "other").Declare(durable: true);
+        link = other.Open();
+        link.Send(Asking(100, null, Id("a"), Id("b")));
+        other.Apply("""{"message-deduplication":true,"cache-size":1}""");
+        link.Send(Publish(Id("b"), Id("a")));
+        Assert.Equal((3, 1), (other.Queue.ReadyCount, other.Queue.Figures[QueueCount.Duplicate]));
+        other.Apply();
+        link.Send(Publish(Id("b"), Id("a")), Asking(1, null, Id("a"), Id("b"), Id("c")));
+        Assert.Equal((7, 2), (other.Queue.ReadyCount, other.Queue.Figures[QueueCount.Duplicate]));
+    }
+
+    [Fact]
+    public void Window_OfAnExchange_CountsInAFullQueueAndInATransaction()
+    {
+        var gateway = new TestGateway(_stores.Queues).Declare(
+            durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-max-length", 2), ("x-overflow", "reject-publish"))));
+        var link = gateway.Open();
+        Assert.Null(Assert.Single(link.Send(Asking(9, null, Id("a"), Id("a"), Id("a"))).OfType<PublishedItem>()).Refused);
+        var part = new TransactionPart(TransactionId.New(), gateway.Connection, default, [], [Asking(9, null, Id("a"), Id("b")).Batch]);
+        Assert.Equal(PrepareAnswer.Full, gateway.Slot.Prepare(part, gateway.Now, out _));
+        link.Send(new GetItem(1, NoAck: true));
+        Assert.Equal(PrepareAnswer.Prepared, gateway.Slot.Prepare(part with { Id = TransactionId.New() }, gateway.Now, out var prepared));
+        gateway.Slot.Decide(prepared!.Id, takesEffect: true, gateway.Now);
+        Assert.Equal((1, 3), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+    }
+
+    [Fact]
+    public void Window_OfATransaction_IsStoredWithIt()
+    {
+        var part = new TransactionPart(
+            TransactionId.New(), ConnectionId.New(), default, [], [Publish(Id("a")).Batch, Asking(5, null, Id("b")).Batch, Asking(6, 7, Id("c")).Batch]);
+        var row = PreparedRows.Added("%2F/q", Guid.NewGuid(), part);
+        var (_, read) = PreparedRows.Parse(new Row(row.Key, row.Value!.Value, 1));
+        Assert.Equal([null, new DeduplicationWindow(5, null), new DeduplicationWindow(6, 7)], read.Batches.Select(static batch => batch.Window));
+    }
+
+    [Theory]
+    [InlineData("x-message-deduplication", 1, "{unacceptable_type,signedint}")]
+    [InlineData("x-cache-size", 0, "{value_zero,0}")]
+    [InlineData("x-cache-size", 1_000_001, "{max_value_exceeded,1000001}")]
+    [InlineData("x-cache-ttl", -5, "{value_negative,-5}")]
+    public void Argument_OfAnExchangeThatIsWrong_IsRefused(string name, int value, string why) => Assert.Equal(
+        $"invalid arg '{name}' for exchange 'x' in vhost '/': {why}", ExchangeRules.CheckArguments("/", "x", "direct", FieldTable.Of((name, value)))?.Explanation);
+
     [Theory]
     [InlineData("x-message-deduplication", 1, "{unacceptable_type,signedint}")]
     [InlineData("x-cache-size", 0, "{value_zero,0}")]
@@ -166,6 +249,13 @@ public sealed class DeduplicationTests : IAsyncLifetime
 
     private static Func<byte[]> Header(FieldValue value, string id) =>
         () => new BasicProperties { MessageId = id, Headers = FieldTable.Of(("x-deduplication-header", value)) }.Encode();
+
+    /// <summary>Through an exchange with a window.</summary>
+    private PublishItem Asking(int size, long? ttl, params Func<byte[]>[] messages)
+    {
+        var item = Publish(persistent: true, messages);
+        return item with { Batch = item.Batch with { Window = new DeduplicationWindow(size, ttl) } };
+    }
 
     private PublishItem Publish(params Func<byte[]>[] messages) => Publish(persistent: false, messages);
 
