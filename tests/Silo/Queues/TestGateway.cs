@@ -44,7 +44,7 @@ internal sealed class TestGateway
     public BatchProgress[]? Given { get; set; }
 
     /// <summary>What the queue goes by besides its arguments.</summary>
-    public AppliedPolicy Policy { get; private set; } = AppliedPolicy.None;
+    public AppliedPolicy Policy { get; set; } = AppliedPolicy.None;
 
     /// <summary>The store is not waited for.</summary>
     public bool IsImpatient { get; set; }
