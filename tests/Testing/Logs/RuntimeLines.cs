@@ -43,6 +43,9 @@ internal static class RuntimeLines
         ("Orleans.Messaging", 100071),
         ("Orleans.Messaging", 101002),
 
+        // A grain that somebody called when the silo was as good as gone: its directory takes none any more.
+        ("Orleans.Grain", 100064),
+
         // Calls that were not answered by then are cancelled, at a silo that is there no more.
         ("Orleans.Runtime.Messaging.MessageCenter", 101009),
         ("Orleans.Runtime.GrainCallCancellationManager", 294010709),
