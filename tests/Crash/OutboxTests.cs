@@ -11,7 +11,7 @@ namespace Granary.Crash;
 /// <summary>Messages that are published from inside the database, by <c>granary.publish</c>, in transactions of others.</summary>
 public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<OutboxTests.Broker>
 {
-    private const int NotPublishable = 3351, StoreOutOfReach = 3301, StoreIsBack = 3302, StoreDegraded = 103;
+    private const int NotPublishable = 3351, StoreOutOfReach = 3301, StoreIsBack = 3302, StoreCannotWrite = 3308, NotRead = 3005, StoreDegraded = 103;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -116,7 +116,9 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
     public async Task Publish_BrokerAndDatabaseKilledMeanwhile_HasAllThatWasCommittedInEachQueueOnceAndInOrder()
     {
         await using var home = await Home.CreateAsync(StoreKind.Postgres);
-        home.Announced = [StoreOutOfReach, StoreIsBack, StoreDegraded, 3308];
+
+        // While the database is gone, nothing can be written, nor read back that the node before had stored.
+        home.Announced = [StoreOutOfReach, StoreIsBack, StoreCannotWrite, StoreDegraded, NotRead];
         var node = await home.StartReadyAsync();
         await DeclareAsync(node);
         await home.QueryAsync("create table made (n int primary key)");
@@ -132,6 +134,10 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
                 await node.KillAsync();
                 await node.DisposeAsync();
                 node = await home.StartReadyAsync();
+
+                // Its queues are there: what is killed next interrupts publishing, and no activation.
+                var last = await home.QueryAsync("select coalesce(max(id), 0) from granary.outbox");
+                await UntilAsync(async () => await home.QueryAsync($"select count(*) from granary.outbox where id <= {last}") == "0");
             }
             else
             {
