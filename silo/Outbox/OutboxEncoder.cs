@@ -16,7 +16,7 @@ internal sealed class OutboxEncoder
     /// <exception cref="ArgumentException">A text is too long.</exception>
     public EncodedMessage Encode(OutboxMessage message)
     {
-        var asked = JsonSerializer.Deserialize(message.Properties, OutboxJson.Default.PropertiesJson) ?? new PropertiesJson();
+        var asked = JsonSerializer.Deserialize(message.Properties, OutboxJson.Default.BasicProperties) ?? new BasicProperties();
         ReadOnlySpan<byte> properties = (asked with { DeliveryMode = asked.DeliveryMode ?? 2 }).Encode();
         _acted.Read(properties, user: "");
         if (_acted.WantsDirectReply || _acted.ClaimedUser is not null)
@@ -48,5 +48,5 @@ internal sealed record EncodedMessage(
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, Converters = [typeof(FieldTableConverter)])]
-[JsonSerializable(typeof(PropertiesJson))]
+[JsonSerializable(typeof(BasicProperties))]
 internal sealed partial class OutboxJson : JsonSerializerContext;

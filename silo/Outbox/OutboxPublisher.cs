@@ -144,7 +144,7 @@ internal sealed partial class OutboxPublisher(
             }
         }
 
-        await PutOffAsync(turn, refused).ConfigureAwait(false);
+        await PostponeAsync(turn, refused).ConfigureAwait(false);
         var ids = routed.Select(static one => one.Message.Id).ToArray();
         var decided = false;
         var became = AtomicOutcome.Done;
@@ -191,7 +191,7 @@ internal sealed partial class OutboxPublisher(
                 await turn.DeleteAsync(ids).ConfigureAwait(false);
                 break;
             case AtomicOutcome.Full or AtomicOutcome.Unrouted when routed.Count == 1:
-                await PutOffAsync(turn, [(routed[0].Message, became == AtomicOutcome.Full ? "a queue refused the message" : "the message is mandatory and has no queue")]).ConfigureAwait(false);
+                await PostponeAsync(turn, [(routed[0].Message, became == AtomicOutcome.Full ? "a queue refused the message" : "the message is mandatory and has no queue")]).ConfigureAwait(false);
                 break;
             case AtomicOutcome.Full or AtomicOutcome.Unrouted:
                 _single = routed.Count + 1;
@@ -235,17 +235,17 @@ internal sealed partial class OutboxPublisher(
         }
     }
 
-    private async Task PutOffAsync(OutboxTurn turn, List<(OutboxMessage Message, string Reason)> refused)
+    private async Task PostponeAsync(OutboxTurn turn, List<(OutboxMessage Message, string Reason)> refused)
     {
-        if (refused.Count > 0 && await turn.PutOffAsync(refused).ConfigureAwait(false) is > 0 and var news)
+        if (refused.Count > 0 && await turn.PostponeAsync(refused).ConfigureAwait(false) is > 0 and var news)
         {
             var (message, reason) = refused[0];
-            LogPutOff(news, message.Exchange, message.Vhost, reason);
+            LogPostponed(news, message.Exchange, message.Vhost, reason);
         }
     }
 
     [LoggerMessage(3351, LogLevel.Warning, "{Count} messages that granary.publish put into the database cannot be published yet, the first of them to exchange '{Exchange}' in vhost '{Vhost}': {Reason}. They stay in granary.outbox, and are tried again within a minute each time")]
-    private partial void LogPutOff(long count, string exchange, string vhost, string reason);
+    private partial void LogPostponed(long count, string exchange, string vhost, string reason);
 
     [LoggerMessage(3352, LogLevel.Debug, "Messages in the database could not be published; it is tried again at once")]
     private partial void LogAgain(Exception exception);

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Granary.Silo.Outbox;
 
 /// <summary>
-/// The turn of one silo at the outbox: a transaction of the database in which messages are read, and deleted or put off. All others wait meanwhile, so that messages stay in
+/// The turn of one silo at the outbox: a transaction of the database in which messages are read, and deleted or postponed. All others wait meanwhile, so that messages stay in
 /// their order. Nothing has happened unless it is committed.
 /// </summary>
 internal sealed class OutboxTurn : IAsyncDisposable
@@ -88,7 +88,7 @@ internal sealed class OutboxTurn : IAsyncDisposable
 
     /// <summary>These cannot be published yet.</summary>
     /// <returns>How many of them had not been tried before.</returns>
-    public async Task<long> PutOffAsync(IReadOnlyCollection<(OutboxMessage Message, string Reason)> refused)
+    public async Task<long> PostponeAsync(IReadOnlyCollection<(OutboxMessage Message, string Reason)> refused)
     {
         await using var command = NewCommand(SqlText.PostponeOutbox, refused.Select(static one => one.Message.Id).ToArray(), refused.Select(static one => one.Reason).ToArray());
         return (long)(await command.ExecuteScalarAsync().ConfigureAwait(false))!;

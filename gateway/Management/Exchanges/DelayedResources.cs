@@ -51,7 +51,7 @@ internal sealed record DelayedJson
 
     public required string RoutingKey { get; init; }
 
-    public required PropertiesJson Properties { get; init; }
+    public required BasicProperties Properties { get; init; }
 
     public required int PayloadBytes { get; init; }
 
@@ -69,7 +69,7 @@ internal sealed record DelayedJson
             Due = message.Due,
             Exchange = Encoding.UTF8.GetString(record.Exchange),
             RoutingKey = Encoding.UTF8.GetString(record.RoutingKey),
-            Properties = PropertiesJson.Of(BasicProperties.Decode(record.Properties)),
+            Properties = BasicProperties.Decode(record.Properties),
             PayloadBytes = record.Body.Length,
             Payload = payload,
             PayloadEncoding = encoding,

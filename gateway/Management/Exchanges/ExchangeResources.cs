@@ -2,7 +2,6 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
-using Granary.Core.Messages;
 using Granary.Core.Policies;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
@@ -114,7 +113,7 @@ internal sealed record ExchangeRequest
 /// <summary>A message to be published.</summary>
 internal sealed record PublishMessage
 {
-    public PropertiesJson Properties { get; set; } = new();
+    public BasicProperties Properties { get; set; } = new();
 
     public string? RoutingKey { get; set; }
 

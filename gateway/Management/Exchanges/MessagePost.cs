@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Granary.Core.Messages;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
@@ -52,7 +51,7 @@ internal sealed class MessagePost(GrpcServer server)
         }
     }
 
-    private static byte[] Encode(PropertiesJson properties)
+    private static byte[] Encode(Granary.Amqp.BasicProperties properties)
     {
         try
         {

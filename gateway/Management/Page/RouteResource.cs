@@ -21,7 +21,7 @@ internal sealed class RouteResource(GrpcServer server) : IResource
 
         // One that would be delayed goes where the bindings lead when it is due: by those that there are now.
         var headers = asked.Headers.ContainsKey(DelayHeader.Name) ? asked.Headers.With(DelayHeader.Name, 0L) : asked.Headers;
-        var properties = headers.Count > 0 ? new PropertiesJson { Headers = headers }.Encode() : [];
+        var properties = headers.Count > 0 ? new BasicProperties { Headers = headers }.Encode() : [];
         var path = await server.GrainsFor(new Caller(call.User.Name, vhost), call.Aborted)
             .RouteAsync(server.Router, Encoding.UTF8.GetBytes(exchange), Encoding.UTF8.GetBytes(asked.RoutingKey), [], properties).ConfigureAwait(false);
         ApiException.ThrowIf(path.Error);

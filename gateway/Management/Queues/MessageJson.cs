@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Serialization;
 using System.Text.Unicode;
-using Granary.Core.Messages;
+using Granary.Amqp;
 using Granary.Gateway.Management.Frame;
 
 namespace Granary.Gateway.Management.Queues;
@@ -22,7 +22,7 @@ internal sealed record MessageJson
 
     public required long MessageCount { get; init; }
 
-    public required PropertiesJson Properties { get; init; }
+    public required BasicProperties Properties { get; init; }
 
     public required string Payload { get; init; }
 

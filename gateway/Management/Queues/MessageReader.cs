@@ -90,7 +90,7 @@ internal sealed class MessageReader(GrpcServer server)
             Exchange = Encoding.UTF8.GetString(message.Exchange),
             RoutingKey = Encoding.UTF8.GetString(message.RoutingKey),
             MessageCount = got.MessageCount,
-            Properties = PropertiesJson.Of(BasicProperties.Decode(message.Properties)),
+            Properties = BasicProperties.Decode(message.Properties),
             Payload = payload,
             PayloadEncoding = encoding,
         };
