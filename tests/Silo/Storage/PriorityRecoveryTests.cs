@@ -2,13 +2,8 @@ using CsCheck;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
-using Granary.Silo.Queues;
-using Granary.Silo.Queues.Definition;
-using Granary.Silo.Storage;
-using Granary.Silo.Storage.Files;
 using Granary.Silo.Tests.Queues;
 using Granary.Testing.Walks;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Storage;
 
@@ -20,19 +15,13 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     private static readonly (string, FieldValue)[] Classic = [("x-max-priority", (int)Highest)];
     private static readonly (string, FieldValue)[] Quorum = [("x-queue-type", "quorum")];
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("granary-priorities-");
+    private readonly WalkStore _store = new("granary-priorities-");
     private (string, FieldValue)[] _arguments = Classic;
-    private GroupCommit? _commit;
-    private QueueStores _stores = null!;
     private TestGateway _gateway = null!;
 
     public Task InitializeAsync() => Task.CompletedTask;
 
-    public async Task DisposeAsync()
-    {
-        await EndAsync();
-        _folder.Delete(recursive: true);
-    }
+    public async Task DisposeAsync() => await _store.DisposeAsync();
 
     [Fact]
     public async Task Order_IsTheSameAfterARestart()
@@ -133,10 +122,10 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         }
 
         await _gateway.Queue.Storage!.Journal.FlushAsync();
-        var storage = await _stores.TakeOverAsync(_gateway.Queue.Storage.Journal.Queue.Identity, TestGateway.Epoch, default);
-        var store = (FakeStore)_commit!.Store;
+        var storage = await _store.Queues.TakeOverAsync(_gateway.Queue.Storage.Journal.Queue.Identity, TestGateway.Epoch, default);
+        var store = (FakeStore)_store.Store;
         var reads = store.Reads;
-        var known = await _stores.ReadPrioritiesAsync(storage!, _gateway.Queue.Definition.Settings.Priorities!, default);
+        var known = await _store.Queues.ReadPrioritiesAsync(storage!, _gateway.Queue.Definition.Settings.Priorities!, default);
         Assert.Equal((says, says), (store.Reads > reads, known.Priorities is not null));
     }
 
@@ -220,40 +209,12 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     private static void Publish(TestLink link, long first, params byte[] priorities) =>
         link.Send(new PublishItem(Batches.Of(first, priorities.Length, persistent: true, priority: id => priorities[id - first]), false));
 
-    private async Task BeginAsync(bool isOnFiles, long budget, params (string, FieldValue)[] arguments)
-    {
-        await EndAsync();
-        IMessageStore store = isOnFiles
-            ? new FileStore(new FileStoreOptions(Path.Combine(_folder.FullName, "store")), NullLogger<FileStore>.Instance)
-            : new FakeStore();
-        await store.OpenAsync(CancellationToken.None);
-        var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
-        _commit = commit;
-        _stores = new QueueStores(commit, null, new MemoryBudget(budget, long.MaxValue));
-        _gateway = new TestGateway(_stores).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([.. _arguments, .. arguments])));
-    }
-
-    // A walk has many beginnings.
-    private async Task EndAsync()
-    {
-        if (_commit is not null)
-        {
-            await _commit.DisposeAsync();
-            await _commit.Store.DisposeAsync();
-            _commit = null;
-            _folder.GetDirectories().SingleOrDefault()?.Delete(recursive: true);
-        }
-    }
+    private async Task BeginAsync(bool isOnFiles, long budget, params (string, FieldValue)[] arguments) =>
+        _gateway = new TestGateway(await _store.BeginAsync(isOnFiles, budget)).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([.. _arguments, .. arguments])));
 
     private async Task RestartAsync(params SessionId[] sessions)
     {
-        await _gateway.Queue.Storage!.Journal.FlushAsync();
-        var identity = _gateway.Queue.Storage!.Journal.Queue.Identity;
-        var definition = QueueDefinition.Stored("/", "q", _gateway.Queue.Definition.ToDeclaration());
-        var storage = await _stores.ReadPrioritiesAsync((await _stores.TakeOverAsync(identity, TestGateway.Epoch, default))!, definition.Settings.Priorities!, default);
-        _gateway = new TestGateway(_stores) { Now = _gateway.Now };
-        _gateway.Resumed.UnionWith(sessions);
-        _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, _gateway.Now, sessions, _gateway.Now);
+        (_gateway, _) = await _store.TakeOverAsync(_gateway, sessions);
         _gateway.Pump();
     }
 
