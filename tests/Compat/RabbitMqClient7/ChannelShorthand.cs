@@ -6,6 +6,10 @@ namespace Granary.RabbitMqClient7.Tests;
 /// <summary>The calls nearly every case makes, in fewer words.</summary>
 internal static class ChannelShorthand
 {
+    /// <summary>Opens a channel on which a publish completes with its confirm.</summary>
+    public static Task<IChannel> ConfirmedChannelAsync(this IConnection connection) =>
+        connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+
     /// <summary>Declares a server-named queue that goes with its connection.</summary>
     public static async Task<string> OwnQueueAsync(this IChannel channel, IDictionary<string, object?>? arguments = null) =>
         (await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: false, arguments)).QueueName;

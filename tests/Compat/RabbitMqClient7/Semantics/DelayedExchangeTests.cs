@@ -16,7 +16,7 @@ public sealed class DelayedExchangeTests(SharedBroker shared) : IClassFixture<Sh
     public async Task InitializeAsync()
     {
         _connection = await shared.ConnectAsync();
-        _channel = await _connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+        _channel = await _connection.ConfirmedChannelAsync();
     }
 
     public async Task DisposeAsync()

@@ -18,7 +18,7 @@ public sealed class DelayedRetryTests(SharedBroker shared) : IClassFixture<Share
     public async Task InitializeAsync()
     {
         _connection = await shared.ConnectAsync();
-        _channel = await _connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+        _channel = await _connection.ConfirmedChannelAsync();
     }
 
     public async Task DisposeAsync()

@@ -16,7 +16,7 @@ public sealed class RecentHistoryTests(SharedBroker shared) : IClassFixture<Shar
     public async Task InitializeAsync()
     {
         _connection = await shared.ConnectAsync();
-        _channel = await _connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+        _channel = await _connection.ConfirmedChannelAsync();
     }
 
     public async Task DisposeAsync()

@@ -20,7 +20,7 @@ public sealed class TlsTests : IAsyncLifetime
     {
         var shown = new List<string>();
         await using var before = await ConnectAsync(_broker.Authority, shown);
-        await using var channel = await before.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+        await using var channel = await before.ConfirmedChannelAsync();
         var queue = (await channel.QueueDeclareAsync()).QueueName;
         await channel.BasicPublishAsync("", queue, new byte[200_000]);
 
