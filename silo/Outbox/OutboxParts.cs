@@ -4,7 +4,7 @@ using Granary.Core.Transactions;
 
 namespace Granary.Silo.Outbox;
 
-/// <summary>Sorts messages by the queues that they go to. Small ones that follow each other are put together, since each batch is a record of the store.</summary>
+/// <summary>Sorts messages by the queues that they go to. Small ones that follow each other, and are deduplicated alike, are put together, since each batch is a record of the store.</summary>
 internal sealed class OutboxParts
 {
     private const int MostInBatch = 4096;
@@ -22,8 +22,7 @@ internal sealed class OutboxParts
                 _queues.Add(queue, runs = []);
             }
 
-            var length = message.Records.Length;
-            if (runs.Count == 0 || runs[^1].Count == MostInBatch || runs[^1].Sum(static batch => (long)batch.Records.Length) + length > MessageBatch.ChunkSize)
+            if (runs.Count == 0 || !MayJoin(runs[^1], message))
             {
                 runs.Add([]);
             }
@@ -39,6 +38,10 @@ internal sealed class OutboxParts
         return _queues.ToDictionary(
             static queue => queue.Key, queue => new TransactionPart(id, by, default, [], [.. queue.Value.Select(Join)]), StringComparer.Ordinal);
     }
+
+    private static bool MayJoin(List<MessageBatch> run, in MessageBatch message) =>
+        run.Count < MostInBatch && Equals(run[0].Window, message.Window)
+        && run.Sum(static batch => (long)batch.Records.Length) + message.Records.Length <= MessageBatch.ChunkSize;
 
     private static MessageBatch Join(List<MessageBatch> run)
     {
@@ -56,6 +59,6 @@ internal sealed class OutboxParts
             flags |= batch.Flags;
         }
 
-        return new MessageBatch(records, run.Count, flags);
+        return run[0] with { Records = records, Count = run.Count, Flags = flags };
     }
 }

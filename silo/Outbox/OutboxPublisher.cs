@@ -7,7 +7,6 @@ using Granary.Core.Links;
 using Granary.Core.Routing;
 using Granary.Core.Transactions;
 using Granary.Silo.Hosting;
-using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
 using Granary.Silo.Transactions;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,9 +26,14 @@ internal sealed partial class OutboxPublisher(
 {
     private const int MostMessages = 500;
     private const long MostBytes = 4 << 20;
+    private const string NoQueue = "the message is mandatory and has no queue";
+    private const string NoExchangeAnswered = "the exchange did not answer in time";
 
-    /// <summary>A queue that is not ready within this makes the batch wait; shorter than a silent transaction of the database may last.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    /// <summary>
+    /// How long each step waits for a queue. Longer than the loss of a silo takes; and three times this, for a queue that is asked twice and then told that nothing comes of
+    /// it, is shorter than the transaction of the database may be silent (<c>begin-outbox.sql</c>).
+    /// </summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>A notice may have come to a silo that was lost before it did anything about it.</summary>
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
@@ -40,7 +44,7 @@ internal sealed partial class OutboxPublisher(
     private TransactionDecisions? _decisions;
     private string? _member;
 
-    /// <summary>So many are to be published one by one, since one of them keeps the others from being published.</summary>
+    /// <summary>So many are to be published one by one, since a queue of one of them keeps the others from being published.</summary>
     private int _single;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -131,9 +135,10 @@ internal sealed partial class OutboxPublisher(
         List<(OutboxMessage Message, string Reason)> refused = [];
         List<(OutboxMessage Message, string[] Queues)> routed = [];
         var parts = new OutboxParts();
+        var outOfReach = new HashSet<string>(StringComparer.Ordinal);
         foreach (var message in messages)
         {
-            var (queues, reason) = await RouteAsync(message, parts, router, stopping).ConfigureAwait(false);
+            var (queues, reason) = await RouteAsync(message, parts, router, outOfReach, stopping).ConfigureAwait(false);
             if (reason is null)
             {
                 routed.Add((message, queues));
@@ -190,15 +195,15 @@ internal sealed partial class OutboxPublisher(
             case AtomicOutcome.Done:
                 await turn.DeleteAsync(ids).ConfigureAwait(false);
                 break;
-            case AtomicOutcome.Full or AtomicOutcome.Unrouted when routed.Count == 1:
-                await PostponeAsync(turn, [(routed[0].Message, became == AtomicOutcome.Full ? "a queue refused the message" : "the message is mandatory and has no queue")]).ConfigureAwait(false);
-                break;
-            case AtomicOutcome.Full or AtomicOutcome.Unrouted:
+            case AtomicOutcome.Unknown:
+                // The node stops.
+                return TryAgainAfter;
+            case var _ when routed.Count > 1:
                 _single = routed.Count + 1;
                 break;
             default:
-                // A queue did not answer in time.
-                return TryAgainAfter;
+                await PostponeAsync(turn, [(routed[0].Message, ReasonOf(became))]).ConfigureAwait(false);
+                break;
         }
 
         await turn.CommitAsync().ConfigureAwait(false);
@@ -206,9 +211,16 @@ internal sealed partial class OutboxPublisher(
         return TimeSpan.Zero;
     }
 
-    /// <returns>Why it cannot be published yet, or null.</returns>
-    private async Task<(string[] Queues, string? Reason)> RouteAsync(OutboxMessage message, OutboxParts parts, Router router, CancellationToken stopping)
+    /// <param name="outOfReach">Exchanges that have not answered: they are not waited for again, message by message.</param>
+    /// <returns>The reason: why it cannot be published yet, or null.</returns>
+    private async Task<(string[] Queues, string? Reason)> RouteAsync(
+        OutboxMessage message, OutboxParts parts, Router router, HashSet<string> outOfReach, CancellationToken stopping)
     {
+        if (outOfReach.Contains(message.Exchange))
+        {
+            return ([], NoExchangeAnswered);
+        }
+
         try
         {
             var encoded = _encoder.Encode(message);
@@ -223,17 +235,30 @@ internal sealed partial class OutboxPublisher(
 
             if (path.Queues.Length == 0 && message.IsMandatory)
             {
-                return ([], "the message is mandatory and has no queue");
+                return ([], NoQueue);
             }
 
             parts.Add(path.Queues, encoded.Batch with { Window = path.Window });
             return (path.Queues, null);
         }
-        catch (Exception exception) when (exception is AmqpException or JsonException or ArgumentException or StoreException)
+        catch (TimeoutException exception)
+        {
+            LogAgain(exception);
+            outOfReach.Add(message.Exchange);
+            return ([], NoExchangeAnswered);
+        }
+        catch (Exception exception) when (exception is AmqpException or JsonException or ArgumentException)
         {
             return ([], exception.Message);
         }
     }
+
+    private static string ReasonOf(AtomicOutcome outcome) => outcome switch
+    {
+        AtomicOutcome.Full => "a queue refused the message",
+        AtomicOutcome.Unrouted => NoQueue,
+        _ => "a queue did not answer in time",
+    };
 
     private async Task PostponeAsync(OutboxTurn turn, List<(OutboxMessage Message, string Reason)> refused)
     {

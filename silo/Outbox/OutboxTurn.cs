@@ -1,4 +1,5 @@
 using Granary.Core.Transactions;
+using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
 using Granary.Silo.Transactions;
 using Npgsql;
@@ -60,23 +61,25 @@ internal sealed class OutboxTurn : IAsyncDisposable
     /// <returns>False: neither, since somebody deleted some of them, or has decided otherwise.</returns>
     public async Task<bool> TryDecideAsync(long[] messages, TransactionId id, DateTimeOffset now)
     {
-        var decision = TransactionDecisions.Decision(id, takesEffect: true, now);
-        var command = NewCommand(SqlText.DecideOutbox, messages, decision.Key.Table, decision.Key.Key, decision.Value!.Value.ToArray());
-        await using (command.ConfigureAwait(false))
+        var isDecided = false;
+        try
         {
-            var row = await command.ExecuteReaderAsync().ConfigureAwait(false);
-            await using (row.ConfigureAwait(false))
+            if (await TryWriteAsync(messages, TransactionDecisions.Decision(id, takesEffect: true, now)).ConfigureAwait(false))
             {
-                await row.ReadAsync().ConfigureAwait(false);
-                if (row.GetInt64(0) != messages.Length || row.GetBoolean(1))
-                {
-                    return false;
-                }
+                await _transaction.CommitAsync().ConfigureAwait(false);
+                isDecided = true;
+            }
+        }
+        finally
+        {
+            if (!isDecided)
+            {
+                // Whoever decides otherwise now writes the same row, and would wait for this transaction.
+                await _transaction.DisposeAsync().ConfigureAwait(false);
             }
         }
 
-        await _transaction.CommitAsync().ConfigureAwait(false);
-        return true;
+        return isDecided;
     }
 
     /// <summary>There is no queue for these.</summary>
@@ -98,6 +101,14 @@ internal sealed class OutboxTurn : IAsyncDisposable
     public Task CommitAsync() => _transaction.CommitAsync();
 
     public ValueTask DisposeAsync() => _transaction.DisposeAsync();
+
+    private async Task<bool> TryWriteAsync(long[] messages, RowChange decision)
+    {
+        await using var command = NewCommand(SqlText.DecideOutbox, messages, decision.Key.Table, decision.Key.Key, decision.Value!.Value.ToArray());
+        await using var row = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        await row.ReadAsync().ConfigureAwait(false);
+        return row.GetInt64(0) == messages.Length && !row.GetBoolean(1);
+    }
 
     private NpgsqlCommand NewCommand(string sql, params object[] values)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Granary.Crash.Brokers;
@@ -110,6 +111,54 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
         string[] late = [Encoding.UTF8.GetString((await GetAsync(channel, "later")).Body.Span), Encoding.UTF8.GetString((await GetAsync(channel, "later")).Body.Span)];
         Assert.Equal(["to a queue of later", "to an exchange of later"], late.Order(StringComparer.Ordinal));
         await UntilAsync(async () => await home.QueryAsync("select count(*) from granary.outbox") == "0");
+    }
+
+    [Fact]
+    public async Task Publish_ThroughAnExchangeThatAsksForIt_IsDeduplicated()
+    {
+        await using var channel = await broker.Connection.CreateChannelAsync();
+        await channel.ExchangeDeclareAsync("once", "fanout", durable: true, autoDelete: false, new Dictionary<string, object?> { ["x-message-deduplication"] = true });
+        await channel.QueueDeclareAsync("one of each", durable: true, exclusive: false, autoDelete: false);
+        await channel.QueueBindAsync("one of each", "once", "");
+        await broker.Home.QueryAsync(
+            """
+            begin;
+            select granary.publish('', 'one of each', 'not through it', '{"message_id": "a"}'), granary.publish('once', '', 'a', '{"message_id": "a"}');
+            select granary.publish('once', '', 'a again', '{"message_id": "a"}'), granary.publish('once', '', 'b', '{"message_id": "b"}');
+            select granary.publish('', 'one of each', 'the end', '{"message_id": "b"}');
+            commit
+            """);
+
+        List<string> got = [];
+        while (got is not [.., "the end"])
+        {
+            got.Add(Encoding.UTF8.GetString((await GetAsync(channel, "one of each")).Body.Span));
+        }
+
+        Assert.Equal(["not through it", "a", "b", "the end"], got);
+    }
+
+    /// <summary>What decides is written only together with the end of the message's row: as long as that does not go, nothing of the message is to be seen.</summary>
+    [Fact]
+    public async Task Publish_WhoseRowDoesNotGo_IsPublishedNowhere_AndOnceWhenItDoes()
+    {
+        var home = broker.Home;
+        await using var channel = await broker.Connection.CreateChannelAsync();
+        await channel.QueueDeclareAsync("kept", durable: true, exclusive: false, autoDelete: false);
+        await home.QueryAsync(
+            "create function keep() returns trigger language plpgsql as 'begin return null; end'",
+            "create trigger keep before delete on granary.outbox for each row when (old.routing_key = 'kept') execute function keep()",
+            "select granary.publish('', 'kept', 'stays')");
+
+        var watch = Stopwatch.StartNew();
+        await UntilAsync(async () => int.Parse(await home.QueryAsync("select count(*) from granary.rows where kind = 'transactions'"), CultureInfo.InvariantCulture) > 1);
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(15));
+        Assert.Equal(0u, await channel.MessageCountAsync("kept"));
+
+        await home.QueryAsync("drop trigger keep on granary.outbox");
+        Assert.Equal("stays", Encoding.UTF8.GetString((await GetAsync(channel, "kept")).Body.Span));
+        await UntilAsync(async () => await home.QueryAsync("select count(*) from granary.outbox where routing_key = 'kept'") == "0");
+        Assert.Equal(0u, await channel.MessageCountAsync("kept"));
     }
 
     [Fact]
