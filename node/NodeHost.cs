@@ -18,9 +18,6 @@ namespace Granary.Node;
 /// <summary>Runs a node until it is told to stop.</summary>
 internal static class NodeHost
 {
-    // Their Information is about every placement and every request.
-    private static readonly string[] Libraries = ["Microsoft", "Orleans", "Polly", "Grpc"];
-
     public static async Task<int> RunAsync(NodeOptions options, CancellationToken cancellation)
     {
         if (options.Refusal() is { } reason)
@@ -78,12 +75,7 @@ internal static class NodeHost
         });
         builder.Logging.ClearProviders();
         builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName).AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
-        builder.Logging.SetMinimumLevel(options.LogLevel);
-        foreach (var library in Libraries)
-        {
-            builder.Logging.AddFilter(library, LogLevel.Warning);
-        }
-
+        LogThreshold.AddTo(builder.Logging, options.LogLevel);
         builder.Host.UseOrleans(silo =>
         {
             _ = options.Member is { } member ? silo.UseCluster(member) : silo.UseLoneSilo();

@@ -15,6 +15,8 @@ internal static class NodeCommands
     private const string MembersFromTheirStart =
         "A process of Granary is a member of its cluster from its start until its end (--cluster-id): there is no application in it that stops alone. Clients stay connected.";
 
+    private static readonly string[] FlagColumns = ["name", "state", "stability", "provided_by", "desc", "doc_url"];
+
     public static IEnumerable<Command> All =>
     [
         new("ping", Group, "Checks that the node is up and that this tool can reach it", "")
@@ -60,18 +62,25 @@ internal static class NodeCommands
         new("list_feature_flags", "Feature flags", "Lists feature flags", "[--no-table-headers] [<column>, ...]")
         {
             MostWords = int.MaxValue,
+            Check = static call => Lists.Require(call, FlagColumns),
             Banner = static _ => UserCommands.Told("Listing feature flags ..."),
-            Run = async call =>
-                Lists.Of(call, await call.Broker.FindAsync("feature-flags") is JsonArray flags ? flags.OfType<JsonObject>() : [], ["name", "state"], static (flag, column) => flag[column]),
+            Run = static async call => Lists.Of(call, await call.Broker.ListAsync("feature-flags"), ["name", "state"], static (flag, column) => flag[column]),
         },
         new(
             "enable_feature_flag", "Feature flags",
             "Enables a feature flag or all supported feature flags on the target node",
-            "<feature_flag | all>")
+            "<all | feature_flag>")
         {
             LeastWords = 1,
-            Banner = static _ => UserCommands.Told("All that Granary has is there without flags."),
-            Run = static _ => Task.FromResult(Answer.None),
+            Check = static call =>
+            {
+                if (call.Words[0].Length == 0)
+                {
+                    throw CommandException.BadArgument("feature_flag cannot be an empty string.");
+                }
+            },
+            Banner = static call => UserCommands.Told(call.Words[0] == "all" ? "Enabling all feature flags ..." : $"Enabling feature flag \"{call.Words[0]}\" ..."),
+            Run = EnableFlagAsync,
         },
         new("stop_app", Nodes, "Stops the RabbitMQ application, leaving the runtime (Erlang VM) running", "")
         {
@@ -172,6 +181,15 @@ internal static class NodeCommands
 
     private static async Task<bool> IsMemberAsync(CommandCall call, string node) =>
         (await call.Broker.ListAsync("nodes")).Any(member => member["name"]?.ToString() == node && member["running"]?.GetValue<bool>() != false);
+
+    // All of them are enabled: there is none to be found that is not.
+    private static async Task<Answer> EnableFlagAsync(CommandCall call)
+    {
+        var flags = await call.Broker.ListAsync("feature-flags");
+        return call.Words[0] == "all" || flags.Any(flag => flag["name"]?.ToString() == call.Words[0])
+            ? await ControlCommands.DoneAsync(call)
+            : throw new CommandException(ExitCode.Usage, $"This feature flag is not supported by node {await call.Broker.NodeAsync()}");
+    }
 
     private static async Task<string> NodeOrLocalAsync(CommandCall call)
     {

@@ -5,7 +5,7 @@ internal sealed class Tool
 {
     private static readonly Command[] Ctl =
     [
-        .. LocalCommands.All, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. EvalCommands.All,
+        .. LocalCommands.All, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. ControlCommands.All, .. EvalCommands.All,
         .. ReplicaCommands.Mirrors,
     ];
 

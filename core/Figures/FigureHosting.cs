@@ -11,7 +11,7 @@ public static class FigureHosting
     {
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<PublisherAlarms>();
-        services.TryAddSingleton(_ => new MemoryLimit(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        services.TryAddSingleton(_ => new MemoryLimit(share: 1));
         services.TryAddSingleton<ProcessFigures>();
         services.TryAddSingleton(_ => new SampleTimes(Sampler.Samples));
         services.TryAddSingleton<NodeHistory>();

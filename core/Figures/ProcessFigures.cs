@@ -87,6 +87,3 @@ public sealed class ProcessFigures(MemoryLimit memory, PublisherAlarms alarms, I
         }
     }
 }
-
-/// <summary>How much memory the process may use before publishers are held, in octets.</summary>
-public sealed record MemoryLimit(long Bytes);

@@ -9,32 +9,36 @@ namespace Granary.Gateway.Alarms;
 /// <summary>
 /// RabbitMQ's memory alarm: while the process uses more than its share of memory, connections that publish are not read, consumers go on.
 /// </summary>
-internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherAlarms alarms, TimeProvider clock, ILogger<MemoryAlarm> log) : BackgroundService
+internal sealed partial class MemoryAlarm(MemoryLimit memory, PublisherAlarms alarms, TimeProvider clock, ILogger<MemoryAlarm> log) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     // Publishers that nothing slows down fill a gigabyte in a second.
     private static readonly TimeSpan IntervalNearTheLimit = TimeSpan.FromMilliseconds(20);
 
+    private readonly Lock _gate = new();
     private readonly CollectionPace _pace = new(clock);
 
     /// <summary>Measures. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
     /// <returns>Whether more than half of the limit is in use, so that it should be looked at more often.</returns>
     public bool Look()
     {
-        var limit = options.Limit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.HighWatermark);
-        var used = GC.GetTotalMemory(forceFullCollection: false);
-        if (used > limit && _pace.IsDue)
+        lock (_gate)
         {
-            var since = Stopwatch.GetTimestamp();
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
-            var took = Stopwatch.GetElapsedTime(since);
-            used = GC.GetTotalMemory(forceFullCollection: false);
-            _pace.Collected(took, used <= limit);
-        }
+            var limit = memory.Bytes;
+            var used = GC.GetTotalMemory(forceFullCollection: false);
+            if (used > limit && _pace.IsDue)
+            {
+                var since = Stopwatch.GetTimestamp();
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+                var took = Stopwatch.GetElapsedTime(since);
+                used = GC.GetTotalMemory(forceFullCollection: false);
+                _pace.Collected(took, used <= limit);
+            }
 
-        Check(used, limit);
-        return used > limit / 2;
+            Check(used, limit);
+            return used > limit / 2;
+        }
     }
 
     /// <summary>Compares memory in use with the limit.</summary>
@@ -58,11 +62,17 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
+        memory.Changed += OnChanged;
         while (await timer.NextAsync(stoppingToken).ConfigureAwait(false))
         {
             timer.Period = Look() ? IntervalNearTheLimit : Interval;
         }
+
+        memory.Changed -= OnChanged;
     }
+
+    // Whoever has changed the limit is told only when it holds.
+    private void OnChanged() => Look();
 
     [LoggerMessage(1401, LogLevel.Warning, "Memory alarm: {Used} bytes in use, more than the limit of {Limit}; publishers are held")]
     private static partial void LogRaised(ILogger logger, long used, long limit);
@@ -70,7 +80,3 @@ internal sealed partial class MemoryAlarm(MemoryAlarmOptions options, PublisherA
     [LoggerMessage(1402, LogLevel.Warning, "Memory alarm cleared: {Used} bytes in use, limit {Limit}")]
     private static partial void LogCleared(ILogger logger, long used, long limit);
 }
-
-/// <param name="HighWatermark">Share of the memory available to the process, 0 to 1 (<c>vm_memory_high_watermark</c>).</param>
-/// <param name="Limit">The same in bytes; null: the share holds.</param>
-internal sealed record MemoryAlarmOptions(double HighWatermark = 0.6, long? Limit = null);

@@ -147,8 +147,7 @@ public static class GatewayHosting
     private static void AddMemoryAlarm(this IServiceCollection services, GatewayOptions options)
     {
         services.TryAddSingleton<PublisherAlarms>();
-        services.AddSingleton(new MemoryAlarmOptions(options.MemoryWatermark, options.MemoryLimit));
-        services.AddSingleton(new MemoryLimit(options.MemoryLimit ?? (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.MemoryWatermark)));
+        services.AddSingleton(new MemoryLimit(options.MemoryWatermark, options.MemoryLimit));
         services.AddSingleton<MemoryAlarm>();
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
     }

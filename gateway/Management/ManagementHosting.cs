@@ -44,6 +44,8 @@ internal static class ManagementHosting
         .AddSingleton<IResource, OverviewResource>()
         .AddSingleton<IResource, NodeResources>()
         .AddSingleton<IResource, AlarmResources>()
+        .AddSingleton<IResource, NodeControlResources>()
+        .AddSingleton<IResource, FeatureFlagResources>()
         .AddSingleton<IResource, HealthResources>()
         .AddSingleton<IResource, ClientResources>()
         .AddSingleton<IResource, ExchangeResources>()

@@ -53,6 +53,7 @@ public static class StoreHosting
             .AddCheck<StoreRefusalHealth>("store writes", tags: [HealthTags.Ready]);
         if (options is { Kind: StoreKind.Files, Data: not null })
         {
+            services.AddSingleton(new DiskLimit(options.DiskFreeLimit));
             services.AddHostedService<DiskAlarm>();
         }
 

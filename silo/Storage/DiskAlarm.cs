@@ -7,44 +7,53 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Silo.Storage;
 
 /// <summary>RabbitMQ's disk alarm: while the data folder's file system has too little room, publishers are held.</summary>
-internal sealed partial class DiskAlarm(StoreOptions options, PublisherAlarms alarms, TimeProvider time, ILogger<DiskAlarm> log) : BackgroundService
+internal sealed partial class DiskAlarm(StoreOptions options, DiskLimit limit, PublisherAlarms alarms, TimeProvider time, ILogger<DiskAlarm> log) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <summary>Compares the free bytes with the limit; called every second.</summary>
-    public void Check(long free, long limit)
+    public void Check(long free, long least)
     {
-        if (!alarms.Set(PublisherAlarm.Disk, free < limit))
+        if (!alarms.Set(PublisherAlarm.Disk, free < least))
         {
             return;
         }
 
-        if (free < limit)
+        if (free < least)
         {
-            LogRaised(free, limit);
+            LogRaised(free, least);
         }
         else
         {
-            LogCleared(free, limit);
+            LogCleared(free, least);
         }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
+
+        // Whoever has changed the limit is told only when it holds.
+        limit.Changed += Look;
         do
         {
-            try
-            {
-                Check(new DriveInfo(options.Data!.FullName).AvailableFreeSpace, options.DiskFreeLimit);
-            }
-            catch (IOException exception)
-            {
-                // The store itself says what is wrong with its folder.
-                LogUnknown(exception);
-            }
+            Look();
         }
         while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
+        limit.Changed -= Look;
+    }
+
+    private void Look()
+    {
+        try
+        {
+            Check(new DriveInfo(options.Data!.FullName).AvailableFreeSpace, limit.Bytes);
+        }
+        catch (IOException exception)
+        {
+            // The store itself says what is wrong with its folder.
+            LogUnknown(exception);
+        }
     }
 
     [LoggerMessage(3331, LogLevel.Warning, "Disk alarm: {Free} bytes free, less than the limit of {Limit}; publishers are held")]

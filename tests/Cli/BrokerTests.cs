@@ -98,6 +98,49 @@ public class BrokerTests
     }
 
     [Fact]
+    public async Task Limits_OfMemoryAndDisk_RaiseTheAlarmsAndClearThem()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        broker.Watched.Expect(1401);
+        broker.Watched.Expect(1402);
+        broker.Watched.Expect(3331);
+        broker.Watched.Expect(3332);
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        foreach (var (raise, clear) in new[]
+        {
+            (new[] { "set_vm_memory_high_watermark", "0" }, new[] { "set_vm_memory_high_watermark", "absolute", "64GiB" }),
+            (["set_disk_free_limit", "mem_relative", "1000000"], ["set_disk_free_limit", "1MB"]),
+        })
+        {
+            Assert.Equal(new CtlResult(ExitCode.Done, "", ""), await Ctl.RunAsync("rabbitmqctl", local, [.. raise, "-q"]));
+            Assert.Equal(ExitCode.Unavailable, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_local_alarms")).Code);
+
+            Assert.Equal(new CtlResult(ExitCode.Done, "", ""), await Ctl.RunAsync("rabbitmqctl", local, [.. clear, "-q"]));
+            Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_local_alarms")).Code);
+        }
+
+        var status = await Ctl.RunAsync("rabbitmqctl", local, "status", "--unit", "bytes");
+        Assert.Contains($"computed to: {64L << 30} bytes", status.Output, StringComparison.Ordinal);
+        Assert.Contains("watermark: 1000000 bytes", status.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task LogLevel_OfANodeThatRuns_IsThatOfTheNextEvent()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "set_log_level", "none")).Code);
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "set_disk_free_limit", "2MB")).Code);
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "set_log_level", "info")).Code);
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "set_disk_free_limit", "3MB")).Code);
+
+        broker.Settle();
+        Assert.DoesNotContain("2000000 bytes", broker.Log, StringComparison.Ordinal);
+        Assert.Contains("The disk free limit is set to 3000000 bytes", broker.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Environment_OfABroker_SaysWhereEachSettingIsFrom()
     {
         await using var broker = await BrokerProcess.StartAsync("--heartbeat", "17");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using Granary.Testing.Processes;
 
@@ -46,10 +47,25 @@ internal sealed class RealRabbit : IAsyncDisposable
         return new RealRabbit(server, folder, port, folder.GetDirectories("granary-rabbitmq.*").Single().FullName);
     }
 
-    public async Task<CtlResult> RunAsync(params string[] line)
+    /// <summary>Runs command lines one after the other, in one process of rabbitmqctl: its start takes longer than most of them.</summary>
+    /// <param name="lines">Words; the first one may be the name of another tool than rabbitmqctl.</param>
+    public async Task<CtlResult[]> RunAllAsync(IReadOnlyList<string[]> lines)
+    {
+        const char Record = '\u001e', Unit = '\u001f';
+        var given = lines.Select(static line => string.Join(Unit, line[0].StartsWith("rabbitmq-", StringComparison.Ordinal) ? ["--script-name", .. line] : line));
+        var told = await RunAsync(new Dictionary<string, string> { ["LINES"] = string.Join(Record, given) }, "exec", await File.ReadAllTextAsync(RepositoryPath.Of("tests", "Cli", "command-lines.exs")));
+        var (outputs, errors) = (told.Output.Split(Record), told.Errors.Split(Record));
+        return outputs.Length > 2 * lines.Count && errors.Length > lines.Count
+            ? [.. lines.Select((_, i) => new CtlResult(int.Parse(outputs[(2 * i) + 1], CultureInfo.InvariantCulture), outputs[2 * i], errors[i]))]
+            : throw new InvalidOperationException($"rabbitmqctl did not run all of the {lines.Count} command lines: {told}");
+    }
+
+    public Task<CtlResult> RunAsync(params string[] line) => RunAsync([], line);
+
+    private async Task<CtlResult> RunAsync(Dictionary<string, string> more, params string[] line)
     {
         var start = new ProcessStartInfo("/usr/lib/rabbitmq/bin/rabbitmqctl", line) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        foreach (var (name, value) in _environment)
+        foreach (var (name, value) in _environment.Concat(more))
         {
             start.Environment[name] = value;
         }

@@ -10,7 +10,6 @@ internal sealed class AbsentResources : IResource
     [
         ("/shovels", Need.Management, "Shovels"),
         ("/federation-links", Need.Monitor, "Federation"),
-        ("/feature-flags", Need.Management, "Feature flags"),
         ("/deprecated-features", Need.Administrator, "Deprecated features"),
     ];
 

@@ -1,3 +1,4 @@
+using Granary.Core.Alarms;
 using Granary.Core.Figures;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Hosting;
@@ -6,7 +7,7 @@ using Granary.Silo.Storage.Definitions;
 namespace Granary.Silo.Queues.Figures;
 
 /// <summary>What a process with queues tells of them, and of exchanges.</summary>
-internal sealed class SiloFigureSource(SiloFigures queues, LocalExchanges exchanges, StoredTopology stored, StoreOptions store) : IFigureSource
+internal sealed class SiloFigureSource(SiloFigures queues, LocalExchanges exchanges, StoredTopology stored, StoreOptions store, DiskLimit? disk = null) : IFigureSource
 {
     public async ValueTask<MemberFigures> AddAsync(MemberFigures figures, FigureKinds kinds, string? queue, CancellationToken cancellation)
     {
@@ -45,7 +46,7 @@ internal sealed class SiloFigureSource(SiloFigures queues, LocalExchanges exchan
         {
             HasQueues = true,
             DiskFree = store.Data is { } data ? ProcessFigures.FreeBytes(data.FullName) : node.DiskFree,
-            DiskFreeLimit = store.DiskFreeLimit,
+            DiskFreeLimit = disk?.Bytes ?? store.DiskFreeLimit,
             QueuesDeclared = declared,
             QueuesEnded = deleted,
             QueueCounts = queues.Totals(),

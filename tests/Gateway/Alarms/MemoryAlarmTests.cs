@@ -15,7 +15,7 @@ public sealed class MemoryAlarmTests
     public void Look_OverTheLimitForAMinute_CollectsNowAndThenOnly()
     {
         var alarms = new PublisherAlarms();
-        using var alarm = new MemoryAlarm(new MemoryAlarmOptions(HighWatermark: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
+        using var alarm = new MemoryAlarm(new MemoryLimit(share: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
         var before = GC.CollectionCount(GC.MaxGeneration);
 
         for (var passed = TimeSpan.Zero; passed < TimeSpan.FromMinutes(1); passed += Interval)
@@ -35,7 +35,7 @@ public sealed class MemoryAlarmTests
     public void Look_WithALimitInBytes_GoesByIt(long limit, bool isRaised)
     {
         var alarms = new PublisherAlarms();
-        using var alarm = new MemoryAlarm(new MemoryAlarmOptions(HighWatermark: isRaised ? 1 : 0, limit), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
+        using var alarm = new MemoryAlarm(new MemoryLimit(share: isRaised ? 1 : 0, limit), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
         alarm.Look();
 
         Assert.Equal(isRaised, alarms.IsRaised);

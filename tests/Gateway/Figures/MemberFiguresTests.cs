@@ -79,7 +79,7 @@ public sealed class MemberFiguresTests
 
     private ClusterFigures FiguresOf()
     {
-        var process = new ProcessFigures(new MemoryLimit(1), new PublisherAlarms(), new OwnSilo());
+        var process = new ProcessFigures(MemoryLimit.OfBytes(1), new PublisherAlarms(), new OwnSilo());
         return new ClusterFigures(new OwnFigures(process, new NodeHistory(new SampleTimes(1), TimeProvider.System), [_own]), [], TimeProvider.System, NullLogger<ClusterFigures>.Instance, _members);
     }
 

@@ -75,8 +75,30 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     [InlineData("shovels")]
     [InlineData("shovels/%2F")]
     [InlineData("federation-links")]
-    [InlineData("feature-flags")]
     public async Task List_OfWhatThereIsNot_IsEmpty(string path) => Assert.Equal("[]", (await broker.GetAsync(path)).ToJsonString());
+
+    [Theory]
+    [InlineData("memory-watermark", """{"relative":1.1}""", HttpStatusCode.BadRequest)]
+    [InlineData("memory-watermark", """{"relative":0.5,"absolute":1}""", HttpStatusCode.BadRequest)]
+    [InlineData("memory-watermark", "{}", HttpStatusCode.BadRequest)]
+    [InlineData("memory-watermark", """{"relative":0.6}""", HttpStatusCode.NoContent)]
+    [InlineData("disk-free-limit", """{"absolute":-1}""", HttpStatusCode.BadRequest)]
+    [InlineData("disk-free-limit", """{"absolute":50000000}""", HttpStatusCode.NoContent)]
+    [InlineData("log-level", """{"level":"loud"}""", HttpStatusCode.BadRequest)]
+    [InlineData("log-level", """{"level":"info"}""", HttpStatusCode.NoContent)]
+    public async Task Control_OfANode_IsItsOwnAndAsTold(string what, string body, HttpStatusCode expected)
+    {
+        var node = (string)(await broker.GetAsync("overview"))["node"]!;
+
+        Assert.Equal(expected, (await broker.SendAsync(HttpMethod.Put, $"nodes/{node}/{what}", body)).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Put, $"nodes/rabbit@elsewhere/{what}", body)).Status);
+    }
+
+    [Theory]
+    [InlineData("quorum_queue", HttpStatusCode.NoContent)]
+    [InlineData("khepri_db", HttpStatusCode.BadRequest)]
+    public async Task Enable_OfAFeatureFlag_IsDoneWhereThereIsTheFeature(string flag, HttpStatusCode expected) =>
+        Assert.Equal(expected, (await broker.SendAsync(HttpMethod.Put, $"feature-flags/{flag}/enable", "{}")).Status);
 
     [Fact]
     public async Task Request_ForWhatThereIsNot_IsJsonToo()

@@ -11,13 +11,13 @@ public sealed class DiskAlarmTests
     public void Check_BelowTheLimit_HoldsPublishersUntilThereIsRoomAgain()
     {
         var alarms = new PublisherAlarms();
-        using var alarm = new DiskAlarm(new StoreOptions(StoreKind.Files), alarms, TimeProvider.System, NullLogger<DiskAlarm>.Instance);
+        using var alarm = new DiskAlarm(new StoreOptions(StoreKind.Files), new DiskLimit(100), alarms, TimeProvider.System, NullLogger<DiskAlarm>.Instance);
 
-        alarm.Check(free: 100, limit: 100);
+        alarm.Check(free: 100, least: 100);
         Assert.False(alarms.IsRaised);
-        alarm.Check(free: 99, limit: 100);
+        alarm.Check(free: 99, least: 100);
         Assert.Equal("low on disk", alarms.Reason);
-        alarm.Check(free: 100, limit: 100);
+        alarm.Check(free: 100, least: 100);
         Assert.False(alarms.IsRaised);
     }
 
@@ -25,8 +25,8 @@ public sealed class DiskAlarmTests
     public async Task Start_FileSystemWithLessThanTheLimit_RaisesTheAlarm()
     {
         var alarms = new PublisherAlarms();
-        var options = new StoreOptions(StoreKind.Files, new DirectoryInfo(Path.GetTempPath())) { DiskFreeLimit = long.MaxValue };
-        using var alarm = new DiskAlarm(options, alarms, TimeProvider.System, NullLogger<DiskAlarm>.Instance);
+        var options = new StoreOptions(StoreKind.Files, new DirectoryInfo(Path.GetTempPath()));
+        using var alarm = new DiskAlarm(options, new DiskLimit(long.MaxValue), alarms, TimeProvider.System, NullLogger<DiskAlarm>.Instance);
         await alarm.StartAsync(CancellationToken.None);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!alarms.IsRaised)

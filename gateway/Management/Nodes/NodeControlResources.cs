@@ -1,0 +1,157 @@
+using Granary.Core.Alarms;
+using Granary.Core.Figures;
+using Granary.Core.Logs;
+using Granary.Gateway.Management.Frame;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Gateway.Management.Nodes;
+
+/// <summary>
+/// What RabbitMQ has as commands of <c>rabbitmqctl</c> alone: the limits behind the alarms for memory and disk, the level of the log, and a collection of garbage. Each
+/// is asked of the node itself (another one is 404), and holds until its process ends; what a node starts with is its configuration.
+/// </summary>
+internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFigures figures, ILogger<NodeControlResources> log, DiskLimit? disk = null, ILogThreshold? threshold = null) : IResource
+{
+    public void Map(ApiRoutes routes)
+    {
+        routes.Put("/nodes/{name}/memory-watermark", Need.Administrator, SetMemoryAsync);
+        routes.Put("/nodes/{name}/disk-free-limit", Need.Administrator, SetDiskAsync);
+        routes.Put("/nodes/{name}/log-level", Need.Administrator, SetLogLevelAsync);
+        routes.Get("/nodes/{name}/log-level", Need.Administrator, GetLogLevelAsync);
+        routes.Post("/nodes/{name}/gc", Need.Administrator, CollectAsync);
+    }
+
+    private async Task SetMemoryAsync(ApiCall call)
+    {
+        var asked = await ReadAsync(call).ConfigureAwait(false);
+        if (asked is { Relative: >= 0 and <= 1, Absolute: null })
+        {
+            memory.SetShare(asked.Relative.Value);
+        }
+        else if (asked is { Relative: null, Absolute: >= 0 })
+        {
+            memory.SetBytes(asked.Absolute.Value);
+        }
+        else
+        {
+            throw ApiException.BadRequest("relative is a fraction from 0 to 1 of the memory that the node may use, absolute a number of bytes; one of them is needed");
+        }
+
+        LogMemory(log, memory.Bytes, call.User.Name);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task SetDiskAsync(ApiCall call)
+    {
+        var asked = await ReadAsync(call).ConfigureAwait(false);
+        if (disk is null)
+        {
+            throw ApiException.BadRequest("this node has no files of its own: what there is is in PostgreSQL, which watches its disk itself");
+        }
+
+        disk.Set(asked switch
+        {
+            { Relative: >= 0, Absolute: null } => (long)Math.Min(long.MaxValue, asked.Relative.Value * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            { Relative: null, Absolute: >= 0 } => asked.Absolute.Value,
+            _ => throw ApiException.BadRequest("relative is a multiple of the memory that the node may use, absolute a number of bytes; one of them is needed"),
+        });
+        LogDisk(log, disk.Bytes, call.User.Name);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task SetLogLevelAsync(ApiCall call)
+    {
+        await RequireOwnAsync(call).ConfigureAwait(false);
+        var asked = await call.ReadAsync(ApiJson.Default.LogLevelJson).ConfigureAwait(false);
+        var level = asked.Level is { } name ? LogLevelJson.Parse(name) : null;
+        if (level is null || threshold is null)
+        {
+            throw ApiException.BadRequest($"level is one of {string.Join(", ", LogLevelJson.Names)}");
+        }
+
+        // Told while one of the two levels still has it told.
+        var isLess = level > threshold.Level;
+        if (isLess)
+        {
+            LogLevelSet(log, asked.Level!, call.User.Name);
+        }
+
+        threshold.Set(level.Value);
+        if (!isLess)
+        {
+            LogLevelSet(log, asked.Level!, call.User.Name);
+        }
+
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task GetLogLevelAsync(ApiCall call)
+    {
+        await RequireOwnAsync(call).ConfigureAwait(false);
+        await call.ReplyAsync(new LogLevelJson { Level = LogLevelJson.NameOf(threshold?.Level ?? LogLevel.Information) }, ApiJson.Default.LogLevelJson).ConfigureAwait(false);
+    }
+
+    private async Task CollectAsync(ApiCall call)
+    {
+        await RequireOwnAsync(call).ConfigureAwait(false);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task<LimitJson> ReadAsync(ApiCall call)
+    {
+        await RequireOwnAsync(call).ConfigureAwait(false);
+        return await call.ReadAsync(ApiJson.Default.LimitJson).ConfigureAwait(false);
+    }
+
+    private async Task RequireOwnAsync(ApiCall call)
+    {
+        if (call.Segments[1] != (await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false)).Node)
+        {
+            throw ApiException.NotFound();
+        }
+    }
+
+    [LoggerMessage(1405, LogLevel.Information, "The memory high watermark is set to {Bytes} bytes by user '{User}', until the node is restarted")]
+    private static partial void LogMemory(ILogger logger, long bytes, string user);
+
+    [LoggerMessage(1406, LogLevel.Information, "The disk free limit is set to {Bytes} bytes by user '{User}', until the node is restarted")]
+    private static partial void LogDisk(ILogger logger, long bytes, string user);
+
+    [LoggerMessage(1407, LogLevel.Information, "The log level is set to {Level} by user '{User}', until the node is restarted")]
+    private static partial void LogLevelSet(ILogger logger, string level, string user);
+}
+
+/// <summary>A limit of memory or disk: one of the two.</summary>
+internal sealed record LimitJson
+{
+    /// <summary>To the memory that the node may use.</summary>
+    public double? Relative { get; set; }
+
+    /// <summary>In octets.</summary>
+    public long? Absolute { get; set; }
+}
+
+/// <summary>A level of the log, by RabbitMQ's names.</summary>
+internal sealed record LogLevelJson
+{
+    private static readonly (string Name, LogLevel Level)[] Levels =
+    [
+        ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error), ("critical", LogLevel.Critical), ("none", LogLevel.None),
+    ];
+
+    public string? Level { get; set; }
+
+    public static IEnumerable<string> Names => Levels.Select(static level => level.Name);
+
+    /// <summary>Null: there is none of that name.</summary>
+    public static LogLevel? Parse(string name) => name switch
+    {
+        // Erlang has more of them; they stand for the next one that there is.
+        "notice" => LogLevel.Warning,
+        "alert" or "emergency" => LogLevel.Critical,
+        _ => Levels.Where(level => level.Name == name).Select(static level => (LogLevel?)level.Level).FirstOrDefault(),
+    };
+
+    public static string NameOf(LogLevel level) => Levels.Where(known => known.Level >= level).Select(static known => known.Name).First();
+}
