@@ -327,13 +327,13 @@ internal sealed partial class GroupCommit : IAsyncDisposable
                 journal.Complete(isFenced: result.Fenced.Count > 0 && result.Fenced.Contains(journal.Queue));
             }
 
-            // What gathers meanwhile may build on what was just refused.
-            foreach (var conflict in result.Conflicts)
+            // What gathers meanwhile may build on what was just refused. Of one key several changes may have been.
+            if (result.Conflicts.Count > 0)
             {
-                refused.AddRange(_rows.Where(row => row.Change.Key == conflict.Key && row.Change.Expected is not null));
+                var keys = result.Conflicts.Select(static conflict => conflict.Key).ToHashSet();
+                refused.AddRange(_rows.Where(row => row.Change.Expected is not null && keys.Contains(row.Change.Key)));
+                _rows.RemoveAll(row => row.Change.Expected is not null && keys.Contains(row.Change.Key));
             }
-
-            _rows.RemoveAll(refused.Contains);
         }
 
         foreach (var row in refused)

@@ -1,0 +1,41 @@
+using Granary.Silo.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Granary.Silo.Tests.Storage;
+
+public sealed class GroupCommitTests
+{
+    private static readonly RowKey Key = new("t", "k");
+
+    /// <summary>As when several queues of a silo decide at the same time what becomes of a transaction, and another silo has decided it.</summary>
+    [Fact]
+    public async Task WriteAsync_SeveralExpectAVersionThatIsNotThere_EachIsToldAndTheStoreGoesOn()
+    {
+        var store = new FakeStore();
+        await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        await commit.WriteAsync(Change(1, expected: null));
+
+        store.Hold();
+        Task[] late;
+        lock (commit.Gate)
+        {
+            late = [commit.WriteAsync(Change(2, expected: 0)), commit.WriteAsync(Change(3, expected: 0))];
+        }
+
+        Assert.True(SpinWait.SpinUntil(() => commit.TryingFor > TimeSpan.Zero, TimeSpan.FromSeconds(30)));
+        Task[] later = [commit.WriteAsync(Change(4, expected: 0)), commit.WriteAsync(Change(5, expected: 0))];
+        var whatever = commit.WriteAsync(Change(6, expected: null));
+        store.Release();
+
+        foreach (var refused in (Task[])[.. late, .. later])
+        {
+            await Assert.ThrowsAsync<RowConflictException>(() => refused.WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+
+        await whatever.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(commit.IsRunning);
+        Assert.Equal([6], (await store.ReadRowAsync(Key, CancellationToken.None))!.Value.ToArray());
+    }
+
+    private static RowChange Change(byte value, long? expected) => new(Key, new[] { value }, expected);
+}
