@@ -52,6 +52,14 @@ public sealed record QueueFigure([property: Id(0)] string Key, [property: Id(1)]
     [Id(13)]
     public long LastWaiting { get; init; }
 
+    /// <summary>How long ago the oldest ready message came to the queue, in milliseconds, to one sixteenth; after a restart, how long ago it was recovered. Null: there is none, or nobody knows.</summary>
+    [Id(14)]
+    public long? OldestReadyAge { get; init; }
+
+    /// <summary>As <see cref="OldestReadyAge"/>, of those that were given out and are not settled; looked at once a second.</summary>
+    [Id(15)]
+    public long? OldestUnackedAge { get; init; }
+
     /// <summary>All that are in the queue.</summary>
     public long Messages => Ready + Unacked + Waiting;
 

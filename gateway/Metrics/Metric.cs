@@ -6,5 +6,11 @@ namespace Granary.Gateway.Metrics;
 /// <param name="IsCounter">It only rises.</param>
 internal sealed record Metric<T>(string Group, string Name, bool IsCounter, string Help, Func<T, double> Value)
 {
+    /// <summary>RabbitMQ does not have it.</summary>
+    public bool IsOwn { get; init; }
+
+    /// <summary>Of many things together the largest is told, not the sum.</summary>
+    public bool IsLargest { get; init; }
+
     public string Type => IsCounter ? "counter" : "gauge";
 }

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
+using Granary.Core.Figures;
 
 namespace Granary.Gateway.Metrics;
 
@@ -38,6 +40,24 @@ internal sealed class MetricText(IBufferWriter<byte> output)
         output.Advance(at);
     }
 
+    /// <summary>A whole family that is a histogram.</summary>
+    public void Histogram(string name, string help, Distribution distribution)
+    {
+        Family(name, "histogram", help);
+        var (family, count) = (_name, 0L);
+        _name = Encoding.UTF8.GetBytes($"{name}_bucket");
+        for (var i = 0; i < distribution.Counts.Count; i++)
+        {
+            count += distribution.Counts[i];
+            Sample(Labels(("le", i < distribution.Bounds.Count ? BoundOf(distribution.Bounds[i]) : "+Inf")), count);
+        }
+
+        _name = [.. family, .. "_sum"u8];
+        Sample([], distribution.Sum);
+        _name = [.. family, .. "_count"u8];
+        Sample([], count);
+    }
+
     /// <summary>Labels of a sample, to be used for many.</summary>
     public static byte[] Labels(params ReadOnlySpan<(string Name, string Value)> labels)
     {
@@ -49,6 +69,11 @@ internal sealed class MetricText(IBufferWriter<byte> output)
 
         return Encoding.UTF8.GetBytes(text.ToString());
     }
+
+    /// <summary>As OpenMetrics has it, and Prometheus makes it from version 3 on: a query that works with one works with the other.</summary>
+    private static string BoundOf(double bound) => bound >= 1e6 ? bound.ToString("0.###e+00", CultureInfo.InvariantCulture)
+        : bound == Math.Floor(bound) ? bound.ToString("0.0", CultureInfo.InvariantCulture)
+        : bound.ToString(CultureInfo.InvariantCulture);
 
     private static int Format(double value, Span<byte> to)
     {

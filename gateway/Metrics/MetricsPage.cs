@@ -12,15 +12,21 @@ namespace Granary.Gateway.Metrics;
 /// <param name="IsPerObject">A sample for each queue, channel and connection, and not their sums.</param>
 /// <param name="Groups">RabbitMQ's families; null: all.</param>
 /// <param name="Vhosts">Of queues; null: all.</param>
-internal sealed record Scrape(string Prefix, bool IsPerObject, IReadOnlySet<string>? Groups = null, IReadOnlySet<string>? Vhosts = null)
+/// <param name="Endpoint">What RabbitMQ calls it.</param>
+internal sealed record Scrape(string Prefix, bool IsPerObject, string Endpoint, IReadOnlySet<string>? Groups = null, IReadOnlySet<string>? Vhosts = null)
 {
-    public static readonly Scrape Sums = new("rabbitmq_", IsPerObject: false);
+    public static readonly Scrape Sums = new("rabbitmq_", IsPerObject: false, "aggregated");
 
-    public static readonly Scrape PerObject = new("rabbitmq_", IsPerObject: true);
+    public static readonly Scrape PerObject = new("rabbitmq_", IsPerObject: true, "per-object");
 
     /// <summary>Only those families that were asked for.</summary>
     public static Scrape Detailed(IEnumerable<string> families, IEnumerable<string> vhosts) => new(
-        "rabbitmq_detailed_", IsPerObject: true, families.ToHashSet(StringComparer.Ordinal), vhosts.ToHashSet(StringComparer.Ordinal) is { Count: > 0 } some ? some : null);
+        "rabbitmq_detailed_", IsPerObject: true, "detailed", families.ToHashSet(StringComparer.Ordinal), vhosts.ToHashSet(StringComparer.Ordinal) is { Count: > 0 } some ? some : null);
+
+    /// <summary>Of what RabbitMQ does not have.</summary>
+    public string OwnPrefix => Prefix.Replace("rabbitmq_", "granary_", StringComparison.Ordinal);
+
+    public string NameOf<T>(Metric<T> metric) => (metric.IsOwn ? OwnPrefix : Prefix) + metric.Name;
 
     public bool Has(string group) => Groups is null || Groups.Contains(group);
 }
@@ -30,26 +36,27 @@ internal sealed record Scrape(string Prefix, bool IsPerObject, IReadOnlySet<stri
 /// cluster is scraped member by member. Why it is not OpenTelemetry's exporter that writes them: docs/decisions/0026.
 /// </summary>
 /// <param name="logins">Null where nobody logs in.</param>
-internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName, Logins? logins = null)
+internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName, IEnumerable<IMetricSource> sources, Logins? logins = null)
 {
     public async Task WriteAsync(IBufferWriter<byte> output, Scrape scrape, CancellationToken cancellation)
     {
         var figures = await own.TellAsync(
             FigureKinds.Node | FigureKinds.Queues | FigureKinds.Exchanges | FigureKinds.Connections | FigureKinds.Channels | FigureKinds.Consumers, null, cancellation).ConfigureAwait(false);
         var text = new MetricText(output);
+        WriteIdentity(text, figures.Node!, scrape);
         if (scrape.Groups is null)
         {
-            WriteIdentity(text, figures.Node!);
             WriteTotals(text, figures);
             WriteGlobal(text, figures);
         }
 
         foreach (var metric in NodeMetrics.All.Where(metric => scrape.Has(metric.Group)))
         {
-            text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+            text.Family(scrape.NameOf(metric), metric.Type, metric.Help);
             text.Sample([], metric.Value(figures.Node!));
         }
 
+        WriteSources(text, scrape);
         WriteAttempts(text, scrape);
         WriteQueues(text, scrape, figures);
         WriteChannels(text, scrape, figures);
@@ -57,12 +64,12 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         WriteExchanges(text, scrape, figures);
     }
 
-    private void WriteIdentity(MetricText text, NodeFigure node)
+    private void WriteIdentity(MetricText text, NodeFigure node, Scrape scrape)
     {
         text.Family("rabbitmq_build_info", "untyped", "RabbitMQ version, of which this broker has the behaviour, and what it runs on");
         text.Sample(MetricText.Labels(("rabbitmq_version", options.Version), ("product_name", options.Product), ("erlang_version", Environment.Version.ToString())), 1);
         text.Family("rabbitmq_identity_info", "untyped", "Node and cluster identity");
-        text.Sample(MetricText.Labels(("rabbitmq_node", ClusterFigures.NamesOf([node])[0]), ("rabbitmq_cluster", clusterName.Current), ("rabbitmq_cluster_permanent_id", options.ClusterName)), 1);
+        text.Sample(MetricText.Labels(("rabbitmq_node", ClusterFigures.NamesOf([node])[0]), ("rabbitmq_cluster", clusterName.Current), ("rabbitmq_cluster_permanent_id", options.ClusterName), ("rabbitmq_endpoint", scrape.Endpoint)), 1);
     }
 
     private static void WriteTotals(MetricText text, MemberFigures figures)
@@ -105,6 +112,22 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         text.Sample(grpc, figures.Channels.Count(static channel => channel.IsGrpc && channel.Counts[(int)Core.Counting.MessageEvent.Publish] > 0));
     }
 
+    private void WriteSources(MetricText text, Scrape scrape)
+    {
+        foreach (var metric in sources.SelectMany(static source => source.Metrics).Where(metric => scrape.Has(metric.Group)))
+        {
+            var name = (metric.IsRabbitMqs ? scrape.Prefix : scrape.OwnPrefix) + metric.Name;
+            if (metric.Distribution is { } distribution)
+            {
+                text.Histogram(name, metric.Help, distribution);
+                continue;
+            }
+
+            text.Family(name, metric.IsCounter ? "counter" : "gauge", metric.Help);
+            text.Sample([], metric.Value);
+        }
+    }
+
     private void WriteAttempts(MetricText text, Scrape scrape)
     {
         if (logins?.Attempts is not { } attempts || !scrape.Has("auth_attempt_metrics"))
@@ -138,8 +161,10 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         {
             foreach (var metric in metrics)
             {
-                text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
-                text.Sample([], QueueMetrics.SumOf(metric.Name) is { } count ? figures.Node.QueueCounts[(int)count] : figures.Queues.Sum(metric.Value));
+                text.Family(scrape.NameOf(metric), metric.Type, metric.Help);
+                text.Sample([], QueueMetrics.SumOf(metric.Name) is { } count ? figures.Node.QueueCounts[(int)count]
+                    : metric.IsLargest ? figures.Queues.Select(metric.Value).DefaultIfEmpty().Max()
+                    : figures.Queues.Sum(metric.Value));
             }
 
             return;
@@ -150,7 +175,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
             .Select(queue => (queue.Queue, Labels: MetricText.Labels(("vhost", queue.Name.Vhost), ("queue", queue.Name.Name)))).ToArray();
         foreach (var metric in metrics)
         {
-            text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+            text.Family(scrape.NameOf(metric), metric.Type, metric.Help);
             foreach (var (queue, labels) in queues)
             {
                 text.Sample(labels, metric.Value(queue));
@@ -170,7 +195,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
             var counted = ClientMetrics.Counted.ToDictionary(count => count.Name, count => count.What, StringComparer.Ordinal);
             foreach (var metric in ClientMetrics.Channels)
             {
-                text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+                text.Family(scrape.NameOf(metric), metric.Type, metric.Help);
                 text.Sample([], counted.TryGetValue(metric.Name, out var what) ? figures.Node.Counts[(int)what] : figures.Channels.Sum(metric.Value));
             }
         }
@@ -181,7 +206,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         var labels = scrape.IsPerObject ? Array.ConvertAll(all, one => labelsOf(one)) : [];
         foreach (var metric in metrics.Where(metric => scrape.Has(metric.Group)))
         {
-            text.Family(scrape.Prefix + metric.Name, metric.Type, metric.Help);
+            text.Family(scrape.NameOf(metric), metric.Type, metric.Help);
             if (!scrape.IsPerObject)
             {
                 text.Sample([], all.Sum(metric.Value));

@@ -31,6 +31,8 @@ internal static class QueueMetrics
         Counter("queue_get_ack_total", "Total number of messages fetched from queues with basic.get in manual acknowledgement mode", static queue => queue[QueueCount.Get]),
         Counter("queue_get_total", "Total number of messages fetched from queues with basic.get in automatic acknowledgement mode", static queue => queue[QueueCount.GetNoAck]),
         Counter("queue_get_empty_total", "Total number of times basic.get operations fetched no message on queues", static queue => queue[QueueCount.GetEmpty]),
+        Age("queue_oldest_ready_age_seconds", "How long the oldest message that is ready has been in its queue; 0: none is", static queue => queue.OldestReadyAge),
+        Age("queue_oldest_unacked_age_seconds", "How long the oldest message that was delivered and is not acknowledged has been in its queue; 0: none is", static queue => queue.OldestUnackedAge),
     ];
 
     /// <summary>Which of a process' counts, those of queues that are gone included, a family is the sum of; null: the present queues' alone.</summary>
@@ -46,6 +48,9 @@ internal static class QueueMetrics
         "queue_get_empty_total" => QueueCount.GetEmpty,
         _ => null,
     };
+
+    private static Metric<QueueFigure> Age(string name, string help, Func<QueueFigure, long?> milliseconds) =>
+        Gauge(Coarse, name, help, queue => (milliseconds(queue) ?? 0) / 1000d) with { IsOwn = true, IsLargest = true };
 
     private static Metric<QueueFigure> Gauge(string group, string name, string help, Func<QueueFigure, double> value) => new(group, name, IsCounter: false, help, value);
 

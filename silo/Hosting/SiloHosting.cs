@@ -34,6 +34,7 @@ public static class SiloHosting
             provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoredTopology>>()));
         silo.Services.AddSingleton<IFigureSource, SiloFigureSource>();
         silo.Services.AddSingleton<ISampled>(provider => provider.GetRequiredService<SiloFigures>());
+        silo.Services.AddSingleton<IMetricSource>(provider => provider.GetRequiredService<SiloFigures>());
         silo.Services.AddSingleton<IHistorySource>(provider => provider.GetRequiredService<SiloFigures>());
         silo.Services.TryAddSingleton<BindingRemoval>();
         silo.Services.TryAddSingleton<VhostRemoval>();

@@ -1,5 +1,6 @@
 using Granary.Core.Access;
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Storage;
 using Granary.Silo.Access;
 using Granary.Silo.Queues;
@@ -16,7 +17,7 @@ namespace Granary.Silo.Hosting;
 /// <summary>
 /// The store over the life of its host: open before anything else starts, and closed, with all that is left for it written, when everything else has stopped.
 /// </summary>
-internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, IStoreActivity
+internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, IStoreActivity, IMetricSource
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly IMessageStore _store;
@@ -52,6 +53,9 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
 
     /// <summary>Those whose health is the node's: of the store, and of the scratch log. Empty while it is not open.</summary>
     public IEnumerable<GroupCommit> Commits => new[] { Volatile.Read(ref _commit), Volatile.Read(ref _scratch) }.OfType<GroupCommit>();
+
+    IEnumerable<ProcessMetric> IMetricSource.Metrics =>
+        [.. Volatile.Read(ref _commit)?.Statistics.Metrics ?? [], .. _store is FileStore || _scratchStore is FileStore ? DiskCounts.Metrics : []];
 
     long IStoreActivity.Flushes => Volatile.Read(ref _commit)?.Statistics.Synced ?? 0;
 

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Storage;
 using Granary.Silo.Access;
@@ -31,6 +32,7 @@ public static class StoreHosting
         services.AddSingleton(options);
         services.AddSingleton<StoreHome>();
         services.AddHostedService(provider => provider.GetRequiredService<StoreHome>());
+        services.AddSingleton<IMetricSource>(provider => provider.GetRequiredService<StoreHome>());
         services.AddSingleton<IStoreActivity>(provider => provider.GetRequiredService<StoreHome>());
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Commit);
         services.AddSingleton(provider => provider.GetRequiredService<StoreHome>().Queues);

@@ -72,6 +72,12 @@ internal sealed partial class Queue
 
         _bound.Deliver(message, isSettled: get.NoAck);
         Figures.Give(get.NoAck ? QueueCount.GetNoAck : QueueCount.Get, 1, message.Redelivered);
+        if (!message.Redelivered)
+        {
+            // It came to where it is now: to whoever got it.
+            _arrivals?.Give(message.First, 1, now: message.Since);
+        }
+
         link.Send(new GotItem(get.Request, SliceOf(message, isSettled: get.NoAck), _ready.Count, null));
     }
 }

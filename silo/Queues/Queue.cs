@@ -37,6 +37,12 @@ internal sealed partial class Queue : IDeclaredQueue
     private readonly SessionTable _sessions;
     private readonly PublisherAnswers _answers;
     private readonly GivenBatches? _given;
+
+    /// <summary>Null: its messages wait for nobody.</summary>
+    private readonly ArrivalTimes? _arrivals;
+
+    // What is unacknowledged has changed since it was looked for the oldest of it.
+    private bool _hasSettled;
     private long _usedAt;
     private long _nextOffset;
 
@@ -47,10 +53,11 @@ internal sealed partial class Queue : IDeclaredQueue
     {
         (Definition, Incarnation, _dead, _storage) = (definition, incarnation, dead, storage);
         _settings = settings;
-        Figures = new QueueFigures(definition);
+        _arrivals = definition.Type is QueueTypes.Delayed or QueueTypes.History ? null : new ArrivalTimes();
+        Figures = new QueueFigures(definition, _arrivals);
         _given = definition.Owner is not null && storage?.Durable is null ? new GivenBatches() : null;
         DeliveryCounts = definition.Type == QueueTypes.Quorum ? new DeliveryCounts() : null;
-        _dispatch = new Dispatch(definition, Figures, DeliveryCounts);
+        _dispatch = new Dispatch(definition, Figures, DeliveryCounts, _arrivals);
         _delayed = definition.Type == QueueTypes.Delayed ? new DelayedMessages(isPaced: storage is not null) : null;
         _groups = _settings.MessageGroup is { } header ? new GroupedMessages(countsBodies: _settings.MaxBytes is not null, System.Text.Encoding.UTF8.GetBytes(header)) : null;
         _ready = _delayed is not null ? _delayed
@@ -106,7 +113,7 @@ internal sealed partial class Queue : IDeclaredQueue
     private long ExpiresAt => _settings.Expires is { } after && ConsumerCount == 0 ? _usedAt + after : MessageRun.Never;
 
     /// <summary>Memory may have to be given back some time.</summary>
-    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _bound.NeedsTick || _sessions.Earlier.Count > 0;
+    public bool NeedsTidy => _ready.NeedsTidy || _untidy.Count > 0 || _hasSettled || _bound.NeedsTick || _sessions.Earlier.Count > 0;
 
     /// <summary>It was declared, or something was got from it: its time begins anew. While it has consumers none runs.</summary>
     public void Use(long now) => _usedAt = now;
@@ -223,6 +230,8 @@ internal sealed partial class Queue : IDeclaredQueue
             Figures.Waiting = (_retries.Count, _retries.NextDue, _retries.LastDue);
         }
 
+        NoteOldestReady(now);
+
         if (_storage is not null)
         {
             StoreTurn(_storage, now);
@@ -237,6 +246,7 @@ internal sealed partial class Queue : IDeclaredQueue
     {
         _bound.Tick(now);
         _sessions.ForgetEarlier(now);
+        NoteOldestUnacked();
         if (_ready.NeedsTidy)
         {
             _ready.Tidy(now);
@@ -333,6 +343,7 @@ internal sealed partial class Queue : IDeclaredQueue
     private void Append(in MessageRun run, long now)
     {
         _bound.BeginTurn(_nextOffset);
+        _arrivals?.Note(_nextOffset, now);
         _nextOffset = run.End;
         if (_delayed is not null)
         {
@@ -397,6 +408,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
     private void Settle(QueueLink link, long from, long to, Settlement settlement, long now)
     {
+        _hasSettled = true;
         var dies = settlement == Settlement.Reject && _settings.DeadLetters is not null;
         var returns = settlement is Settlement.Requeue or Settlement.Undelivered or Settlement.Failed;
         if (!dies && !returns)

@@ -118,6 +118,12 @@ internal sealed record QueueJson
 
     public long? LastDelayedAt { get; init; }
 
+    /// <summary>How long ago the oldest ready message came, in milliseconds; absent where there is none, or nobody knows. RabbitMQ has no such figure.</summary>
+    public long? OldestReadyAge { get; init; }
+
+    /// <summary>The same of messages that were given out and are not settled.</summary>
+    public long? OldestUnacknowledgedAge { get; init; }
+
     public IReadOnlyList<ConsumerJson>? ConsumerDetails { get; init; }
 
     public object[]? Incoming { get; init; }
@@ -184,6 +190,8 @@ internal sealed record QueueJson
             MessagesDelayed = isQuorum ? queue.Waiting : null,
             NextDelayedAt = queue.Waiting > 0 ? queue.NextWaiting : null,
             LastDelayedAt = queue.Waiting > 0 ? queue.LastWaiting : null,
+            OldestReadyAge = queue.OldestReadyAge,
+            OldestUnacknowledgedAge = queue.OldestUnackedAge,
             ConsumerDetails = consumers,
             Incoming = consumers is null ? null : [],
             Deliveries = consumers is null ? null : [],

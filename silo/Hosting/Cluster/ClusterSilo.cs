@@ -59,7 +59,9 @@ public static class ClusterSilo
         silo.Services.AddSingleton(provider => new SiloLosses(
             LossWatch.NameOf(provider.GetRequiredService<ILocalSiloDetails>().SiloAddress), provider.GetRequiredService<TimeProvider>()));
         silo.Services.TryAddSingleton(TimeProvider.System);
-        silo.Services.AddHostedService<LossWatch>();
+        silo.Services.AddSingleton<LossWatch>();
+        silo.Services.AddSingleton<IMetricSource>(provider => provider.GetRequiredService<LossWatch>());
+        silo.Services.AddHostedService(provider => provider.GetRequiredService<LossWatch>());
         silo.AddGrainService<MemberService>();
         silo.Services.AddFigures();
 

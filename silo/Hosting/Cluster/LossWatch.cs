@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Silo.Queues.Activation;
@@ -12,11 +14,18 @@ namespace Granary.Silo.Hosting.Cluster;
 /// </summary>
 internal sealed partial class LossWatch(
     ISiloStatusOracle statuses, SiloLosses losses, IMembers members, TimeProvider clock, ILogger<LossWatch> log, LocalQueues? queues = null, LeaseBook? book = null)
-    : IHostedService, ISiloStatusListener
+    : IHostedService, ISiloStatusListener, IMetricSource
 {
+    // Those that said that they stop.
+    private readonly ConcurrentDictionary<SiloAddress, byte> _leaving = new();
+    private long _lost;
+
     private static readonly TimeSpan AgainAfter = TimeSpan.FromMilliseconds(250);
 
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(1);
+
+    public IEnumerable<ProcessMetric> Metrics =>
+        [new("members_lost_total", IsCounter: true, "Members of the cluster that were declared dead and had not been seen to stop: their queues failed over", Volatile.Read(ref _lost))];
 
     /// <summary>What a member is known by: of its life, not only of its address.</summary>
     public static string NameOf(SiloAddress member) => member.ToParsableString();
@@ -35,8 +44,13 @@ internal sealed partial class LossWatch(
 
     public void SiloStatusChangeNotification(SiloAddress updatedSilo, SiloStatus status)
     {
-        if (status == SiloStatus.Dead)
+        if (status is SiloStatus.ShuttingDown or SiloStatus.Stopping)
         {
+            _leaving[updatedSilo] = 0;
+        }
+        else if (status == SiloStatus.Dead)
+        {
+            Interlocked.Add(ref _lost, _leaving.TryRemove(updatedSilo, out _) ? 0 : 1);
             queues?.NoteDead(NameOf(updatedSilo));
             losses.Note();
             _ = ReleaseAsync(NameOf(updatedSilo));

@@ -310,6 +310,7 @@ internal sealed partial class QueueActivation
         if (_slot.Declared is { Storage.Journal.IsFenced: true })
         {
             LogFenced(_services.Log, _name, _vhost);
+            _services.Figures.NoteFenced();
             _services.Stores.NoteFenced(_key);
             _turns.TryEnd(LoseAll);
             return;

@@ -22,6 +22,7 @@ internal sealed partial class Dispatch
 
     private readonly QueueFigures _figures;
     private readonly DeliveryCounts? _counts;
+    private readonly ArrivalTimes? _arrivals;
     private readonly ExclusiveUse _exclusive;
     private readonly Loans _loans = new();
     private readonly HashSet<Consumer> _consumers = [];
@@ -40,9 +41,10 @@ internal sealed partial class Dispatch
 
     /// <param name="figures">Of the queue: what is given out is counted there.</param>
     /// <param name="counts">Of messages that come back, where that is counted.</param>
-    public Dispatch(QueueDefinition definition, QueueFigures figures, DeliveryCounts? counts)
+    /// <param name="arrivals">Is told of what is given out for the first time.</param>
+    public Dispatch(QueueDefinition definition, QueueFigures figures, DeliveryCounts? counts, ArrivalTimes? arrivals)
     {
-        (_figures, _counts) = (figures, counts);
+        (_figures, _counts, _arrivals) = (figures, counts, arrivals);
         _exclusive = new ExclusiveUse(definition);
         _rule = definition.Settings.SingleActiveConsumer ? new SingleActive(yields: definition.Type == QueueTypes.Quorum) : new EqualTurns();
     }
@@ -242,6 +244,11 @@ internal sealed partial class Dispatch
     {
         bound.Deliver(run, isSettled: consumer.NoAck);
         _figures.Give(consumer.NoAck ? QueueCount.DeliverNoAck : QueueCount.Deliver, run.Count, run.Redelivered);
+        if (!run.Redelivered)
+        {
+            _arrivals?.Give(run.First, run.Count, now);
+        }
+
         if (!consumer.HasDeliveries)
         {
             _given.Add(consumer);

@@ -2,11 +2,13 @@ using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Silo.Queues.Definition;
+using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Queues.Figures;
 
 /// <summary>The figures of one queue. Its turns write them, once for each batch; any thread may read them.</summary>
-internal sealed class QueueFigures(QueueDefinition definition)
+/// <param name="arrivals">Has how long its messages waited; null: nobody knows.</param>
+internal sealed class QueueFigures(QueueDefinition definition, ArrivalTimes? arrivals = null)
 {
     private static readonly int Counts = Enum.GetValues<QueueCount>().Length;
 
@@ -18,6 +20,8 @@ internal sealed class QueueFigures(QueueDefinition definition)
     private long _waiting;
     private long _nextWaiting;
     private long _lastWaiting;
+    private long _oldestReady;
+    private long _oldestUnacked;
     private int _consumers;
     private CountHistory? _history;
 
@@ -55,6 +59,23 @@ internal sealed class QueueFigures(QueueDefinition definition)
             Volatile.Write(ref _lastWaiting, value.Last);
         }
     }
+
+    /// <summary>When the oldest message that is ready came, in Unix milliseconds; 0: there is none.</summary>
+    public long OldestReady
+    {
+        get => Volatile.Read(ref _oldestReady);
+        set => Volatile.Write(ref _oldestReady, value);
+    }
+
+    /// <summary>When the oldest message came that was given out and is not settled, in Unix milliseconds; 0: there is none, or none that was given out a second ago.</summary>
+    public long OldestUnacked
+    {
+        get => Volatile.Read(ref _oldestUnacked);
+        set => Volatile.Write(ref _oldestUnacked, value);
+    }
+
+    /// <summary>How long its messages waited, in seconds; null: none was given out.</summary>
+    public Distribution? Waits => arrivals?.Waits;
 
     /// <summary>Delivered or got, and not settled.</summary>
     public long Unacked => Volatile.Read(ref _unacked);
@@ -119,8 +140,10 @@ internal sealed class QueueFigures(QueueDefinition definition)
         return _history?.Read(Key, range, numbers, now, times);
     }
 
-    public QueueFigure ToFigure(SampleTimes times)
+    /// <param name="now">Unix milliseconds.</param>
+    public QueueFigure ToFigure(SampleTimes times, long now)
     {
+        var (ready, unacked) = (OldestReady, OldestUnacked);
         var bytes = ReadyBytes;
         var history = Volatile.Read(ref _history);
         var waiting = Waiting;
@@ -132,6 +155,8 @@ internal sealed class QueueFigures(QueueDefinition definition)
             Waiting = waiting.Count,
             NextWaiting = waiting.Count > 0 ? waiting.Next : 0,
             LastWaiting = waiting.Count > 0 ? waiting.Last : 0,
+            OldestReadyAge = ready > 0 ? Math.Max(now - ready, 0) : null,
+            OldestUnackedAge = unacked > 0 ? Math.Max(now - unacked, 0) : null,
             Consumers = Consumers,
             ReadyBytes = bytes.All,
             MemoryBytes = bytes.InMemory,

@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Granary.Core.Figures;
 using Granary.Core.Grains;
+using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Queues.Figures;
 
 /// <summary>What the queues of this silo have done since it started, those that are gone included, and what they hold now: the meter <c>Granary.Silo</c>.</summary>
-internal sealed class SiloFigures : ISampled, IHistorySource
+internal sealed class SiloFigures : ISampled, IHistorySource, IMetricSource
 {
     /// <summary>The meter's name.</summary>
     public const string MeterName = "Granary.Silo";
@@ -19,13 +20,17 @@ internal sealed class SiloFigures : ISampled, IHistorySource
     private readonly Lock _gate = new();
     private readonly SampleTimes _times;
     private readonly long[] _ended = new long[Enum.GetValues<QueueCount>().Length];
+    private readonly Distribution _endedWaits = new(ArrivalTimes.Bounds);
+    private readonly TimeProvider _clock;
     private long _failedTurns;
     private long _declared;
     private long _deleted;
+    private long _restored;
+    private long _fenced;
 
-    public SiloFigures(IMeterFactory meters, SampleTimes times)
+    public SiloFigures(IMeterFactory meters, SampleTimes times, TimeProvider clock)
     {
-        _times = times;
+        (_times, _clock) = (times, clock);
         var meter = meters.Create(MeterName);
         Count(meter, "published", QueueCount.Publish, "Messages that queues accepted.");
         Count(meter, "refused", QueueCount.Refuse, "Messages that queues refused because they were full.");
@@ -80,8 +85,42 @@ internal sealed class SiloFigures : ISampled, IHistorySource
         }
     }
 
+    /// <summary>How long messages waited for their first delivery, by their queues here, those that are gone included.</summary>
+    public Distribution Waits()
+    {
+        lock (_gate)
+        {
+            var all = new Distribution(ArrivalTimes.Bounds);
+            all.Add(_endedWaits);
+            foreach (var (queue, _) in _queues)
+            {
+                if (queue.Waits is { } waits)
+                {
+                    all.Add(waits);
+                }
+            }
+
+            return all;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<ProcessMetric> Metrics =>
+    [
+        ProcessMetric.Histogram("queue_wait_seconds", "How long messages were in their queue when they were given out for the first time", Waits()),
+        new("queues_restored_total", IsCounter: true, "Queues that were put in place here as an earlier activation left them: after a start, a move or the loss of a silo", Volatile.Read(ref _restored)),
+        new("queues_lost_total", IsCounter: true, "Queues that another process took from this one, which thought to have them", Volatile.Read(ref _fenced)),
+        new("queue_turns_failed_total", IsCounter: true, "Turns of queues that failed and ended their activation", Volatile.Read(ref _failedTurns)),
+    ];
+
     /// <summary>What the queues are like that are active here.</summary>
-    public QueueFigure[] All() => [.. _queues.Select(queue => queue.Key.ToFigure(_times))];
+    public QueueFigure[] All()
+    {
+        var now = Now;
+        return [.. _queues.Select(queue => queue.Key.ToFigure(_times, now))];
+    }
+
+    private long Now => _clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>The one of that name, if it is active here.</summary>
     public QueueFigure? Find(string key)
@@ -91,7 +130,7 @@ internal sealed class SiloFigures : ISampled, IHistorySource
         {
             if (queue.IsOf(vhost, name))
             {
-                return queue.ToFigure(_times);
+                return queue.ToFigure(_times, Now);
             }
         }
 
@@ -107,10 +146,7 @@ internal sealed class SiloFigures : ISampled, IHistorySource
     {
         _queues[queue] = 0;
         _endedNames.TryRemove(queue.Key, out _);
-        if (isNew)
-        {
-            Interlocked.Increment(ref _declared);
-        }
+        Interlocked.Increment(ref isNew ? ref _declared : ref _restored);
     }
 
     /// <summary>The queue was deleted.</summary>
@@ -131,6 +167,11 @@ internal sealed class SiloFigures : ISampled, IHistorySource
                 for (var i = 0; i < _ended.Length; i++)
                 {
                     _ended[i] += queue[(QueueCount)i];
+                }
+
+                if (queue.Waits is { } waits)
+                {
+                    _endedWaits.Add(waits);
                 }
             }
         }
@@ -169,6 +210,9 @@ internal sealed class SiloFigures : ISampled, IHistorySource
             }
         }
     }
+
+    /// <summary>Another process has taken a queue that was here.</summary>
+    public void NoteFenced() => Interlocked.Increment(ref _fenced);
 
     public void TurnFailed() => Interlocked.Increment(ref _failedTurns);
 

@@ -38,6 +38,9 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
 
     public bool IsEmpty => Count == 0;
 
+    /// <summary>None of them waits for a consumer.</summary>
+    public long FirstOffset => long.MaxValue;
+
     public bool NeedsTidy => false;
 
     public long NextDue

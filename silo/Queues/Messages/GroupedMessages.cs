@@ -71,6 +71,8 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
 
     public bool IsEmpty => Count == 0;
 
+    public long FirstOffset => Math.Min(Rest.FirstOffset, _filed.Min?.FiledAt ?? long.MaxValue);
+
     public bool NeedsTidy => Rest.NeedsTidy;
 
     public long NextDue => _mayExpire ? Math.Min(_filed.Min?.Aside[0].Due ?? MessageRun.Never, Rest.NextDue) : Rest.NextDue;

@@ -19,6 +19,9 @@ internal interface IReadyMessages
 
     bool IsEmpty { get; }
 
+    /// <summary>The lowest offset of any; <see cref="long.MaxValue"/>: there is none.</summary>
+    long FirstOffset { get; }
+
     /// <summary>Memory may have to be given back some time.</summary>
     bool NeedsTidy { get; }
 

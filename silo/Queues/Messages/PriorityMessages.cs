@@ -61,6 +61,20 @@ internal sealed class PriorityMessages : IReadyMessages
 
     public bool IsEmpty => Top.IsEmpty;
 
+    public long FirstOffset
+    {
+        get
+        {
+            var first = long.MaxValue;
+            foreach (var lane in _lanes)
+            {
+                first = Math.Min(first, lane.FirstOffset);
+            }
+
+            return first;
+        }
+    }
+
     public bool NeedsTidy => _lanes.Exists(static lane => lane.NeedsTidy);
 
     public long NextDue

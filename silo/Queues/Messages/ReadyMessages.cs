@@ -33,6 +33,10 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
 
     public bool IsEmpty => Count == 0;
 
+    public long FirstOffset => Math.Min(
+        _returned.IsEmpty ? long.MaxValue : _returned.First.First,
+        _backlog.RunCount > 0 ? _backlog.First.First : !_paged.IsEmpty ? _paged.First : _tail.RunCount > 0 ? _tail.First.First : long.MaxValue);
+
     /// <summary>There is a first message, and it is in memory.</summary>
     public bool IsLoaded => _returned.IsEmpty ? _backlog.Count > 0 : _returned.First.IsLoaded;
 

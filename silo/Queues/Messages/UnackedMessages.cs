@@ -17,6 +17,9 @@ internal sealed class UnackedMessages
 
     public long Count { get; private set; }
 
+    /// <summary>The lowest offset of any; <see cref="long.MaxValue"/>: there is none.</summary>
+    public long FirstOffset => _runs.IsEmpty ? long.MaxValue : _runs.First.First;
+
     /// <summary>Memory may have to be given back some time.</summary>
     public bool NeedsTidy { get; private set; }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Messages;
 
@@ -196,7 +197,9 @@ internal sealed class BatchReader(LogState state, Lock gate)
             int read;
             try
             {
+                var started = Stopwatch.GetTimestamp();
                 read = RandomAccess.Read(segment.Handle, bytes, position);
+                DiskCounts.Read(started, read);
             }
             catch (IOException e)
             {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -59,13 +60,25 @@ internal partial class Disk
         RandomAccess.SetLength(handle, Math.Max(size, RandomAccess.GetLength(handle)));
     }
 
-    public virtual void Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> parts, long position) => RandomAccess.Write(handle, parts, position);
+    public virtual void Write(SafeFileHandle handle, IReadOnlyList<ReadOnlyMemory<byte>> parts, long position)
+    {
+        var started = Stopwatch.GetTimestamp();
+        RandomAccess.Write(handle, parts, position);
+        var bytes = 0L;
+        for (var i = 0; i < parts.Count; i++)
+        {
+            bytes += parts[i].Length;
+        }
+
+        DiskCounts.Wrote(started, bytes);
+    }
 
     public virtual void Truncate(SafeFileHandle handle, long size) => RandomAccess.SetLength(handle, size);
 
     /// <summary>Returns when what was written to the file is on the disk, its length included.</summary>
     public virtual void Sync(SafeFileHandle handle)
     {
+        var started = Stopwatch.GetTimestamp();
         if (!OperatingSystem.IsLinux())
         {
             RandomAccess.FlushToDisk(handle);
@@ -74,6 +87,8 @@ internal partial class Disk
         {
             throw new IOException($"fdatasync failed: {Marshal.GetLastPInvokeErrorMessage()}");
         }
+
+        DiskCounts.Synced(started);
     }
 
     /// <summary>Returns when it is on the disk which files a folder has.</summary>

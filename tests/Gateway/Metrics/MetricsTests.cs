@@ -55,12 +55,51 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
     }
 
     [Fact]
+    public async Task Scrape_OfAQueueThatIsNotConsumed_TellsHowOldItsMessagesAre()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        await broker.PublishAsync(queue, "x");
+        var labels = $"{{vhost=\"/\",queue=\"{queue}\"}}";
+        var text = await ScrapeAsync("/per-object");
+        while (NumberOf(text, $"granary_queue_oldest_ready_age_seconds{labels}") == 0)
+        {
+            // It came in this very millisecond.
+            text = await ScrapeAsync("/per-object");
+        }
+
+        Assert.Equal(0, NumberOf(text, $"granary_queue_oldest_unacked_age_seconds{labels}"));
+        Assert.InRange(NumberOf(await ScrapeAsync(""), "granary_queue_oldest_ready_age_seconds"), 0.001, 3600);
+        Assert.InRange((long)(await broker.GetAsync($"queues/%2F/{queue}"))["oldest_ready_age"]!, 1, 3_600_000);
+    }
+
+    [Fact]
+    public async Task Scrape_OfHistograms_HasWhatWasDone()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        var before = await ScrapeAsync("");
+        await broker.PublishAsync(queue, "x");
+        await broker.SendAsync(HttpMethod.Post, $"queues/%2F/{queue}/get", """{"count":1,"ackmode":"ack_requeue_false","encoding":"auto"}""");
+        var text = await ScrapeAsync("");
+        Assert.True(NumberOf(text, "granary_queue_wait_seconds_count") > NumberOf(before, "granary_queue_wait_seconds_count"));
+        Assert.Equal(NumberOf(text, "granary_queue_wait_seconds_count"), NumberOf(text, "granary_queue_wait_seconds_bucket{le=\"+Inf\"}"));
+        Assert.Equal(
+            ["0.001", "0.005", "0.01", "0.05", "0.1", "0.5", "1.0", "5.0", "10.0", "60.0", "300.0", "3600.0", "86400.0", "+Inf"],
+            text.Split('\n').Where(line => line.StartsWith("granary_queue_wait_seconds_bucket", StringComparison.Ordinal)).Select(line => line.Split('"')[1]));
+    }
+
+    [Fact]
     public async Task Scrape_OfOneFamily_HasThatAlone()
     {
         var queue = await broker.DeclareQueueAsync();
         var text = await ScrapeAsync("/detailed?family=queue_coarse_metrics&vhost=%2F");
         Assert.Contains($"\nrabbitmq_detailed_queue_messages{{vhost=\"/\",queue=\"{queue}\"}} 0\n", text, StringComparison.Ordinal);
-        Assert.All(text.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)), line => Assert.Contains("rabbitmq_detailed_queue_messages", line, StringComparison.Ordinal));
+        Assert.Equal(
+            [
+                "granary_detailed_queue_oldest_ready_age_seconds", "granary_detailed_queue_oldest_unacked_age_seconds", "rabbitmq_build_info",
+                "rabbitmq_detailed_queue_messages", "rabbitmq_detailed_queue_messages_ready", "rabbitmq_detailed_queue_messages_unacked", "rabbitmq_identity_info",
+            ],
+            text.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal)).Select(line => line.Split(' ')[2]).Order(StringComparer.Ordinal));
+        Assert.Contains("rabbitmq_endpoint=\"detailed\"", text, StringComparison.Ordinal);
         Assert.DoesNotContain(queue, await ScrapeAsync("/detailed?family=queue_coarse_metrics&vhost=other"), StringComparison.Ordinal);
     }
 
@@ -87,6 +126,9 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
             Assert.Equal("", found);
         }
     }
+
+    private static double NumberOf(string text, string series) => double.Parse(
+        text.Split('\n').Single(line => line.StartsWith(series + " ", StringComparison.Ordinal)).Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture);
 
     private async Task<string> ScrapeAsync(string path)
     {

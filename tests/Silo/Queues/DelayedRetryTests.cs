@@ -186,7 +186,7 @@ public sealed class DelayedRetryTests
         link.Settle(Settlement.Requeue, (0, 1));
         After(link, 1_000);
         link.Settle(Settlement.Requeue, (0, 2));
-        var figure = _gateway.Queue.Figures.ToFigure(new SampleTimes(1));
+        var figure = _gateway.Queue.Figures.ToFigure(new SampleTimes(1), _gateway.Now);
         Assert.Equal((2, 0, 0, 2), (figure.Waiting, figure.Ready, figure.Unacked, figure.Messages));
         Assert.Equal((start + 2_000, start + 3_000), (figure.NextWaiting, figure.LastWaiting));
         Assert.True(figure.ReadyBytes > 0);
