@@ -19,6 +19,7 @@ internal sealed class AdministratorSettings
     /// <param name="loopback">Who may log in over loopback only.</param>
     public AdministratorSettings(string? user, string? password, string? passwordFile, string[] loopback)
     {
+        IsNamed = !string.IsNullOrEmpty(user);
         var isGiven = !string.IsNullOrEmpty(password);
         var isInFile = !string.IsNullOrEmpty(passwordFile);
         if (string.IsNullOrEmpty(user))
@@ -52,6 +53,9 @@ internal sealed class AdministratorSettings
             Account = account with { IsForLoopback = true };
         }
     }
+
+    /// <summary>Whether a user is named, rather than guest let in from everywhere.</summary>
+    public bool IsNamed { get; }
 
     /// <summary>Null: none is configured, or there is a <see cref="Refusal"/>.</summary>
     public Account? Account { get; }

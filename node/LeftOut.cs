@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Granary.Gateway.Management.Definitions;
 using Granary.Silo.Hosting.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -45,7 +46,7 @@ internal static class LeftOut
     };
 
     // Why the process does not start: the operator is told without a stack trace, and once.
-    private static bool IsSaidAnyhow(Exception? exception) => exception is MemberRefusedException;
+    private static bool IsSaidAnyhow(Exception? exception) => exception is MemberRefusedException or DefinitionsRefusedException;
 
     private static bool IsOfPlacement(object? state) =>
         state is IEnumerable<KeyValuePair<string, object?>> values && values.Any(value => value.Value is string source && source.StartsWith("Orleans.Placement", StringComparison.Ordinal));

@@ -50,6 +50,7 @@ internal static class NodeCommand
             "--local-links", true, "Whether connections reach the queues of their own process without calls of the runtime: false is slower, and for tests.", SettingText.Flag);
         var cluster = new ClusterGroup(settings);
         var users = new UserGroup(settings);
+        var definitions = new DefinitionsGroup(settings);
         var logLevel = settings.Of("--log-level", LogLevel.Information, "From which level on Granary's events are told: debug, info, warning, error, critical or none.", SettingText.Level);
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
@@ -66,7 +67,7 @@ internal static class NodeCommand
 
         command.SetAction((result, cancellation) =>
         {
-            var gateway = limits.AddTo(listeners.AddTo(new GatewayOptions { Authentication = authentication.Read(result) }, result), result);
+            var gateway = limits.AddTo(listeners.AddTo(new GatewayOptions { Authentication = authentication.Read(result), Definitions = definitions.Read(result) }, result), result);
             var options = new NodeOptions(
                 result.GetValue(role), result.GetValue(localLinks), limits.AddTo(store.Read(result), result), gateway, cluster.Read(result))
             {

@@ -1,6 +1,7 @@
 using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Gateway.Hosting;
+using Granary.Gateway.Management.Definitions;
 using Granary.Node.Configuration;
 using Granary.Node.Memory;
 using Granary.Node.Stopping;
@@ -35,8 +36,8 @@ internal static class NodeHost
         await using var app = CreateBuilder(options).Build();
         _ = options.Role == NodeRole.Silo ? app.MapHealth() : app.MapGateway();
         var opened = options.Role == NodeRole.Gateway
-            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, options.AdmitsOthers && options.Administrator.Account is null, cancellation)
-            : app.Services.TryOpenStoreAsync(options.AdmitsOthers, cancellation);
+            ? StoreHosting.TryPrepareDatabaseAsync(options.Store, options.AdmitsOthers && options.Administrator.Account is null && !options.BringsItsUsers, cancellation)
+            : app.Services.TryOpenStoreAsync(options.AdmitsOthers && !options.BringsItsUsers, cancellation);
         if (await opened.ConfigureAwait(false) is { } refused)
         {
             await Console.Error.WriteLineAsync(refused).ConfigureAwait(false);
@@ -52,6 +53,13 @@ internal static class NodeHost
         try
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (DefinitionsRefusedException exception)
+        {
+            // All but the listeners has been started.
+            await app.StopAsync(cancellation).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
+            return 1;
         }
         catch (Exception exception) when (exception is IOException or MemberRefusedException)
         {
@@ -90,7 +98,11 @@ internal static class NodeHost
             }
         });
         _ = options.Role == NodeRole.Silo ? builder.AddHealth(options.Gateway) : builder.AddGateway(options.Gateway with { ControlSocket = options.ControlSocket });
-        if (options.Administrator.Account is { } administrator)
+        if (options.BringsItsUsers)
+        {
+            builder.Services.AddSingleton(new FirstAccount(null));
+        }
+        else if (options.Administrator.Account is { } administrator)
         {
             builder.Services.AddSingleton(new FirstAccount(administrator));
         }

@@ -33,6 +33,9 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>The first administrator of a new store, as configured.</summary>
     public AdministratorSettings Administrator { get; init; } = AdministratorSettings.None;
 
+    /// <summary>A new store begins without a user and a vhost, for definitions are imported that have them.</summary>
+    public bool BringsItsUsers => Gateway.Definitions is not null && !Administrator.IsNamed;
+
     /// <summary>What tools of RabbitMQ call this node; null: they call it by its machine.</summary>
     public string? Name { get; init; }
 
@@ -68,7 +71,9 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal()
     {
-        if ((Unreadable ?? Gateway.Refusal() ?? Store.Refusal() ?? Administrator.Refusal) is { } reason)
+        // Silos import nothing; they go by whether somebody does.
+        var definitions = Role == NodeRole.Silo ? null : Gateway.Definitions?.Refusal();
+        if ((Unreadable ?? Gateway.Refusal() ?? Store.Refusal() ?? Administrator.Refusal ?? definitions) is { } reason)
         {
             return reason;
         }

@@ -16,6 +16,7 @@ using Granary.Gateway.Counting;
 using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Management;
+using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Metrics;
 using Granary.Gateway.Policies;
 using Granary.Gateway.Sockets;
@@ -79,6 +80,12 @@ public static class GatewayHosting
         services.AddHostedService(provider => provider.GetRequiredService<UnreadSockets>());
         services.AddSingleton<Firehose>();
         services.AddHostedService(provider => provider.GetRequiredService<Firehose>());
+        if (options.Definitions is { } definitions)
+        {
+            // Before anybody is listened to.
+            services.AddHostedService(provider => ActivatorUtilities.CreateInstance<BootImport>(provider, definitions));
+        }
+
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddGrpcGateway(amqp);

@@ -1,6 +1,7 @@
 using System.Net;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Proxy;
+using Granary.Gateway.Management.Definitions;
 using Granary.Gateway.Tls;
 
 namespace Granary.Gateway.Hosting;
@@ -79,6 +80,9 @@ public sealed record GatewayOptions
 
     /// <summary>How long a client may leave what it is sent untouched before its connection is cut; zero for ever.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What is imported before clients are served; null: nothing.</summary>
+    public BootDefinitions? Definitions { get; init; }
 
     /// <summary>Clients of other machines reach it.</summary>
     public bool AdmitsOthers => new[] { Amqp, AmqpTls, Grpc, GrpcTls, Http, HttpTls }.SelectMany(points => points)

@@ -70,6 +70,9 @@ internal static class RabbitKeys
         new("anonymous_login_pass", "anonymous-login-pass", Same),
         new("loopback_users", "loopback-users", None),
         new("loopback_users.*", "loopback-users", (value, name) => Flag(value) ? name : "", Adds: true),
+        new("definitions.local.path", "load-definitions", Same),
+        new("management.load_definitions", "load-definitions", Same),
+        new("definitions.skip_if_unchanged", "definitions-skip-if-unchanged", Same),
         new("log.console.level", "log-level", Same),
     ];
 
@@ -85,7 +88,7 @@ internal static class RabbitKeys
         ("ssl_options.client_renegotiation", ["false"]),
         ("ssl_options.secure_renegotiate", ["true"]),
         ("log.console", ["true"]),
-        ("definitions.skip_if_unchanged", ["false"]),
+        ("definitions.import_backend", ["local_filesystem"]),
     ];
 
     public static bool Agrees(ConfigurationLine line) => Array.Exists(Agreeing, agreeing => agreeing.Key == line.Key && agreeing.Values.Contains(line.Value));

@@ -12,9 +12,9 @@ internal static class AccessRows
 
     public static readonly RowKey Key = new(Table, "all");
 
-    /// <summary>Makes the first user, and the first vhost, if the store never had one. Of several processes that do so at once one succeeds, and the others go on.</summary>
+    /// <summary>Makes the first user, and the first vhost, if there is to be one, in a store that never had any. Of several processes that do so at once one succeeds, and the others go on.</summary>
     /// <exception cref="StoreUnavailableException">The store is out of reach.</exception>
-    public static async Task CreateAsync(GroupCommit commit, Func<Account> first, FirstVhost vhost, CancellationToken cancellation)
+    public static async Task CreateAsync(GroupCommit commit, Func<Account?> first, FirstVhost vhost, CancellationToken cancellation)
     {
         if (await commit.Store.ReadRowAsync(Key, cancellation).ConfigureAwait(false) is not null)
         {

@@ -22,7 +22,8 @@ internal sealed class AccessState
     public byte[]? PageKey { get; set; }
 
     /// <summary>What a store begins with.</summary>
-    public static AccessState Of(Account first, FirstVhost vhost) => new()
+    /// <param name="first">Null: there are neither users nor vhosts.</param>
+    public static AccessState Of(Account? first, FirstVhost vhost) => first is null ? new() { Vhosts = [] } : new()
     {
         All = [first],
         Vhosts = [new Vhost(vhost.Name)],

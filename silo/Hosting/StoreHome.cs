@@ -27,7 +27,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     private readonly bool _keepsMessages;
     private readonly bool _isInCluster;
     private readonly IMessageStore? _scratchStore;
-    private readonly Func<Account> _firstAccount;
+    private readonly Func<Account?> _firstAccount;
     private readonly FirstVhost _firstVhost;
     private GroupCommit? _commit;
     private GroupCommit? _scratch;
@@ -40,7 +40,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
         (_alarms, _time, _log) = (alarms, time, log);
         _isInCluster = options.IsInCluster;
         var first = services.GetService<FirstAccount>();
-        _firstAccount = () => first?.Account ?? Account.Guest();
+        _firstAccount = () => first is null ? Account.Guest() : first.Account;
         _firstVhost = services.GetService<FirstVhost>() ?? new FirstVhost();
         var given = services.GetService<IMessageStore>();
         _store = given ?? Create(options, services);

@@ -7,7 +7,7 @@ namespace Granary.Gateway.Management.Definitions;
 /// <summary>What an import of a definitions file would do, without doing it.</summary>
 internal static class DefinitionsDiff
 {
-    private const string Queue = "queue", Exchange = "exchange", User = "user", TypeArgument = "x-queue-type";
+    private const string Queue = "queue", Exchange = "exchange", Binding = "binding", User = "user", TypeArgument = "x-queue-type";
 
     // Each list of a file, in the order of the import, and what its members are told apart by.
     private static readonly (string Kind, string List, string[] Key)[] Kinds =
@@ -21,7 +21,7 @@ internal static class DefinitionsDiff
         ("global_parameter", "global_parameters", ["name"]),
         ("parameter", "parameters", ["vhost", "component", "name"]),
         (Queue, "queues", ["vhost", "name"]),
-        ("binding", "bindings", ["vhost", "source", "destination_type", "destination", "routing_key", "arguments"]),
+        (Binding, "bindings", ["vhost", "source", "destination_type", "destination", "routing_key", "arguments"]),
     ];
 
     // A hash of a password is nothing to show where it is only looked at.
@@ -33,6 +33,8 @@ internal static class DefinitionsDiff
     {
         var (before, after) = (ToJson(now), ToJson(file));
         HashSet<string> vhosts = into is null ? [.. Members(before, "vhosts").Concat(Members(after, "vhosts")).Select(static vhost => TextOf(vhost, "name"))] : [into];
+        HashSet<(string Kind, string Vhost, string Name)> bindable =
+            [.. Bindable(before, "exchanges", Exchange), .. Bindable(after, "exchanges", Exchange), .. Bindable(before, "queues", Queue), .. Bindable(after, "queues", Queue)];
         var (changes, errors, same) = (new JsonArray(), new JsonArray(), 0);
         foreach (var (kind, list, key) in Kinds.Where(kind => into is null || kind.Key[0] == "vhost"))
         {
@@ -48,6 +50,10 @@ internal static class DefinitionsDiff
                 if (key[0] == "vhost" && !vhosts.Contains(vhost))
                 {
                     errors.Add(Named(kind, member, key, into, ("reason", $"vhost '{vhost}' does not exist")));
+                }
+                else if (kind == Binding && Missing(member) is { } missing)
+                {
+                    errors.Add(Named(kind, member, key, into, ("reason", $"no {missing.Kind} '{missing.Name}' in vhost '{vhost}': passed over")));
                 }
                 else if (!known.TryGetValue(KeyOf(member, key, into), out var there))
                 {
@@ -66,7 +72,21 @@ internal static class DefinitionsDiff
         }
 
         return new JsonObject { ["changes"] = changes, ["errors"] = errors, ["same"] = same };
+
+        IEnumerable<(string Kind, string Vhost, string Name)> Bindable(JsonObject all, string list, string kind) =>
+            Members(all, list).Select(member => (kind, into ?? TextOf(member, "vhost"), TextOf(member, "name")));
+
+        (string Kind, string Name)? Missing(JsonObject binding)
+        {
+            (string Kind, string Name)[] ends =
+                [(Exchange, TextOf(binding, "source")), (TextOf(binding, "destination_type") == Exchange ? Exchange : Queue, TextOf(binding, "destination"))];
+            var vhost = into ?? TextOf(binding, "vhost");
+            return ends.Where(end => !IsStandard(end) && !bindable.Contains((end.Kind, vhost, end.Name))).Select(static end => ((string, string)?)end).FirstOrDefault();
+        }
     }
+
+    // Each vhost has them, and no file.
+    private static bool IsStandard((string Kind, string Name) end) => end.Kind == Exchange && end.Name.StartsWith("amq.", StringComparison.Ordinal);
 
     private static JsonObject ToJson(DefinitionsFile file) => JsonSerializer.SerializeToNode(file, ApiJson.Default.DefinitionsFile)!.AsObject();
 
@@ -78,7 +98,7 @@ internal static class DefinitionsDiff
     private static bool IsMade(string kind, JsonObject member) => kind switch
     {
         Exchange => TextOf(member, "name") is { Length: > 0 } name && !name.StartsWith("amq.", StringComparison.Ordinal),
-        "binding" => TextOf(member, "source").Length > 0,
+        Binding => TextOf(member, "source").Length > 0,
         _ => true,
     };
 

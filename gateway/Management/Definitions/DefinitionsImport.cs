@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Access;
@@ -8,14 +9,16 @@ using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Policies;
 using Granary.Gateway.Policies;
 using Granary.Gateway.Topology;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Management.Definitions;
 
 /// <summary>
 /// Makes what a definitions file says, in the order of RabbitMQ's import: what others build on first, many at once of each kind. What is there already and is the
-/// same stays; nothing is deleted.
+/// same stays; nothing is deleted. A binding of what is neither in the file nor in the broker is passed over: RabbitMQ exports no internal exchanges, but their bindings.
 /// </summary>
-internal sealed class DefinitionsImport(ApiOperations operations, AccessCalls access, PolicyCalls policies)
+internal sealed partial class DefinitionsImport(ApiOperations operations, AccessCalls access, PolicyCalls policies, ILogger<DefinitionsImport> log)
 {
     private const int AtOnce = 64;
     private const string TypeArgument = "x-queue-type";
@@ -36,7 +39,12 @@ internal sealed class DefinitionsImport(ApiOperations operations, AccessCalls ac
         // Before the queues: limits hold from the first message on.
         await MakePoliciesAsync(file, into, vhosts, user).ConfigureAwait(false);
         await EachAsync(file.Queues, (queue, cancel) => MakeAsync(Topology(queue.Vhost), queue), cancellation).ConfigureAwait(false);
-        await EachAsync(file.Bindings, (binding, cancel) => MakeAsync(Topology(binding.Vhost), binding), cancellation).ConfigureAwait(false);
+        var passedOver = new ConcurrentQueue<string>();
+        await EachAsync(file.Bindings, (binding, cancel) => MakeAsync(Topology(binding.Vhost), binding, passedOver), cancellation).ConfigureAwait(false);
+        if (passedOver.TryPeek(out var first))
+        {
+            LogPassedOver(passedOver.Count, first);
+        }
 
         TopologyCalls Topology(string? said) =>
             operations.Topology(user, VhostOf(said, into, vhosts), cancellation, user.IsAdministrator ? EverythingAllowed.Instance : null);
@@ -155,23 +163,37 @@ internal sealed class DefinitionsImport(ApiOperations operations, AccessCalls ac
         Check($"queue '{queue.Name}'", answer.Error);
     }
 
-    private static async Task MakeAsync(TopologyCalls topology, BindingDefinition binding)
+    private static async Task MakeAsync(TopologyCalls topology, BindingDefinition binding, ConcurrentQueue<string> passedOver)
     {
         ShortName.Check("routing_key", binding.RoutingKey);
         var arguments = EncodedTable.From(binding.Arguments);
-        if (binding.Source.Length > 0)
+        if (binding.Source.Length == 0)
         {
-            Check($"binding of '{binding.Source}' to '{binding.Destination}'", binding.DestinationType == "exchange"
-                ? await topology.BindExchangeAsync(binding.Destination, binding.Source, binding.RoutingKey, arguments).ConfigureAwait(false)
-                : await topology.BindQueueAsync(binding.Destination, binding.Source, binding.RoutingKey, arguments).ConfigureAwait(false));
+            return;
         }
+
+        var error = binding.DestinationType == "exchange"
+            ? await topology.BindExchangeAsync(binding.Destination, binding.Source, binding.RoutingKey, arguments).ConfigureAwait(false)
+            : await topology.BindQueueAsync(binding.Destination, binding.Source, binding.RoutingKey, arguments).ConfigureAwait(false);
+        var what = $"binding of '{binding.Source}' to '{binding.Destination}'";
+        if (error is { SaysMissing: true })
+        {
+            passedOver.Enqueue($"{what}: {error.Explanation}");
+            return;
+        }
+
+        Check(what, error);
     }
 
     private static void Check(string what, BrokerError? error)
     {
         if (error is not null)
         {
-            throw ApiException.BadRequest($"{what}: {ReplyText.Format(error.Code, error.Explanation)}");
+            var reason = $"{what}: {ReplyText.Format(error.Code, error.Explanation)}";
+            throw error.IsOutOfReach ? new ApiException(StatusCodes.Status503ServiceUnavailable, "service_unavailable", reason) : ApiException.BadRequest(reason);
         }
     }
+
+    [LoggerMessage(1731, LogLevel.Warning, "{Count} bindings of imported definitions were passed over, for what they bind is neither in the file nor here; the first is the {Binding}")]
+    private partial void LogPassedOver(int count, string binding);
 }

@@ -14,6 +14,9 @@
 {{- end }}
 {{- end }}
 {{- include "granary.checkTls" . }}
+{{- if and $v.definitions.existingSecret $v.definitions.existingConfigMap }}
+{{- fail "definitions.existingSecret and definitions.existingConfigMap both say what is imported: leave one of them out." }}
+{{- end }}
 {{- if and $v.services.proxy.enabled (not $v.services.proxy.networks) }}
 {{- fail "services.proxy.networks is empty: the PROXY protocol is believed from nobody. Name the networks of the load balancers, such as 10.0.0.0/8." }}
 {{- end }}

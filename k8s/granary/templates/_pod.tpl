@@ -4,6 +4,7 @@
 {{- $isFront := ne .kind "silo" }}
 {{- $isMember := ne .kind "single" }}
 {{- $tlsSecret := ternary (include "granary.tlsSecret" .root) "" $isFront }}
+{{- $definitions := and $isFront (or $v.definitions.existingSecret $v.definitions.existingConfigMap) }}
 {{- $certificates := and $isMember (not $v.cluster.insecure) -}}
 metadata:
   labels:
@@ -103,6 +104,9 @@ spec:
         - {name: data, mountPath: /var/lib/granary}
         {{- end }}
         - {name: administrator, mountPath: /etc/granary/administrator, readOnly: true}
+        {{- if $definitions }}
+        - {name: definitions, mountPath: /etc/granary/definitions, readOnly: true}
+        {{- end }}
         {{- if $tlsSecret }}
         - {name: tls, mountPath: /etc/granary/tls, readOnly: true}
         {{- end }}
@@ -131,6 +135,16 @@ spec:
         secretName: {{ include "granary.administratorSecret" .root }}
         items:
           - {key: {{ $v.administrator.passwordKey | quote }}, path: password}
+    {{- if $definitions }}
+    - name: definitions
+      {{- if $v.definitions.existingSecret }}
+      secret:
+        secretName: {{ $v.definitions.existingSecret }}
+      {{- else }}
+      configMap:
+        name: {{ $v.definitions.existingConfigMap }}
+      {{- end }}
+    {{- end }}
     {{- if $tlsSecret }}
     # Not by subPath, here and below: what is renewed has to come into pods that run.
     - name: tls
@@ -232,6 +246,10 @@ spec:
   valueFrom:
     secretKeyRef: {name: {{ include "granary.administratorSecret" .root }}, key: {{ $v.administrator.usernameKey | quote }}}
 - {name: GRANARY_DEFAULT_PASS_FILE, value: /etc/granary/administrator/password}
+{{- if and (ne .kind "silo") (or $v.definitions.existingSecret $v.definitions.existingConfigMap) }}
+- {name: GRANARY_LOAD_DEFINITIONS, value: /etc/granary/definitions}
+- {name: GRANARY_DEFINITIONS_SKIP_IF_UNCHANGED, value: {{ $v.definitions.skipIfUnchanged | quote }}}
+{{- end }}
 {{- if eq .kind "gateway" }}
 - {name: GRANARY_DRAIN_TIME, value: {{ .values.drainTime | int | quote }}}
 {{- end }}

@@ -44,6 +44,7 @@ public sealed class RefusalTests
     [InlineData("services.proxy.enabled=true", "services.proxy.networks is empty")]
     [InlineData("ingress.grpc.enabled=true", "ingress.grpc.host is empty")]
     [InlineData("gatewayApi.grpc.enabled=true", "gatewayApi.parentRefs is empty")]
+    [InlineData("definitions.existingSecret=a,definitions.existingConfigMap=b", "leave one of them out")]
     [InlineData("mode=single", "would not use PostgreSQL")]
     [InlineData("mode=single,postgres.existingSecret=,gateways.autoscaling.enabled=true", "cannot be scaled")]
     public async Task Values_AtOdds_AreRefusedWithASentence(string values, string sentence) =>

@@ -183,6 +183,22 @@ public sealed class RenderingTests
     public async Task Tls_NotConfigured_HasNoPort() =>
         Assert.All((await Helm.RenderAsync(ValuesFile.NetworkPolicies)).Of<V1Service>().SelectMany(service => service.Spec.Ports), port => Assert.DoesNotContain(port.Port, new[] { 5671, 50052, 15671 }));
 
+    [HelmTheory]
+    [InlineData("definitions.existingSecret=shop", "shop", null)]
+    [InlineData("definitions.existingConfigMap=shop", null, "shop")]
+    public async Task Definitions_ThatAreNamed_AreImportedByWhoHasClients(string values, string? secret, string? configMap)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Minimal, "--set", $"{values},definitions.skipIfUnchanged=true");
+
+        var gateway = manifests.One<V1Deployment>("granary-gateway").Spec.Template.Spec;
+        var volume = Assert.Single(gateway.Volumes, volume => volume.Name == "definitions");
+        Assert.Equal((secret, configMap), (volume.Secret?.SecretName, volume.ConfigMap?.Name));
+        var folder = Assert.Single(gateway.Containers[0].VolumeMounts, mount => mount.Name == "definitions").MountPath;
+        Assert.Equal(folder, Assert.Single(gateway.Containers[0].Env, one => one.Name == "GRANARY_LOAD_DEFINITIONS").Value);
+        Assert.Equal("true", Assert.Single(gateway.Containers[0].Env, one => one.Name == "GRANARY_DEFINITIONS_SKIP_IF_UNCHANGED").Value);
+        Assert.DoesNotContain(manifests.One<V1StatefulSet>("granary-silo").Spec.Template.Spec.Volumes, silo => silo.Name == "definitions");
+    }
+
     [HelmFact]
     public async Task Variable_NamedTwice_IsThereOnceAndTheLastCounts()
     {

@@ -19,6 +19,9 @@ public sealed class KilledNode(params string[] more) : IAsyncDisposable
     private ChildProcess? _process;
     private LastWill? _will;
 
+    /// <summary>The folder of its files.</summary>
+    public string DataFolder => Path.Combine(_folder, "data");
+
     /// <summary>What all its runs log.</summary>
     public WatchedLog Watched { get; } = new();
 
@@ -95,7 +98,7 @@ public sealed class KilledNode(params string[] more) : IAsyncDisposable
         "--grpc-port", Text(_ports[1]),
         "--http-port", Text(_ports[2]),
         "--metrics-port", Text(_ports[3]),
-        "--data", Path.Combine(_folder, "data"),
+        "--data", DataFolder,
         .. more,
     ];
 
