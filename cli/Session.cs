@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Granary.Cli.Broker;
 using Granary.Cli.Commands;
 using Granary.Cli.Invocation;
@@ -90,7 +91,36 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
             output.WriteLine(banner);
         }
 
-        formatter.Write(output, await command.Run(call), withHeader: !isSilent && !line.Has("no-table-headers"));
+        var answer = await command.Run(call);
+        if (answer is StreamAnswer stream)
+        {
+            await WriteAsync(stream, formatter);
+            return;
+        }
+
+        formatter.Write(output, answer, withHeader: !isSilent && !line.Has("no-table-headers"));
+    }
+
+    private async Task WriteAsync(StreamAnswer stream, Formatter formatter)
+    {
+        List<IReadOnlyList<JsonNode?>> rows = [];
+        await foreach (var line in stream.Lines)
+        {
+            if (formatter.IsForPrograms)
+            {
+                rows.Add([JsonValue.Create(line)]);
+            }
+            else
+            {
+                await output.WriteLineAsync(line);
+                await output.FlushAsync();
+            }
+        }
+
+        if (formatter.IsForPrograms)
+        {
+            formatter.Write(output, new RowsAnswer(["message"], rows), withHeader: false);
+        }
     }
 
     private static TimeSpan TimeoutOf(CommandLine line, Command command)

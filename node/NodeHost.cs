@@ -1,5 +1,6 @@
 using Granary.Core.Figures;
 using Granary.Core.Health;
+using Granary.Core.Logs;
 using Granary.Gateway.Hosting;
 using Granary.Gateway.Management.Definitions;
 using Granary.Node.Configuration;
@@ -84,6 +85,7 @@ internal static class NodeHost
         builder.Logging.ClearProviders();
         builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName).AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
         LogThreshold.AddTo(builder.Logging, options.LogLevel);
+        builder.Services.AddSingleton<LogRing>();
         builder.Host.UseOrleans(silo =>
         {
             _ = options.Member is { } member ? silo.UseCluster(member) : silo.UseLoneSilo();

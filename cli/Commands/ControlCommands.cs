@@ -46,6 +46,16 @@ internal static class ControlCommands
             Banner = static call => UserCommands.Told($"Setting log level to \"{call.Words[0]}\" ..."),
             Run = static call => PutAsync(call, "log-level", new JsonObject { ["level"] = call.Words[0] }),
         },
+        Listeners(
+            "suspend_listeners",
+            "Suspends client connection listeners so that no new client connections are accepted",
+            static node => $"Will suspend client connection listeners on node {node}. The node will no longer accept client connections!",
+            isAccepting: false),
+        Listeners(
+            "resume_listeners",
+            "Resumes client connection listeners making them accept client connections again",
+            static node => $"Will resume client connection listeners on node {node}. The node will now accept client connections",
+            isAccepting: true),
         new("force_gc", Operations, "Has the target node collect its garbage", "")
         {
             Banner = static async call => $"Will ask all processes on node {await call.Broker.NodeAsync()} to schedule a full sweep GC",
@@ -62,6 +72,12 @@ internal static class ControlCommands
 
     /// <summary>The node that is asked, in the management API.</summary>
     internal static async Task<string> PathAsync(CommandCall call) => $"nodes/{Uri.EscapeDataString(await call.Broker.NodeAsync())}";
+
+    private static Command Listeners(string name, string summary, Func<string, string> banner, bool isAccepting) => new(name, Operations, summary, "")
+    {
+        Banner = async call => banner(await call.Broker.NodeAsync()),
+        Run = call => PutAsync(call, "client-listeners", new JsonObject { ["accepting"] = isAccepting }),
+    };
 
     private static async Task<Answer> PutAsync(CommandCall call, string what, JsonObject wanted)
     {

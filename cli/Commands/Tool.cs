@@ -21,14 +21,14 @@ internal sealed class Tool
         "rabbitmqctl" => new Tool(name, Ctl.Where(static command => command.Name != "rebalance")),
         "rabbitmq-diagnostics" => new Tool(name,
         [
-            .. DiagnosticsCommands.All, .. ReplicaCommands.Critical, .. ReplicaCommands.Queues.Concat(ReplicaCommands.Streams).Where(static command => command.Name.EndsWith("_status", StringComparison.Ordinal)),
+            .. DiagnosticsCommands.All, .. LogCommands.All, .. ReplicaCommands.Critical, .. ReplicaCommands.Queues.Concat(ReplicaCommands.Streams).Where(static command => command.Name.EndsWith("_status", StringComparison.Ordinal)),
             .. Ctl.Where(static command => command.Name is "ping" or "status" or "cluster_status" or "version" or "environment" or "node_health_check" || command.Name.StartsWith("list_", StringComparison.Ordinal)),
         ]),
         "rabbitmq-plugins" => new Tool(name, [.. PluginCommands.All, .. LocalCommands.All.Where(static command => command.Name == "version")]),
         "rabbitmq-upgrade" => new Tool(name, [.. UpgradeCommands.All, .. Ctl.Where(static command => command.Name is "status" or "cluster_status" or "version")]),
         "rabbitmq-queues" => new Tool(name, [.. ReplicaCommands.Queues, .. Ctl.Where(static command => command.Name is "rebalance" or "version" or "status")]),
         "rabbitmq-streams" => new Tool(name, [.. ReplicaCommands.Streams, .. Ctl.Where(static command => command.Name is "version" or "status")]),
-        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams]),
+        _ => new Tool("granaryctl", [.. Ctl, .. DiagnosticsCommands.All, .. LogCommands.All, .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams]),
     };
 
     public Command? Find(string name) => Commands.FirstOrDefault(command => command.Name == name);

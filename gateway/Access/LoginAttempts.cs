@@ -10,6 +10,16 @@ internal sealed class LoginAttempts
 
     public (long Succeeded, long Failed) this[LoginProtocol protocol] => (Volatile.Read(ref _succeeded[(int)protocol]), Volatile.Read(ref _failed[(int)protocol]));
 
+    /// <summary>Counts anew.</summary>
+    public void Reset()
+    {
+        for (var protocol = 0; protocol < Protocols; protocol++)
+        {
+            Volatile.Write(ref _succeeded[protocol], 0);
+            Volatile.Write(ref _failed[protocol], 0);
+        }
+    }
+
     /// <summary>Counts a login, and hands it on.</summary>
     /// <param name="login">Null: it was refused.</param>
     public Login? Count(LoginProtocol protocol, Login? login)

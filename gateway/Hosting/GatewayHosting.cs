@@ -28,6 +28,7 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -44,7 +45,11 @@ public static class GatewayHosting
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
-        services.AddSingleton<IConnectionListenerFactory, DirectTransport>();
+        services.AddSingleton<DirectTransport>();
+        services.AddSingleton<SocketTransportFactory>();
+        services.AddSingleton<ClientListeners>();
+        services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<ClientListeners>());
+        services.AddHealthChecks().AddCheck<ClientListeners>("listeners", tags: [HealthTags.Ready]);
         var amqp = new AmqpOptions
         {
             SendTimeout = options.SendTimeout,

@@ -27,12 +27,12 @@ internal static class Listening
 
         var unread = kestrel.ApplicationServices.GetRequiredService<UnreadSockets>();
         var clients = kestrel.ApplicationServices.GetRequiredService<GrpcConnections>();
-        kestrel.ListenAt(options.Bind, options.Grpc, listen =>
+        kestrel.ListenForGrpc(options.Bind, options.Grpc, listen =>
         {
             unread.Watch(listen);
             listen.UseGrpc(clients);
         });
-        kestrel.ListenAt(options.Bind, options.GrpcTls, listen =>
+        kestrel.ListenForGrpc(options.Bind, options.GrpcTls, listen =>
         {
             unread.Watch(listen);
             listen.UseTlsForHttp(shown => shown.Amqp);
@@ -74,11 +74,20 @@ internal static class Listening
         foreach (var point in points)
         {
             var end = point.At(address);
-            kestrel.Listen(OperatingSystem.IsLinux() ? new DirectEndPoint(end.Address, end.Port) : end, listen =>
+            kestrel.Listen(OperatingSystem.IsLinux() ? new DirectEndPoint(end.Address, end.Port) : new ClientEndPoint(end.Address, end.Port), listen =>
             {
                 before(listen);
                 listen.UseConnectionHandler<AmqpConnectionHandler>();
             });
+        }
+    }
+
+    private static void ListenForGrpc(this KestrelServerOptions kestrel, IPAddress address, ListenPoints points, Action<ListenOptions> use)
+    {
+        foreach (var point in points)
+        {
+            var end = point.At(address);
+            kestrel.Listen(new ClientEndPoint(end.Address, end.Port), use);
         }
     }
 

@@ -46,6 +46,8 @@ internal static class ManagementHosting
         .AddSingleton<IResource, AlarmResources>()
         .AddSingleton<IResource, NodeControlResources>()
         .AddSingleton<IResource, FeatureFlagResources>()
+        .AddSingleton<IResource, LogResource>()
+        .AddSingleton<IResource, DiagnosticsResources>()
         .AddSingleton<IResource, HealthResources>()
         .AddSingleton<IResource, ClientResources>()
         .AddSingleton<IResource, ExchangeResources>()

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Granary.Cli.Broker;
 using Granary.Cli.Invocation;
 using Granary.Testing.Brokers;
+using RabbitMQ.Client;
 
 namespace Granary.Cli.Tests;
 
@@ -141,6 +142,58 @@ public class BrokerTests
     }
 
     [Fact]
+    public async Task LogTail_OfANode_IsItsLastLines()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "set_disk_free_limit", "2MB")).Code);
+        var stream = Ctl.RunAsync("rabbitmq-diagnostics", local, "log_tail_stream", "-d", "3", "-q");
+        for (var size = 3; !stream.IsCompleted; size++)
+        {
+            await Ctl.RunAsync("rabbitmqctl", local, "set_disk_free_limit", $"{size}MB");
+        }
+
+        var tail = await Ctl.RunAsync("rabbitmq-diagnostics", local, "log_tail", "-N", "1000", "-q");
+
+        broker.Settle();
+        var own = tail.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains(own, static line => line.Contains("The disk free limit is set to 2000000 bytes", StringComparison.Ordinal));
+        Assert.All(own, line => Assert.Contains(line, broker.Log, StringComparison.Ordinal));
+        var streamed = (await stream).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.NotEmpty(streamed);
+        Assert.Empty(streamed.Except(own));
+        Assert.Equal(streamed.Length, streamed.Distinct().Count());
+        Assert.Single((await Ctl.RunAsync("rabbitmq-diagnostics", local, "log_tail", "-N", "1", "-q")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(new CtlResult(ExitCode.Done, "<stdout>\n", ""), await Ctl.RunAsync("rabbitmq-diagnostics", local, "log_location", "-q"));
+    }
+
+    [Fact]
+    public async Task Listeners_ThatAreSuspended_AdmitNobodyUntilTheyAreResumed()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        broker.Watched.Expect(1408);
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        await using var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = broker.AmqpPort, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+        Assert.True(await AdmitsAsync(broker.AmqpPort) && await AdmitsAsync(broker.GrpcPort));
+
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "suspend_listeners")).Code);
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "suspend_listeners")).Code);
+
+        Assert.False(await AdmitsAsync(broker.AmqpPort) || await AdmitsAsync(broker.GrpcPort));
+        Assert.Equal(ExitCode.Unavailable, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_port_connectivity")).Code);
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            Assert.Equal("q", (await channel.QueueDeclareAsync("q", durable: false, exclusive: true, autoDelete: false)).QueueName);
+        }
+
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "resume_listeners")).Code);
+
+        Assert.True(await AdmitsAsync(broker.AmqpPort) && await AdmitsAsync(broker.GrpcPort));
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_port_connectivity")).Code);
+        await using var another = await new ConnectionFactory { HostName = "127.0.0.1", Port = broker.AmqpPort, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+    }
+
+    [Fact]
     public async Task Environment_OfABroker_SaysWhereEachSettingIsFrom()
     {
         await using var broker = await BrokerProcess.StartAsync("--heartbeat", "17");
@@ -233,5 +286,20 @@ public class BrokerTests
         var absent = await Ctl.RunAsync("rabbitmq-diagnostics", local, "check_port_listener", "1");
         Assert.Equal(ExitCode.Unavailable, absent.Code);
         Assert.Contains($"{broker.AmqpPort}", absent.Errors, StringComparison.Ordinal);
+    }
+
+    private static async Task<bool> AdmitsAsync(int port)
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync("127.0.0.1", port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            // Refused.
+            return false;
+        }
     }
 }

@@ -103,6 +103,13 @@ public sealed partial class RabbitmqctlTests
         ["enable_feature_flag", "quorum_queue"],
         ["enable_feature_flag", "nosuch"],
         ["enable_feature_flag", ""],
+        ["suspend_listeners"],
+        ["suspend_listeners", "--formatter", "json"],
+        ["resume_listeners"],
+        ["resume_listeners", "--formatter", "json"],
+        ["suspend_listeners", "now"],
+        ["rabbitmq-diagnostics", "log_tail", "lines"],
+        ["rabbitmq-diagnostics", "log_tail", "-N", "some"],
         ["rabbitmq-diagnostics", "check_running", "now"],
         ["close_all_connections", "-p", "/", "bye"],
     ];
@@ -150,6 +157,7 @@ public sealed partial class RabbitmqctlTests
     {
         await using var broker = await BrokerProcess.StartAsync();
         await using var rabbit = await RealRabbit.StartAsync();
+        broker.Watched.Expect(1408);
         await using var ofBroker = await MakeAsync(broker.AmqpPort);
         await using var ofRabbit = await MakeAsync(rabbit.AmqpPort);
         var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };

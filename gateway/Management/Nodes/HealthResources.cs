@@ -3,15 +3,19 @@ using System.Text.Json.Nodes;
 using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Tls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Granary.Gateway.Management.Nodes;
 
 /// <summary><c>/api/health/checks</c>, and what came before it.</summary>
-internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, HealthCheckService health) : IResource
+internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, HealthCheckService health, ShownCertificates certificates, TimeProvider clock) : IResource
 {
     private const FigureKinds Asked = FigureKinds.Node;
+
+    /// <summary>Beyond any date that there is.</summary>
+    private const int MostUnits = 1_000;
 
     public void Map(ApiRoutes routes)
     {
@@ -102,10 +106,24 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
                 ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
     }
 
-    private static Task CheckCertificatesAsync(ApiCall call) =>
-        !int.TryParse(call.Segments[3], NumberStyles.None, CultureInfo.InvariantCulture, out _) || call.Segments[4] is not ("days" or "weeks" or "months" or "years")
-            ? throw ApiException.BadRequest("Invalid expiration unit")
-            : ReplyAsync(call, null);
+    private Task CheckCertificatesAsync(ApiCall call)
+    {
+        if (!int.TryParse(call.Segments[3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > MostUnits)
+        {
+            throw ApiException.BadRequest("Invalid expiration");
+        }
+
+        var now = clock.GetUtcNow();
+        var until = call.Segments[4] switch
+        {
+            "days" => now.AddDays(count),
+            "weeks" => now.AddDays(7 * count),
+            "months" => now.AddMonths(count),
+            "years" => now.AddYears(count),
+            _ => throw ApiException.BadRequest("Time unit not recognised. Use: days, weeks, months or years."),
+        };
+        return ReplyAsync(call, certificates.All.Any(shown => shown.Current.ValidUntil < until) ? "Certificates expiring" : null);
+    }
 
     private async Task CheckReadyAsync(ApiCall call)
     {

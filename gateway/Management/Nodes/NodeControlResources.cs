@@ -2,6 +2,8 @@ using Granary.Core.Alarms;
 using Granary.Core.Figures;
 using Granary.Core.Logs;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Sockets;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Management.Nodes;
@@ -10,7 +12,7 @@ namespace Granary.Gateway.Management.Nodes;
 /// What RabbitMQ has as commands of <c>rabbitmqctl</c> alone: the limits behind the alarms for memory and disk, the level of the log, and a collection of garbage. Each
 /// is asked of the node itself (another one is 404), and holds until its process ends; what a node starts with is its configuration.
 /// </summary>
-internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFigures figures, ILogger<NodeControlResources> log, DiskLimit? disk = null, ILogThreshold? threshold = null) : IResource
+internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFigures figures, ClientListeners listeners, ILogger<NodeControlResources> log, DiskLimit? disk = null, ILogThreshold? threshold = null) : IResource
 {
     public void Map(ApiRoutes routes)
     {
@@ -18,6 +20,8 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
         routes.Put("/nodes/{name}/disk-free-limit", Need.Administrator, SetDiskAsync);
         routes.Put("/nodes/{name}/log-level", Need.Administrator, SetLogLevelAsync);
         routes.Get("/nodes/{name}/log-level", Need.Administrator, GetLogLevelAsync);
+        routes.Put("/nodes/{name}/client-listeners", Need.Administrator, SetListenersAsync);
+        routes.Get("/nodes/{name}/client-listeners", Need.Administrator, GetListenersAsync);
         routes.Post("/nodes/{name}/gc", Need.Administrator, CollectAsync);
     }
 
@@ -91,6 +95,43 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
         await call.ReplyAsync(new LogLevelJson { Level = LogLevelJson.NameOf(threshold?.Level ?? LogLevel.Information) }, ApiJson.Default.LogLevelJson).ConfigureAwait(false);
     }
 
+    private async Task SetListenersAsync(ApiCall call)
+    {
+        await RequireOwnAsync(call).ConfigureAwait(false);
+        var asked = await call.ReadAsync(ApiJson.Default.ListenersState).ConfigureAwait(false);
+        if (asked.Accepting is not { } isAccepting)
+        {
+            throw ApiException.BadRequest("accepting is true or false");
+        }
+
+        try
+        {
+            if (isAccepting ? await listeners.ResumeAsync().ConfigureAwait(false) : await listeners.SuspendAsync().ConfigureAwait(false))
+            {
+                if (isAccepting)
+                {
+                    LogResumed(log, call.User.Name);
+                }
+                else
+                {
+                    LogSuspended(log, call.User.Name);
+                }
+            }
+        }
+        catch (IOException exception)
+        {
+            throw new ApiException(StatusCodes.Status503ServiceUnavailable, "service_unavailable", exception.Message);
+        }
+
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task GetListenersAsync(ApiCall call)
+    {
+        await RequireOwnAsync(call).ConfigureAwait(false);
+        await call.ReplyAsync(new ListenersState { Accepting = !listeners.AreSuspended }, ApiJson.Default.ListenersState).ConfigureAwait(false);
+    }
+
     private async Task CollectAsync(ApiCall call)
     {
         await RequireOwnAsync(call).ConfigureAwait(false);
@@ -120,6 +161,18 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
     [LoggerMessage(1407, LogLevel.Information, "The log level is set to {Level} by user '{User}', until the node is restarted")]
     private static partial void LogLevelSet(ILogger logger, string level, string user);
+
+    [LoggerMessage(1408, LogLevel.Warning, "The listeners for clients are suspended by user '{User}': nobody else is admitted until they are resumed, or the node is restarted")]
+    private static partial void LogSuspended(ILogger logger, string user);
+
+    [LoggerMessage(1409, LogLevel.Information, "The listeners for clients are resumed by user '{User}'")]
+    private static partial void LogResumed(ILogger logger, string user);
+}
+
+/// <summary>Whether clients of AMQP and gRPC are admitted.</summary>
+internal sealed record ListenersState
+{
+    public bool? Accepting { get; set; }
 }
 
 /// <summary>A limit of memory or disk: one of the two.</summary>

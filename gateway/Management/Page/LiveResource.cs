@@ -28,7 +28,7 @@ internal sealed partial class LiveResource(IHostApplicationLifetime lifetime, Ti
 
     /// <summary>What can be followed. Definitions, users and what else is long or seldom changes is asked for instead.</summary>
     private static readonly HashSet<string> Followed =
-        new(StringComparer.Ordinal) { "overview", "nodes", "connections", "channels", "consumers", "exchanges", "queues", "bindings", "vhosts" };
+        new(StringComparer.Ordinal) { "overview", "nodes", "log", "connections", "channels", "consumers", "exchanges", "queues", "bindings", "vhosts" };
 
     private readonly ConcurrentDictionary<string, int> _streams = new(StringComparer.Ordinal);
 

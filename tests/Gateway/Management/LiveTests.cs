@@ -40,6 +40,16 @@ public sealed class LiveTests(ApiBroker broker) : IClassFixture<ApiBroker>
     }
 
     [Fact]
+    public async Task Stream_OfTheLog_HasItsLines()
+    {
+        await using var stream = await OpenAsync("of=log%3Flines%3D5&every=1");
+
+        var (kind, _, log) = await stream.NextAsync();
+
+        Assert.Equal(("data", true), (kind, log["lines"]!.AsArray().Count <= 5));
+    }
+
+    [Fact]
     public async Task Stream_OfWhatIsNotThere_SaysSoAndGoesOn()
     {
         var queue = ApiBroker.New("page");

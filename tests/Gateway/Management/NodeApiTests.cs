@@ -94,6 +94,49 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Put, $"nodes/rabbit@elsewhere/{what}", body)).Status);
     }
 
+    [Fact]
+    public async Task Log_OfTheNode_IsForAdministratorsAlone()
+    {
+        var log = await broker.GetAsync("log?lines=3&after=0");
+        Assert.Equal(((string)(await broker.GetAsync("overview"))["node"]!, true), ((string)log["node"]!, log["lines"]!.AsArray().Count <= 3));
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, "log?lines=all")).Status);
+        var user = ApiBroker.New("log");
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", """{"password":"p","tags":"monitoring"}""");
+
+        using var client = broker.ClientOf($"{user}:p");
+        using var refused = await client.GetAsync(new Uri("log", UriKind.Relative));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Attempts_ToLogIn_AreCountedUntilTheyAreReset()
+    {
+        var node = (string)(await broker.GetAsync("overview"))["node"]!;
+        await using (await WireConnection.OpenAsync(broker.Broker.AmqpPort))
+        {
+        }
+
+        var amqp = Assert.Single((await broker.GetAsync($"auth/attempts/{node}")).AsArray(), one => (string)one!["protocol"]! == "amqp091")!;
+        Assert.True((long)amqp["auth_attempts_succeeded"]! >= 1);
+        Assert.Equal((long)amqp["auth_attempts"]!, (long)amqp["auth_attempts_succeeded"]! + (long)amqp["auth_attempts_failed"]!);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"auth/attempts/{node}")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, "auth/attempts/rabbit@elsewhere")).Status);
+    }
+
+    [Fact]
+    public async Task Diagnostics_OfTheNode_TellOfItsThreadsInterfacesAndNames()
+    {
+        var node = (string)(await broker.GetAsync("overview"))["node"]!;
+
+        Assert.Contains((await broker.GetAsync($"nodes/{node}/network-interfaces")).AsArray(), static one => one!["addresses"]!.AsArray().Any(static address => (string)address! == "127.0.0.1/8"));
+        Assert.Contains((await broker.GetAsync($"nodes/{node}/addresses/localhost"))["addresses"]!.AsArray(), static address => (string)address! == "127.0.0.1");
+        Assert.Empty((await broker.GetAsync($"nodes/{node}/addresses/nowhere.invalid"))["addresses"]!.AsArray());
+        Assert.NotEmpty((await broker.GetAsync($"nodes/{node}/threads?seconds=0.1"))["threads"]!.AsArray());
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, $"nodes/{node}/threads?seconds=3600")).Status);
+        Assert.Equal("[]", (await broker.GetAsync($"nodes/{node}/certificates")).ToJsonString());
+    }
+
     [Theory]
     [InlineData("quorum_queue", HttpStatusCode.NoContent)]
     [InlineData("khepri_db", HttpStatusCode.BadRequest)]
