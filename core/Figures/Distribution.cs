@@ -7,6 +7,16 @@ public sealed class Distribution(double[] bounds)
     private readonly long[] _counts = new long[bounds.Length + 1];
     private double _sum;
 
+    /// <summary>One of numbers that somebody else has counted.</summary>
+    /// <param name="counts">See <see cref="Counts"/>; they are copied.</param>
+    public static Distribution Of(double[] bounds, ReadOnlySpan<long> counts, double sum)
+    {
+        var all = new Distribution(bounds);
+        counts.CopyTo(all._counts);
+        all._sum = sum;
+        return all;
+    }
+
     /// <summary>The largest value of each bucket but the last.</summary>
     public IReadOnlyList<double> Bounds => bounds;
 

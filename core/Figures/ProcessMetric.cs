@@ -14,6 +14,9 @@ public sealed record ProcessMetric(string Name, bool IsCounter, string Help, dou
     /// <summary>It is no number but a histogram; <see cref="Value"/> has no meaning.</summary>
     public Distribution? Distribution { get; init; }
 
+    /// <summary>Of each of its samples.</summary>
+    public IReadOnlyList<(string Name, string Value)> Labels { get; init; } = [];
+
     public static ProcessMetric Histogram(string name, string help, Distribution distribution) => new(name, IsCounter: false, help, 0) { Distribution = distribution };
 }
 

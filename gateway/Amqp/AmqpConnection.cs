@@ -88,6 +88,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Rights = new ClientRights(terms.Login?.Access ?? server.Access, terms.User, terms.Vhost);
         Topology = new TopologyCalls(Grains, Id, server.Replies, Rights, Exclusive, server.QueueLimits);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
+        Publisher = new Publisher(server.Published);
         Paths = new PathFinder(Links, server.Router, Rights);
         _replies = new ReplyPost(Links);
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost, server.Lease);
@@ -131,7 +132,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     /// <summary>How long its deliveries may stay unacknowledged.</summary>
     public AckPatience Patience { get; }
 
-    public Publisher Publisher { get; } = new();
+    public Publisher Publisher { get; }
 
     /// <summary>Null: the vhost is not traced.</summary>
     public ClientTrace? Trace => Publisher.Trace;

@@ -74,6 +74,8 @@ internal sealed partial class AmqpServer(
 
     public CountLedger Counts { get; } = new();
 
+    public PublishCounts Published { get; } = new();
+
     /// <summary>Channels that were opened here, and those of them that are closed.</summary>
     public Turnover Channels { get; } = new();
 

@@ -93,6 +93,8 @@ public static class GatewayHosting
 
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
+        services.AddSingleton(provider => provider.GetRequiredService<AmqpServer>().Published);
+        services.AddSingleton<IMetricSource>(provider => provider.GetRequiredService<PublishCounts>());
         services.AddGrpcGateway(amqp);
         services.AddManagement();
         services.AddTls(options);

@@ -41,7 +41,7 @@ internal sealed class MetricText(IBufferWriter<byte> output)
     }
 
     /// <summary>A whole family that is a histogram.</summary>
-    public void Histogram(string name, string help, Distribution distribution)
+    public void Histogram(string name, string help, Distribution distribution, IReadOnlyList<(string Name, string Value)> labels)
     {
         Family(name, "histogram", help);
         var (family, count) = (_name, 0L);
@@ -49,13 +49,13 @@ internal sealed class MetricText(IBufferWriter<byte> output)
         for (var i = 0; i < distribution.Counts.Count; i++)
         {
             count += distribution.Counts[i];
-            Sample(Labels(("le", i < distribution.Bounds.Count ? BoundOf(distribution.Bounds[i]) : "+Inf")), count);
+            Sample(Labels([.. labels, ("le", i < distribution.Bounds.Count ? BoundOf(distribution.Bounds[i]) : "+Inf")]), count);
         }
 
         _name = [.. family, .. "_sum"u8];
-        Sample([], distribution.Sum);
+        Sample(Labels([.. labels]), distribution.Sum);
         _name = [.. family, .. "_count"u8];
-        Sample([], count);
+        Sample(Labels([.. labels]), count);
     }
 
     /// <summary>Labels of a sample, to be used for many.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Granary.Gateway.Figures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -14,14 +15,18 @@ internal static class MetricsEndpoints
     public static void MapMetrics(this IEndpointRouteBuilder endpoints)
     {
         var page = endpoints.ServiceProvider.GetRequiredService<MetricsPage>();
-        endpoints.MapGet("/metrics", context => AnswerAsync(context, page, Scrape.Sums));
-        endpoints.MapGet("/metrics/per-object", context => AnswerAsync(context, page, Scrape.PerObject));
-        endpoints.MapGet("/metrics/detailed", context => AnswerAsync(context, page, Scrape.Detailed(All(context, "family"), All(context, "vhost"))));
+        Map("/metrics", _ => Scrape.Sums);
+        Map("/metrics/per-object", _ => Scrape.PerObject);
+        Map("/metrics/detailed", context => Scrape.Detailed(All(context, "family"), All(context, "vhost")));
+        endpoints.MapGet("/metrics/memory-breakdown", context => AnswerAsync(context, output => page.WriteMemoryAsync(output, context.RequestAborted)));
+
+        void Map(string path, Func<HttpContext, Scrape> scrape) =>
+            endpoints.MapGet(path, context => AnswerAsync(context, output => page.WriteAsync(output, scrape(context), context.RequestAborted)));
     }
 
     private static IEnumerable<string> All(HttpContext context, string name) => context.Request.Query[name].OfType<string>();
 
-    private static async Task AnswerAsync(HttpContext context, MetricsPage page, Scrape scrape)
+    private static async Task AnswerAsync(HttpContext context, Func<IBufferWriter<byte>, Task> write)
     {
         if (context.Features.Get<PortRole>() is { Kind: PortKind.Management or PortKind.Control })
         {
@@ -31,7 +36,7 @@ internal static class MetricsEndpoints
         }
 
         context.Response.ContentType = ContentType;
-        await page.WriteAsync(context.Response.BodyWriter, scrape, context.RequestAborted).ConfigureAwait(false);
+        await write(context.Response.BodyWriter).ConfigureAwait(false);
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted).ConfigureAwait(false);
     }
 }

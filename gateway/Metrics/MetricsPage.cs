@@ -3,6 +3,7 @@ using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Policies;
 
 namespace Granary.Gateway.Metrics;
@@ -36,7 +37,8 @@ internal sealed record Scrape(string Prefix, bool IsPerObject, string Endpoint, 
 /// cluster is scraped member by member. Why it is not OpenTelemetry's exporter that writes them: docs/decisions/0026.
 /// </summary>
 /// <param name="logins">Null where nobody logs in.</param>
-internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName, IEnumerable<IMetricSource> sources, Logins? logins = null)
+/// <param name="published">Null where nobody publishes.</param>
+internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterName clusterName, IEnumerable<IMetricSource> sources, Logins? logins = null, PublishCounts? published = null)
 {
     public async Task WriteAsync(IBufferWriter<byte> output, Scrape scrape, CancellationToken cancellation)
     {
@@ -64,6 +66,27 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         WriteExchanges(text, scrape, figures);
     }
 
+    /// <summary>What the memory of the process is used for, as far as that is known: RabbitMQ's <c>/metrics/memory-breakdown</c>. Together they are what it has.</summary>
+    public async Task WriteMemoryAsync(IBufferWriter<byte> output, CancellationToken cancellation)
+    {
+        var figures = await own.TellAsync(FigureKinds.Node | FigureKinds.Queues, null, cancellation).ConfigureAwait(false);
+        var text = new MetricText(output);
+        WriteIdentity(text, figures.Node!, new Scrape("rabbitmq_", IsPerObject: false, "memory-breakdown"));
+        var heap = GC.GetGCMemoryInfo();
+        var live = GC.GetTotalMemory(forceFullCollection: false);
+        var queues = figures.Queues.Sum(static queue => Management.Queues.QueueMemory.Resting + queue.MemoryBytes);
+        Write("classic_queue_erlang_process", "Queues of any type with their messages in memory", Math.Min(queues, live));
+        Write("other_erlang_process", "What else is on the heap: connections, channels, exchanges, garbage that was not collected yet", Math.Max(live - queues, 0));
+        Write("runtime_allocated_unused", "Heap that is committed and not used", Math.Max(heap.TotalCommittedBytes - live, 0));
+        Write("other_system", "What is not on the heap: code, stacks, buffers of libraries", Math.Max(figures.Node!.MemoryUsed - Math.Max(heap.TotalCommittedBytes, live), 0));
+
+        void Write(string name, string help, double value)
+        {
+            text.Family($"rabbitmq_memory_{name}_bytes", "gauge", help);
+            text.Sample([], value);
+        }
+    }
+
     private void WriteIdentity(MetricText text, NodeFigure node, Scrape scrape)
     {
         text.Family("rabbitmq_build_info", "untyped", "RabbitMQ version, of which this broker has the behaviour, and what it runs on");
@@ -86,7 +109,7 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         }
     }
 
-    private static void WriteGlobal(MetricText text, MemberFigures figures)
+    private void WriteGlobal(MetricText text, MemberFigures figures)
     {
         var node = figures.Node!;
         if (!node.HasClients)
@@ -102,6 +125,12 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
             text.Sample(grpc, of.Sum(what => node.GrpcCounts[(int)what]));
         }
 
+        // What goes over gRPC is confirmed always.
+        text.Family("rabbitmq_global_messages_received_confirm_total", "counter", "Total number of messages received from publishers expecting confirmations");
+        text.Sample(amqp, published?.WithConfirm ?? 0);
+        text.Sample(grpc, node.GrpcCounts[(int)Core.Counting.MessageEvent.Publish]);
+        text.Family("rabbitmq_global_messages_routed_total", "counter", "Total number of messages routed to queues or streams");
+        text.Sample(amqp, published?.Routed ?? 0);
         text.Family("rabbitmq_global_messages_unroutable_dropped_total", "counter", "Total number of messages published as non-mandatory into an exchange and dropped as unroutable");
         text.Sample(amqp, Math.Max(0, node.Unroutable - node.Counts[(int)Core.Counting.MessageEvent.ReturnUnroutable]));
         text.Family("rabbitmq_global_consumers", "gauge", "Number of consumers");
@@ -119,12 +148,12 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
             var name = (metric.IsRabbitMqs ? scrape.Prefix : scrape.OwnPrefix) + metric.Name;
             if (metric.Distribution is { } distribution)
             {
-                text.Histogram(name, metric.Help, distribution);
+                text.Histogram(name, metric.Help, distribution, metric.Labels);
                 continue;
             }
 
             text.Family(name, metric.IsCounter ? "counter" : "gauge", metric.Help);
-            text.Sample([], metric.Value);
+            text.Sample(MetricText.Labels([.. metric.Labels]), metric.Value);
         }
     }
 
@@ -154,6 +183,15 @@ internal sealed class MetricsPage(OwnFigures own, AmqpOptions options, ClusterNa
         if (!figures.Node!.HasQueues)
         {
             return;
+        }
+
+        if (scrape.Groups is null)
+        {
+            foreach (var (name, count, help) in QueueMetrics.DeadLettered)
+            {
+                text.Family($"rabbitmq_global_messages_dead_lettered_{name}_total", "counter", help);
+                text.Sample([], figures.Node.QueueCounts[(int)count]);
+            }
         }
 
         var metrics = QueueMetrics.All.Where(metric => scrape.Has(metric.Group)).ToArray();

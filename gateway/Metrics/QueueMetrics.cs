@@ -35,6 +35,16 @@ internal static class QueueMetrics
         Age("queue_oldest_unacked_age_seconds", "How long the oldest message that was delivered and is not acknowledged has been in its queue; 0: none is", static queue => queue.OldestUnackedAge),
     ];
 
+    /// <summary>What became of messages that died. RabbitMQ has labels for the type of the queue, and for whether and how it dead-letters; here it is one sum.</summary>
+    public static readonly (string Name, QueueCount Count, string Help)[] DeadLettered =
+    [
+        ("rejected", QueueCount.Reject, "Total number of messages dead-lettered due to basic.reject or basic.nack"),
+        ("expired", QueueCount.Expire, "Total number of messages dead-lettered due to message TTL exceeded"),
+        ("maxlen", QueueCount.Drop, "Total number of messages dead-lettered due to overflow drop-head or reject-publish-dlx"),
+        ("delivery_limit", QueueCount.Exhaust, "Total number of messages dead-lettered due to delivery-limit exceeded"),
+        ("confirmed", QueueCount.DeadLetter, "Total number of messages dead-lettered and confirmed by target queues"),
+    ];
+
     /// <summary>Which of a process' counts, those of queues that are gone included, a family is the sum of; null: the present queues' alone.</summary>
     public static QueueCount? SumOf(string name) => name switch
     {

@@ -1,4 +1,5 @@
 using Granary.Core.Messages;
+using Granary.Gateway.Counting;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
 using Granary.Gateway.Tracing;
@@ -9,7 +10,7 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// Gathers what one connection publishes: messages that follow each other on one path, from one channel, back to back in one array, are one run,
 /// and a run is handed to the links as one batch. So the work per message ends with the copy into the chunk.
 /// </summary>
-internal sealed class Publisher
+internal sealed class Publisher(PublishCounts counts)
 {
     private PublishOutcomes? _outcomes;
     private PublishPath? _path;
@@ -62,6 +63,7 @@ internal sealed class Publisher
     private void Hand(PublishOutcomes outcomes, PublishPath path, in MessageBatch batch, bool mandatory)
     {
         Trace?.Published(outcomes.Channel, batch, path.Links);
+        counts.Add(batch, outcomes.HasConfirms, isRouted: path.Links.Length > 0);
         if (outcomes.Transaction is { } transaction)
         {
             transaction.Publish(path, batch, mandatory);

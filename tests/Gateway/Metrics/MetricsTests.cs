@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Granary.Gateway.Tests.Management;
 using Granary.Testing.Brokers;
+using Granary.Testing.Wire;
 
 namespace Granary.Gateway.Tests.Metrics;
 
@@ -88,6 +89,29 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
     }
 
     [Fact]
+    public async Task Scrape_OfWhatWasPublished_CountsItBySizeAndWhatBecameOfIt()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        await using var connection = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await connection.CallAsync(1, WireMethods.ConfirmSelect(), 85, 11);
+        var before = await ScrapeAsync("");
+        await connection.PublishAsync(1, WireMethods.BasicPublish("", "there is no such queue"), new byte[10]);
+        await connection.ExpectAsync(60, 80);
+        await connection.PublishAsync(1, WireMethods.BasicPublish("", queue), new byte[20_000]);
+        await connection.ExpectAsync(60, 80);
+        var text = await ScrapeAsync("");
+
+        // Other tests may publish as well.
+        Assert.True(Risen("message_size_bytes_bucket", ",le=\"100.0\"") >= 1);
+        Assert.True(Risen("message_size_bytes_bucket", ",le=\"100000.0\"") >= 2);
+        Assert.True(Risen("message_size_bytes_sum") >= 20_010);
+        Assert.True(Risen("global_messages_routed_total") >= 1);
+        Assert.True(Risen("global_messages_received_confirm_total") >= 2);
+
+        double Risen(string name, string more = "") => NumberOf(text, $"rabbitmq_{name}{{protocol=\"amqp091\"{more}}}") - NumberOf(before, $"rabbitmq_{name}{{protocol=\"amqp091\"{more}}}");
+    }
+
+    [Fact]
     public async Task Scrape_OfOneFamily_HasThatAlone()
     {
         var queue = await broker.DeclareQueueAsync();
@@ -116,6 +140,7 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
     [Theory]
     [InlineData("")]
     [InlineData("/per-object")]
+    [InlineData("/memory-breakdown")]
     [InlineData("/detailed?family=queue_metrics&family=channel_metrics&family=node_metrics")]
     public async Task Scrape_LookedAtByPromtool_IsWellFormed(string path)
     {

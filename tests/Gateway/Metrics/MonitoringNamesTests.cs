@@ -21,6 +21,20 @@ public sealed partial class MonitoringNamesTests(ApiBroker broker) : IClassFixtu
         Assert.All(names, name => Assert.Contains($"# TYPE {name.Replace("_bucket", "", StringComparison.Ordinal)} ", scrape, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task EachMetric_OfRabbitMq_IsToldOrListedAsMissing()
+    {
+        using var client = new HttpClient();
+        var scrape = await client.GetStringAsync(broker.Metrics);
+        var listed = (await File.ReadAllLinesAsync(RepositoryPath.Of("docs", "operations.md")))
+            .Where(static line => line.StartsWith("| `", StringComparison.Ordinal)).Select(static line => line.Split('|')[1]).ToArray();
+        var names = (await File.ReadAllLinesAsync(RepositoryPath.Of("tests", "Gateway", "Metrics", "rabbitmq-3.10.8.txt"))).Where(static line => !line.StartsWith('#')).ToArray();
+        Assert.True(names.Length > 100);
+        Assert.All(names, name => Assert.True(
+            scrape.Contains($"# TYPE {name} ", StringComparison.Ordinal) != listed.Any(cell => cell.Contains($"`{name.Replace("rabbitmq_", "", StringComparison.Ordinal)}`", StringComparison.Ordinal)),
+            $"{name} is neither told nor listed, or both."));
+    }
+
     [GeneratedRegex("(?:rabbitmq|granary)_[a-z_]+[a-z]")]
     private static partial Regex Name();
 }
