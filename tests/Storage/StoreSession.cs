@@ -11,6 +11,8 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
 
     public IMessageStore Store => _store ?? throw new InvalidOperationException("The store is not open.");
 
+    public bool IsOpen => _store is not null;
+
     public Task OpenAsync() => OpenAsync(home.NewStore());
 
     public async Task OpenAsync(IMessageStore store)

@@ -31,6 +31,24 @@ internal sealed class BatchReader(LogState state, Lock gate)
         }
     }
 
+    /// <summary>As <see cref="Read(QueueLog, long, long, int)"/>, but only what is in the log and outlives its activation, and with where it is.</summary>
+    public PlacedRun[] ReadInLog(QueueLog queue, long from, long end, int bytes)
+    {
+        while (true)
+        {
+            var plan = MakePlan(queue, from, end, bytes, inLog: true);
+            try
+            {
+                var runs = Read(queue, plan);
+                return [.. runs.Select((run, i) => new PlacedRun(run, plan[i].Batch.Segment, plan[i].Batch.Position))];
+            }
+            catch (ObjectDisposedException)
+            {
+                // As above.
+            }
+        }
+    }
+
     public Row? Read(RowKey key)
     {
         while (true)
@@ -96,7 +114,7 @@ internal sealed class BatchReader(LogState state, Lock gate)
         return new Row(entry.RowKey, bytes.AsMemory(bytes.Length - entry.Value.Length), row.Version);
     }
 
-    private List<Piece> MakePlan(QueueLog queue, long from, long end, int bytes)
+    private List<Piece> MakePlan(QueueLog queue, long from, long end, int bytes, bool inLog = false)
     {
         var plan = new List<Piece>();
         lock (gate)
@@ -106,6 +124,11 @@ internal sealed class BatchReader(LogState state, Lock gate)
             for (var i = batches.IndexOf(from); i < batches.Count && batches[i].First < end && planned < bytes; i++)
             {
                 var batch = batches[i];
+                if (inLog && !batch.IsMovable)
+                {
+                    continue;
+                }
+
                 var segment = state.Segments[batch.Segment];
                 var stop = Math.Min(end, batch.End);
                 for (var first = Math.Max(from, batch.First); batches.TryFindUnsettled(first, stop, out var range); first = range.End)
@@ -189,7 +212,7 @@ internal sealed class BatchReader(LogState state, Lock gate)
     private static LogEntry Check(Segment segment, ReadOnlySpan<byte> bytes, long position, EntryType type) =>
         LogEntry.TryRead(bytes, segment.Header.Salt, position, out var entry) && entry.Type == type ? entry : throw Damaged(segment, position);
 
-    private static void ReadFully(Segment segment, Span<byte> bytes, long position)
+    public static void ReadFully(Segment segment, Span<byte> bytes, long position)
     {
         var start = position;
         while (!bytes.IsEmpty)
@@ -230,3 +253,6 @@ internal sealed class BatchReader(LogState state, Lock gate)
             && (Batch.Position == earlier.Batch.Position || Batch.Position == earlier.Batch.Position + LogEntry.Padded(earlier.Batch.EntryLength));
     }
 }
+
+/// <summary>Messages as they were read from a place.</summary>
+internal readonly record struct PlacedRun(MessageRun Run, uint Segment, long Position);

@@ -29,6 +29,9 @@ internal enum EntryType : byte
 
     /// <summary>Ends a flush. Without it, nothing of the flush counts.</summary>
     Commit = 10,
+
+    /// <summary>Where the batches of a stream's own file are; the last entry there. Not in the log.</summary>
+    StreamIndex = 11,
 }
 
 /// <summary>Remarks in an entry's head.</summary>

@@ -29,6 +29,8 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
     private LogCleaner? _cleaner;
     private FlushComposer? _composer;
     private BatchReader? _reader;
+    private StreamFiles? _streams;
+    private StreamMover? _mover;
     private bool _isDisposed;
     private bool _hasFailed;
     private bool _cannotRemove;
@@ -93,9 +95,10 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             _buffer.Clear();
+            _streams!.ComposeDrained(_buffer);
             _cleaner!.Step(_buffer, 0);
             Commit(sync: false, freesSpace: true);
-            return Writer.WriteAhead() || _cleaner.HasWork || HasDrained;
+            return Writer.WriteAhead() || _cleaner.HasWork || HasDrained || _streams!.HasWork;
         }
         finally
         {
@@ -103,8 +106,12 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         }
     }
 
+    /// <summary>Completes when what is due of streams was moved into files of their own.</summary>
+    public Task WhenMovedAsync() => _mover?.WhenIdle ?? Task.CompletedTask;
+
     public async ValueTask DisposeAsync()
     {
+        await (_mover?.StopAsync() ?? Task.CompletedTask);
         await _writing.WaitAsync(CancellationToken.None);
         try
         {
@@ -128,9 +135,12 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
             var segments = _state.Segments;
             _writer = new LogWriter(disk, _folder, segments, options, logger);
             _cleaner = new LogCleaner(_state, options, logger);
-            _composer = new FlushComposer(_state, _buffer);
+            _streams = new StreamFiles(_state, _gate);
+            _composer = new FlushComposer(_state, _buffer, _streams);
             _reader = new BatchReader(_state, _gate);
+            _mover = new StreamMover(_folder, _streams, _reader, _gate, disk, options, logger, Commit);
             new LogRecovery(_folder, _state, _writer, disk, options, logger).Run();
+            new StreamFileRecovery(_folder, _state, _streams, _reader, _writer, disk, options, logger).Run();
             if (segments.Last is null)
             {
                 _writer.Roll(0, freesSpace: false);
@@ -167,6 +177,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         {
             // After a failure first what is asked for, alone.
             _cleaner!.Step(_buffer, bytes);
+            _streams!.ComposeDrained(_buffer);
         }
 
         var result = _composer!.Compose(flush);
@@ -174,10 +185,46 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         foreach (var changes in flush.Queues)
         {
             var handle = (FileQueue)changes.Queue;
-            handle.Log ??= _state.Find(handle.Identity);
+            if ((handle.Log ??= _state.Find(handle.Identity)) is { } queue)
+            {
+                Offer(queue, handle.Identity);
+            }
         }
 
         return result;
+    }
+
+    /// <summary>Has moved what is due of a queue that has files of its own.</summary>
+    private void Offer(QueueLog queue, QueueIdentity identity)
+    {
+        if (!options.Scratch && (queue.HasOwnFiles || options.HasOwnFiles(identity)))
+        {
+            queue.HasOwnFiles = true;
+            _mover!.Offer(queue);
+        }
+    }
+
+    /// <summary>See <see cref="CommitStreamFile"/>.</summary>
+    /// <exception cref="StoreUnavailableException">It could not be written that the file counts.</exception>
+    private bool Commit(Func<FlushBuffer, StreamFile?> compose, IReadOnlyList<StoredBatch> batches)
+    {
+        _writing.Wait();
+        try
+        {
+            _buffer.Clear();
+            if (_isDisposed || _hasFailed || compose(_buffer) is not { } file)
+            {
+                return false;
+            }
+
+            Commit(sync: false, freesSpace: true);
+            _streams!.Add(file, batches);
+            return true;
+        }
+        finally
+        {
+            _writing.Release();
+        }
     }
 
     private static bool FreesSpace(Flush flush, out long bytes)
@@ -208,8 +255,11 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
                     {
                         var entry = _buffer.EntryAt(i, out var position);
                         _state.Apply(entry, segment.Number, start + position);
+                        _streams!.Apply(entry);
                     }
                 }
+
+                _streams!.NoteDrained();
             }
             else if (sync)
             {
@@ -221,11 +271,13 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         catch (StoreUnavailableException)
         {
             _hasFailed = true;
+            _cleaner!.Abandon();
             throw;
         }
 
         _cleaner!.Advance();
         RemoveDrained();
+        RemoveStreamFiles();
     }
 
     /// <summary>Removes the oldest segments while nothing of them is needed.</summary>
@@ -260,6 +312,27 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
                 segments.TakeOldest().Handle.Dispose();
             }
         }
+    }
+
+    /// <summary>Removes files of streams when it is on the disk that they do not count.</summary>
+    private void RemoveStreamFiles()
+    {
+        if (!_streams!.HasRemoved)
+        {
+            return;
+        }
+
+        try
+        {
+            Writer.SyncAll();
+        }
+        catch (StoreUnavailableException)
+        {
+            _hasFailed = true;
+            return;
+        }
+
+        _streams.RemoveFiles(_folder!, disk, logger);
     }
 
     /// <summary>
@@ -315,6 +388,11 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
     private void CloseFiles()
     {
         foreach (var segment in _state.Segments.All)
+        {
+            segment.Handle.Dispose();
+        }
+
+        foreach (var segment in _streams?.Segments ?? [])
         {
             segment.Handle.Dispose();
         }

@@ -32,6 +32,12 @@ internal static partial class FileStoreLog
     [LoggerMessage(3318, LogLevel.Warning, "The disk of {Folder} is full: its reserve is used for what frees space.")]
     public static partial void LogReserveUsed(this ILogger logger, string folder);
 
+    [LoggerMessage(3335, LogLevel.Information, "Opened {Files} files of streams in {Folder}: {Bytes} bytes.")]
+    public static partial void LogStreamFiles(this ILogger logger, int files, string folder, long bytes);
+
+    [LoggerMessage(3336, LogLevel.Error, "What the log has of stream {Queue} could not be moved to {File}: {Problem} It stays where it is, and is tried again every few seconds.")]
+    public static partial void LogCannotMove(this ILogger logger, string queue, string file, string problem);
+
     [LoggerMessage(3319, LogLevel.Warning, "{File} is of no use any more but could not be removed: {Problem} It is tried again every second; what is written meanwhile takes room, too.")]
     public static partial void LogCannotRemove(this ILogger logger, string file, string problem);
 }

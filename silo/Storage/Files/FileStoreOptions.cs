@@ -18,6 +18,18 @@ internal sealed record FileStoreOptions(string Folder)
     /// <summary>How much of the log one flush cleans, apart from as much as it writes.</summary>
     public int CleaningStep { get; init; } = 4 << 20;
 
+    /// <summary>Whose messages are moved from the log into files of their own.</summary>
+    public Func<QueueIdentity, bool> HasOwnFiles { get; init; } = static queue => queue.IsStream;
+
+    /// <summary>So many record bytes of a stream go from the log into one file at least, and as many as a sixteenth of what it has in files.</summary>
+    public int LeastStreamFile { get; init; } = 4 << 20;
+
+    /// <summary>Files do not become larger than this, but for one batch.</summary>
+    public int MostStreamFile { get; init; } = 64 << 20;
+
+    /// <summary>The last record bytes of a stream stay in the log: small batches are written again there, together.</summary>
+    public int StreamBytesInLog { get; init; } = 256 << 10;
+
     /// <summary>So far ahead of the flushes zeros are written in idle moments.</summary>
     public int WrittenAhead { get; init; } = 4 << 20;
 

@@ -6,7 +6,7 @@ using Granary.Silo.Queues.Messages;
 namespace Granary.Silo.Storage.Files;
 
 /// <summary>Turns what a flush is to change into entries, and finds out what it must not change.</summary>
-internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
+internal sealed class FlushComposer(LogState state, FlushBuffer buffer, StreamFiles streams)
 {
     /// <summary>Records of several queues are stored once from here on.</summary>
     private const int ShareFrom = 4096;
@@ -37,6 +37,7 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
             Compose(change);
         }
 
+        streams.ComposeTouched(buffer);
         _uses.Clear();
         return _fenced.Count + _conflicts.Count == 0 ? FlushResult.Complete : new FlushResult([.. _fenced], [.. _conflicts]);
     }
@@ -93,11 +94,30 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
             buffer.AddQueue(number, handle.Identity, handle.Epoch, queue);
         }
 
+        if (queue is { Files.Count: > 0 })
+        {
+            Touch(queue, changes);
+        }
+
         ComposeRuns(number, changes.Runs);
         ComposeSettled(number, queue, changes);
         if (changes.Sessions.Count > 0 || changes.OffsetBound > (queue?.OffsetBound ?? 0) || changes.DeliveredBound != (queue?.DeliveredBound ?? 0))
         {
             buffer.AddProgress(number, changes.OffsetBound, changes.DeliveredBound, changes.Sessions);
+        }
+    }
+
+    /// <summary>What takes the place of something in a file of the queue's own, and what is settled there.</summary>
+    private void Touch(QueueLog queue, QueueChanges changes)
+    {
+        foreach (var run in changes.Runs)
+        {
+            streams.Touch(queue, run.First, run.End);
+        }
+
+        foreach (var range in changes.Settled)
+        {
+            streams.Touch(queue, range.First, range.End);
         }
     }
 
@@ -210,7 +230,7 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer)
         left.End == right.First && left.Due == right.Due && ((left.Flags ^ right.Flags) & MessageFlags.Persistent) == 0;
 
     /// <summary>Whether messages without the persistent flag are among those with it, and the length of all bodies. Their memory is read for the checksum anyway.</summary>
-    private static (EntryMarks Marks, int BodiesLength) LookAt(ReadOnlySpan<MessageRun> runs)
+    public static (EntryMarks Marks, int BodiesLength) LookAt(ReadOnlySpan<MessageRun> runs)
     {
         if ((runs[0].Flags & MessageFlags.Persistent) == 0)
         {

@@ -76,6 +76,9 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
         }
     }
 
+    /// <summary>The flush with the step was not written.</summary>
+    public void Abandon() => _nextPosition = _position;
+
     private void MovePart(Segment segment, int length, FlushBuffer buffer)
     {
         var part = ReadPart(length);

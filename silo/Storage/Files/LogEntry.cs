@@ -22,6 +22,8 @@ namespace Granary.Silo.Storage.Files;
 /// QueueDeleted  queue u64
 /// Row           version i64, table length u32, key length u32, table, key, value
 /// RowRemoved    as a row without a value
+/// StreamIndex   queue u64, incarnation 16, batches u32, zero u32, per batch: first i64, due i64, place u32, count u32, records length u32, bodies length u32,
+///               flags u8, marks u8, zero 6
 /// Commit        sequence i64, synced through i64, start of the flush i64
 /// </code>
 /// Length counts the entry without the zeros that pad it. The checksum covers everything but the magic and itself, and begins with the segment's salt and

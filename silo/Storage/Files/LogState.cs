@@ -92,6 +92,8 @@ internal sealed class LogState
             IsReference = entry.Type == EntryType.Reference,
         };
         queue.Batches.Put(batch);
+        queue.BytesInLog += batch.RecordsLength;
+        queue.MovedThrough = Math.Min(queue.MovedThrough, batch.First);
         queue.OffsetBound = Math.Max(queue.OffsetBound, batch.End);
     }
 

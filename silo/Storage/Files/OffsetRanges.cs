@@ -7,6 +7,17 @@ internal sealed class OffsetRanges
 
     public int Count => _ranges.Count;
 
+    public (long First, long End)[] ToArray()
+    {
+        var ranges = new (long, long)[_ranges.Count];
+        for (var i = 0; i < ranges.Length; i++)
+        {
+            ranges[i] = _ranges[i];
+        }
+
+        return ranges;
+    }
+
     public void Add(long first, long end)
     {
         // All ranges that touch the new one become one with it.

@@ -33,6 +33,24 @@ internal sealed class QueueLog(ulong number, SegmentList segments)
 
     public bool IsDeleted { get; set; }
 
+    /// <summary>Its messages are moved into files of its own.</summary>
+    public bool HasOwnFiles { get; set; }
+
+    /// <summary>Those files, as long as something of them is needed.</summary>
+    public List<StreamFile> Files { get; } = [];
+
+    /// <summary>The length of these files.</summary>
+    public long BytesInFiles { get; set; }
+
+    /// <summary>Above all offsets of these files.</summary>
+    public long FilesEnd { get; set; }
+
+    /// <summary>At least as many record bytes as there are in the log.</summary>
+    public long BytesInLog { get; set; }
+
+    /// <summary>All that is there below this offset is in files of its own.</summary>
+    public long MovedThrough { get; set; }
+
     /// <summary>Forgets the batches without a persistent message: they were the earlier activation's.</summary>
     public void DropTransient() => Batches.RemoveAll(batch => (batch.Flags & MessageFlags.Persistent) == 0);
 }

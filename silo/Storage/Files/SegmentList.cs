@@ -5,6 +5,7 @@ internal sealed class SegmentList
 {
     private readonly Dictionary<uint, Segment> _byNumber = [];
     private readonly Queue<Segment> _inOrder = new();
+    private readonly List<uint> _drained = [];
 
     public int Count => _inOrder.Count;
 
@@ -20,6 +21,24 @@ internal sealed class SegmentList
     public Segment this[uint number] => _byNumber[number];
 
     public IEnumerable<Segment> All => _inOrder;
+
+    /// <summary>Adds a file that is no part of the log, so that batches in it are found.</summary>
+    public void AddAside(Segment segment) => _byNumber.Add(segment.Number, segment);
+
+    /// <summary>Which of the files that are no part of the log held nothing at some moment since the last call.</summary>
+    public uint[] TakeDrained()
+    {
+        if (_drained.Count == 0)
+        {
+            return [];
+        }
+
+        uint[] drained = [.. _drained.Distinct()];
+        _drained.Clear();
+        return drained;
+    }
+
+    public void RemoveAside(Segment segment) => _byNumber.Remove(segment.Number);
 
     public void Add(Segment segment)
     {
@@ -49,6 +68,13 @@ internal sealed class SegmentList
         var segment = _byNumber[number];
         segment.Holds += holds;
         segment.LiveBytes += bytes;
-        LiveBytes += bytes;
+        if (!StreamFile.IsOne(number))
+        {
+            LiveBytes += bytes;
+        }
+        else if (segment.Holds == 0)
+        {
+            _drained.Add(number);
+        }
     }
 }

@@ -141,7 +141,7 @@ internal sealed class SegmentScan(SegmentHeader header, ReadOnlyMemory<byte> byt
             return false;
         }
 
-        if (entry.Type is 0 or > EntryType.Commit)
+        if (entry.Type is 0 or > EntryType.StreamIndex)
         {
             throw new StoreException($"{path} has at byte {at} an entry of a kind that this program does not know ({(int)entry.Type}): it was written by a newer one. Start that one.");
         }

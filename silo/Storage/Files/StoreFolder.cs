@@ -5,22 +5,31 @@ namespace Granary.Silo.Storage.Files;
 /// <summary>The folder of one store: which format it has, whose it is, and where its files are.</summary>
 internal sealed class StoreFolder : IDisposable
 {
-    private const int Format = 1;
+    /// <summary>The format of a store without files of streams.</summary>
+    private const int FirstFormat = 1;
+
+    /// <summary>The newest that this program knows: streams have files of their own.</summary>
+    private const int Format = 2;
     private const string FormatName = "granary-store";
 
     private readonly FileStream _lock;
+    private int _format;
 
     private StoreFolder(string path, FileStream exclusive)
     {
         Path = path;
         _lock = exclusive;
         LogPath = System.IO.Path.Combine(path, "log");
+        StreamsPath = System.IO.Path.Combine(path, "streams");
         ReservePath = System.IO.Path.Combine(path, "reserve");
     }
 
     public string Path { get; }
 
     public string LogPath { get; }
+
+    /// <summary>Where the files are that streams have of their own. It is made with the first of them.</summary>
+    public string StreamsPath { get; }
 
     public string ReservePath { get; }
 
@@ -76,6 +85,41 @@ internal sealed class StoreFolder : IDisposable
         return segments;
     }
 
+    public string StreamPath(uint number) => System.IO.Path.Combine(StreamsPath, number.ToString("x8", CultureInfo.InvariantCulture) + ".stream");
+
+    /// <summary>The files of streams that there are, whether they count or not.</summary>
+    public List<(uint Number, string Path)> StreamFiles()
+    {
+        var files = new List<(uint, string)>();
+        foreach (var path in Directory.Exists(StreamsPath) ? Directory.EnumerateFiles(StreamsPath, "*.stream") : [])
+        {
+            var name = System.IO.Path.GetFileNameWithoutExtension(path);
+            if (name.Length == 8 && uint.TryParse(name, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number) && StreamFile.IsOne(number))
+            {
+                files.Add((number, path));
+            }
+        }
+
+        files.Sort();
+        return files;
+    }
+
+    /// <summary>Makes the folder for files of streams, and has programs refuse the store that do not know of them.</summary>
+    /// <exception cref="IOException">That cannot be written.</exception>
+    public void MakeRoomForStreams(Disk disk)
+    {
+        if (_format < Format)
+        {
+            WriteFormat(Format, disk);
+        }
+
+        if (!Directory.Exists(StreamsPath))
+        {
+            Directory.CreateDirectory(StreamsPath);
+            disk.SyncFolder(Path);
+        }
+    }
+
     public void Dispose() => _lock.Dispose();
 
     private static FileStream TakeLock(string path)
@@ -102,14 +146,7 @@ internal sealed class StoreFolder : IDisposable
             }
 
             StoreId = Guid.NewGuid();
-            File.WriteAllText(path + ".new", $"{FormatName} {Format}\n{StoreId}\n");
-            using (var written = File.OpenHandle(path + ".new", FileMode.Open, FileAccess.ReadWrite))
-            {
-                disk.Sync(written);
-            }
-
-            File.Move(path + ".new", path);
-            disk.SyncFolder(Path);
+            WriteFormat(FirstFormat, disk);
             return;
         }
 
@@ -126,6 +163,21 @@ internal sealed class StoreFolder : IDisposable
                 $"The data folder {Path} has format {format} and this program knows formats up to {Format}: it was written by a newer one. Start that one.");
         }
 
+        _format = format;
         StoreId = lines.Length > 1 && Guid.TryParse(lines[1], out var id) ? id : throw new StoreException($"{path} is damaged: it has no store id.");
+    }
+
+    private void WriteFormat(int format, Disk disk)
+    {
+        var path = System.IO.Path.Combine(Path, "format");
+        File.WriteAllText(path + ".new", $"{FormatName} {format}\n{StoreId}\n");
+        using (var written = File.OpenHandle(path + ".new", FileMode.Open, FileAccess.ReadWrite))
+        {
+            disk.Sync(written);
+        }
+
+        File.Move(path + ".new", path, overwrite: true);
+        disk.SyncFolder(Path);
+        _format = format;
     }
 }

@@ -45,6 +45,9 @@ internal struct StoredBatch
     /// <summary>About how many bytes of the segment are there for the sake of what is not settled.</summary>
     public readonly long Weight => LogEntry.BatchHeadSize + (((long)RecordsLength >> Uses) * Live / Count);
 
+    /// <summary>It is in the log, and outlives its activation.</summary>
+    public readonly bool IsMovable => !StreamFile.IsOne(Segment) && (Flags & MessageFlags.Persistent) != 0;
+
     public readonly bool IsAt(uint segment, long position) => Segment == segment && Position == position;
 
     /// <summary>The part from <paramref name="first"/> to below <paramref name="end"/>, of which <paramref name="live"/> are not settled.</summary>

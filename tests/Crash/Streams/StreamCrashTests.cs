@@ -13,4 +13,13 @@ public sealed class StreamCrashTests(Xunit.Abstractions.ITestOutputHelper output
         Assert.Equal("", await run.RunAsync());
         Assert.True(run is { Confirmed: > 900, Seen: > 300 }, $"{run.Confirmed} confirmed, {run.Seen} seen");
     }
+
+    [Fact]
+    public async Task Stream_ThatIsMovedIntoFilesOfItsOwnMeanwhile_HasAllThatWasConfirmedOnceAndInItsPlace()
+    {
+        var run = new StreamRun(kills: 2, StoreKind.Files, output.WriteLine, bodySize: 20_000);
+
+        Assert.Equal("", await run.RunAsync());
+        Assert.True(run is { Confirmed: > 600, Seen: > 200, StreamFiles: > 0 }, $"{run.Confirmed} confirmed, {run.Seen} seen, {run.StreamFiles} files");
+    }
 }

@@ -13,7 +13,7 @@ namespace Granary.Crash.Streams;
 /// Publishers write to a stream, with confirms, and readers read it, each on from where it was, while the broker is killed again and again. In the end everything that was confirmed is
 /// in it, nothing is in it twice, each offset has what every reader saw there, and the messages of each publisher are in their order.
 /// </summary>
-internal sealed class StreamRun(int kills, StoreKind store, Action<string> log)
+internal sealed class StreamRun(int kills, StoreKind store, Action<string> log, int bodySize = 200)
 {
     private const string Name = "crash-stream";
     private const int Publishers = 3, Readers = 3, LastWriteCutOff = 3311;
@@ -27,6 +27,9 @@ internal sealed class StreamRun(int kills, StoreKind store, Action<string> log)
     public int Confirmed => _confirmed.Count;
 
     public int Seen => _seen.Count;
+
+    /// <summary>How many files there were at the end that the stream had of its own.</summary>
+    public int StreamFiles { get; private set; }
 
     /// <summary>Runs it; what was wrong, as text.</summary>
     public async Task<string> RunAsync()
@@ -49,6 +52,7 @@ internal sealed class StreamRun(int kills, StoreKind store, Action<string> log)
             }
 
             await CheckAsync(node.AmqpPort);
+            StreamFiles = Directory.GetFiles(home.Folder, "*.stream", SearchOption.AllDirectories).Length;
         }
         finally
         {
@@ -100,7 +104,7 @@ internal sealed class StreamRun(int kills, StoreKind store, Action<string> log)
             var burst = Enumerable.Range(0, 20).Select(_ => string.Create(CultureInfo.InvariantCulture, $"{publisher} {_published[publisher]++}")).ToArray();
             await Task.WhenAll(burst.Select(async body =>
             {
-                await channel.BasicPublishAsync("", Name, mandatory: true, new BasicProperties { Persistent = body[^1] % 2 == 0 }, Encoding.UTF8.GetBytes(body.PadRight(200)));
+                await channel.BasicPublishAsync("", Name, mandatory: true, new BasicProperties { Persistent = body[^1] % 2 == 0 }, Encoding.UTF8.GetBytes(body.PadRight(bodySize)));
                 _confirmed[body] = true;
             }));
         }

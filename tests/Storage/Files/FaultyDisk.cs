@@ -14,6 +14,9 @@ internal sealed class FaultyDisk : Disk
     /// <summary>There is no room for anything new.</summary>
     public bool IsFull { get; set; }
 
+    /// <summary>There is no room for files of streams.</summary>
+    public bool IsFullForStreams { get; set; }
+
     /// <summary>The name of a file that cannot be removed.</summary>
     public string? Undeletable { get; set; }
 
@@ -27,6 +30,11 @@ internal sealed class FaultyDisk : Disk
 
     public override SafeFileHandle Create(string path, long size)
     {
+        if (IsFullForStreams && path.EndsWith(".stream", StringComparison.Ordinal))
+        {
+            throw new IOException("No space left on the disk.");
+        }
+
         // The reserve makes room for what is as small.
         var hasRoom = !IsFull || (path.EndsWith(".log", StringComparison.Ordinal) && size <= 20_000 && !File.Exists(Path.Combine(path, "../../reserve")));
         return hasRoom ? base.Create(path, size) : throw new IOException("No space left on the disk.");

@@ -230,7 +230,7 @@ public sealed class FileStoreDamageTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("granary-store 2\n")]
+    [InlineData("granary-store 3\n")]
     [InlineData("something else\n")]
     [InlineData("")]
     public async Task Open_FolderOfAnotherFormat_IsRefused(string format)

@@ -16,6 +16,8 @@ internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, Fi
 
     public string[] Segments => [.. Directory.GetFiles(Path.Combine(Folder, "log"), "*.log").Order(StringComparer.Ordinal)];
 
+    public string[] StreamFiles => Directory.Exists(Path.Combine(Folder, "streams")) ? [.. Directory.GetFiles(Path.Combine(Folder, "streams")).Order(StringComparer.Ordinal)] : [];
+
     public LogLines Log { get; } = new();
 
     /// <summary>Small, so that tests with little data have many segments.</summary>
@@ -35,6 +37,8 @@ internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, Fi
     /// <summary>What kill -9 leaves: the files as they are, and no lock.</summary>
     public async Task CrashAsync(IMessageStore store)
     {
+        // The files are copied one after the other, which nobody may change meanwhile.
+        await ((FileStore)store).WhenMovedAsync();
         var from = Folder;
         _crashes++;
         Copy(from, Folder);
