@@ -1,4 +1,5 @@
 using System.Text;
+using Granary.Testing.Logs;
 using Granary.Testing.Postgres;
 using Granary.V1;
 using Google.Protobuf;
@@ -12,7 +13,7 @@ namespace Granary.Cluster.Tests;
 public sealed class AlarmTests(Xunit.Abstractions.ITestOutputHelper output)
 {
     private const int HeldForMember = 3501, NoLongerHeldForMember = 3502;
-    private const int MemoryAlarm = 1401, StoreOutOfReach = 3301, StoreBack = 3302, DueNotRead = 3321, DueReadAgain = 3320;
+    private const int MemoryAlarm = 1401, StoreOutOfReach = 3301, StoreBack = 3302;
 
     [Fact]
     public async Task Silo_LowOnMemory_HoldsPublishersOfAllGatewaysUntilItIsGone()
@@ -39,11 +40,7 @@ public sealed class AlarmTests(Xunit.Abstractions.ITestOutputHelper output)
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var cluster = await LocalCluster.StartAsync(silos: 1, gateways: 2, "--connection", postgres.ConnectionString);
-        foreach (var news in new[] { StoreOutOfReach, StoreBack, DueNotRead, DueReadAgain })
-        {
-            cluster.Allow(news);
-        }
-
+        Array.ForEach(StoreOutage.Events, cluster.Allow);
         await using var first = await HeldPublisher.StartAsync(cluster, 1);
         await using var second = await HeldPublisher.StartAsync(cluster, 2);
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Granary.Testing.Logs;
 using Granary.Testing.Postgres;
 using Npgsql;
 using RabbitMQ.Client;
@@ -9,12 +10,12 @@ namespace Granary.Cluster.Tests;
 [Collection(LocalCluster.OneAtATime)]
 public sealed class DatabaseFailoverTests(Xunit.Abstractions.ITestOutputHelper output)
 {
-    private const int OutOfReach = 3301, WorksAgain = 3302, Broken = 3303, NotTidied = 3305, DueReadAgain = 3320, DueNotRead = 3321, ServerChanged = 3342;
+    private const int Broken = 3303, ServerChanged = 3342;
 
     // What a silo says of an outage.
     private const int NoSiloAnswers = 3511, SiloAnswersAgain = 3512;
 
-    private static readonly int[] OfAnOutage = [OutOfReach, WorksAgain, NotTidied, DueReadAgain, DueNotRead, ServerChanged];
+    private static readonly int[] OfAnOutage = [.. StoreOutage.Events, ServerChanged];
 
     [Fact]
     public async Task Standby_WithAllThatWasConfirmed_TakesOverAndClientsLoseNothing()

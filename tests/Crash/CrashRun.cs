@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Granary.Crash.Brokers;
 using Granary.Crash.Ledger;
 using Granary.Crash.Load;
+using Granary.Testing.Logs;
 using RabbitMQ.Client;
 
 namespace Granary.Crash;
@@ -9,10 +10,7 @@ namespace Granary.Crash;
 /// <summary>Kills a broker, or its database, again and again under load, and counts at the end.</summary>
 internal sealed class CrashRun(CrashOptions options, Action<string> log)
 {
-    private const int StoreOutOfReach = 3301, StoreIsBack = 3302, LastWriteCutOff = 3311;
-
-    // The health check that is made just then says so, too.
-    private const int StoreDegraded = 103;
+    private const int LastWriteCutOff = 3311;
 
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(60);
     private readonly Random _random = new(options.Seed);
@@ -26,7 +24,7 @@ internal sealed class CrashRun(CrashOptions options, Action<string> log)
         var ledger = new CrashLedger(_plan, _faults);
         var clients = new Clients(_plan, ledger, _faults, options.Backlog);
         await using var home = await Home.CreateAsync(options.Store);
-        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : [StoreOutOfReach, StoreIsBack, StoreDegraded];
+        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : StoreOutage.Events;
         try
         {
             var node = await home.StartReadyAsync();

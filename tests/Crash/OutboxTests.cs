@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using Granary.Crash.Brokers;
 using Granary.Crash.Load;
+using Granary.Testing.Logs;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 
@@ -12,7 +13,7 @@ namespace Granary.Crash;
 /// <summary>Messages that are published from inside the database, by <c>granary.publish</c>, in transactions of others.</summary>
 public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<OutboxTests.Broker>
 {
-    private const int NotPublishable = 3351, StoreOutOfReach = 3301, StoreIsBack = 3302, StoreCannotWrite = 3308, NotRead = 3005, StoreDegraded = 103;
+    private const int NotPublishable = 3351;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
@@ -167,7 +168,7 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
         await using var home = await Home.CreateAsync(StoreKind.Postgres);
 
         // While the database is gone, nothing can be written, nor read back that the node before had stored.
-        home.Announced = [StoreOutOfReach, StoreIsBack, StoreCannotWrite, StoreDegraded, NotRead];
+        home.Announced = StoreOutage.Events;
         var node = await home.StartReadyAsync();
         await DeclareAsync(node);
         await home.QueryAsync("create table made (n int primary key)");

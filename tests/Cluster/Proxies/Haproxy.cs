@@ -30,17 +30,18 @@ internal sealed partial class Haproxy : IAsyncDisposable
         [.. Block().Matches(File.ReadAllText(RepositoryPath.Of("docs", "operations.md"))).Select(block => block.Groups[1].Value)];
 
     /// <param name="configuration">As it is in the document.</param>
-    /// <param name="amqp">The port that <c>gateway-1</c> and <c>gateway-2</c> have for it.</param>
+    /// <param name="served">The port that <c>gateway-1</c> and <c>gateway-2</c> have for it.</param>
     /// <param name="http">Their ports for health.</param>
-    public static async Task<Haproxy> StartAsync(string configuration, Func<int, int> amqp, Func<int, int> http)
+    public static async Task<Haproxy> StartAsync(string configuration, Func<int, int> served, Func<int, int> http)
     {
         var port = FreePort.Take(1)[0];
         var here = Server().Replace(configuration, line =>
         {
             var gateway = int.Parse(line.Groups["number"].Value, CultureInfo.InvariantCulture);
-            return line.Groups["name"].Value + Text($" 127.0.0.1:{amqp(gateway)}") + Check().Replace(line.Groups["options"].Value, Text($"check port {http(gateway)}"));
+            return line.Groups["name"].Value + Text($" 127.0.0.1:{served(gateway)}") + Check().Replace(line.Groups["options"].Value, Text($"check port {http(gateway)}"));
         });
-        here = Most().Replace(here, FewClients).Replace("bind :5672", Text($"bind 127.0.0.1:{port}"), StringComparison.Ordinal);
+        here = Most().Replace(here, FewClients);
+        here = Bind().Replace(here, Text($"bind 127.0.0.1:{port}"));
         var file = Path.Combine(Path.GetTempPath(), $"granary-haproxy-{port}.cfg");
         await File.WriteAllTextAsync(file, here);
         var proxy = new Haproxy(file, ChildProcess.Start("/usr/sbin/haproxy", ["-db", "-f", file]), port);
@@ -93,6 +94,9 @@ internal sealed partial class Haproxy : IAsyncDisposable
 
     [GeneratedRegex(@"check port \d+")]
     private static partial Regex Check();
+
+    [GeneratedRegex(@"bind :\d+")]
+    private static partial Regex Bind();
 
     [GeneratedRegex(@"maxconn \d+")]
     private static partial Regex Most();

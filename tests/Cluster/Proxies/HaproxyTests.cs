@@ -15,16 +15,17 @@ public sealed partial class HaproxyTests(ITestOutputHelper output)
     // A message on its way when a gateway is killed, the one behind it, and one more: a client that has these is through again.
     private const int Through = 3;
 
-    /// <summary>Both configurations at once, and a third one that has no clients: bare checks of the port for proxies.</summary>
+    /// <summary>All configurations at once, and one more that has no clients: bare checks of the port for proxies.</summary>
     [Fact]
     public async Task Gateway_KilledBehindHaproxy_IsLeftByItsClientsWithinAHeartbeatAndChecksLogNothing()
     {
         await using var cluster = await LocalCluster.StartAsync(silos: 1, gateways: 2, "--proxies", "127.0.0.1");
         cluster.Allow(LoginRefused);
         var documented = Haproxy.Documented();
-        Assert.Equal(2, documented.Length);
+        Assert.Equal(3, documented.Length);
         await using var usual = await Haproxy.StartAsync(documented[0], cluster.AmqpPort, Http);
         await using var better = await Haproxy.StartAsync(documented[1], cluster.ProxyPort, Http);
+        await using var page = await Haproxy.StartAsync(documented[2], Http, Http);
         await using var bare = await Haproxy.StartAsync(Asking().Replace(documented[1], ""), cluster.ProxyPort, Http);
 
         // Who is not let in is the proxy in the first case, the client in the second.
@@ -33,12 +34,17 @@ public sealed partial class HaproxyTests(ITestOutputHelper output)
         await using var ofUsual = await Crowd.StartAsync("usual", usual.Port);
         await using var ofBetter = await Crowd.StartAsync("better", better.Port);
         await UntilAllAreThroughAsync();
+        var visitors = await Task.WhenAll(Enumerable.Range(1, ClientsOfEach).Select(number => PageVisitor.LogInAsync(page.Port, From(number))));
+        await HearAsync();
 
         await cluster.SignalAsync("gateway-1", "KILL");
         await UntilAllAreThroughAsync();
+        await HearAsync();
+        Assert.InRange(visitors.Count(visitor => visitor.Streams > 1), 1, ClientsOfEach - 1);
+        Array.ForEach(visitors, visitor => visitor.Dispose());
 
         // Each has looked for it three times, and for the other one as often.
-        await Clients.UntilAsync(() => new[] { usual, better, bare }.All(proxy => proxy.Output.Contains("amqp/gateway-1 is DOWN", StringComparison.Ordinal)));
+        await Clients.UntilAsync(() => new[] { usual, better, page, bare }.All(proxy => proxy.Output.Contains("/gateway-1 is DOWN", StringComparison.Ordinal)));
         string[] gateways = ["gateway-1", "gateway-2"];
         var ends = gateways.SelectMany(cluster.LogOf).Where(line => line.Event is > 1100 and < 1300).ToArray();
         foreach (var crowd in new[] { ofUsual, ofBetter })
@@ -52,6 +58,15 @@ public sealed partial class HaproxyTests(ITestOutputHelper output)
         Assert.Equal([LoginRefused, LoginRefused], ends.Select(line => line.Event));
         Assert.Contains(ends, line => line.Text.StartsWith("Login of 127.0.0.1:", StringComparison.Ordinal));
         Assert.Contains(ends, line => line.Text.StartsWith($"Login of {From(91)}:", StringComparison.Ordinal));
+
+        // More than what is on its way already.
+        async Task HearAsync()
+        {
+            for (var news = 0; news < Through; news++)
+            {
+                await Task.WhenAll(visitors.Select(visitor => visitor.HearAsync()));
+            }
+        }
 
         int Http(int gateway) => cluster.HttpPort($"gateway-{gateway}");
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Granary.Crash.Brokers;
 using Granary.Crash.Ledger;
 using Granary.Crash.Load;
+using Granary.Testing.Logs;
 
 namespace Granary.Crash.TakeOvers;
 
@@ -12,10 +13,7 @@ internal sealed class TakeOverRun(int seed, int takeOvers, Action<string> log)
     public const string First = "first";
 
     private const string Second = "second";
-    private const int TakenOver = 3004, LinkLost = 1004, StoreOutOfReach = 3301, StoreIsBack = 3302;
-
-    // The health check that is made just then says so, too.
-    private const int StoreDegraded = 103;
+    private const int TakenOver = 3004, LinkLost = 1004;
 
     /// <summary>Connections get 5 s to let go of their queues; this leaves as much again for a busy machine, and 5 s for the rest of the stop.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(15);
@@ -32,7 +30,7 @@ internal sealed class TakeOverRun(int seed, int takeOvers, Action<string> log)
         await using var secondHome = home.Beside(Second);
 
         // The flush that a take-over ends is an error for the first, and so is each try to use what it has lost.
-        firstHome.Announced = [TakenOver, LinkLost, StoreOutOfReach, StoreIsBack, StoreDegraded];
+        firstHome.Announced = [TakenOver, LinkLost, .. StoreOutage.Events];
         await using var first = await firstHome.StartReadyAsync();
         await using var second = await secondHome.StartReadyAsync();
         try
