@@ -7,9 +7,10 @@ namespace Granary.Silo.Queues;
 internal sealed partial class Queue
 {
     /// <summary>All that there is, in its order; none where an exchange does not have the queue for that. What is in the store only has no records, and some of it may be gone.</summary>
-    public List<MessageRun> ListHistory()
+    /// <returns>Runs, each with the offset after it.</returns>
+    public List<(MessageRun Run, long End)> ListHistory()
     {
-        List<MessageRun> runs = [];
+        List<(MessageRun, long)> runs = [];
         if (Definition.Type == QueueTypes.History)
         {
             _ready.Top.AddAll(runs);

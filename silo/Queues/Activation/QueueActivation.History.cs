@@ -64,14 +64,14 @@ internal sealed partial class QueueActivation
     }
 
     /// <param name="most">There may be more for a moment: the first are dropped only when they were read from the store.</param>
-    private async Task SendAgainAsync(Task before, List<MessageRun> runs, QueueJournal? journal, long most, Destination to)
+    private async Task SendAgainAsync(Task before, List<(MessageRun Run, long End)> runs, QueueJournal? journal, long most, Destination to)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var rule = to.Kind == DestinationKind.Queue ? new DeadLetterRule("", null) { Queue = to.Name } : new DeadLetterRule(to.Name, null);
         List<MessageRun> loaded = [];
-        foreach (var run in runs)
+        foreach (var (run, end) in runs)
         {
-            loaded.AddRange(run.IsLoaded ? [run] : await ReadAllAsync(journal!, run).ConfigureAwait(false));
+            loaded.AddRange(run.IsLoaded ? [run] : await ReadAllAsync(journal!, run.First, end).ConfigureAwait(false));
         }
 
         List<DeadRun> all = [];
@@ -105,13 +105,13 @@ internal sealed partial class QueueActivation
         }
     }
 
-    /// <summary>What the store has of a run: some of it may have gone meanwhile.</summary>
-    private async Task<List<MessageRun>> ReadAllAsync(QueueJournal journal, MessageRun run)
+    /// <summary>What the store has from one offset to another: some of it may have gone meanwhile.</summary>
+    private async Task<List<MessageRun>> ReadAllAsync(QueueJournal journal, long first, long end)
     {
         List<MessageRun> read = [];
-        for (var at = run.First; at < run.End;)
+        for (var at = first; at < end;)
         {
-            var some = await journal.ReadAsync(at, run.End, ReadAtOnce, _ended.Token).ConfigureAwait(false);
+            var some = await journal.ReadAsync(at, end, ReadAtOnce, _ended.Token).ConfigureAwait(false);
             if (some.Length == 0)
             {
                 break;

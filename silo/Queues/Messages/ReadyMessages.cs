@@ -198,20 +198,23 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         }
     }
 
-    /// <summary>Adds all, in their order; those that are in the store only as runs without records, which may have holes.</summary>
-    public void AddAll(List<MessageRun> runs)
+    /// <summary>
+    /// Adds all, in their order, each run with the offset after it. Those that are in the store only are runs without records, which may have holes: of as many offsets as an
+    /// activation reserves, which is more than a run can have messages.
+    /// </summary>
+    public void AddAll(List<(MessageRun Run, long End)> runs)
     {
-        _returned.ForEach(runs.Add);
+        _returned.ForEach(run => runs.Add((run, run.End)));
         AddAll(_backlog, runs);
-        _paged.ForEach((first, end) => runs.Add(new MessageRun(default, first, (int)(end - first), Redelivered: true, Core.Messages.MessageFlags.Persistent, Since: 0)));
+        _paged.ForEach((first, end) => runs.Add((new MessageRun(default, first, Count: 0, Redelivered: true, Core.Messages.MessageFlags.Persistent, Since: 0), end)));
         AddAll(_tail, runs);
     }
 
-    private static void AddAll(Backlog backlog, List<MessageRun> runs)
+    private static void AddAll(Backlog backlog, List<(MessageRun Run, long End)> runs)
     {
         for (var i = 0; i < backlog.RunCount; i++)
         {
-            runs.Add(backlog[i]);
+            runs.Add((backlog[i], backlog[i].End));
         }
     }
 

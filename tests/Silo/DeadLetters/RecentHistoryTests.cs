@@ -34,8 +34,11 @@ public sealed class RecentHistoryTests
         }
     }
 
-    [Fact]
-    public async Task History_OfADurableExchange_SurvivesARestart()
+    /// <param name="after">So many are published after it, before somebody is bound.</param>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task History_OfADurableExchange_SurvivesARestart(int after)
     {
         var store = new MemoryStore();
         await using (var silo = await TestSilo.StartAsync(store: store))
@@ -45,9 +48,13 @@ public sealed class RecentHistoryTests
         }
 
         await using var again = await TestSilo.StartAsync(store: store);
-        await PublishAsync(again, 30, 1);
+        if (after > 0)
+        {
+            await PublishAsync(again, 30, after);
+        }
+
         await BindAsync(again, "late");
-        Assert.Equal(Enumerable.Range(11, 20).Select(static id => (long)id), await TakeAsync(again, "late", 20));
+        Assert.Equal(Enumerable.Range(10 + after, 20).Select(static id => (long)id), await TakeAsync(again, "late", 20));
     }
 
     [Fact]
