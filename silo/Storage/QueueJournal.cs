@@ -56,14 +56,14 @@ internal sealed class QueueJournal
     /// <summary>Another activation has taken the queue over: nothing of this one is believed any more.</summary>
     public bool IsFenced { get; private set; }
 
-    /// <summary>Every offset below is durable, or needs no write (any more).</summary>
+    /// <summary>Every offset below is durable, or needs no write (any more), and so is its key, if it has one.</summary>
     public long Watermark
     {
         get
         {
             lock (_commit.Gate)
             {
-                return _seenWatermark = IsFenced ? 0 : Math.Min(_messages.First, _nextOffset);
+                return _seenWatermark = IsFenced ? 0 : Math.Min(Math.Min(_messages.First, _progress.First), _nextOffset);
             }
         }
     }
@@ -240,10 +240,11 @@ internal sealed class QueueJournal
     public void Complete(bool isFenced)
     {
         // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then. Of what is paged out it can give up the memory.
-        var hasNews = isFenced || _delivered.IsFlushWaitedFor || _messages.IsWritingCopies || Math.Min(_messages.FirstAfterFlush, _nextOffset) > _seenWatermark;
+        var hasNews = isFenced || _delivered.IsFlushWaitedFor || _messages.IsWritingCopies || Math.Min(Math.Min(_messages.FirstAfterFlush, _progress.FirstAfterFlush), _nextOffset) > _seenWatermark;
         IsFenced |= isFenced;
         _isFlushing = false;
         _messages.Complete();
+        _progress.Complete();
         _delivered.Complete(IsFenced);
         if (!IsFenced)
         {
@@ -299,9 +300,9 @@ internal sealed class QueueJournal
             _messages.Settle(range.First, range.End);
         }
 
-        _progress.Add(_notes);
+        var hasKeys = _progress.Add(_notes, _nextOffset);
         _nextOffset = nextOffset;
-        var isUrgent = isWaitedFor || (_isCreated && !_isLazy) || _notes.IsDeletion || (_notes.Runs.Count > 0 && _messages.HasRuns);
+        var isUrgent = isWaitedFor || hasKeys || (_isCreated && !_isLazy) || _notes.IsDeletion || (_notes.Runs.Count > 0 && _messages.HasRuns);
         var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _delivered.Wanted || _messages.HasCopies || _messages.HasSettled || _notes.HasLasting;
         _delivered.Want(delivered, isWaitedFor || !copies.IsEmpty);
         _isDeleted |= _notes.IsDeletion;

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -51,6 +52,30 @@ public sealed class QueueJournalTests : IAsyncLifetime
         Assert.Equal(10, _journal.Watermark);
         Assert.Equal(1 + 10, _store.Written);
         Assert.Equal(Enumerable.Range(0, 10).Select(offset => (long)offset), _store.Offsets(Identity));
+    }
+
+    /// <summary>A publisher that has its confirm may count on it that the key is remembered, whatever became of the message.</summary>
+    [Fact]
+    public async Task Watermark_MessageWithAKeySettledBeforeItIsWritten_WaitsForTheKey()
+    {
+        var key = new SessionId(Guid.Parse("00000000-0000-8000-8000-000000000001"));
+        _store.Hold();
+        Append(0, 1);
+        Assert.True(SpinWait.SpinUntil(() => !_journal.IsGathered, Patience));
+
+        _journal.Append(Run(1, 1));
+        _journal.NoteProgress(new PublishProgress(key, 5));
+        _journal.EndTurn(2, delivered: 0, isWaitedFor: false, []);
+        _journal.Settle(0, 2);
+        _journal.EndTurn(2, delivered: 0, isWaitedFor: false, []);
+        Assert.Equal(1, _journal.Watermark);
+
+        using var told = new ManualResetEventSlim();
+        _journal.OnAdvance(told.Set);
+        _store.Release();
+        Assert.True(SpinWait.SpinUntil(() => _journal.Watermark == 2, Patience));
+        Assert.True(told.Wait(Patience));
+        Assert.Contains(new PublishProgress(key, 5), (await _store.TakeOverAsync(Identity, 0, CancellationToken.None)).Backlog.Sessions);
     }
 
     [Fact]
