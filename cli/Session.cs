@@ -80,10 +80,10 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
         }
 
         var timeout = TimeoutOf(line, command);
-        var form = line["formatter"] ?? "table";
+        var form = line["formatter"] ?? command.Formatter;
         var formatter = Formatter.Find(form) ?? throw CommandException.NotValid($"there is no formatter '{form}': json, pretty_table, table, csv, erlang");
-        using var broker = new BrokerApi(BrokerAddress.From(line, environment), timeout);
-        var call = new CommandCall(command, line, broker, timeout, input);
+        using var broker = Connect();
+        var call = new CommandCall(command, line, broker, timeout, input, Connect) { Tool = tool };
         command.Check?.Invoke(call);
         var isSilent = line.Has("silent");
         if (!isSilent && !line.Has("quiet") && !formatter.IsForPrograms && await command.Banner(call) is { Length: > 0 } banner)
@@ -99,6 +99,8 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
         }
 
         formatter.Write(output, answer, withHeader: !isSilent && !line.Has("no-table-headers"));
+
+        BrokerApi Connect() => new(BrokerAddress.From(line, environment), timeout);
     }
 
     private async Task WriteAsync(StreamAnswer stream, Formatter formatter)

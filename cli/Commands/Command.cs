@@ -21,6 +21,9 @@ internal sealed record Command(string Name, string Group, string Summary, string
     /// <summary>What it takes instead of <c>--timeout</c>'s default, in seconds.</summary>
     public double Timeout { get; init; } = 60;
 
+    /// <summary>What it takes instead of <c>--formatter</c>'s default.</summary>
+    public string Formatter { get; init; } = "table";
+
     /// <summary>Looks at the words before anything is asked of the broker.</summary>
     /// <exception cref="CommandException">They cannot be used.</exception>
     public Action<CommandCall>? Check { get; init; }

@@ -73,10 +73,18 @@ internal static class ControlCommands
     /// <summary>The node that is asked, in the management API.</summary>
     internal static async Task<string> PathAsync(CommandCall call) => $"nodes/{Uri.EscapeDataString(await call.Broker.NodeAsync())}";
 
+    /// <summary>Suspends the listeners for clients, or resumes them.</summary>
+    internal static async Task AcceptAsync(CommandCall call, bool isAccepting) =>
+        await call.Broker.PutAsync($"{await PathAsync(call)}/client-listeners", new JsonObject { ["accepting"] = isAccepting });
+
     private static Command Listeners(string name, string summary, Func<string, string> banner, bool isAccepting) => new(name, Operations, summary, "")
     {
         Banner = async call => banner(await call.Broker.NodeAsync()),
-        Run = call => PutAsync(call, "client-listeners", new JsonObject { ["accepting"] = isAccepting }),
+        Run = async call =>
+        {
+            await AcceptAsync(call, isAccepting);
+            return await DoneAsync(call);
+        },
     };
 
     private static async Task<Answer> PutAsync(CommandCall call, string what, JsonObject wanted)

@@ -16,7 +16,19 @@ internal static partial class EvalCommands
         new("eval", "Operations", "Answers the Erlang expressions that known tools send; there is no Erlang", "<expression>")
         {
             LeastWords = 1, MostWords = int.MaxValue,
-            Run = EvaluateAsync,
+            Run = static call => EvaluateAsync(call, string.Join(' ', call.Words)),
+        },
+        new("eval_file", "Operations", "Answers the Erlang expressions that known tools send, from a file; there is no Erlang", "<file path>")
+        {
+            LeastWords = 1,
+            Check = static call =>
+            {
+                if (!File.Exists(call.Words[0]))
+                {
+                    throw CommandException.NotValid($"\"File {call.Words[0]} does not exist\"");
+                }
+            },
+            Run = static async call => await EvaluateAsync(call, await File.ReadAllTextAsync(call.Words[0])),
         },
         new("environment", "Configuration and Environment", "Displays the name and value of each setting, and where it is from", "")
         {
@@ -25,9 +37,9 @@ internal static partial class EvalCommands
         },
     ];
 
-    private static async Task<Answer> EvaluateAsync(CommandCall call)
+    private static async Task<Answer> EvaluateAsync(CommandCall call, string text)
     {
-        var expression = string.Join(' ', call.Words).Trim().TrimEnd('.').TrimEnd();
+        var expression = text.Trim().TrimEnd('.').TrimEnd();
         if (Login().Match(expression) is { Success: true } login)
         {
             return Answer.Of(await CheckAsync(call, Text(login.Groups[1].Value), Text(login.Groups[2].Value)));

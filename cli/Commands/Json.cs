@@ -8,7 +8,7 @@ namespace Granary.Cli.Commands;
 /// <summary>JSON that stands on a command line, and in a cell.</summary>
 internal static class Json
 {
-    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    internal static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <exception cref="CommandException">It is none.</exception>
     public static JsonObject Object(string text)

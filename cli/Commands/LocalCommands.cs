@@ -16,6 +16,12 @@ internal static class LocalCommands
         {
             Run = static _ => Task.FromResult(Answer.Of(Version)),
         },
+        new("autocomplete", "Help", "Provides command name autocomplete variants", "<prefix>")
+        {
+            LeastWords = 1,
+            Run = static call => Task.FromResult<Answer>(new StreamAnswer(call.Tool.Commands.Select(static command => command.Name)
+                .Where(name => name.StartsWith(call.Words[0], StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToAsyncEnumerable())),
+        },
         new("hash_password", "Users", "Hashes a plaintext password", "[<cleartext_password>]")
         {
             MostWords = 1,

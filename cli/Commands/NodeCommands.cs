@@ -179,7 +179,10 @@ internal static class NodeCommands
         Run = _ => throw new CommandException(ExitCode.Unavailable, reason),
     };
 
-    private static async Task<bool> IsMemberAsync(CommandCall call, string node) =>
+    /// <summary>What a node on this machine is called, unless it is told.</summary>
+    internal static string LocalName => $"rabbit@{Environment.MachineName.Split('.')[0]}";
+
+    internal static async Task<bool> IsMemberAsync(CommandCall call, string node) =>
         (await call.Broker.ListAsync("nodes")).Any(member => member["name"]?.ToString() == node && member["running"]?.GetValue<bool>() != false);
 
     // All of them are enabled: there is none to be found that is not.
@@ -200,7 +203,7 @@ internal static class NodeCommands
         catch (Exception exception) when (exception is CommandException or Broker.OutOfReachException)
         {
             // Whether it answers is what is to be found out.
-            return $"rabbit@{Environment.MachineName.Split('.')[0]}";
+            return LocalName;
         }
     }
 
@@ -212,7 +215,8 @@ internal static class NodeCommands
         {
             try
             {
-                if ((await call.Broker.ListAsync("nodes")).Count(node => node["running"]?.GetValue<bool>() != false) >= wanted)
+                using var broker = call.Connect();
+                if ((await broker.ListAsync("nodes")).Count(node => node["running"]?.GetValue<bool>() != false) >= wanted)
                 {
                     return Answer.None;
                 }
@@ -287,13 +291,13 @@ internal static class NodeCommands
     }
 
     /// <exception cref="CommandException">No such unit.</exception>
-    private static (string Name, double Bytes) Unit(CommandCall call) => (call["unit"] ?? "gb").ToLowerInvariant() switch
+    internal static (string Name, double Bytes) Unit(CommandCall call) => (call["unit"] ?? "gb").ToLowerInvariant() switch
     {
         "bytes" => ("bytes", 1),
         "kb" => ("kb", 1e3),
         "mb" => ("mb", 1e6),
         "gb" => ("gb", 1e9),
-        var other => throw CommandException.NotValid($"unit '{other}' is not supported. Please use one of: bytes, mb, gb"),
+        var other => throw CommandException.NotValid($"\"unit '{other}' is not supported. Please use one of: bytes, mb, gb\""),
     };
 
     private static string Maintenance(JsonObject node) => Flag(node["being_drained"]) == "true" ? "under maintenance" : "not under maintenance";

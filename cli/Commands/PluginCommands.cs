@@ -32,7 +32,7 @@ internal static class PluginCommands
             MostWords = int.MaxValue, Options = [Offline, Online, All_],
             Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
-                ? throw new CommandException(ExitCode.Software, $"{{:plugins_not_found, [{string.Join(", ", unknown.Select(plugin => $":{plugin}"))}]}}")
+                ? throw NotFound(unknown)
                 : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
         },
         new("disable", Group, "Disables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
@@ -42,6 +42,21 @@ internal static class PluginCommands
             Run = static call => call.Words.FirstOrDefault(plugin => BuiltIn.Contains(plugin)) is { } plugin
                 ? throw new CommandException(ExitCode.Software, $"{plugin} is a part of Granary and cannot be taken out")
                 : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+        },
+        new("set", Group, "Enables one or more plugins, disables the rest", "<plugin1> [<plugin2>] [--offline] [--online]")
+        {
+            MostWords = int.MaxValue, Options = [Offline, Online],
+            Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
+            Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
+                ? throw NotFound(unknown)
+                : BuiltIn.FirstOrDefault(plugin => !call.Words.Contains(plugin) && IsExplicit(plugin)) is { } missing
+                ? throw new CommandException(ExitCode.Software, $"{missing} is a part of Granary and cannot be taken out")
+                : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+        },
+        new("directories", Group, "Displays plugin directory and enabled plugin file paths", "[--offline] [--online]")
+        {
+            Options = [Offline, Online],
+            Run = static _ => throw new CommandException(ExitCode.Unavailable, "There are no directories of plugins: what Granary has is built in (rabbitmq-plugins list)."),
         },
         new(
             "is_enabled", Group,
@@ -61,6 +76,12 @@ internal static class PluginCommands
         },
     ];
 
+    // The others come with them.
+    private static bool IsExplicit(string plugin) => plugin is "rabbitmq_management" or "rabbitmq_prometheus";
+
+    private static CommandException NotFound(string[] plugins) =>
+        new(ExitCode.Software, $"{{:plugins_not_found, [{string.Join(", ", plugins.Select(plugin => $":{plugin}"))}]}}");
+
     private static async Task<string> NodeAsync(CommandCall call) =>
         call.Has("offline") ? "rabbit@localhost" : await call.Broker.NodeAsync();
 
@@ -77,7 +98,7 @@ internal static class PluginCommands
         }
 
         string[] plugins = [.. BuiltIn.Where(plugin =>
-            pattern.IsMatch(plugin) && (!call.Has("enabled") || call.Has("implicitly-enabled") || plugin is "rabbitmq_management" or "rabbitmq_prometheus"))];
+            pattern.IsMatch(plugin) && (!call.Has("enabled") || call.Has("implicitly-enabled") || IsExplicit(plugin)))];
         if (call.Has("minimal"))
         {
             return Answer.Of(string.Join('\n', plugins));
@@ -90,7 +111,7 @@ internal static class PluginCommands
             " Configured: E = explicitly enabled; e = implicitly enabled",
             $" | Status: * = running on {await call.Broker.NodeAsync()}",
             " |/",
-            .. plugins.Select(plugin => $"[{(plugin is "rabbitmq_management" or "rabbitmq_prometheus" ? 'E' : 'e')}*] {plugin.PadRight(width)} {version}"),
+            .. plugins.Select(plugin => $"[{(IsExplicit(plugin) ? 'E' : 'e')}*] {plugin.PadRight(width)} {version}"),
         ]));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
@@ -12,6 +13,12 @@ internal static class ReplicaCommands
 {
     private const string Group = "Replication", None = "There is nothing to do: every queue and stream is in the store, and any silo can serve it.";
 
+    private const int MostPeeked = 64;
+
+    // In the order in which rabbitmq-queues has them.
+    private static readonly string[] PeekedProperties =
+        ["cluster_id", "app_id", "user_id", "type", "timestamp", "message_id", "expiration", "reply_to", "correlation_id", "priority", "delivery_mode", "content_encoding", "content_type"];
+
     /// <summary>Of rabbitmq-queues.</summary>
     public static IEnumerable<Command> Queues =>
     [
@@ -20,6 +27,13 @@ internal static class ReplicaCommands
         Nothing("grow", "Grows quorum queue clusters by adding a member (replica) on the specified node", "<node> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>]", 2),
         Nothing("shrink", "Shrinks quorum queue clusters by removing any members (replicas) on the given node", "<node> [--errors-only]", 1),
         Nothing("reclaim_quorum_memory", "Flushes quorum queue processes WAL, performs a full sweep GC on all of its local Erlang processes", "<queue>", 1),
+        new("peek", "Monitoring, observability and health checks", "Peeks at the given position of a quorum queue", "[--vhost <vhost>] <queue> <position>")
+        {
+            LeastWords = 2, Options = [CommandOption.Vhost], Formatter = "pretty_table",
+            Check = static call => Position(call),
+            Banner = static async call => $"Peeking at quorum queue {call.Words[0]} at position {call.Words[1]} on node {await call.Broker.NodeAsync()} ...",
+            Run = PeekAsync,
+        },
         Status("quorum_status", "Displays quorum status of a quorum queue", "queue", "quorum"),
         .. Critical,
     ];
@@ -30,6 +44,16 @@ internal static class ReplicaCommands
         Nothing("add_replica", "Adds a stream replica on the given node", "[--vhost <vhost>] <stream> <node>", 2),
         Nothing("delete_replica", "Removes a stream replica on the given node", "[--vhost <vhost>] <stream> <node>", 2),
         Nothing("restart_stream", "Restarts a stream including all of its replicas", "[--vhost <vhost>] <stream>", 1),
+        new("set_stream_retention_policy", Group, "Sets the retention policy of a stream queue", "[--vhost <vhost>] <name> <policy>")
+        {
+            LeastWords = 2, Options = [CommandOption.Vhost],
+            Banner = static call => UserCommands.Told($"Setting retention policy of stream queue {call.Words[0]} to {call.Words[1]} ..."),
+            Run = static async call => await call.Broker.FindAsync($"queues/{call.VhostPath}/{call.Path(0)}") is null
+                ? throw new CommandException(ExitCode.Unavailable, "not_found")
+                : throw new CommandException(
+                    ExitCode.Unavailable,
+                    $"How long a stream keeps its messages is set by a policy, and holds at once: rabbitmqctl set_policy NAME '^{call.Words[0]}$' '{{\"max-age\":\"{call.Words[1]}\"}}' --apply-to streams"),
+        },
         Status("stream_status", "Displays the status of a stream", "stream", "stream"),
     ];
 
@@ -46,6 +70,56 @@ internal static class ReplicaCommands
         Check("check_if_node_is_quorum_critical", "Health check that exits with a non-zero code if there are queues with minimum online quorum", "node-is-quorum-critical", "quorum queues with minimum quorum"),
         Check("check_if_node_is_mirror_sync_critical", "Health check that exits with a non-zero code if there are classic mirrored queues without online synchronised mirrors", "node-is-mirror-sync-critical", "classic mirrored queues without in-sync mirrors online"),
     ];
+
+    private static int Position(CommandCall call) =>
+        int.TryParse(call.Words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var position) && position > 0
+            ? position
+            : throw CommandException.NotValid("\"position value must be a positive integer\"");
+
+    // The messages before it are looked at, too: they stay where they are, as if nobody had.
+    private static async Task<Answer> PeekAsync(CommandCall call)
+    {
+        var (path, position) = ($"queues/{call.VhostPath}/{call.Path(0)}", Position(call));
+        if (await call.Broker.FindAsync(path) is not { } queue)
+        {
+            throw Refused(call, $"Target queue was not found in virtual host '{call.Vhost}'");
+        }
+
+        if (queue["type"]?.ToString() != "quorum")
+        {
+            throw Refused(call, $"Cannot peek into a {queue["type"]} queue");
+        }
+
+        var messages = (await call.Broker.AskAsync($"{path}/get", new JsonObject { ["count"] = position, ["ackmode"] = "browse", ["encoding"] = "auto" })).AsArray();
+        if (messages.Count < position)
+        {
+            throw Refused(call, "Target queue does not have a message at that position");
+        }
+
+        var found = messages[position - 1]!.AsObject();
+        var properties = found["properties"] as JsonObject ?? [];
+        var payload = found["payload"]!.ToString();
+        (string Name, JsonNode? Value)[] told =
+        [
+            .. PeekedProperties.Where(properties.ContainsKey).Select(name => (name, properties[name])),
+            ("routing_keys", new JsonArray(found["routing_key"]!.ToString())), ("exchange", found["exchange"]),
+            ("payload (max 64 bytes)", payload.Length > MostPeeked ? payload[..MostPeeked] : payload),
+            .. (properties["headers"] as JsonObject ?? []).Select(static header => ($"header.{header.Key}", header.Value)),
+        ];
+        return call["formatter"] == "json"
+            ? new TextAnswer(null, new JsonObject
+            {
+                ["message"] = new JsonObject(told.OrderBy(static one => one.Name, StringComparer.Ordinal).Select(static one => KeyValuePair.Create(one.Name, one.Value?.DeepClone()))),
+                ["result"] = "ok",
+            })
+            : new RowsAnswer(
+                ["keys", "values"],
+                [.. told.Select(static one => (IReadOnlyList<JsonNode?>)[JsonValue.Create(one.Name), one.Value is JsonArray { Count: 1 } keys ? keys[0] : one.Value])]);
+    }
+
+    private static CommandException Refused(CommandCall call, string reason) => call["formatter"] == "json"
+        ? new CommandException(ExitCode.Unavailable, new JsonObject { ["message"] = reason, ["result"] = "error" }.ToJsonString(Json.Relaxed)) { IsPlain = true }
+        : new CommandException(ExitCode.Unavailable, reason);
 
     private static Command Nothing(string name, string summary, string usage, int words) => new(name, Group, summary, usage)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Granary.Cli.Output;
 
 namespace Granary.Cli.Commands;
@@ -21,14 +22,40 @@ internal static class UpgradeCommands
                 return Answer.None;
             },
         },
-        new("drain", Group, "Puts the node in maintenance mode", "")
+        new("await_online_synchronized_mirror", Group, "Waits for all classic mirrored queues hosted on the target node to have at least one synchronized mirror online", "")
         {
-            Run = static async call => Answer.Of(
-                $"{await call.Broker.NodeAsync()} drains when it is stopped: at SIGTERM it is not ready any more, serves its clients for --drain-time, hands its queues over and tells its clients to go. Nothing has to be done before."),
+            Timeout = 120,
+            Banner = static call => UserCommands.Told($"Will wait for a synchronised mirror be online for all classic mirrored queues for {call.Timeout.TotalSeconds:0} seconds..."),
+            Run = static async call =>
+            {
+                await call.Broker.OverviewAsync();
+                const string None = "There are no mirrors to wait for: every queue is in the store, and any silo can serve it";
+                return new TextAnswer(None, new JsonObject { ["message"] = None, ["result"] = "ok" });
+            },
         },
-        new("revive", Group, "Puts the node out of maintenance and into regular operating mode", "")
+        new("drain", Group, "Puts the node in maintenance mode. Such nodes will not serve any client traffic", "")
         {
-            Run = static async call => Answer.Of($"{await call.Broker.NodeAsync()} is in regular operating mode: it always is, until it stops."),
+            Banner = static async call => $"Will put node {await call.Broker.NodeAsync()} into maintenance mode. The node will no longer serve any client traffic!",
+            Run = static async call =>
+            {
+                await ControlCommands.AcceptAsync(call, isAccepting: false);
+                var node = await call.Broker.NodeAsync();
+                foreach (var connection in (await call.Broker.ListAsync("connections")).Where(connection => connection["node"]?.ToString() == node))
+                {
+                    await call.Broker.DeleteAsync($"connections/{Uri.EscapeDataString(connection["name"]!.ToString())}", "Node was put into maintenance mode");
+                }
+
+                return await ControlCommands.DoneAsync(call);
+            },
+        },
+        new("revive", Group, "Puts the node out of maintenance and into regular operating mode. Such nodes will again serve client traffic", "")
+        {
+            Banner = static async call => $"Will put node {await call.Broker.NodeAsync()} back into regular operating mode. The node will again serve client traffic and host primary queue replicas.",
+            Run = static async call =>
+            {
+                await ControlCommands.AcceptAsync(call, isAccepting: true);
+                return await ControlCommands.DoneAsync(call);
+            },
         },
         new("post_upgrade", Group, "Runs post-upgrade tasks", "")
         {

@@ -206,9 +206,66 @@ public class BrokerTests
         Assert.Contains("max-message-size\t16777216\tdefault\n", told.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Those whose answers are of the node, and not RabbitMQ's.</summary>
+    [Fact]
+    public async Task Diagnostics_OfTheProcess_TellWhatItIs()
+    {
+        await using var broker = await BrokerProcess.StartAsync("--heartbeat", "17");
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        foreach (var (line, expected) in new[]
+        {
+            (new[] { "command_line_arguments" }, "--heartbeat 17\n"),
+            (["os_env"], ""),
+            (["certificates"], "No listener is configured to use TLS.\n"),
+            (["tls_versions"], "tlsv1.3\ntlsv1.2\n"),
+            (["erlang_version"], ".NET 10."),
+            (["list_node_auth_attempt_stats"], "Protocol: "),
+            (["list_network_interfaces"], "addr: 127.0.0.1/8\n"),
+            (["memory_breakdown", "--unit", "mb"], "old_objects: "),
+            (["memory_breakdown", "--formatter", "json"], "\"old_objects\":{\"bytes\":"),
+            (["runtime_thread_stats", "--sample-interval", "1"], "Stats per thread, of one processor:\n"),
+            (["wait", "-P", $"{broker.ProcessId}"], "Applications 'rabbit_and_plugins' are running on node "),
+            (["report"], "Cluster status of node "),
+        })
+        {
+            // Who logs in is counted, and that over HTTP is one.
+            if (line[0] == "list_node_auth_attempt_stats")
+            {
+                await Ctl.RunAsync("rabbitmqctl", new Dictionary<string, string> { ["GRANARY_CTL_URL"] = $"http://127.0.0.1:{broker.HttpPort}" }, "list_users");
+            }
+
+            var told = await Ctl.RunAsync("rabbitmq-diagnostics", local, [.. line, "-q"]);
+
+            Assert.True(told.Code == ExitCode.Done && told.Errors.Length == 0, $"{line[0]}: {told}");
+            Assert.Contains(expected, told.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Drain_OfANode_SendsItsClientsAway()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        broker.Watched.Expect(1408);
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        await using var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = broker.AmqpPort, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+        var gone = new TaskCompletionSource<string>();
+        connection.ConnectionShutdownAsync += (_, reason) =>
+        {
+            gone.TrySetResult(reason.ReplyText);
+            return Task.CompletedTask;
+        };
+
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmq-upgrade", local, "drain")).Code);
+
+        Assert.Contains("maintenance mode", await gone.Task.WaitAsync(TimeSpan.FromSeconds(30)), StringComparison.Ordinal);
+        Assert.False(await AdmitsAsync(broker.AmqpPort));
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmq-upgrade", local, "revive")).Code);
+        Assert.True(await AdmitsAsync(broker.AmqpPort));
+    }
+
     [Theory]
     [InlineData("await_online_quorum_plus_one")]
-    [InlineData("drain")]
+    [InlineData("await_online_synchronized_mirror")]
     [InlineData("revive")]
     [InlineData("post_upgrade")]
     public async Task Upgrade_OfANodeThatRuns_IsDone(string command)

@@ -111,6 +111,56 @@ public sealed partial class RabbitmqctlTests
         ["rabbitmq-diagnostics", "log_tail", "lines"],
         ["rabbitmq-diagnostics", "log_tail", "-N", "some"],
         ["rabbitmq-diagnostics", "check_running", "now"],
+        ["wait"],
+        ["wait", "a", "b"],
+        ["wait", "-P", "1", "file"],
+        ["wait", "-P", "some"],
+        ["wait", "/nowhere/pid", "-t", "1"],
+        ["wait", "-P", "999999999", "-t", "2"],
+        ["decode", "{encrypted,<<\"2xHkh6/uL9PCw/pAdcy5cNVXBtlRDLa0xHSz5L//DuUJwXe5OqjmwOmOBZZxRjFX\">>}", "pass"],
+        ["decode", "{encrypted,<<\"1ce/+/oA7ULBwEioCuaBKPl7FvCHKeuM2UNlDf/RBm2nisf3ll6ny/n1U19J1Dit\">>}", "pass"],
+        ["decode", "{encrypted,<<\"2xHkh6/uL9PCw/pAdcy5cNVXBtlRDLa0xHSz5L//DuUJwXe5OqjmwOmOBZZxRjFX\">>}", "wrong"],
+        ["decode", "some", "pass"],
+        ["decode"],
+        ["encode", "a", "b", "c"],
+        ["encode", "a", "b", "--cipher", "some"],
+        ["encode", "a", "b", "--hash", "some"],
+        ["encode", "a", "b", "--iterations", "0"],
+        ["exec"],
+        ["eval_file"],
+        ["eval_file", "/nowhere/file"],
+        ["hipe_compile", "/tmp"],
+        ["hipe_compile", "/tmp", "--formatter", "json"],
+        ["hipe_compile"],
+        ["autocomplete", "list_us"],
+        ["autocomplete", "list_us", "--formatter", "json"],
+        ["autocomplete", "nosuch"],
+        ["autocomplete"],
+        ["rabbitmq-diagnostics", "check_certificate_expiration"],
+        ["rabbitmq-diagnostics", "check_certificate_expiration", "--within", "2", "--unit", "months"],
+        ["rabbitmq-diagnostics", "check_certificate_expiration", "--unit", "some"],
+        ["rabbitmq-diagnostics", "check_certificate_expiration", "--formatter", "json"],
+        ["rabbitmq-diagnostics", "discover_peers"],
+        ["rabbitmq-diagnostics", "discover_peers", "--formatter", "json"],
+        ["rabbitmq-diagnostics", "resolve_hostname", "localhost"],
+        ["rabbitmq-diagnostics", "resolve_hostname", "localhost", "--address-family", "ipv4", "--formatter", "json"],
+        ["rabbitmq-diagnostics", "resolve_hostname", "localhost", "--address-family", "some"],
+        ["rabbitmq-diagnostics", "resolve_hostname", "nowhere.invalid"],
+        ["rabbitmq-diagnostics", "resolve_hostname", "localhost", "--offline"],
+        ["rabbitmq-diagnostics", "resolve_hostname"],
+        ["rabbitmq-diagnostics", "resolver_info"],
+        ["rabbitmq-diagnostics", "resolver_info", "--formatter", "json"],
+        ["rabbitmq-diagnostics", "memory_breakdown", "--unit", "some"],
+        ["rabbitmq-diagnostics", "reset_node_auth_attempt_metrics"],
+        ["rabbitmq-diagnostics", "disable_auth_attempt_source_tracking"],
+        ["rabbitmq-diagnostics", "log_tail_stream", "now"],
+        ["rabbitmq-queues", "peek"],
+        ["rabbitmq-queues", "peek", "orders", "0"],
+        ["rabbitmq-queues", "peek", "orders", "1"],
+        ["rabbitmq-queues", "peek", "nowhere", "1"],
+        ["rabbitmq-queues", "peek", "nowhere", "1", "--formatter", "json"],
+        ["rabbitmq-streams", "set_stream_retention_policy"],
+        ["rabbitmq-streams", "set_stream_retention_policy", "nowhere", "1D"],
         ["close_all_connections", "-p", "/", "bye"],
     ];
 
@@ -149,6 +199,10 @@ public sealed partial class RabbitmqctlTests
         ["add_user"],
         ["nosuch"],
         ["list_queue"],
+        ["rabbitmq-upgrade", "drain"],
+        ["rabbitmq-upgrade", "revive", "--formatter", "json"],
+        ["rabbitmq-upgrade", "drain", "--formatter", "json"],
+        ["rabbitmq-upgrade", "revive"],
         ["list_queues", "--nosuch"],
     ];
 
@@ -177,6 +231,17 @@ public sealed partial class RabbitmqctlTests
 
         Assert.True(differences.Length == 0, differences.ToString());
 
+        // A message that nobody has got: RabbitMQ tells so, too.
+        foreach (var port in new[] { broker.AmqpPort, rabbit.AmqpPort })
+        {
+            await PublishToQuorumAsync(port);
+        }
+
+        string[] peek = ["rabbitmq-queues", "peek", "quorum", "1", "--formatter", "json"];
+        Assert.Equal(
+            (await rabbit.RunAllAsync([peek]))[0].Output.Replace("\"header.x-delivery-count\":0,", "", StringComparison.Ordinal),
+            (await RunAsync(local, peek)).Output);
+
         // There are more of them here, of later versions.
         var flags = await rabbit.RunAllAsync([["list_feature_flags", "-s", "name", "state"]]);
         Assert.Empty(flags[0].Output.Split('\n').Except((await RunAsync(local, ["list_feature_flags", "-s", "name", "state"])).Output.Split('\n')));
@@ -201,6 +266,15 @@ public sealed partial class RabbitmqctlTests
         await channel.BasicQosAsync(0, 7, global: false);
         await channel.BasicConsumeAsync("busy", autoAck: false, "ct", new Dictionary<string, object?> { ["x-priority"] = 3 }, new AsyncDefaultBasicConsumer(channel));
         return connection;
+    }
+
+    private static async Task PublishToQuorumAsync(int port)
+    {
+        await using var connection = await new ConnectionFactory { HostName = "127.0.0.1", Port = port, AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+        await channel.QueueDeclareAsync("quorum", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        var properties = new BasicProperties { ContentType = "text/plain", DeliveryMode = DeliveryModes.Persistent, MessageId = "m1", Headers = new Dictionary<string, object?> { ["h"] = "v" } };
+        await channel.BasicPublishAsync("", "quorum", mandatory: true, properties, "hello"u8.ToArray());
     }
 
     // Nodes have names of their own, and what a list's order is nobody says.

@@ -8,6 +8,9 @@ namespace Granary.Cli.Tests;
 /// <summary>Debian's rabbitmq-server with its own rabbitmqctl.</summary>
 internal sealed class RealRabbit : IAsyncDisposable
 {
+    // Says which of the tools is meant, and is told with the words of a wrong line.
+    private const string ScriptName = "--script-name";
+
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
 
     private readonly ChildProcess _server;
@@ -52,11 +55,11 @@ internal sealed class RealRabbit : IAsyncDisposable
     public async Task<CtlResult[]> RunAllAsync(IReadOnlyList<string[]> lines)
     {
         const char Record = '\u001e', Unit = '\u001f';
-        var given = lines.Select(static line => string.Join(Unit, line[0].StartsWith("rabbitmq-", StringComparison.Ordinal) ? ["--script-name", .. line] : line));
+        var given = lines.Select(static line => string.Join(Unit, line[0].StartsWith("rabbitmq-", StringComparison.Ordinal) ? [ScriptName, .. line] : line));
         var told = await RunAsync(new Dictionary<string, string> { ["LINES"] = string.Join(Record, given) }, "exec", await File.ReadAllTextAsync(RepositoryPath.Of("tests", "Cli", "command-lines.exs")));
         var (outputs, errors) = (told.Output.Split(Record), told.Errors.Split(Record));
         return outputs.Length > 2 * lines.Count && errors.Length > lines.Count
-            ? [.. lines.Select((_, i) => new CtlResult(int.Parse(outputs[(2 * i) + 1], CultureInfo.InvariantCulture), outputs[2 * i], errors[i]))]
+            ? [.. lines.Select((_, i) => new CtlResult(int.Parse(outputs[(2 * i) + 1], CultureInfo.InvariantCulture), outputs[2 * i], errors[i].Replace($"{ScriptName} {lines[i][0]} ", "", StringComparison.Ordinal)))]
             : throw new InvalidOperationException($"rabbitmqctl did not run all of the {lines.Count} command lines: {told}");
     }
 

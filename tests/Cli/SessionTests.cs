@@ -66,6 +66,43 @@ public class SessionTests
         Assert.StartsWith($"Error: unable to perform an operation on the node at http://127.0.0.1:{port}/", errors, StringComparison.Ordinal);
     }
 
+    /// <summary>What Erlang alone has, or a database of RabbitMQ's: a sentence says what to do instead.</summary>
+    [Theory]
+    [InlineData("rabbitmqctl", "exec", "1+1")]
+    [InlineData("rabbitmqctl", "schema_info")]
+    [InlineData("rabbitmqctl", "rename_cluster_node", "rabbit@a", "rabbit@b")]
+    [InlineData("rabbitmq-diagnostics", "observer")]
+    [InlineData("rabbitmq-diagnostics", "remote_shell")]
+    [InlineData("rabbitmq-diagnostics", "erlang_cookie_hash")]
+    [InlineData("rabbitmq-diagnostics", "erlang_cookie_sources")]
+    [InlineData("rabbitmq-diagnostics", "consume_event_stream", "-d", "1")]
+    [InlineData("rabbitmq-diagnostics", "cipher_suites", "--all")]
+    [InlineData("rabbitmq-diagnostics", "enable_auth_attempt_source_tracking")]
+    [InlineData("rabbitmq-plugins", "directories")]
+    public async Task Run_OfWhatOnlyRabbitMqHas_IsRefusedAndSaysWhy(string tool, params string[] line)
+    {
+        var (code, output, errors) = await Ctl.RunAsync(tool, new Dictionary<string, string>(), line);
+
+        Assert.Equal((ExitCode.Unavailable, ""), (code, output));
+        Assert.Matches("^Error:\n.{40,}\\.?\n$", errors);
+    }
+
+    [Theory]
+    [InlineData("<<\"a \\\"b\\\" c\">>")]
+    [InlineData("\"text\"")]
+    [InlineData("atom")]
+    [InlineData("-70000")]
+    [InlineData("200")]
+    public async Task Encode_OfAValue_IsDecodedByItsPassphraseAlone(string value)
+    {
+        var (code, encoded, _) = await RunAsync("encode", value, "a phrase", "-q", "--cipher", "aes_256_cbc", "--hash", "sha512", "--iterations", "100");
+        Assert.Equal(ExitCode.Done, code);
+
+        Assert.Equal((ExitCode.Done, $"{value}\n", ""), await RunAsync("decode", encoded.Trim(), "a phrase", "-q", "--cipher", "aes_256_cbc", "--hash", "sha512", "--iterations", "100"));
+        Assert.Equal(ExitCode.Unavailable, (await RunAsync("decode", encoded.Trim(), "a phrase", "-q")).Code);
+        Assert.Equal(ExitCode.Unavailable, (await RunAsync("encode", "{no, such}", "a phrase", "-q")).Code);
+    }
+
     [Fact]
     public async Task Help_OfTheTool_ListsEachCommandOnce()
     {
@@ -78,7 +115,7 @@ public class SessionTests
 
     [Fact]
     public void Tools_OfAllNames_HaveNoNameTwice() => Assert.All(
-        ["granaryctl", "rabbitmqctl", "rabbitmq-diagnostics", "rabbitmq-plugins", "rabbitmq-queues", "rabbitmq-streams"],
+        ["granaryctl", "rabbitmqctl", "rabbitmq-diagnostics", "rabbitmq-plugins", "rabbitmq-queues", "rabbitmq-streams", "rabbitmq-upgrade"],
         name => Assert.Equal(Tool.Of(name).Commands.Count, Tool.Of(name).Commands.Select(command => command.Name).Distinct().Count()));
 
     private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] line)

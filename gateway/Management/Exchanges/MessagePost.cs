@@ -30,7 +30,7 @@ internal sealed class MessagePost(GrpcServer server)
 
         try
         {
-            var links = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Token));
+            var links = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Access));
             var encoder = links.NewEncoder();
             encoder.Read(message);
             return await links.PublishAsync(encoder, call.Aborted).WaitAsync(server.Patience, server.Clock, call.Aborted).ConfigureAwait(false) == PublishOutcome.Accepted;

@@ -1,4 +1,6 @@
+using Granary.Gateway.Access;
 using Granary.Gateway.Access.Tokens;
+using Granary.Gateway.Management.Definitions;
 
 namespace Granary.Gateway.Management.Frame;
 
@@ -27,6 +29,9 @@ internal sealed record ApiUser(string Name, IReadOnlyCollection<string> Tags, bo
         _ when !IsManagement => "Not management user",
         _ => null,
     };
+
+    /// <summary>Says what the user may do to queues and exchanges; null: the broker's own users and permissions do.</summary>
+    public IAccess? Access => IsLocal ? EverythingAllowed.Instance : Token;
 
     private bool Has(string tag) => Tags.Contains(tag);
 }

@@ -34,8 +34,13 @@ internal sealed class NodeResources(ClusterFigures figures, HistoryReader histor
     private async Task GetMemoryAsync(ApiCall call)
     {
         var node = await FindAsync(call).ConfigureAwait(false);
-        await call.ReplyAsync(new MemoryJson(new MemoryTotals(new MemoryTotal(node.Figure.MemoryUsed, node.Figure.MemoryUsed, node.Figure.MemoryUsed), "rss")), ApiJson.Default.MemoryJson)
-            .ConfigureAwait(false);
+        var memory = new MemoryTotals(new MemoryTotal(node.Figure.MemoryUsed, node.Figure.MemoryUsed, node.Figure.MemoryUsed), "rss");
+        if (node.Figure.ProcessId == Environment.ProcessId && node.Node == (await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false)).Node)
+        {
+            memory = memory.WithHeap(GC.GetGCMemoryInfo(GCKind.Any));
+        }
+
+        await call.ReplyAsync(new MemoryJson(memory), ApiJson.Default.MemoryJson).ConfigureAwait(false);
     }
 
     private async Task<Placed<NodeFigure>> FindAsync(ApiCall call)
@@ -56,6 +61,36 @@ internal sealed class NodeResources(ClusterFigures figures, HistoryReader histor
 
 internal sealed record MemoryJson(MemoryTotals Memory);
 
-internal sealed record MemoryTotals(MemoryTotal Total, string Strategy);
+/// <summary>What memory is used for; the parts of the heap only of the node that is asked, as the collector saw them last.</summary>
+internal sealed record MemoryTotals(MemoryTotal Total, string Strategy)
+{
+    /// <summary>What was made since the last collections, and what has survived one.</summary>
+    public long? YoungObjects { get; init; }
+
+    /// <summary>What has survived several collections.</summary>
+    public long? OldObjects { get; init; }
+
+    /// <summary>Arrays of 85,000 octets and more.</summary>
+    public long? LargeObjects { get; init; }
+
+    /// <summary>What the system reads and writes while it must not move.</summary>
+    public long? PinnedObjects { get; init; }
+
+    /// <summary>RabbitMQ's name for what the heap has from the system and does not use.</summary>
+    public long? ReservedUnallocated { get; init; }
+
+    /// <summary>Code, stacks of threads, sockets and files.</summary>
+    public long? OtherSystem { get; init; }
+
+    public MemoryTotals WithHeap(GCMemoryInfo heap) => this with
+    {
+        YoungObjects = heap.GenerationInfo[0].SizeAfterBytes + heap.GenerationInfo[1].SizeAfterBytes,
+        OldObjects = heap.GenerationInfo[2].SizeAfterBytes,
+        LargeObjects = heap.GenerationInfo[3].SizeAfterBytes,
+        PinnedObjects = heap.GenerationInfo[4].SizeAfterBytes,
+        ReservedUnallocated = Math.Max(0, heap.TotalCommittedBytes - heap.HeapSizeBytes),
+        OtherSystem = Math.Max(0, Total.Rss - heap.TotalCommittedBytes),
+    };
+}
 
 internal sealed record MemoryTotal(long Erlang, long Rss, long Allocated);

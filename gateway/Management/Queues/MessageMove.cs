@@ -27,7 +27,7 @@ internal sealed class MessageMove(GrpcServer server)
     /// <param name="destination">Null: of each message the queue that it died in last.</param>
     public async Task<MovedJson> RunAsync(ApiCall call, string vhost, string queue, string? destination, int count)
     {
-        var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Token));
+        var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Access));
         ApiException.ThrowIf(await shared.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), call.Aborted).ConfigureAwait(false));
         var moved = 0;
         var messages = new List<Message>();

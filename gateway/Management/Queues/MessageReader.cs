@@ -29,7 +29,7 @@ internal sealed class MessageReader(GrpcServer server)
             "base64" => true,
             var other => throw ApiException.BadRequest($"Unsupported encoding: {other}. Please use either auto or base64."),
         };
-        var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Token));
+        var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Access));
         ApiException.ThrowIf(await shared.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), call.Aborted).ConfigureAwait(false));
         if (count < 1)
         {
