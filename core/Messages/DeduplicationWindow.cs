@@ -1,5 +1,3 @@
-using Granary.Amqp;
-
 namespace Granary.Core.Messages;
 
 /// <summary>
@@ -19,15 +17,6 @@ public sealed record DeduplicationWindow([property: Id(0)] int Size, [property: 
 
     /// <summary>Where only a time is given it is what counts.</summary>
     public static DeduplicationWindow Of(long? size, long? ttl) => new((int)Math.Clamp(size ?? (ttl is null ? 10_000 : LargestSize), 1, LargestSize), ttl);
-
-    /// <summary>What an exchange asks for with arguments that have been checked; null: nothing.</summary>
-    public static DeduplicationWindow? OfExchange(FieldTable arguments)
-    {
-        ArgumentNullException.ThrowIfNull(arguments);
-        return arguments.TryGetValue(Argument, out var value) && value.TryGetBoolean(out var isAsked) && isAsked ? Of(NumberIn(SizeArgument), NumberIn(TtlArgument)) : null;
-
-        long? NumberIn(string name) => arguments.TryGetValue(name, out var value) && value.TryGetInteger(out var number) ? number : null;
-    }
 
     /// <summary>One that is no smaller than either; null if there is none.</summary>
     public static DeduplicationWindow? Widest(DeduplicationWindow? one, DeduplicationWindow? other) =>

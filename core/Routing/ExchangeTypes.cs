@@ -16,9 +16,10 @@ public static class ExchangeTypes
     public const string LocalRandom = "x-local-random";
     public const string DelayedMessage = "x-delayed-message";
     public const string RecentHistory = "x-recent-history";
+    public const string Deduplication = "x-message-deduplication";
 
     public static bool IsKnown(string type) =>
-        type is Direct or Fanout or Topic or Headers or ConsistentHash or ModulusHash or Random or LocalRandom or DelayedMessage or RecentHistory;
+        type is Direct or Fanout or Topic or Headers or ConsistentHash or ModulusHash or Random or LocalRandom or DelayedMessage or RecentHistory or Deduplication;
 
     /// <summary>The type by whose rules an exchange routes: its own, or the one that it names.</summary>
     public static string RoutesAs(string type, EncodedTable arguments) =>
@@ -30,7 +31,7 @@ public static class ExchangeTypes
     internal static IBindingMatcher CreateMatcher(string type, EncodedTable arguments, Func<string, bool> isLocal, string? ownQueue) => type switch
     {
         Direct => new DirectMatcher(),
-        Fanout => new FanoutMatcher(),
+        Fanout or Deduplication => new FanoutMatcher(),
         Topic => new TopicMatcher(),
         Headers => new HeadersMatcher(),
         ConsistentHash => new ConsistentHashMatcher(arguments.Decode()),

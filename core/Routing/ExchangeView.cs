@@ -269,7 +269,7 @@ internal sealed class ExchangeView(string vhost, string name, SnapshotSource sou
             (_index, _epoch, _number) = (index, snapshot.Epoch, snapshot.Number);
             _generation = new RouteGeneration();
             _alternate = Bytes(snapshot.AlternateExchange);
-            _window = snapshot.Declaration.Arguments.IsEmpty ? null : DeduplicationWindow.OfExchange(snapshot.Declaration.Arguments.Decode());
+            _window = DeduplicationExchangeRules.WindowOf(snapshot.Declaration);
             _isInternal = snapshot.Declaration.Internal;
             _heardAt = _renewalSentAt = sentAt;
             source.Leases.Add(source.EndOfLease(sentAt));

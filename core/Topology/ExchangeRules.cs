@@ -32,10 +32,10 @@ public static class ExchangeRules
             ExchangeTypes.ConsistentHash => HashExchangeRules.CheckArguments(arguments),
             ExchangeTypes.DelayedMessage => DelayedExchangeRules.CheckArguments(vhost, name, arguments),
             ExchangeTypes.RecentHistory => RecentHistoryRules.CheckArguments(arguments),
-            _ => null,
+            ExchangeTypes.Deduplication => DeduplicationExchangeRules.CheckArguments(arguments),
+            _ => CheckDeduplication(vhost, name, arguments),
         }
-        ?? CheckAlternate(vhost, name, arguments)
-        ?? CheckDeduplication(vhost, name, arguments);
+        ?? CheckAlternate(vhost, name, arguments);
 
     /// <summary>As the same arguments of queues.</summary>
     private static BrokerError? CheckDeduplication(string vhost, string name, FieldTable arguments)

@@ -243,6 +243,8 @@ internal static class Catalog
         new(Core.Routing.ExchangeTypes.Random, "AMQP Random Exchange", true),
         new(Core.Routing.ExchangeTypes.LocalRandom, "Picks one random local binding (queue) to route via", true),
         new(Core.Routing.ExchangeTypes.RecentHistory, "Recent History Exchange.", true),
+        new(Core.Routing.ExchangeTypes.DelayedMessage, "Delayed Message Exchange.", true),
+        new(Core.Routing.ExchangeTypes.Deduplication, "Message Deduplication Exchange.", true),
     ];
 
     public static readonly ApplicationJson[] AuthMechanisms = [new("PLAIN", "SASL PLAIN authentication mechanism", ""), new("AMQPLAIN", "QPid AMQPLAIN mechanism", "")];

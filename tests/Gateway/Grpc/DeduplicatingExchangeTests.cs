@@ -10,11 +10,13 @@ namespace Granary.Gateway.Tests.Grpc;
 public sealed class DeduplicatingExchangeTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Message_PublishedTwiceThroughTheExchange_ComesOnceToEachQueue(bool isDelayed)
+    [InlineData("direct", null, "x-message-deduplication", "true")]
+    [InlineData("x-delayed-message", "direct", "x-message-deduplication", "true")]
+    [InlineData("x-message-deduplication", null, "x-cache-size", "100")]
+    [InlineData("x-delayed-message", "x-message-deduplication", "x-cache-size", "100")]
+    public async Task Message_PublishedTwiceThroughTheExchange_ComesOnceToEachQueue(string type, string? delayed, string argument, string value)
     {
-        var exchange = await DeclareAsync(isDelayed);
+        var exchange = await DeclareAsync(type, delayed, argument, value);
         string[] queues = [await broker.DeclareQueueAsync(), await broker.DeclareQueueAsync()];
         foreach (var queue in queues)
         {
@@ -43,21 +45,18 @@ public sealed class DeduplicatingExchangeTests(GrpcBroker broker) : IClassFixtur
         return message;
     }
 
-    private async Task<string> DeclareAsync(bool isDelayed)
+    private async Task<string> DeclareAsync(string type, string? delayed, string argument, string value)
     {
-        var request = new DeclareExchangeRequest
+        var request = new DeclareExchangeRequest { Exchange = $"once.{Guid.NewGuid():n}", Type = type, Durable = true, Arguments = new FieldTable() };
+        request.Arguments.Entries.Add(new FieldEntry { Name = argument, Value = bool.TryParse(value, out var flag) ? new FieldValue { Boolean = flag } : Text(value) });
+        if (delayed is not null)
         {
-            Exchange = $"once.{Guid.NewGuid():n}",
-            Type = isDelayed ? "x-delayed-message" : "direct",
-            Durable = true,
-            Arguments = new FieldTable { Entries = { new FieldEntry { Name = "x-message-deduplication", Value = new FieldValue { Boolean = true } } } },
-        };
-        if (isDelayed)
-        {
-            request.Arguments.Entries.Add(new FieldEntry { Name = "x-delayed-type", Value = new FieldValue { LongString = ByteString.CopyFromUtf8("direct") } });
+            request.Arguments.Entries.Add(new FieldEntry { Name = "x-delayed-type", Value = Text(delayed) });
         }
 
         await broker.Topology.DeclareExchangeAsync(request, With());
         return request.Exchange;
     }
+
+    private static FieldValue Text(string text) => new() { LongString = ByteString.CopyFromUtf8(text) };
 }

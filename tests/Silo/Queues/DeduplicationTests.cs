@@ -233,6 +233,21 @@ public sealed class DeduplicationTests : IAsyncLifetime
     public void Argument_OfAnExchangeThatIsWrong_IsRefused(string name, int value, string why) => Assert.Equal(
         $"invalid arg '{name}' for exchange 'x' in vhost '/': {why}", ExchangeRules.CheckArguments("/", "x", "direct", FieldTable.Of((name, value)))?.Explanation);
 
+    /// <summary>Of the community's plugin.</summary>
+    [Theory]
+    [InlineData(null, null, null, "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0")]
+    [InlineData("0", null, null, "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0")]
+    [InlineData("many", null, null, "Missing or invalid argument, 'x-cache-size' must be an integer greater than 0")]
+    [InlineData("5", "-1", null, "Invalid argument, 'x-cache-ttl' must be an integer greater than 0")]
+    [InlineData("5", "1000", "tape", "Invalid argument, 'x-cache-persistence' must be either 'disk' or 'memory'")]
+    [InlineData("5", "1000", "disk", null)]
+    public void Exchange_OfTheType_TakesTheArgumentsOfThePlugin(string? size, string? ttl, string? persistence, string? why)
+    {
+        var arguments = FieldTable.Of([.. new[] { ("x-cache-size", size), ("x-cache-ttl", ttl), ("x-cache-persistence", persistence) }
+            .Where(static argument => argument.Item2 is not null).Select(static argument => (argument.Item1, (FieldValue)argument.Item2!))]);
+        Assert.Equal(why, ExchangeRules.CheckArguments("/", "x", "x-message-deduplication", arguments)?.Explanation);
+    }
+
     [Theory]
     [InlineData("x-message-deduplication", 1, "{unacceptable_type,signedint}")]
     [InlineData("x-cache-size", 0, "{value_zero,0}")]
