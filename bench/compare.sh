@@ -44,6 +44,7 @@ scenarios=(
   "persistent-1k-publish|1 KiB persistent, publish only, confirms|blast|confirmed/s|1000000|-s 1024 -d -c 1000 -C 0||"
   "persistent-1k-drain|1 KiB persistent, drain of a backlog, acks|blast|consumed/s|500000|-s 1024 -d -c 1000 -a 50 -f 500 -l||"
   "persistent-1k-single|1 KiB persistent, one confirm waited for each|blast|confirmed/s||-s 1024 -d -c 1 -C 0||"
+  "stream-3|100 B, backlog read by three readers of a stream, all three together; RabbitMQ a classic queue, drained by three consumers|blast|consumed/s|5000000|-s 100 -d -c 20000 -a 500 -f 2000 -C 3 -l||-A stream -O first"
   "large-16k|16 KiB transient, no ack, 1:1:1|blast|consumed/s||-s 16384||"
   "large-128k|same, 128 KiB|blast|consumed/s||-s 131072||"
   "large-1m|same, 1 MB|blast|consumed/s||-s 1000000||"

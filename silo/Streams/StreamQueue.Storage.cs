@@ -12,6 +12,9 @@ internal sealed partial class StreamQueue
     private const int LeastRead = 64 * 1024;
     private const int MostRead = 512 * 1024;
 
+    /// <summary>So many reads are kept for others that come to the same place: they are seldom further apart if they began together.</summary>
+    private const int SharedBlocks = 16;
+
     private long _reported;
 
     public QueueStorage? Storage => _storage;
@@ -89,27 +92,30 @@ internal sealed partial class StreamQueue
     /// <returns>How many messages the store has lost: none, if all is well.</returns>
     public long Load(StreamRead read, StreamReading? reading)
     {
-        var cursor = read.Cursor;
-        cursor.IsReading = false;
-        if (cursor.IsGone)
-        {
-            return 0;
-        }
-
-        if (reading is not { } found)
-        {
-            Again(read);
-            return 0;
-        }
-
         if (read.Since is not null)
         {
-            Begin(cursor, found.Found);
+            FoundTime(read, reading);
             return 0;
         }
 
-        cursor.Load(found.Runs);
-        return SkipMissing(cursor, read, found.Runs.Length == 0 ? read.End : found.Runs[0].First);
+        _reading.Remove(read);
+        if (reading is { } found && _cursors.Count > 1)
+        {
+            _blocks.Add(found.Runs);
+        }
+
+        var missing = 0L;
+        foreach (var cursor in (ReadOnlySpan<StreamCursor>)[read.Cursor, .. read.Followers])
+        {
+            cursor.IsReading = false;
+            if (!cursor.IsGone && reading is { Runs: var runs })
+            {
+                cursor.Load(runs);
+                missing = Math.Max(missing, SkipMissing(cursor, read.From, runs.Length == 0 ? read.End : runs[0].First));
+            }
+        }
+
+        return missing;
     }
 
     private void Recover(StoredBacklog backlog)
@@ -125,26 +131,38 @@ internal sealed partial class StreamQueue
         }
     }
 
-    private void Again(StreamRead read)
+    /// <summary>It is known where a consumer begins that wants what came since a time; or that could not be found out, and is tried again.</summary>
+    private void FoundTime(StreamRead read, StreamReading? reading)
     {
-        if (read.Since is not null)
+        var cursor = read.Cursor;
+        cursor.IsReading = false;
+        if (cursor.IsGone)
         {
-            read.Cursor.IsReading = true;
-            _reads.Add(read with { From = Math.Max(read.From, _first) });
+            return;
         }
+
+        if (reading is { } found)
+        {
+            Begin(cursor, found.Found);
+            return;
+        }
+
+        cursor.IsReading = true;
+        _reads.Add(read with { From = Math.Max(read.From, _first) });
     }
 
     /// <summary>What is not there from where it was asked for was dropped since, or is lost: the consumer goes on behind it.</summary>
-    private long SkipMissing(StreamCursor cursor, StreamRead read, long found)
+    private long SkipMissing(StreamCursor cursor, long from, long found)
     {
-        var from = Math.Max(read.From, _first);
+        from = Math.Max(from, _first);
         if (found <= from)
         {
             return 0;
         }
 
-        if (cursor.Position < found)
+        if (cursor.Position >= from && cursor.Position < found)
         {
+            // What it has before that, it is given first.
             cursor.MoveTo(found);
         }
 
@@ -164,13 +182,35 @@ internal sealed partial class StreamQueue
     {
         var from = cursor.LoadedEnd;
         var end = Math.Min(TailFirst, stored);
-        if (_storage is null || !wasAble || cursor.IsReading || from >= end || cursor.Ahead.Bytes > ReadBytes / 2)
+        if (_storage is null || !wasAble || cursor.IsReading || from >= end || cursor.Ahead.Bytes > ReadBytes / 2 || TryShare(cursor, stored))
         {
             return;
         }
 
         cursor.IsReading = true;
-        _reads.Add(new StreamRead(cursor, from, end, ReadBytes));
+        if (_reading.Find(read => read.From == from) is { } same)
+        {
+            same.Followers.Add(cursor);
+            return;
+        }
+
+        var read = new StreamRead(cursor, from, end, ReadBytes);
+        _reads.Add(read);
+        _reading.Add(read);
+    }
+
+    /// <summary>Gives a consumer what follows for it, if that was read for another one lately.</summary>
+    private bool TryShare(StreamCursor cursor, long stored)
+    {
+        var from = cursor.LoadedEnd;
+        if (_blocks.Bytes == 0 || cursor.IsReading || from >= Math.Min(TailFirst, stored) || !_blocks.TryFind(from, out var runs))
+        {
+            return false;
+        }
+
+        cursor.Load(runs);
+        SkipMissing(cursor, from, runs[0].First);
+        return true;
     }
 
     /// <summary>Of what the store has, only the end stays in memory: as much as consumers that keep up may be behind.</summary>
@@ -187,11 +227,15 @@ internal sealed partial class StreamQueue
             _tail.Trim(limit, Math.Min(stored, storage.Journal.StoredEnd), _first);
         }
 
-        var bytes = _tail.Bytes;
+        var (bytes, behind) = (_tail.Bytes, 0);
         foreach (var cursor in _cursors)
         {
             bytes += cursor.Ahead.Bytes;
+            behind += cursor.LoadedEnd < TailFirst ? 1 : 0;
         }
+
+        _blocks.Trim(behind > 1 ? SharedBlocks * (long)ReadBytes : 0);
+        bytes += _blocks.Bytes;
 
         ReportMemory(bytes);
     }

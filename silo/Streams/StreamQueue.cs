@@ -26,6 +26,8 @@ internal sealed partial class StreamQueue : IDeclaredQueue
     private readonly List<MessageRun> _runs = [];
     private readonly List<MessageRun> _whole = [];
     private readonly List<StreamRead> _reads = [];
+    private readonly List<StreamRead> _reading = [];
+    private readonly StreamBlocks _blocks = new();
     private readonly QueueStorage? _storage;
     private readonly SessionTable _sessions;
     private readonly PublisherAnswers _answers;
@@ -255,7 +257,7 @@ internal sealed partial class StreamQueue : IDeclaredQueue
 
         var given = 0L;
         var wasAble = cursor.IsAble;
-        while (cursor.IsAble && cursor.Position < stored && cursor.TryPeek(_tail, out var run))
+        while (cursor.IsAble && cursor.Position < stored && (cursor.TryPeek(_tail, out var run) || (TryShare(cursor, stored) && cursor.TryPeek(_tail, out run))))
         {
             var count = (int)Math.Min(Math.Min(run.Count, stored - run.First), cursor.Credit);
             given += cursor.Filter is { } filter ? GiveFiltered(cursor, filter, run, count) : Give(cursor, run, count);

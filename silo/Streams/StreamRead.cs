@@ -10,6 +10,9 @@ namespace Granary.Silo.Streams;
 /// <param name="Since">The messages are not wanted, but the offset from which on all came at this time or later, in Unix milliseconds.</param>
 internal sealed record StreamRead(StreamCursor Cursor, long From, long End, int Bytes, long? Since = null)
 {
+    /// <summary>Others that are at the same place, and get what is read as well.</summary>
+    public List<StreamCursor> Followers { get; } = [];
+
     public async Task<StreamReading> RunAsync(QueueJournal journal, CancellationToken cancellation)
     {
         if (Since is not { } time)

@@ -218,6 +218,52 @@ public sealed class StreamQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Consumers_FarBehindAtTheSamePlace_ShareWhatIsReadBack()
+    {
+        await _stream.DisposeAsync();
+        _stream = new TestStream(memory: 64 * 1024);
+        var link = Fill(4_000);
+        link.Send(Consumer(1, "first", prefetch: 10_000));
+        var alone = _stream.Gateway.StreamReads;
+        Assert.True(alone > 2, $"{alone} reads");
+
+        link.Send(Consumer(2, "first", prefetch: 10_000), Consumer(3, "first", prefetch: 10_000));
+        Assert.Equal(2 * alone, _stream.Gateway.StreamReads);
+
+        // Of two that do not read at the same time, and do not begin at the same place, the second finds what was read for the first.
+        link.Send(Consumer(4, "first", prefetch: 1_000), Consumer(5, 130, prefetch: 100));
+        var before = _stream.Gateway.StreamReads;
+        link.Send(new SettleItem(Settlement.Ack, [new OffsetRange(StreamOffsets.Tag(5, 130), 100)]));
+        Assert.Equal(before, _stream.Gateway.StreamReads);
+        Assert.Equal(Numbered(0, 4_000), Given(link, 2));
+        Assert.Equal(Numbered(0, 4_000), Given(link, 3));
+        Assert.Equal(Numbered(0, 1_000), Given(link, 4));
+        Assert.Equal(Numbered(130, 330), Given(link, 5));
+    }
+
+    [Fact]
+    public async Task Consumer_OfMessagesOfWhichTheStoreHasLostSome_IsGivenAllOthers()
+    {
+        await _stream.DisposeAsync();
+        _stream = new TestStream(memory: 64 * 1024);
+        var link = Fill(4_000);
+        _stream.Gateway.StoreLoses = true;
+        for (var first = 50; first < 3_000; first += 100)
+        {
+            _stream.Stream.Storage!.Journal.Settle(first, first + 50);
+        }
+
+        _stream.Gateway.Pump();
+        link.Send(Consumer(1, "first", prefetch: 20));
+        for (var settled = 0; Given(link, 1) is var given && given.Length > settled; settled = given.Length)
+        {
+            link.Send(new SettleItem(Settlement.Ack, [.. given[settled..].Select(one => new OffsetRange(StreamOffsets.Tag(1, one.Offset), 1))]));
+        }
+
+        Assert.Equal(Numbered(0, 4_000).Where(one => one.Offset is >= 3_000 || one.Offset % 100 < 50), Given(link, 1));
+    }
+
+    [Fact]
     public async Task Time_OfMessagesThatAreNotInMemory_IsFoundInTheStore()
     {
         await _stream.DisposeAsync();
