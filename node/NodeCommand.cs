@@ -51,6 +51,7 @@ internal static class NodeCommand
         var cluster = new ClusterGroup(settings);
         var users = new UserGroup(settings);
         var definitions = new DefinitionsGroup(settings);
+        var traces = new TraceGroup(settings);
         var logLevel = settings.Of("--log-level", LogLevel.Information, "From which level on Granary's events are told: debug, info, warning, error, critical or none.", SettingText.Level);
 
         var command = new RootCommand("Granary, a message broker that speaks AMQP 0-9-1 as RabbitMQ does, and gRPC.")
@@ -67,7 +68,7 @@ internal static class NodeCommand
 
         command.SetAction((result, cancellation) =>
         {
-            var gateway = limits.AddTo(listeners.AddTo(new GatewayOptions { Authentication = authentication.Read(result), Definitions = definitions.Read(result) }, result), result);
+            var gateway = traces.AddTo(limits.AddTo(listeners.AddTo(new GatewayOptions { Authentication = authentication.Read(result), Definitions = definitions.Read(result) }, result), result), result);
             var options = new NodeOptions(
                 result.GetValue(role), result.GetValue(localLinks), limits.AddTo(store.Read(result), result), gateway, cluster.Read(result))
             {
@@ -75,6 +76,7 @@ internal static class NodeCommand
                 Administrator = users.Read(result),
                 FirstVhost = users.ReadVhost(result),
                 LogLevel = result.GetValue(logLevel),
+                Traces = traces.Read(result),
                 WithoutEffect = settings.File.WithoutEffect,
                 Unreadable = settings.Refusal,
             };

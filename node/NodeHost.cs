@@ -6,6 +6,7 @@ using Granary.Gateway.Management.Definitions;
 using Granary.Node.Configuration;
 using Granary.Node.Memory;
 using Granary.Node.Stopping;
+using Granary.Node.Tracing;
 using Granary.Silo.Access;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
@@ -118,6 +119,12 @@ internal static class NodeHost
 
         builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<ConfigurationReport>(provider, options.WithoutEffect));
         builder.Services.AddHostedService<MemoryKeeper>();
+        if (options.Traces is { } traces && options.Role != NodeRole.Silo)
+        {
+            builder.Services.AddSingleton(traces);
+            builder.Services.AddHostedService<TraceExport>();
+        }
+
         builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<StopLimit>(provider, (int code) => End(provider, code)));
         builder.Services.AddSingleton<Drain>();
         builder.Services.AddHealthChecks().AddCheck<Drain>("node", tags: [HealthTags.Ready]);

@@ -3,6 +3,7 @@ using System.Text;
 using Granary.Core.Configuration;
 using Granary.Gateway.Hosting;
 using Granary.Node.Configuration;
+using Granary.Node.Tracing;
 using Granary.Silo.Access;
 using Granary.Silo.Hosting;
 using Granary.Silo.Hosting.Cluster;
@@ -41,6 +42,9 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
 
     /// <summary>From which level on Granary's events are told.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Where spans go; null: there are none.</summary>
+    public TraceSettings? Traces { get; init; }
 
     /// <summary>Lines of the configuration file that RabbitMQ would do something for.</summary>
     public IReadOnlyList<ConfigurationLine> WithoutEffect { get; init; } = [];

@@ -9,6 +9,7 @@ using Granary.Core.Messages;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
+using Granary.Gateway.Tracing;
 
 namespace Granary.Gateway.Amqp;
 
@@ -261,6 +262,7 @@ internal sealed partial class AmqpChannel
         Connection.Send(Number, new BasicGetOk(
             tag, slice.Redelivered, Encoding.UTF8.GetString(message.Exchange), Encoding.UTF8.GetString(message.RoutingKey), Count(got.MessageCount)));
         Connection.Trace?.Delivered(Number, session.QueueName, message.Bytes, slice.Redelivered);
+        Connection.Spans?.Delivered(message.Bytes, session.QueueName, slice.Redelivered, MessageSpans.Amqp, Connection.Terms.Vhost);
         Connection.Deliveries.WriteContent(Number, slice.Batch.Records, LargeRecord.Of(slice.Batch.Records));
     }
 

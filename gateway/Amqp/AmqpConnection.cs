@@ -88,7 +88,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
         Rights = new ClientRights(terms.Login?.Access ?? server.Access, terms.User, terms.Vhost);
         Topology = new TopologyCalls(Grains, Id, server.Replies, Rights, Exclusive, server.QueueLimits);
         Links = new LinkSet(server.Grains, server.LocalQueues, Id, terms.Vhost, server.Clock, server.Log) { Owner = this, Losses = server.Losses };
-        Publisher = new Publisher(server.Published);
+        Publisher = new Publisher(server.Published, server.Spans, terms.Vhost);
         Paths = new PathFinder(Links, server.Router, Rights);
         _replies = new ReplyPost(Links);
         _output = new AmqpOutput(transport.Output, terms.FrameMax, new SendWatch(server.Options.SendTimeout, server.Clock), Links, OnOutputLost, server.Lease);
@@ -133,6 +133,9 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public AckPatience Patience { get; }
 
     public Publisher Publisher { get; }
+
+    /// <summary>Null: messages get no spans.</summary>
+    public MessageSpans? Spans => _server.Spans;
 
     /// <summary>Null: the vhost is not traced.</summary>
     public ClientTrace? Trace => Publisher.Trace;

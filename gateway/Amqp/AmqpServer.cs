@@ -20,7 +20,7 @@ namespace Granary.Gateway.Amqp;
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, Logins logins, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-    QueueLimits? queueLimits = null, ClusterName? clusterName = null, Firehose? firehose = null) : IHostedService
+    QueueLimits? queueLimits = null, ClusterName? clusterName = null, Firehose? firehose = null, MessageSpans? spans = null) : IHostedService
 {
     private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
     private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
@@ -60,6 +60,9 @@ internal sealed partial class AmqpServer(
 
     /// <summary>Null where nothing is traced.</summary>
     public Firehose? Firehose => firehose;
+
+    /// <summary>Null where messages get no spans.</summary>
+    public MessageSpans? Spans => spans;
 
     public AmqpOptions Options => options;
 

@@ -38,13 +38,13 @@ internal sealed partial class GrpcServer : IHostedService
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, PublisherAlarms alarms, AmqpOptions options,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-        QueueLimits? queueLimits = null, GrpcConnections? connections = null, Firehose? firehose = null)
+        QueueLimits? queueLimits = null, GrpcConnections? connections = null, Firehose? firehose = null, MessageSpans? spans = null)
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
         (Router, Replies, Access, Alarms, Id) = (router, replies, access, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
-        (QueueLimits, Firehose) = (queueLimits, firehose);
+        (QueueLimits, Firehose, Spans) = (queueLimits, firehose, spans);
         Connections = connections ?? new GrpcConnections(clock);
         Connections.Ended = connection =>
         {
@@ -66,6 +66,9 @@ internal sealed partial class GrpcServer : IHostedService
 
     /// <summary>Null where no vhost has one.</summary>
     public QueueLimits? QueueLimits { get; }
+
+    /// <summary>Null where messages get no spans.</summary>
+    public MessageSpans? Spans { get; }
 
     /// <summary>Null where nothing is traced.</summary>
     public Firehose? Firehose { get; }

@@ -31,6 +31,6 @@ internal sealed class MessagingService(GrpcServer server, CallRunner calls) : Me
         calls.RunAsync(context, caller =>
         {
             var shared = server.UnaryLinksOf(caller);
-            return new QueueReader(shared.Links, shared.Rights, server.Patience, server.Lease, shared.Trace).GetAsync(request, context.CancellationToken);
+            return new QueueReader(shared.Links, shared.Rights, server.Patience, server.Lease, shared.Trace, server.Spans).GetAsync(request, context.CancellationToken);
         });
 }

@@ -91,6 +91,11 @@ public static class GatewayHosting
             services.AddHostedService(provider => ActivatorUtilities.CreateInstance<BootImport>(provider, definitions));
         }
 
+        if (options.Tracing is { } tracing)
+        {
+            services.AddSingleton(new MessageSpans(tracing));
+        }
+
         services.AddSingleton<AmqpServer>();
         services.AddHostedService(provider => provider.GetRequiredService<AmqpServer>());
         services.AddSingleton(provider => provider.GetRequiredService<AmqpServer>().Published);

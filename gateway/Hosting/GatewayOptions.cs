@@ -84,6 +84,9 @@ public sealed record GatewayOptions
     /// <summary>What is imported before clients are served; null: nothing.</summary>
     public BootDefinitions? Definitions { get; init; }
 
+    /// <summary>Null: messages are not traced.</summary>
+    public TracingOptions? Tracing { get; init; }
+
     /// <summary>Clients of other machines reach it.</summary>
     public bool AdmitsOthers => new[] { Amqp, AmqpTls, Grpc, GrpcTls, Http, HttpTls }.SelectMany(points => points)
         .Any(point => !IPAddress.IsLoopback(point.At(Bind).Address)) || (ProxyPort is not null && !IPAddress.IsLoopback(Bind));

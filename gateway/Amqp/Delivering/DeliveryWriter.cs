@@ -3,6 +3,7 @@ using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp.DirectReply;
+using Granary.Gateway.Tracing;
 
 namespace Granary.Gateway.Amqp.Delivering;
 
@@ -129,6 +130,11 @@ internal sealed class DeliveryWriter(PipeWriter pipe, int frameMax)
         if (channel.Connection.Trace is { } trace && consumer.Queue != ReplyAddress.PseudoQueueName)
         {
             trace.Delivered(channel.Number, consumer.Queue, records[..at], redelivered);
+        }
+
+        if (channel.Connection.Spans is { } spans && consumer.Queue != ReplyAddress.PseudoQueueName)
+        {
+            spans.Delivered(records[..at], consumer.Queue, redelivered, MessageSpans.Amqp, channel.Connection.Terms.Vhost);
         }
 
         channel.Delivered(consumer, count, pending.Slice.FirstOffset, redelivered);

@@ -10,7 +10,8 @@ namespace Granary.Gateway.Amqp.Publishing;
 /// Gathers what one connection publishes: messages that follow each other on one path, from one channel, back to back in one array, are one run,
 /// and a run is handed to the links as one batch. So the work per message ends with the copy into the chunk.
 /// </summary>
-internal sealed class Publisher(PublishCounts counts)
+/// <param name="spans">Null: messages get none.</param>
+internal sealed class Publisher(PublishCounts counts, MessageSpans? spans, string vhost)
 {
     private PublishOutcomes? _outcomes;
     private PublishPath? _path;
@@ -60,8 +61,13 @@ internal sealed class Publisher(PublishCounts counts)
         Hand(_outcomes!, path, batch, _mandatory);
     }
 
-    private void Hand(PublishOutcomes outcomes, PublishPath path, in MessageBatch batch, bool mandatory)
+    private void Hand(PublishOutcomes outcomes, PublishPath path, MessageBatch batch, bool mandatory)
     {
+        if (spans is not null)
+        {
+            batch = spans.Published(batch, MessageSpans.Amqp, vhost);
+        }
+
         Trace?.Published(outcomes.Channel, batch, path.Links);
         counts.Add(batch, outcomes.HasConfirms, isRouted: path.Links.Length > 0);
         if (outcomes.Transaction is { } transaction)

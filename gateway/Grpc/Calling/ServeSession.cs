@@ -13,6 +13,7 @@ using Granary.Gateway.Grpc.Consuming;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Links;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Tracing;
 using Granary.V1;
 using Grpc.Core;
 
@@ -168,7 +169,8 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
             throw CallErrors.From(BrokerError.RightsOutOfReach(Caller.Vhost, Caller.User));
         }
 
-        Trace?.Published(Number, batch, path.Links);
+        var sent = Server.Spans?.Published(batch, MessageSpans.Grpc, Links.Vhost) ?? batch;
+        Trace?.Published(Number, sent, path.Links);
         if (path.Links.Length == 0)
         {
             path.Count(1);
@@ -177,7 +179,7 @@ internal sealed class ServeSession : DeliverySession<ServeRequest, ServeResponse
         }
 
         _unconfirmed++;
-        Publisher.Send(path, batch, RunOf(batch, request, path.Links.Length));
+        Publisher.Send(path, sent, RunOf(sent, request, path.Links.Length));
     }
 
     private PublishRun RunOf(in MessageBatch reply, SettledDelivery request, int targets) => new(new ReplyConfirm(this, request), 0, reply, mandatory: false, targets);

@@ -8,6 +8,7 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Tracing;
 using Granary.Gateway.Transactions;
 using Granary.V1;
 using Grpc.Core;
@@ -96,7 +97,7 @@ internal sealed class ConsumeTransaction(
             {
                 if (_encoder.FindPath(_paths, fetched) is { } path)
                 {
-                    return (path, batch, message.Mandatory);
+                    return (path, server.Spans?.Published(batch, MessageSpans.Grpc, links.Vhost) ?? batch, message.Mandatory);
                 }
             }
 

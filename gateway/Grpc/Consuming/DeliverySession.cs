@@ -10,6 +10,7 @@ using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Grpc.Messages;
+using Granary.Gateway.Tracing;
 using Granary.V1;
 using Grpc.Core;
 using Settlement = Granary.Core.Links.Settlement;
@@ -393,6 +394,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
             var count = slice.Batch.Count;
             _decoder.Decode(slice, _lastTag + 1, deliveries);
             Trace?.Delivered(Number, _queue, slice.Batch.Records.Span, slice.Redelivered);
+            Server.Spans?.Delivered(slice.Batch.Records.Span, _queue, slice.Redelivered, MessageSpans.Grpc, Links.Vhost);
             Links.Counts.Add(consumer.NoAck ? MessageEvent.DeliverNoAck : MessageEvent.Deliver, count);
             Links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? count : 0);
             if (!consumer.NoAck)

@@ -15,7 +15,7 @@ using Settlement = Granary.Core.Links.Settlement;
 namespace Granary.Gateway.Grpc.Consuming;
 
 /// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
-internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan patience, GatewayLease lease, ClientTrace? trace)
+internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan patience, GatewayLease lease, ClientTrace? trace, MessageSpans? spans)
 {
     private const int MostMessages = 1000;
     private const int MostAtATime = 64;
@@ -87,6 +87,7 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
                         links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);
                         _decoder.Decode(slice, firstTag: 0, _response.Deliveries);
                         trace?.Delivered(0, queue, slice.Batch.Records.Span, slice.Redelivered);
+                        spans?.Delivered(slice.Batch.Records.Span, queue, slice.Redelivered, MessageSpans.Grpc, links.Vhost);
                     }
                 }
 

@@ -7,6 +7,7 @@ using Granary.Gateway.Amqp.Publishing;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Routing;
+using Granary.Gateway.Tracing;
 using Granary.V1;
 using Grpc.Core;
 
@@ -154,6 +155,7 @@ internal sealed class PublishStreamSession : DuplexSession<PublishStreamPayload,
         if (_path is { } path)
         {
             var batch = _open.ToBatch();
+            batch = Server.Spans?.Published(batch, MessageSpans.Grpc, Links.Vhost) ?? batch;
             Links.Counts.Add(MessageEvent.Publish, batch.Count);
             Trace?.Published(Number, batch, path.Links);
             Publisher.Send(path, batch, _confirms.Track(batch, _isMandatory, path.Links.Length));

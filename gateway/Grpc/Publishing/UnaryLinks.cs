@@ -99,10 +99,11 @@ internal sealed class UnaryLinks
                 return false;
             }
 
-            var run = new PublishRun(publish, 0, batch, mandatory: false, path.Links.Length);
+            var sent = _server.Spans?.Published(batch, MessageSpans.Grpc, Links.Vhost) ?? batch;
+            var run = new PublishRun(publish, 0, sent, mandatory: false, path.Links.Length);
             Links.Counts.Add(MessageEvent.Publish, 1);
-            Trace?.Published(0, batch, path.Links);
-            Publisher.Send(path, batch, run);
+            Trace?.Published(0, sent, path.Links);
+            Publisher.Send(path, sent, run);
             if (path.Links.Length == 0)
             {
                 run.Unroutable();
