@@ -30,8 +30,13 @@ internal static class LeftOut
     // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
     private const int NotHealthy = 103;
 
+    private static volatile bool _isRefused;
+
     // When the process wrote its first line.
     private static readonly long Began = Stopwatch.GetTimestamp();
+
+    /// <summary>The process is not to start, and ends: that calls of what has been started already come to nothing is no news from now on, for the operator is told why.</summary>
+    public static void RefuseStart() => _isRefused = true;
 
     public static bool Includes<TState>(in LogEntry<TState> entry) => IsSaidAnyhow(entry.Exception) || entry.EventId.Id switch
     {
@@ -42,7 +47,7 @@ internal static class LeftOut
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
-        _ => false,
+        _ => _isRefused && entry.Category == "Orleans.Messaging",
     };
 
     // Why the process does not start: the operator is told without a stack trace, and once.

@@ -59,6 +59,7 @@ internal static class NodeHost
         catch (DefinitionsRefusedException exception)
         {
             // All but the listeners has been started.
+            LeftOut.RefuseStart();
             await app.StopAsync(cancellation).ConfigureAwait(false);
             await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
             return 1;

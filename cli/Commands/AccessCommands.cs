@@ -24,6 +24,27 @@ internal static class AccessCommands
                 return Answer.None;
             },
         },
+        new("set_permissions_globally", Group, "Sets user permissions for all virtual hosts that there are", "<username> <conf> <write> <read>")
+        {
+            LeastWords = 4,
+            Banner = static call => UserCommands.Told($"Setting permissions for user \"{call.Words[0]}\" in all virtual hosts ..."),
+            Run = static async call =>
+            {
+                if (await call.Broker.FindAsync($"users/{call.Path(0)}") is null)
+                {
+                    throw Refusals.NoUserToGrant(call.Words[0]);
+                }
+
+                foreach (var vhost in await call.Broker.ListAsync("vhosts"))
+                {
+                    await call.Broker.PutAsync(
+                        $"permissions/{BrokerApi.Segment(vhost["name"]!.ToString())}/{call.Path(0)}",
+                        new JsonObject { ["configure"] = call.Words[1], ["write"] = call.Words[2], ["read"] = call.Words[3] });
+                }
+
+                return Answer.None;
+            },
+        },
         new("clear_permissions", Group, "Revokes user permissions for a vhost", "[--vhost <vhost>] <username>")
         {
             LeastWords = 1, Options = [CommandOption.Vhost],

@@ -108,6 +108,19 @@ internal static class DiagnosticsCommands
                 ? throw new CommandException(ExitCode.Unavailable, reason)
                 : Answer.Of($"Node {await call.Broker.NodeAsync()} reported all vhosts as running"),
         },
+        new("check_for_quorum_queues_without_an_elected_leader", Group, "Checks that quorum queues have elected and available leader replicas", "[--vhost <vhost>] [--across-all-vhosts] <pattern>")
+        {
+            LeastWords = 1, Options = [CommandOption.Vhost, new("across-all-vhosts")],
+            Banner = static call => UserCommands.Told(call.Has("across-all-vhosts")
+                ? $"Checking leader replicas of quorum queues matching '{call.Words[0]}' in all vhosts ..."
+                : $"Checking leader replicas of quorum queues matching '{call.Words[0]}' in vhost {call.Vhost} ..."),
+            Run = static async call =>
+                await call.Broker.CheckAsync($"health/checks/quorum-queues-without-elected-leaders/{(call.Has("across-all-vhosts") ? "all-vhosts" : $"vhost/{call.VhostPath}")}") is { } reason
+                    ? throw new CommandException(ExitCode.Unavailable, reason)
+                    : Answer.Of($"Node {await call.Broker.NodeAsync()} reported all quorum queue as having responsive leader replicas"),
+        },
+        Store("check_if_metadata_store_is_initialized", "Health check that exits with a non-zero code if the metadata store on target node has not yet finished initializing", "initialized"),
+        Store("check_if_metadata_store_is_initialized_with_data", "Health check that exits with a non-zero code if the metadata store on target node has not yet finished initializing with data", "initialized/with-data"),
         new("listeners", Group, "Lists active connection listeners (bound interface, port, protocol) on the target node", "")
         {
             Banner = async call => $"Asking node {await call.Broker.NodeAsync()} to report its protocol listeners ...",
@@ -115,6 +128,13 @@ internal static class DiagnosticsCommands
                 Answer.Of(string.Join('\n', (await NodeCommands.ListenersAsync(call)).Select(listener => NodeCommands.ListenerLine(listener)))),
         },
     ];
+
+    private static Command Store(string name, string summary, string check) => new(name, Group, summary, "")
+    {
+        Run = async call => await call.Broker.CheckAsync($"health/checks/metadata-store/{check}") is { } reason
+            ? throw new CommandException(ExitCode.Unavailable, reason)
+            : Answer.Of($"Metadata store on node {await call.Broker.NodeAsync()} has completed its initialization"),
+    };
 
     private static Command Alarms(string name, string summary, string asked, string none, string check, bool isCheck) => new(name, Group, summary, "")
     {

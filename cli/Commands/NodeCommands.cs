@@ -17,6 +17,8 @@ internal static class NodeCommands
 
     private static readonly string[] FlagColumns = ["name", "state", "stability", "provided_by", "desc", "doc_url"];
 
+    private static readonly string[] DeprecatedColumns = ["name", "deprecation_phase", "state", "provided_by", "desc", "doc_url"];
+
     public static IEnumerable<Command> All =>
     [
         new("ping", Group, "Checks that the node is up and that this tool can reach it", "")
@@ -65,6 +67,14 @@ internal static class NodeCommands
             Check = static call => Lists.Require(call, FlagColumns),
             Banner = static _ => UserCommands.Told("Listing feature flags ..."),
             Run = static async call => Lists.Of(call, await call.Broker.ListAsync("feature-flags"), ["name", "state"], static (flag, column) => flag[column]),
+        },
+        new("list_deprecated_features", "Feature flags", "Lists deprecated features", "[--used] [<column>, ...]")
+        {
+            MostWords = int.MaxValue, Options = [new("used")], Formatter = "pretty_table",
+            Check = static call => Lists.Require(call, DeprecatedColumns),
+            Banner = static call => UserCommands.Told(call.Has("used") ? "Listing deprecated features in use ..." : "Listing deprecated features ..."),
+            Run = static async call =>
+                Lists.Of(call, await call.Broker.ListAsync(call.Has("used") ? "deprecated-features/used" : "deprecated-features"), ["name", "deprecation_phase", "state"], static (feature, column) => feature[column]),
         },
         new(
             "enable_feature_flag", "Feature flags",

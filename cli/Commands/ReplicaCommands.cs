@@ -26,6 +26,9 @@ internal static class ReplicaCommands
         Nothing("delete_member", "Removes a quorum queue member (replica) on the given node", "[--vhost <vhost>] <queue> <node>", 2),
         Nothing("grow", "Grows quorum queue clusters by adding a member (replica) on the specified node", "<node> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>]", 2),
         Nothing("shrink", "Shrinks quorum queue clusters by removing any members (replicas) on the given node", "<node> [--errors-only]", 1),
+        Nothing("grow_to_count", "Grows quorum queue clusters to the given number of members (replicas)", "<node_count> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>]", 2),
+        Nothing("transfer_leadership", "Transfers the leadership of a quorum queue to the given node", "[--vhost <vhost>] <queue> <node>", 2),
+        Nothing("force_checkpoint", "Forces checkpoints for all matching quorum queues", "[--vhost-pattern <pattern>] [--queue-pattern <pattern>]", 0),
         Nothing("reclaim_quorum_memory", "Flushes quorum queue processes WAL, performs a full sweep GC on all of its local Erlang processes", "<queue>", 1),
         new("peek", "Monitoring, observability and health checks", "Peeks at the given position of a quorum queue", "[--vhost <vhost>] <queue> <position>")
         {

@@ -10,6 +10,8 @@ internal static class VhostCommands
 
     private static readonly string[] Columns = ["name", "description", "tags", "default_queue_type", "tracing", "cluster_state", "metadata", "protected_from_deletion"];
 
+    private static readonly CommandOption[] MetadataOptions = [new("description", HasValue: true), new("tags", HasValue: true), new("default-queue-type", HasValue: true)];
+
     public static IEnumerable<Command> All =>
     [
         new(
@@ -18,28 +20,38 @@ internal static class VhostCommands
             "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type <quorum|classic|stream>]")
         {
             LeastWords = 1,
-            Options = [new("description", HasValue: true), new("tags", HasValue: true), new("default-queue-type", HasValue: true)],
+            Options = MetadataOptions,
             Banner = call => UserCommands.Told($"Adding vhost \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
                 // One that is there stays as it is, unless something is said of it.
-                var body = new JsonObject();
-                if (call["description"] is { } description)
+                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", Metadata(call));
+                return Answer.None;
+            },
+        },
+        new(
+            "update_vhost_metadata", Group,
+            "Updates metadata (tags, description, default queue type) of a virtual host",
+            "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type <quorum|classic|stream>]")
+        {
+            LeastWords = 1,
+            Options = MetadataOptions,
+            Check = static call =>
+            {
+                if (Metadata(call).Count == 0)
                 {
-                    body["description"] = description;
+                    throw CommandException.NotValid("not enough arguments.");
+                }
+            },
+            Banner = static call => UserCommands.Told($"Updating metadata of vhost \"{call.Words[0]}\" ..."),
+            Run = static async call =>
+            {
+                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
+                {
+                    throw Refusals.NoVhost(call.Words[0]);
                 }
 
-                if (call["tags"] is { } tags)
-                {
-                    body["tags"] = tags;
-                }
-
-                if (call["default-queue-type"] is { } type)
-                {
-                    body["default_queue_type"] = type;
-                }
-
-                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", body);
+                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", Metadata(call));
                 return Answer.None;
             },
         },
@@ -162,4 +174,19 @@ internal static class VhostCommands
             return Answer.Of($"Trace {done} for vhost {call.Vhost}");
         },
     };
+
+    // What is not said is left as it is.
+    private static JsonObject Metadata(CommandCall call)
+    {
+        var body = new JsonObject();
+        foreach (var option in MetadataOptions)
+        {
+            if (call[option.Name] is { } value)
+            {
+                body[option.Name.Replace('-', '_')] = value;
+            }
+        }
+
+        return body;
+    }
 }

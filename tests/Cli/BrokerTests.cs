@@ -241,6 +241,38 @@ public class BrokerTests
         }
     }
 
+    /// <summary>Those that RabbitMQ has since 4.0: Debian's has none to compare with.</summary>
+    [Fact]
+    public async Task Commands_OfLaterVersions_DoWhatTheirNamesSay()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        await Ctl.RunAsync("rabbitmqctl", local, "add_vhost", "sales", "--description", "old", "--tags", "a,b");
+
+        Assert.Equal(
+            new CtlResult(ExitCode.Done, "Updating metadata of vhost \"sales\" ...\n", ""), await Ctl.RunAsync("rabbitmqctl", local, "update_vhost_metadata", "sales", "--description", "new", "--default-queue-type", "quorum"));
+        Assert.Contains(
+            "sales\tnew\t[a, b]\tquorum\n", (await Ctl.RunAsync("rabbitmqctl", local, "list_vhosts", "-s", "name", "description", "tags", "default_queue_type")).Output, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, (await Ctl.RunAsync("rabbitmqctl", local, "update_vhost_metadata", "sales")).Code);
+        Assert.Equal(ExitCode.Data, (await Ctl.RunAsync("rabbitmqctl", local, "update_vhost_metadata", "nowhere", "--tags", "a")).Code);
+
+        await Ctl.RunAsync("rabbitmqctl", local, "add_user", "ann", "secret");
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "set_permissions_globally", "ann", "^a", ".*", "")).Code);
+        Assert.Equal("/\t^a\t.*\t\nsales\t^a\t.*\t\n", (await Ctl.RunAsync("rabbitmqctl", local, "list_user_permissions", "-s", "ann")).Output);
+        Assert.Equal(ExitCode.NoUser, (await Ctl.RunAsync("rabbitmqctl", local, "set_permissions_globally", "bob", "^a", ".*", "")).Code);
+
+        Assert.Equal(new CtlResult(ExitCode.Done, "[\n]\n", ""), await Ctl.RunAsync("rabbitmqctl", local, "list_deprecated_features", "--formatter", "json"));
+        foreach (var (tool, line) in new[]
+        {
+            ("rabbitmq-diagnostics", new[] { "check_for_quorum_queues_without_an_elected_leader", "--across-all-vhosts", ".*" }),
+            ("rabbitmq-diagnostics", ["check_if_metadata_store_is_initialized"]), ("rabbitmq-diagnostics", ["check_if_metadata_store_is_initialized_with_data"]),
+            ("rabbitmq-queues", ["grow_to_count", "3", "all"]), ("rabbitmq-queues", ["transfer_leadership", "q", "rabbit@a"]), ("rabbitmq-queues", ["force_checkpoint"]),
+        })
+        {
+            Assert.Equal(ExitCode.Done, (await Ctl.RunAsync(tool, local, line)).Code);
+        }
+    }
+
     [Fact]
     public async Task Drain_OfANode_SendsItsClientsAway()
     {
