@@ -13,6 +13,7 @@ public sealed class PageTests(Walks walks) : IClassFixture<Walks>
     [InlineData("user")]
     [InlineData("policy")]
     [InlineData("definitions")]
+    [InlineData("log")]
     [InlineData("bulk")]
     [InlineData("palette")]
     [InlineData("keyboard")]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 const pages = [
   '', 'connections', 'channels', 'exchanges', 'exchanges/%2F/amq.topic', 'queues', 'queues/%2F/looked-at', 'queues/%2F/looked-at?tab=messages', 'queues/%2F/looked-at?tab=consumers',
-  'queues/%2F/looked-at?tab=bindings', 'queues/%2F/looked-at?tab=publish', 'queues/%2F/looked-at?tab=settings', 'dead-letters', 'cluster', 'users', 'users/guest', 'vhosts', 'vhosts/%2F', 'policies', 'definitions',
+  'queues/%2F/looked-at?tab=bindings', 'queues/%2F/looked-at?tab=publish', 'queues/%2F/looked-at?tab=settings', 'dead-letters', 'cluster', 'users', 'users/guest', 'vhosts', 'vhosts/%2F', 'policies', 'definitions', 'log',
 ];
 
 /** Each page as axe sees it. */

@@ -156,14 +156,38 @@ export async function policy(visitor) {
 export async function definitions(visitor) {
   const name = unique('imported');
   await visitor.enter({ path: 'definitions' });
-  await visitor.label('File').setInputFiles({
-    name: 'definitions.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ queues: [{ name, vhost: '/', durable: true, auto_delete: false, arguments: {} }] })),
-  });
-  await visitor.page.getByRole('row', { name: new RegExp(`queues.*1.*1.*${name}`) }).waitFor();
+  const there = unique('there');
+  await visitor.api('PUT', `queues/%2F/${there}`, {});
+  const queues = [{ name, vhost: '/', durable: true, auto_delete: false, arguments: {} }, { name: there, vhost: '/', durable: true, auto_delete: false, arguments: { 'x-max-length': 5 } }];
+  const bindings = [{ source: 'amq.topic', vhost: '/', destination: 'nowhere', destination_type: 'queue', routing_key: 'k', arguments: {} }];
+  const chooseFile = content => visitor.label('File').setInputFiles({ name: 'definitions.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(content)) });
+  await chooseFile({ queues, bindings });
+  await visitor.page.getByRole('row', { name: new RegExp(`new queue / ${name}`) }).waitFor();
+  await visitor.page.getByRole('row', { name: new RegExp(`refused queue / ${there} .*x-max-length`) }).waitFor();
+  await visitor.page.getByRole('row', { name: /not possible binding .*nowhere/ }).waitFor();
+  assert.deepEqual(await visitor.violations(), [], 'the preview');
+  await chooseFile({ queues: queues.slice(0, 1) });
+  await visitor.sees('1 new, 0 changed, 0 refused or passed over, 0 as they are');
   assert.ok((await visitor.api('GET', 'queues')).every(one => one.name !== name), 'nothing is made by the preview');
   await visitor.role('button', 'Import').click();
   await visitor.sees('The definitions are imported.');
   assert.equal((await visitor.api('GET', `queues/%2F/${name}`)).name, name);
+}
+
+export async function log(visitor) {
+  await visitor.enter({ path: 'log' });
+  await visitor.page.getByRole('log').getByText(/./).first().waitFor();
+  const name = unique('nobody');
+  await fetch(`${visitor.address}/api/login`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-granary-page': '1', origin: visitor.address }, body: JSON.stringify({ username: name, password: 'wrong' }) });
+
+  // It comes by itself, and can be looked for.
+  await visitor.page.getByRole('log').getByText(new RegExp(name)).waitFor();
+  await visitor.label('Level').selectOption('warning');
+  await visitor.label('Words that a line has').fill(name);
+  await visitor.until(async () => (await visitor.page.getByRole('log').locator('p').count()) === 1, 'one line is left');
+  assert.match(visitor.page.url(), /level=warning/);
+  await visitor.label('Words that a line has').fill('no line has this');
+  await visitor.sees('Nothing matches');
 }
 
 export async function bulk(visitor) {

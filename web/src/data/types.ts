@@ -96,6 +96,9 @@ export interface Queue {
   operator_policy: string | null;
   effective_policy_definition?: Table;
   head_message_timestamp: number | null;
+  /** Milliseconds; absent where there is none. */
+  oldest_ready_age?: number;
+  oldest_unacknowledged_age?: number;
   idle_since?: string;
   message_stats?: MessageStats;
   delivery_limit?: number | string;

@@ -1,20 +1,35 @@
 import { useState } from 'preact/hooks';
 import { enc, get, send } from '../data/api';
-import { count } from '../data/format';
+import { count, value } from '../data/format';
 import { t } from '../data/i18n';
 import { refresh } from '../data/live';
-import { Card, Note, PageHead, say } from '../ui/base';
+import { Badge, Card, Note, PageHead, say } from '../ui/base';
 import { AsCommand } from '../ui/form';
 import { useVhosts } from '../ui/list';
 
 type File = Record<string, unknown>;
 
-const parts = ['users', 'vhosts', 'permissions', 'topic_permissions', 'queues', 'exchanges', 'bindings', 'policies', 'parameters', 'global_parameters'] as const;
+/** What the broker says that an import would do. */
+interface Preview {
+  changes: (Named & { change: 'new' | 'changed' | 'conflict'; fields?: Record<string, { before?: unknown; after?: unknown }> })[];
+  errors: (Named & { reason: string })[];
+  same: number;
+}
 
-const nameOf = (part: string, one: Record<string, string>) =>
-  part === 'bindings' ? `${one.vhost} ${one.source}→${one.destination} ${one.routing_key}`
-  : part === 'permissions' || part === 'topic_permissions' ? `${one.vhost} ${one.user} ${one.exchange ?? ''}`
-  : `${one.vhost ?? ''} ${one.component ?? ''} ${one.name}`;
+type Named = { kind: string } & Record<string, unknown>;
+
+const mostShown = 200;
+
+const order = ['error', 'conflict', 'changed', 'new'];
+
+const text = (of: unknown) => (of === undefined || of === null ? '—' : value(of));
+
+const nameOf = (one: Named) => {
+  const parts = one.kind === 'binding' ? [one.vhost, `${one.source} → ${one.destination}`, one.routing_key]
+    : one.kind === 'permission' || one.kind === 'topic_permission' ? [one.vhost, one.user, one.exchange]
+    : [one.vhost, one.component, one.name];
+  return parts.filter(part => part !== undefined && part !== null && part !== '').map(String).join(' ');
+};
 
 export function Definitions() {
   const vhosts = useVhosts();
@@ -59,16 +74,18 @@ export function Definitions() {
 
 function Import({ path, isWhole }: { path: string; isWhole: boolean }) {
   const [file, setFile] = useState<File>();
-  const [present, setPresent] = useState<File>();
+  const [preview, setPreview] = useState<Preview>();
   const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
   const choose = async (chosen: globalThis.File | undefined) => {
     setError('');
     setFile(undefined);
+    setPreview(undefined);
     if (chosen) {
       try {
-        setFile(JSON.parse(await chosen.text()) as File);
-        setPresent(await get<File>(path));
+        const wanted = JSON.parse(await chosen.text()) as File;
+        setPreview(await send<Preview>({ method: 'POST', path: `${path}?dry_run=true`, body: wanted }));
+        setFile(wanted);
       } catch (failure) {
         setError(failure instanceof SyntaxError ? t('definitions.notJson') : (failure as Error).message);
       }
@@ -81,6 +98,7 @@ function Import({ path, isWhole }: { path: string; isWhole: boolean }) {
       await send({ method: 'POST', path, body: file });
       say(t('definitions.done'));
       setFile(undefined);
+      setPreview(undefined);
       refresh();
     } catch (failure) {
       setError((failure as Error).message);
@@ -93,27 +111,45 @@ function Import({ path, isWhole }: { path: string; isWhole: boolean }) {
       <p class="muted">{t('definitions.importText')}</p>
       <div class="field wide"><label for="definitions-file">{t('definitions.file')}</label><input id="definitions-file" type="file" accept="application/json,.json" onChange={event => void choose(event.currentTarget.files?.[0])} /></div>
       {error !== '' && <Note tone="bad">{error}</Note>}
-      {file && present && <Difference file={file} present={present} />}
+      {preview && <Difference preview={preview} />}
       {file && <div class="form-foot"><button type="button" class="primary" disabled={busy} onClick={() => void run()}>{t('definitions.run')}</button></div>}
       <AsCommand request={{ method: 'POST', path, body: '@definitions.json' as never }} command={isWhole ? 'import_definitions definitions.json' : null} />
     </div>
   );
 }
 
-/** What an import would make, and what is there already. */
-function Difference({ file, present }: { file: File; present: File }) {
-  const rows = parts.map(part => {
-    const wanted = Array.isArray(file[part]) ? (file[part] as Record<string, string>[]) : [];
-    const there = new Set((Array.isArray(present[part]) ? (present[part] as Record<string, string>[]) : []).map(one => nameOf(part, one)));
-    return { part, all: wanted.length, made: wanted.filter(one => !there.has(nameOf(part, one))).map(one => nameOf(part, one).trim()) };
-  }).filter(one => one.all > 0);
+const tones = { new: 'good', changed: 'warn', conflict: 'bad', error: 'bad' } as const;
+
+/** What an import would make and change, and what would be refused: as the broker says. */
+function Difference({ preview }: { preview: Preview }) {
+  const rows = [
+    ...preview.errors.map(one => ({ one, change: 'error' as const, detail: one.reason })),
+    ...preview.changes.map(one => ({ one, change: one.change, detail: Object.entries(one.fields ?? {}).map(([field, { before, after }]) => (after === undefined ? field : `${field}: ${text(before)} → ${text(after)}`)).join('; ') })),
+  ].sort((left, right) => order.indexOf(left.change) - order.indexOf(right.change));
   return (
-    <div class="difference">
-      <h3>{t('definitions.preview')}</h3>
-      <table class="plain-table">
-        <thead><tr><th>{t('definitions.what')}</th><th class="num">{t('definitions.inFile')}</th><th class="num">{t('definitions.new')}</th><th>{t('common.name')}</th></tr></thead>
-        <tbody>{rows.map(one => <tr key={one.part}><th scope="row">{one.part.replace('_', ' ')}</th><td class="num">{count(one.all)}</td><td class="num">{count(one.made.length)}</td><td><bdi>{one.made.slice(0, 4).join(', ')}{one.made.length > 4 ? ' …' : ''}</bdi></td></tr>)}</tbody>
-      </table>
+    <div class="difference" role="group" aria-labelledby="definitions-preview" tabIndex={0}>
+      <h3 id="definitions-preview">{t('definitions.preview')}</h3>
+      <p class="muted" role="status">{t('definitions.counts', { new: count(of('new')), changed: count(of('changed')), refused: count(of('conflict') + of('error')), same: count(preview.same) })}</p>
+      {rows.length > 0 && (
+        <table class="plain-table">
+          <thead><tr><th>{t('definitions.change')}</th><th>{t('definitions.what')}</th><th>{t('common.name')}</th><th>{t('definitions.detail')}</th></tr></thead>
+          <tbody>
+            {rows.slice(0, mostShown).map(({ one, change, detail }, index) => (
+              <tr key={index}>
+                <td class="nowrap"><Badge tone={tones[change]}>{t(`definitions.${change}`)}</Badge></td>
+                <td class="nowrap">{one.kind.replaceAll('_', ' ')}</td>
+                <td><bdi>{nameOf(one)}</bdi></td>
+                <td><bdi>{detail}</bdi></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {rows.length > mostShown && <p class="muted">{t('definitions.more', { count: count(rows.length - mostShown) })}</p>}
     </div>
   );
+
+  function of(change: string): number {
+    return rows.filter(row => row.change === change).length;
+  }
 }

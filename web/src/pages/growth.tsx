@@ -55,7 +55,7 @@ export function Growth({ queue }: { queue: Queue }) {
   const finding = judge(queue, full.size, incoming, outgoing, acked, net);
   const limit = Number(queue.arguments['x-max-length'] ?? queue.effective_policy_definition?.['max-length'] ?? NaN);
   const left = Number.isFinite(limit) && net > 0.1 ? (limit - queue.messages_ready) / net : NaN;
-  const oldest = queue.head_message_timestamp ?? undefined;
+  const ages: [string, number | undefined][] = [[t('growth.oldest'), queue.oldest_ready_age], [t('growth.oldestHeld'), queue.oldest_unacknowledged_age]];
   return (
     <Card title={t('growth.title')} class={`growth ${finding.tone}`} actions={<Badge tone={finding.tone}>{finding.title}</Badge>}>
       <p class="growth-text">{finding.text}</p>
@@ -66,7 +66,7 @@ export function Growth({ queue }: { queue: Queue }) {
         [t('growth.net'), `${net > 0 ? '+' : ''}${rate(net)}`],
         [t('growth.drain'), queue.messages === 0 ? t('growth.isEmpty') : net < -0.05 ? duration(queue.messages / -net) : t('growth.never')],
         ...(left > 0 ? [[t('growth.limitIn'), duration(left)] as [string, string]] : []),
-        ...(oldest === undefined ? [] : [[t('growth.oldest'), duration(Date.now() / 1000 - oldest)] as [string, string]]),
+        ...ages.filter(([, age]) => age !== undefined).map(([name, age]) => [name, duration(age! / 1000)] as [string, string]),
         [t('growth.full'), `${count(full.size)} / ${count(queue.consumers)}`],
         [t('growth.settings'), <a href={href(['queues', queue.vhost, queue.name], { tab: 'settings' })}>{t('growth.settingsLink')}</a>],
       ]} />

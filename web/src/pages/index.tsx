@@ -8,6 +8,7 @@ import { DeadLetters } from './deadletters';
 import { Definitions } from './definitions';
 import { ExchangePage } from './exchange';
 import { Exchanges } from './exchanges';
+import { LogPage } from './log';
 import { OverviewPage } from './overview';
 import { Policies, PolicyPage } from './policies';
 import { QueuePage } from './queue';
@@ -46,6 +47,8 @@ export function pageOf(path: string[]): ComponentChildren {
       return hasOne && second !== undefined ? <PolicyPage vhost={first} name={second} /> : <Policies />;
     case 'definitions':
       return <Definitions />;
+    case 'log':
+      return <LogPage />;
     default:
       return <Empty title={t('common.noPage')}><a href="#/">{t('nav.overview')}</a></Empty>;
   }

@@ -9,6 +9,7 @@ const paths = {
   vhost: 'M4 8l8-4 8 4-8 4-8-4Zm0 4 8 4 8-4M4 16l8 4 8-4',
   policy: 'M12 3 4 6v6c0 5 4 8 8 9 4-1 8-4 8-9V6l-8-3Zm-3 9 2 2 4-4',
   definitions: 'M6 3h8l4 4v14H6V3Zm8 0v4h4M9 12h6m-6 4h6',
+  log: 'M5 4h14v16H5V4Zm3 4h8m-8 4h8m-8 4h5',
   cluster: 'M5 4h14v6H5V4Zm0 10h14v6H5v-6Zm3-7h.01M8 17h.01',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14Zm9 3-4-4',
   sun: 'M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm0-13v2m0 14v2M4.6 4.6 6 6m12 12 1.4 1.4M3 12h2m14 0h2M4.6 19.4 6 18M18 6l1.4-1.4',

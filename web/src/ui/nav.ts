@@ -24,5 +24,5 @@ export const pages = computed<Place[]>(() => [
   ...(isAdministrator.value ? [place('users', 'nav.users', 'user', 'admin')] : []),
   place('vhosts', 'nav.vhosts', 'vhost', 'admin'),
   place('policies', 'nav.policies', 'policy', 'admin'),
-  ...(isAdministrator.value ? [place('definitions', 'nav.definitions', 'definitions', 'admin')] : []),
+  ...(isAdministrator.value ? [place('definitions', 'nav.definitions', 'definitions', 'admin'), place('log', 'nav.log', 'log', 'admin')] : []),
 ]);
