@@ -123,6 +123,31 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Whose connection it is that comes from this port.</summary>
+    public string MemberWithPort(int port)
+    {
+        var end = string.Create(CultureInfo.InvariantCulture, $":{port:X4}");
+        var inodes = new[] { "/proc/net/tcp", "/proc/net/tcp6" }.SelectMany(File.ReadLines)
+            .Select(static line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields[1].EndsWith(end, StringComparison.Ordinal))
+            .Select(static fields => $"socket:[{fields[9]}]")
+            .ToHashSet(StringComparer.Ordinal);
+        return _members.Values.Single(member => Directory.EnumerateFiles(string.Create(CultureInfo.InvariantCulture, $"/proc/{member.Pid}/fd")).Any(IsOne)).Name;
+
+        bool IsOne(string file)
+        {
+            try
+            {
+                return File.ResolveLinkTarget(file, returnFinalTarget: false)?.Name is { } target && inodes.Contains(target);
+            }
+            catch (FileNotFoundException)
+            {
+                // It was closed meanwhile.
+                return false;
+            }
+        }
+    }
+
     /// <summary>What a member answers to who asks whether it is ready.</summary>
     public async Task<HttpStatusCode> ReadinessAsync(string member)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Granary.Crash.Transfers;
 using Xunit.Abstractions;
@@ -9,6 +10,8 @@ namespace Granary.Cluster.Tests.Chaos;
 public sealed class TransferTests(ITestOutputHelper output)
 {
     private const int Tokens = 300, Movers = 12;
+
+    private static readonly TimeSpan Standstill = TimeSpan.FromMinutes(3);
 
     // Queues that were taken from a silo; what is due, and who answers not, while a member is gone.
     private static readonly int[] News = [3003, 3004, 3102, 3320, 3321, 3511, 3512, 3521, 1006, 1010, 1208];
@@ -24,15 +27,18 @@ public sealed class TransferTests(ITestOutputHelper output)
         Array.ForEach(News, cluster.Allow);
         var load = new TransferLoad([() => cluster.ClientOf(1), () => cluster.ClientOf(2)], Queues, Tokens, Movers, Setting("SEED", 1), static _ => { });
         await load.FillAsync();
-        for (var kill = 1; kill <= Setting("KILLS", 2); kill++)
+        var (kills, wanted) = (Setting("KILLS", 2), Setting("COUNT", 0));
+        for (var kill = 1; kill <= kills; kill++)
         {
             var victims = random.Next(3) == 0 ? Gateways : Silos;
             var victim = victims[random.Next(victims.Length)];
             load.Start();
             await Task.Delay(TimeSpan.FromSeconds(1 + (3 * random.NextDouble())));
+            await UntilAsync(load, (long)wanted * ((2 * kill) - 1) / (2 * kills));
             await cluster.SignalAsync(victim, "KILL");
             await Task.Delay(TimeSpan.FromSeconds(3 * random.NextDouble()));
             await cluster.StartAgainAsync(victim);
+            await UntilAsync(load, (long)wanted * kill / kills);
             await load.StopAsync();
             await load.CheckSumAsync();
             output.WriteLine($"kill {kill}, {victim}: {load.Commits} transactions, {load.Moved} tokens moved, {load.Failures} lost channels");
@@ -41,7 +47,21 @@ public sealed class TransferTests(ITestOutputHelper output)
         await load.CheckTokensAsync();
     }
 
-    private static int Setting(string name, int standard) =>
+    private static async Task UntilAsync(TransferLoad load, long commits)
+    {
+        for (var (seen, since) = (load.Commits, Stopwatch.GetTimestamp()); load.Commits < commits;)
+        {
+            await Task.Delay(100);
+            if (load.Commits != seen)
+            {
+                (seen, since) = (load.Commits, Stopwatch.GetTimestamp());
+            }
+
+            Assert.True(Stopwatch.GetElapsedTime(since) < Standstill, $"no transaction for {Standstill}, after {seen} of {commits}");
+        }
+    }
+
+    internal static int Setting(string name, int standard) =>
         int.TryParse(Environment.GetEnvironmentVariable($"GRANARY_TEST_TRANSFER_{name}"), CultureInfo.InvariantCulture, out var told) ? told : standard;
 
     /// <summary>Too long for each run of the suite.</summary>
