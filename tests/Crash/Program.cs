@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Granary.Crash;
 using Granary.Crash.Brokers;
+using Granary.Crash.Features;
 using Granary.Crash.Restarts;
 using Granary.Crash.TakeOvers;
 using Granary.Crash.Transfers;
@@ -13,13 +14,14 @@ var damages = Number("--damages", 0, "Then damage so many copies of a folder tha
 var takeOvers = Number("--takeovers", 0, "Then stop a node so often and have another on the same PostgreSQL take a queue from it.");
 var restarts = Number("--restarts", 0, "Then kill a node so often and start it on the same ports, under twenty clients that come back at once.");
 var transfers = Number("--transfers", 0, "Then kill a node so often under transactions that move tokens between its queues.");
+var features = Number("--features", 0, "Then kill a node so often, or its database, while queues of every kind are used.");
 var store = new Option<StoreKind>("--store") { Description = "Where the node keeps its messages: files or postgres." };
 var victim = new Option<Victim>("--victim") { Description = "What is killed: broker or postgres." };
 var between = new Option<double>("--seconds-between") { Description = "Seconds between two kills, on average.", DefaultValueFactory = _ => 3 };
 
 var command = new RootCommand("Kills the broker, or its database, again and again under load, and checks that nothing confirmed is lost.")
 {
-    seed, kills, queues, damages, takeOvers, restarts, transfers, store, victim, between,
+    seed, kills, queues, damages, takeOvers, restarts, transfers, features, store, victim, between,
 };
 command.SetAction(async result =>
 {
@@ -32,8 +34,8 @@ command.SetAction(async result =>
     }
 
     var faults = 0;
-    var (times, starts, moves) = (result.GetValue(takeOvers), result.GetValue(restarts), result.GetValue(transfers));
-    if (options.Kills > 0 || times + starts + moves == 0)
+    var (times, starts, moves, everything) = (result.GetValue(takeOvers), result.GetValue(restarts), result.GetValue(transfers), result.GetValue(features));
+    if (options.Kills > 0 || times + starts + moves + everything == 0)
     {
         var report = await new CrashRun(options, Console.Error.WriteLine).RunAsync();
         Console.WriteLine(report);
@@ -66,6 +68,13 @@ command.SetAction(async result =>
         var moved = await new TransferRun(options.Seed, moves, options.Store, options.Between, Console.Error.WriteLine).RunAsync();
         Console.WriteLine(moved);
         faults += moved.Faults;
+    }
+
+    if (everything > 0)
+    {
+        var used = await new FeatureRun(options with { Kills = everything }, Console.Error.WriteLine).RunAsync();
+        Console.WriteLine(used);
+        faults += used.Faults;
     }
 
     return faults == 0 ? 0 : 1;
