@@ -27,6 +27,7 @@ public sealed partial class AtomicCommit(
         var id = parts.Values.First().Id;
         var answers = await Task.WhenAll(parts.Select(part => PrepareAsync(part.Key, part.Value))).ConfigureAwait(false);
         var missing = answers.Where(answer => answer.Answer == PrepareAnswer.NoQueue).Select(answer => answer.Queue).ToHashSet(StringComparer.Ordinal);
+        var silent = answers.Where(answer => answer.Answer == PrepareAnswer.Elsewhere).Select(answer => answer.Queue).ToHashSet(StringComparer.Ordinal);
         string[] queues = [.. answers.Where(answer => answer.Answer == PrepareAnswer.Prepared).Select(answer => answer.Queue)];
         var outcome =
             answers.Any(answer => answer.Answer == PrepareAnswer.Full) ? AtomicOutcome.Full
@@ -51,7 +52,7 @@ public sealed partial class AtomicCommit(
             _ = FinishAsync(queues, id);
         }
 
-        return new AtomicResult(outcome, missing);
+        return new AtomicResult(outcome, missing, silent);
     }
 
     private async Task<(string Queue, PrepareAnswer Answer)> PrepareAsync(string name, TransactionPart part)

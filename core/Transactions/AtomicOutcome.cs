@@ -23,4 +23,5 @@ public enum AtomicOutcome
 }
 
 /// <param name="Missing">Queues that were not there for what was published to them.</param>
-public sealed record AtomicResult(AtomicOutcome Outcome, IReadOnlySet<string> Missing);
+/// <param name="Silent">Queues that did not answer in time.</param>
+public sealed record AtomicResult(AtomicOutcome Outcome, IReadOnlySet<string> Missing, IReadOnlySet<string> Silent);

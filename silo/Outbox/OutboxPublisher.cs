@@ -4,6 +4,7 @@ using Granary.Core;
 using Granary.Core.Alarms;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Core.Routing;
 using Granary.Core.Transactions;
 using Granary.Silo.Hosting;
@@ -27,6 +28,8 @@ internal sealed partial class OutboxPublisher(
     private const int MostMessages = 500;
     private const long MostBytes = 4 << 20;
     private const string NoQueue = "the message is mandatory and has no queue";
+    private const string NoQueueAnswered = "a queue did not answer in time";
+    private const string MarkOfExchange = "exchange ";
     private const string NoExchangeAnswered = "the exchange did not answer in time";
 
     /// <summary>
@@ -40,7 +43,16 @@ internal sealed partial class OutboxPublisher(
 
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(0.25);
 
+    /// <summary>For so long messages wait in their order for a queue or exchange that does not answer. It is out of reach for longer only if something is wrong with it; then it is overtaken.</summary>
+    private static readonly TimeSpan Overtaken = TimeSpan.FromMinutes(1);
+
     private readonly OutboxEncoder _encoder = new();
+
+    /// <summary>Who does not answer, and since when: queues, and exchanges with a mark before their names.</summary>
+    private readonly Dictionary<(string Vhost, string Name), long> _silent = [];
+
+    /// <summary>Queues that have just not answered: what goes to them is left out once, so that the rest is published.</summary>
+    private readonly HashSet<(string Vhost, string Name)> _avoided = [];
     private TransactionDecisions? _decisions;
     private string? _member;
 
@@ -115,7 +127,7 @@ internal sealed partial class OutboxPublisher(
 
         await using (turn.ConfigureAwait(false))
         {
-            var due = await turn.ReadAsync(_single > 0 ? 1 : MostMessages, MostBytes, stopping).ConfigureAwait(false);
+            var due = await turn.ReadAsync(_single > 0 && _avoided.Count == 0 ? 1 : MostMessages, MostBytes, stopping).ConfigureAwait(false);
             if (due.Count == 0)
             {
                 _single = 0;
@@ -136,23 +148,49 @@ internal sealed partial class OutboxPublisher(
         List<(OutboxMessage Message, string[] Queues)> routed = [];
         var parts = new OutboxParts();
         var outOfReach = new HashSet<string>(StringComparer.Ordinal);
+
+        // What follows a message that is left out waits with it where it goes to one of its queues: all of a queue's messages stay in order.
+        var avoided = _avoided.Where(queue => queue.Vhost == vhost).Select(static queue => queue.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var message in messages)
         {
-            var (queues, reason) = await RouteAsync(message, parts, router, outOfReach, stopping).ConfigureAwait(false);
-            if (reason is null)
+            var (queues, batch, reason) = await RouteAsync(message, router, outOfReach, stopping).ConfigureAwait(false);
+            if (reason == NoExchangeAnswered && !IsSilentForLong(vhost, MarkOfExchange + message.Exchange))
             {
-                routed.Add((message, queues));
+                // Nobody knows which queues it goes to.
+                break;
             }
-            else
+
+            if (reason is not null)
             {
                 refused.Add((message, reason));
             }
+            else if (queues.Any(avoided.Contains))
+            {
+                avoided.UnionWith(queues);
+            }
+            else
+            {
+                parts.Add(queues, batch);
+                routed.Add((message, queues));
+                if (_single > 0)
+                {
+                    break;
+                }
+            }
+        }
+
+        _avoided.Clear();
+        if (routed.Count + refused.Count == 0)
+        {
+            await turn.CommitAsync().ConfigureAwait(false);
+            return TryAgainAfter;
         }
 
         await PostponeAsync(turn, refused).ConfigureAwait(false);
         var ids = routed.Select(static one => one.Message.Id).ToArray();
         var decided = false;
         var became = AtomicOutcome.Done;
+        IReadOnlySet<string> silent = new HashSet<string>();
         if (!parts.IsEmpty)
         {
             // A try that failed may have happened nevertheless: from then on it is decided that nothing comes of it, unless it has.
@@ -181,7 +219,15 @@ internal sealed partial class OutboxPublisher(
             var result = await commit.RunAsync(
                 parts.ToParts(ConnectionId.New(_member)),
                 missing => !routed.Exists(one => one.Message.IsMandatory && Array.TrueForAll(one.Queues, missing.Contains))).ConfigureAwait(false);
-            became = result.Outcome;
+            (became, silent) = (result.Outcome, result.Silent);
+        }
+
+        if (became == AtomicOutcome.Done)
+        {
+            foreach (var queue in routed.SelectMany(static one => one.Queues))
+            {
+                _silent.Remove((vhost, queue));
+            }
         }
 
         if (decided)
@@ -194,6 +240,12 @@ internal sealed partial class OutboxPublisher(
         {
             case AtomicOutcome.Done:
                 await turn.DeleteAsync(ids).ConfigureAwait(false);
+                break;
+            case AtomicOutcome.OutOfReach:
+                var given = silent.Where(queue => IsSilentForLong(vhost, queue)).ToHashSet(StringComparer.Ordinal);
+                await PostponeAsync(turn, [.. routed.Where(one => one.Queues.Any(given.Contains)).Select(static one => (one.Message, NoQueueAnswered))]).ConfigureAwait(false);
+                _avoided.UnionWith(silent.Except(given).Select(queue => (vhost, queue)));
+                _single++;
                 break;
             case AtomicOutcome.Unknown:
                 // The node stops.
@@ -213,12 +265,12 @@ internal sealed partial class OutboxPublisher(
 
     /// <param name="outOfReach">Exchanges that have not answered: they are not waited for again, message by message.</param>
     /// <returns>The reason: why it cannot be published yet, or null.</returns>
-    private async Task<(string[] Queues, string? Reason)> RouteAsync(
-        OutboxMessage message, OutboxParts parts, Router router, HashSet<string> outOfReach, CancellationToken stopping)
+    private async Task<(string[] Queues, MessageBatch Batch, string? Reason)> RouteAsync(
+        OutboxMessage message, Router router, HashSet<string> outOfReach, CancellationToken stopping)
     {
         if (outOfReach.Contains(message.Exchange))
         {
-            return ([], NoExchangeAnswered);
+            return ([], default, NoExchangeAnswered);
         }
 
         try
@@ -230,26 +282,26 @@ internal sealed partial class OutboxPublisher(
                     .ConfigureAwait(false);
             if (path.Error is { } error)
             {
-                return ([], error.Explanation);
+                return ([], default, error.Explanation);
             }
 
             if (path.Queues.Length == 0 && message.IsMandatory)
             {
-                return ([], NoQueue);
+                return ([], default, NoQueue);
             }
 
-            parts.Add(path.Queues, encoded.Batch with { Window = path.Window });
-            return (path.Queues, null);
+            _silent.Remove((message.Vhost, MarkOfExchange + message.Exchange));
+            return (path.Queues, encoded.Batch with { Window = path.Window }, null);
         }
         catch (TimeoutException exception)
         {
             LogAgain(exception);
             outOfReach.Add(message.Exchange);
-            return ([], NoExchangeAnswered);
+            return ([], default, NoExchangeAnswered);
         }
         catch (Exception exception) when (exception is AmqpException or JsonException or ArgumentException)
         {
-            return ([], exception.Message);
+            return ([], default, exception.Message);
         }
     }
 
@@ -257,8 +309,19 @@ internal sealed partial class OutboxPublisher(
     {
         AtomicOutcome.Full => "a queue refused the message",
         AtomicOutcome.Unrouted => NoQueue,
-        _ => "a queue did not answer in time",
+        _ => NoQueueAnswered,
     };
+
+    /// <summary>Whether it has not answered for so long that it is not waited for any more. To be asked when it has just not answered.</summary>
+    private bool IsSilentForLong(string vhost, string name)
+    {
+        if (!_silent.TryGetValue((vhost, name), out var since))
+        {
+            _silent.Add((vhost, name), since = time.GetTimestamp());
+        }
+
+        return time.GetElapsedTime(since) >= Overtaken;
+    }
 
     private async Task PostponeAsync(OutboxTurn turn, List<(OutboxMessage Message, string Reason)> refused)
     {

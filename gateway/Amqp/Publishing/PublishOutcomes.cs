@@ -127,7 +127,7 @@ internal sealed class PublishOutcomes(AmqpChannel channel) : IPublishOwner
             transaction.ReleaseReturned();
         }
 
-        var (outcome, missing) = await Connection.Atomically.RunAsync(parts.ToParts(Connection.Id), static _ => true).ConfigureAwait(false);
+        var (outcome, missing, _) = await Connection.Atomically.RunAsync(parts.ToParts(Connection.Id), static _ => true).ConfigureAwait(false);
         if (outcome == AtomicOutcome.Unknown)
         {
             throw WhatIsLost();
