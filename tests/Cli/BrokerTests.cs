@@ -239,6 +239,9 @@ public class BrokerTests
             Assert.True(told.Code == ExitCode.Done && told.Errors.Length == 0, $"{line[0]}: {told}");
             Assert.Contains(expected, told.Output, StringComparison.Ordinal);
         }
+
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmq-diagnostics", local, "reset_node_auth_attempt_metrics")).Code);
+        Assert.Contains("reported no authentication attempt stats", (await Ctl.RunAsync("rabbitmq-diagnostics", local, "list_node_auth_attempt_stats")).Output, StringComparison.Ordinal);
     }
 
     /// <summary>Those that RabbitMQ has since 4.0: Debian's has none to compare with.</summary>
