@@ -169,7 +169,7 @@ internal sealed partial class QueueActivation
     private void QueueEnded(IDeclaredQueue queue, BindingDebt? debt)
     {
         PostDead();
-        _outbox = null;
+        (_outbox, _underWay) = (null, 0);
         if (!queue.Definition.IsHidden)
         {
             _services.Figures.End(queue.Figures);
@@ -290,6 +290,13 @@ internal sealed partial class QueueActivation
         var due = _debts.Count > 0 ? Now
             : _slot.Declared is { Storage.IsDurable: true } queue ? queue.NextDue
             : MessageRun.Never;
+
+        // What was due and is under way is due after a crash: what is stored for it stays until it has arrived.
+        if (due > _storedDue && _underWay > 0)
+        {
+            return;
+        }
+
         if (due < _storedDue || (due > _storedDue && (_storedDue <= Now || due == MessageRun.Never)))
         {
             _storedDue = due;

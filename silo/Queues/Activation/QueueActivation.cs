@@ -41,6 +41,9 @@ internal sealed partial class QueueActivation
     private readonly List<BindingDebt> _debts = [];
     private QueueSlot _slot;
     private DeadLetterOutbox? _outbox;
+
+    /// <summary>Dead messages that are still in the store, until it is known that they have arrived.</summary>
+    private long _underWay;
     private ConcurrentQueue<(Queue From, IReadOnlyList<MessageRun> Runs)>? _arrived;
     // Set when no session of an earlier activation is waited for, or the activation has ended. Before that nobody can say who consumes, and what is ready.
     private readonly TaskCompletionSource _recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -327,6 +330,7 @@ internal sealed partial class QueueActivation
             foreach (var run in arrived.Runs)
             {
                 arrived.From.Forget(run.First, run.End);
+                _underWay -= run.Count;
             }
         }
 
@@ -434,6 +438,7 @@ internal sealed partial class QueueActivation
         if (_slot.Dead.Count > 0)
         {
             _outbox ??= NewOutbox();
+            _underWay += _slot.Queue is { Storage: not null } ? _slot.Dead.Sum(static dead => dead.Run.First == DeadRun.NeverEnqueued ? 0L : dead.Run.Count) : 0;
             _outbox.Post(_slot.Dead);
             _slot.Dead.Clear();
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Granary.Amqp;
 using Granary.Core;
@@ -111,32 +112,73 @@ public sealed class DelayedExchangeTests
         Assert.Equal([1, 0], ids);
     }
 
-    private static IExchangeGrain Exchange(TestSilo silo) => silo.Grains.Exchange("/", Name);
+    /// <summary>That something was due is not forgotten before it has arrived where it goes.</summary>
+    [Fact]
+    public async Task Messages_OnTheirWayAtACrash_ArriveAfterARestart_WithNobodyCalling()
+    {
+        const string Other = "other-delays";
+        var store = new MemoryStore();
+        MemoryStore crashed;
+        await using (var silo = await TestSilo.StartAsync(store: store, more: silo => silo.AddIncomingGrainCallFilter(context =>
+            context.InterfaceMethod?.Name == nameof(IQueueGrain.SendAsync) && context.TargetId.Key.ToString()!.EndsWith("away", StringComparison.Ordinal)
+                ? throw new TimeoutException("It is out of reach (test).")
+                : context.Invoke())))
+        {
+            await DeclareAsync(silo, "away");
+            await DeclareAsync(silo, "there", Other);
+            await using var there = await CollectAsync(silo, "there");
+            await using var link = await OpenHiddenAsync(silo);
+            await using var otherLink = await OpenHiddenAsync(silo, Other);
+            await link.SendAsync(new PublishItem(Batches.Delayed(0, 1), false));
+            await otherLink.SendAsync(new PublishItem(Batches.Delayed(1, 100), false));
+            Assert.Equal(1, Assert.Single(await NextIdsAsync(there)));
+
+            // With this one, all is written that is due later now.
+            await WhenDueLaterAsync(store, Other);
+            crashed = store.Copy();
+        }
+
+        await using var again = await TestSilo.StartAsync(store: crashed);
+        await using var collector = await CollectAsync(again, "away");
+        Assert.Equal(0, Assert.Single(await NextIdsAsync(collector)));
+    }
+
+    private static async Task WhenDueLaterAsync(MemoryStore store, string exchange)
+    {
+        while (!(await store.ReadRowsAsync("due", default)).Any(row =>
+            row.Key.Key.Contains(exchange, StringComparison.Ordinal)
+            && DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(Encoding.ASCII.GetString(row.Value.Span), CultureInfo.InvariantCulture)) > DateTimeOffset.UtcNow.AddDays(1)))
+        {
+            await Task.Delay(20);
+        }
+    }
+
+    private static IExchangeGrain Exchange(TestSilo silo, string name = Name) => silo.Grains.Exchange("/", name);
 
     private static Binding Binding(string queue) => new(new Destination(DestinationKind.Queue, queue, default), "k", default);
 
-    private static async Task DeclareAsync(TestSilo silo, string queue = "target")
+    private static async Task DeclareAsync(TestSilo silo, string queue = "target", string exchange = Name)
     {
         var arguments = EncodedTable.From(FieldTable.Of([("x-delayed-type", "direct")]));
-        await AskAsync(async () => Assert.Null(await Exchange(silo).DeclareAsync(new ExchangeDeclaration(ExchangeTypes.DelayedMessage, true, false, false, arguments))));
-        await BindAsync(silo, queue);
+        await AskAsync(async () => Assert.Null(await Exchange(silo, exchange).DeclareAsync(new ExchangeDeclaration(ExchangeTypes.DelayedMessage, true, false, false, arguments))));
+        await BindAsync(silo, queue, exchange);
     }
 
-    private static async Task BindAsync(TestSilo silo, string queue)
+    private static async Task BindAsync(TestSilo silo, string queue, string exchange = Name)
     {
         await AskAsync(async () => Assert.Null((await silo.Grains.Queue("/", queue).DeclareAsync(TestGateway.Declaration(default, durable: true))).Error));
-        await AskAsync(async () => Assert.Null(await Exchange(silo).BindAsync(Binding(queue), toDurable: true)));
+        await AskAsync(async () => Assert.Null(await Exchange(silo, exchange).BindAsync(Binding(queue), toDurable: true)));
     }
 
     /// <summary>A link to where the exchange's router sends what is to be delayed.</summary>
-    private static async Task<GrainLink> OpenHiddenAsync(TestSilo silo)
+    private static async Task<GrainLink> OpenHiddenAsync(TestSilo silo, string exchange = Name)
     {
         using var router = new Router(silo.Grains, TimeProvider.System, NullLogger<Router>.Instance);
         var properties = BasicPropertiesEdit.WithHeaders([0, 0], FieldTable.Of([("x-delay", 1)]));
         string? queue = null;
         await AskAsync(async () =>
         {
-            var path = await router.RouteAsync("/", Encoding.UTF8.GetBytes(Name), "k"u8.ToArray(), properties, default);
+            var path = await router.RouteAsync("/", Encoding.UTF8.GetBytes(exchange), "k"u8.ToArray(), properties, default);
             queue = Assert.Single(path.Queues);
         });
         Assert.True(HiddenQueue.IsHidden(queue!));
