@@ -1,4 +1,5 @@
 using Granary.Core.Links;
+using Granary.Silo.Queues.Links;
 
 namespace Granary.Silo.Queues.Consumers;
 
@@ -15,6 +16,12 @@ internal sealed class SingleActive(bool yields) : IDispatchRule
     private readonly List<Consumer> _waiting = [];
 
     private Consumer? _active;
+
+    /// <summary>
+    /// Where deliveries to the one that was active may have been under way when it left, and the last packet that they are in. If its channel was closed they come back,
+    /// and nobody is to be given what is behind them before that.
+    /// </summary>
+    private (QueueLink Link, long Through)? _late;
 
     /// <summary>Who is active goes by what has happened here, not any more by what was so at an earlier activation.</summary>
     private bool _isSettled;
@@ -36,6 +43,7 @@ internal sealed class SingleActive(bool yields) : IDispatchRule
         _turn.Clear();
         _active = null;
         _isSettled = true;
+        _late = consumer.Unacked > 0 ? (consumer.Link, consumer.Link.Down.Number) : _late;
     }
 
     public void Share(Consumer consumer)
@@ -45,6 +53,12 @@ internal sealed class SingleActive(bool yields) : IDispatchRule
 
     public bool Choose()
     {
+        if (_late is { Link.HasEnded: false } late && late.Link.Down.AreUnderWay(late.Through))
+        {
+            return true;
+        }
+
+        _late = null;
         var isLeaving = ChooseActive();
         foreach (var other in _waiting)
         {

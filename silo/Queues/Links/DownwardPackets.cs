@@ -47,6 +47,9 @@ internal sealed class DownwardPackets(LinkId link, long epoch)
         }
     }
 
+    /// <summary>The gateway has not said yet that it has all packets up to this one.</summary>
+    public bool AreUnderWay(long through) => _kept.Count > 0 && _kept[0].Packet.Number <= through;
+
     /// <summary>All packets that the gateway may not have, to be sent again.</summary>
     public LinkDown[]? TakeAll(long now)
     {

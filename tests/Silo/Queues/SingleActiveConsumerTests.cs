@@ -39,6 +39,28 @@ public sealed class SingleActiveConsumerTests
         Assert.Empty(link.GivenIds(3));
     }
 
+    /// <summary>As when its channel is closed: they come back, and then the next one is given them first.</summary>
+    [Theory]
+    [InlineData("classic", true)]
+    [InlineData("quorum", true)]
+    [InlineData("classic", false)]
+    public void Detach_WhileDeliveriesAreUnderWay_HandsOverWhenTheGatewayHasThem(string type, bool isReturned)
+    {
+        var gateway = Gateway(type);
+        var (publisher, link) = (gateway.Open(), gateway.Open());
+        link.Attach(1, prefetch: 2);
+        link.Attach(2, prefetch: 2);
+        publisher.SendAhead(new PublishItem(Batches.Of(0, 4), false));
+        var answered = link.SendAhead(new DetachItem(1));
+        gateway.DeliverPushes();
+        Array.ForEach(answered, link.Receive);
+        Assert.Equal([0, 1], link.GivenIds(1));
+        Assert.Empty(link.GivenIds(2));
+
+        _ = isReturned ? link.Settle(Settlement.Failed, (0, 2)) : link.Send();
+        Assert.Equal(isReturned ? [0, 1] : [2, 3], link.GivenIds(2));
+    }
+
     [Fact]
     public void Close_OfTheActiveOnesLink_RequeuesToTheNext()
     {

@@ -214,6 +214,9 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection, Ses
         return [.. Items.Skip(before)];
     }
 
+    /// <summary>Sends one packet before it has received what the queue has sent, or sends now: that is under way until the answer is received.</summary>
+    public LinkDown[] SendAhead(params LinkUpItem[] items) => gateway.Slot.Send(Packet(++_sent, items), gateway.Now).Downs ?? [];
+
     /// <summary>Lets the queue forget the link, which has ended.</summary>
     public void SendLast()
     {
