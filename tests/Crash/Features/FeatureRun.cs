@@ -3,6 +3,7 @@ using System.Globalization;
 using Granary.Crash.Brokers;
 using Granary.Crash.Ledger;
 using Granary.Crash.Load;
+using Granary.Testing.Logs;
 using RabbitMQ.Client;
 
 namespace Granary.Crash.Features;
@@ -10,7 +11,7 @@ namespace Granary.Crash.Features;
 /// <summary>Kills a broker, or its database, again and again while queues of every kind are used, each by its own clients, and judges each by its own rules.</summary>
 internal sealed class FeatureRun(CrashOptions options, Action<string> log)
 {
-    private const int StoreOutOfReach = 3301, StoreIsBack = 3302, StoreCannotWrite = 3308, LastWriteCutOff = 3311, NotRead = 3005, StoreDegraded = 103;
+    private const int LastWriteCutOff = 3311;
 
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(60);
 
@@ -24,7 +25,7 @@ internal sealed class FeatureRun(CrashOptions options, Action<string> log)
         var scenes = CreateScenes();
         var kills = 0;
         await using var home = await Home.CreateAsync(options.Store);
-        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : [StoreOutOfReach, StoreIsBack, StoreCannotWrite, NotRead, StoreDegraded];
+        home.Announced = options.Victim == Victim.Broker ? [LastWriteCutOff] : StoreOutage.Events;
         try
         {
             var node = await home.StartReadyAsync();
