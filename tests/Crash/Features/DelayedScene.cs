@@ -48,7 +48,7 @@ internal sealed class DelayedScene(World world, Faults faults, int seed) : Scene
                 string? Judge(Note note)
                 {
                     var due = note.SentAt + DelayOf(number);
-                    return World.Now < due ? $"came {due - World.Now} ms early"
+                    return World.Now < due - World.Rounding ? $"came {due - World.Now} ms early"
                         : World.Now > Math.Max(due, World.ReadyAt) + Late ? $"came {World.Now - due} ms late"
                         : null;
                 }

@@ -77,7 +77,7 @@ internal sealed class ExpiringScene(World world, Faults faults, int seed) : Scen
         {
             var note = _notes[number];
             var dead = _dead.GetValueOrDefault(number);
-            if (World.Now < note.SentAt + TimeToLive(number))
+            if (World.Now < note.SentAt + TimeToLive(number) - World.Rounding)
             {
                 _notes.Fault(number, $"died before its time, {TimeToLive(number)} ms");
             }

@@ -8,6 +8,9 @@ internal sealed class World
     /// <summary>What a client has said so long before a kill is in the store, on however slow a machine; in milliseconds.</summary>
     private const long SafeAfter = 5_000;
 
+    /// <summary>The broker and the clients each have whole milliseconds, which begin at different times: what happens after so many may seem one less.</summary>
+    public const int Rounding = 1;
+
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<long> _killedAt = [];
 
