@@ -27,8 +27,12 @@ public sealed class Distribution(double[] bounds)
     public double Sum => Volatile.Read(ref _sum);
 
     /// <summary>Which bucket a value belongs to.</summary>
-    public int BucketOf(double value)
+    public int BucketOf(double value) => BucketOf(bounds, value);
+
+    /// <inheritdoc cref="BucketOf(double)"/>
+    public static int BucketOf(double[] bounds, double value)
     {
+        ArgumentNullException.ThrowIfNull(bounds);
         var bucket = 0;
         while (bucket < bounds.Length && value > bounds[bucket])
         {

@@ -37,14 +37,7 @@ internal sealed class PublishCounts : IMetricSource
     {
         var first = new MessageRecord(batch.Records.Span);
         var bytes = Math.Max(batch.Records.Length - ((long)batch.Count * (first.Length - first.Body.Length)), 0);
-        var mean = bytes / batch.Count;
-        var bucket = 0;
-        while (bucket < Bounds.Length && mean > Bounds[bucket])
-        {
-            bucket++;
-        }
-
-        Interlocked.Add(ref _counts[bucket], batch.Count);
+        Interlocked.Add(ref _counts[Distribution.BucketOf(Bounds, bytes / batch.Count)], batch.Count);
         Interlocked.Add(ref _bytes, bytes);
         if (withConfirm)
         {

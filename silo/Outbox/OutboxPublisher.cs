@@ -245,8 +245,10 @@ internal sealed partial class OutboxPublisher(
                 var given = silent.Where(queue => IsSilentForLong(vhost, queue)).ToHashSet(StringComparer.Ordinal);
                 await PostponeAsync(turn, [.. routed.Where(one => one.Queues.Any(given.Contains)).Select(static one => (one.Message, NoQueueAnswered))]).ConfigureAwait(false);
                 _avoided.UnionWith(silent.Except(given).Select(queue => (vhost, queue)));
-                _single++;
-                break;
+                await turn.CommitAsync().ConfigureAwait(false);
+
+                // None of those that are to be published one by one was.
+                return TimeSpan.Zero;
             case AtomicOutcome.Unknown:
                 // The node stops.
                 return TryAgainAfter;

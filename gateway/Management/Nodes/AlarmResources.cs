@@ -19,19 +19,15 @@ internal sealed partial class AlarmResources(PublisherAlarms alarms, ClusterFigu
 
     private async Task SetAsync(ApiCall call, bool isRaised)
     {
-        var (node, resource) = (call.Segments[1], call.Segments[3]);
-        PublisherAlarm? alarm = resource switch
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
+        var resource = call.Segments[3];
+        var alarm = resource switch
         {
             "memory" => PublisherAlarm.Memory,
             "disk" => PublisherAlarm.Disk,
-            _ => null,
+            _ => throw ApiException.NotFound(),
         };
-        if (alarm is null || node != (await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false)).Node)
-        {
-            throw ApiException.NotFound();
-        }
-
-        if (alarms.SetByHand(alarm.Value, isRaised))
+        if (alarms.SetByHand(alarm, isRaised))
         {
             if (isRaised)
             {

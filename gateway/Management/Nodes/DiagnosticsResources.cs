@@ -27,7 +27,7 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
 
     private async Task AnswerAttemptsAsync(ApiCall call)
     {
-        await RequireOwnAsync(call, 2).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call, 2).ConfigureAwait(false);
         AttemptsJson[] all =
         [
             .. new[] { (LoginProtocol.Amqp, "amqp091"), (LoginProtocol.Grpc, "grpc"), (LoginProtocol.Http, "http") }
@@ -40,14 +40,14 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
 
     private async Task ResetAttemptsAsync(ApiCall call)
     {
-        await RequireOwnAsync(call, 2).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call, 2).ConfigureAwait(false);
         logins.Attempts.Reset();
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
     private async Task AnswerCertificatesAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         CertificateJson[] all =
         [
             .. new[] { ("amqp/ssl", certificates.Amqp), ("https", certificates.Https) }.Where(static shown => shown.Item2 is not null)
@@ -58,7 +58,7 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
 
     private async Task AnswerThreadsAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         var seconds = call.Query["seconds"].ToString() is not { Length: > 0 } text ? 5
             : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var given) && given is > 0 and <= LongestSample ? given
             : throw ApiException.BadRequest($"seconds is a number from 0 to {LongestSample}");
@@ -78,7 +78,7 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
 
     private async Task AnswerInterfacesAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         InterfaceJson[] all =
         [
             .. NetworkInterface.GetAllNetworkInterfaces().Select(static one => new InterfaceJson(
@@ -90,7 +90,7 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
 
     private async Task ResolveAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         var family = call.Query["family"].ToString() == "ipv6" ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork;
         IPAddress[] found;
         try
@@ -104,14 +104,6 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
         }
 
         await call.ReplyAsync(new ResolvedJson(call.Segments[3], [.. found.Select(static address => address.ToString())]), ApiJson.Default.ResolvedJson).ConfigureAwait(false);
-    }
-
-    private async Task RequireOwnAsync(ApiCall call, int segment = 1)
-    {
-        if (call.Segments[segment] != (await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false)).Node)
-        {
-            throw ApiException.NotFound();
-        }
     }
 }
 

@@ -65,7 +65,7 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
     private async Task SetLogLevelAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.LogLevelJson).ConfigureAwait(false);
         var level = asked.Level is { } name ? LogLevelJson.Parse(name) : null;
         if (level is null || threshold is null)
@@ -91,13 +91,13 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
     private async Task GetLogLevelAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         await call.ReplyAsync(new LogLevelJson { Level = LogLevelJson.NameOf(threshold?.Level ?? LogLevel.Information) }, ApiJson.Default.LogLevelJson).ConfigureAwait(false);
     }
 
     private async Task SetListenersAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.ListenersState).ConfigureAwait(false);
         if (asked.Accepting is not { } isAccepting)
         {
@@ -128,29 +128,21 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
     private async Task GetListenersAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         await call.ReplyAsync(new ListenersState { Accepting = !listeners.AreSuspended }, ApiJson.Default.ListenersState).ConfigureAwait(false);
     }
 
     private async Task CollectAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
     private async Task<LimitJson> ReadAsync(ApiCall call)
     {
-        await RequireOwnAsync(call).ConfigureAwait(false);
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
         return await call.ReadAsync(ApiJson.Default.LimitJson).ConfigureAwait(false);
-    }
-
-    private async Task RequireOwnAsync(ApiCall call)
-    {
-        if (call.Segments[1] != (await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false)).Node)
-        {
-            throw ApiException.NotFound();
-        }
     }
 
     [LoggerMessage(1405, LogLevel.Information, "The memory high watermark is set to {Bytes} bytes by user '{User}', until the node is restarted")]
