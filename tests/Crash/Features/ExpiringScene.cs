@@ -44,17 +44,7 @@ internal sealed class ExpiringScene(World world, Faults faults, int seed) : Scen
 
     public override Task JudgeAsync(IConnection connection)
     {
-        lock (World.Gate)
-        {
-            for (var number = 0; number < _notes.Count; number++)
-            {
-                if (IsOwed(number))
-                {
-                    _notes.Fault(number, "is lost");
-                }
-            }
-        }
-
+        _notes.JudgeEnd(number => _dead.GetValueOrDefault(number).IsAcked);
         return Task.CompletedTask;
     }
 

@@ -137,14 +137,14 @@ internal sealed class QueueNotes(string queue, World world, Faults faults)
         }
     }
 
-    /// <summary>In the end.</summary>
-    public void JudgeEnd()
+    /// <summary>In the end: what was confirmed was acknowledged, or has come elsewhere.</summary>
+    public void JudgeEnd(Predicate<int>? isElsewhere = null)
     {
         lock (world.Gate)
         {
             for (var number = 0; number < _notes.Count; number++)
             {
-                if (_notes[number] is { Fate: Fate.Confirmed, IsAcked: false })
+                if (_notes[number] is { Fate: Fate.Confirmed, IsAcked: false } && isElsewhere?.Invoke(number) != true)
                 {
                     Fault(number, "is lost");
                 }

@@ -58,17 +58,7 @@ internal sealed class RetryScene(World world, Faults faults, int seed) : Scene(w
 
     public override Task JudgeAsync(IConnection connection)
     {
-        lock (World.Gate)
-        {
-            for (var number = 0; number < _notes.Count; number++)
-            {
-                if (IsOwed(number))
-                {
-                    _notes.Fault(number, "is lost");
-                }
-            }
-        }
-
+        _notes.JudgeEnd(_dead.Contains);
         return Task.CompletedTask;
     }
 
