@@ -37,7 +37,7 @@ internal sealed class ExpiringQueueScene(World world, Faults faults, int seed) :
             var asked = Random.Next(_queues.Count);
             now = World.Now;
             var isThere = await IsThereAsync(connection, _queues[asked].Queue);
-            if (!isThere && World.Now < _queues[asked].UsedAt + Expires)
+            if (!isThere && World.Now < _queues[asked].UsedAt + Expires - World.Rounding)
             {
                 Faults.Add($"{_queues[asked].Queue} has gone within {World.Now - _queues[asked].UsedAt} ms, in run {World.Run}; it was used in run {_queues[asked].Run}");
             }

@@ -56,7 +56,7 @@ internal sealed class LeaseScene(World world, Faults faults, int seed) : Scene(w
 
     // A lease begins after the message was sent, and each further one when the one before is over.
     private string? Judge(Note note) =>
-        note.SentRun == World.Run && note.Leaves == 0 && World.Now < note.SentAt + ((long)Lease * note.Deliveries) ? $"came {World.Now - note.SentAt} ms after it was sent, as delivery {note.Deliveries + 1}" : null;
+        note.SentRun == World.Run && note.Leaves == 0 && World.Now < note.SentAt + ((Lease - World.Rounding) * (long)note.Deliveries) ? $"came {World.Now - note.SentAt} ms after it was sent, as delivery {note.Deliveries + 1}" : null;
 
     private static async Task AckLateAsync(IChannel channel, ulong tag)
     {
