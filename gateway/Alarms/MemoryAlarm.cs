@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Runtime;
 using Granary.Core.Alarms;
+using Granary.Core.Messages;
 using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,7 +11,11 @@ namespace Granary.Gateway.Alarms;
 /// <summary>
 /// RabbitMQ's memory alarm: while the process uses more than its share of memory, connections that publish are not read, consumers go on.
 /// </summary>
-internal sealed partial class MemoryAlarm(MemoryLimit memory, PublisherAlarms alarms, TimeProvider clock, ILogger<MemoryAlarm> log) : BackgroundService
+/// <remarks>It is looked at now and then, so it also says how much large records may take until it is looked at again.</remarks>
+/// <param name="records">Where these get their memory.</param>
+/// <param name="available">Bytes that the process may use at all.</param>
+internal sealed partial class MemoryAlarm(
+    MemoryLimit memory, PublisherAlarms alarms, TimeProvider clock, ILogger<MemoryAlarm> log, LargeRecordPool records, long available) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
@@ -18,6 +24,7 @@ internal sealed partial class MemoryAlarm(MemoryLimit memory, PublisherAlarms al
 
     private readonly Lock _gate = new();
     private readonly CollectionPace _pace = new(clock);
+    private bool _isInPieces;
 
     /// <summary>Measures. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
     /// <returns>Whether more than half of the limit is in use, so that it should be looked at more often.</returns>
@@ -27,13 +34,28 @@ internal sealed partial class MemoryAlarm(MemoryLimit memory, PublisherAlarms al
         {
             var limit = memory.Bytes;
             var used = GC.GetTotalMemory(forceFullCollection: false);
-            if (used > limit && _pace.IsDue)
+            _isInPieces |= records.TakeFailed();
+            if ((used > limit || _isInPieces) && _pace.IsDue)
             {
+                records.DropIdle();
                 var since = Stopwatch.GetTimestamp();
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+                Collect();
                 var took = Stopwatch.GetElapsedTime(since);
                 used = GC.GetTotalMemory(forceFullCollection: false);
-                _pace.Collected(took, used <= limit);
+                _pace.Collected(took, used <= limit && !_isInPieces);
+                _isInPieces = false;
+            }
+
+            // Of what is left above the limit, one quarter is for messages that came before the alarm was raised, one for those of them that are to be completed,
+            // and the rest for whatever is done besides and for what the collector cannot use.
+            var part = Math.Max(available - limit, 0) / 4;
+            if (_isInPieces)
+            {
+                records.SetRoom(0, long.MaxValue, reserve: 0);
+            }
+            else
+            {
+                records.SetRoom(limit + part - used, part, part);
             }
 
             Check(used, limit);
@@ -59,19 +81,32 @@ internal sealed partial class MemoryAlarm(MemoryLimit memory, PublisherAlarms al
         }
     }
 
+    private void Collect()
+    {
+        if (_isInPieces)
+        {
+            GCSettings.LargeObjectHeapCompactionMode = GCLargeObjectHeapCompactionMode.CompactOnce;
+        }
+
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: _isInPieces);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, clock);
         memory.Changed += OnChanged;
+        records.Short += OnChanged;
         while (await timer.NextAsync(stoppingToken).ConfigureAwait(false))
         {
             timer.Period = Look() ? IntervalNearTheLimit : Interval;
         }
 
         memory.Changed -= OnChanged;
+        records.Short -= OnChanged;
+        records.SetRoom(long.MaxValue, long.MaxValue, reserve: 0);
     }
 
-    // Whoever has changed the limit is told only when it holds.
+    // Whoever has changed the limit goes on only when it holds, and who waits for memory when it is known how much there is.
     private void OnChanged() => Look();
 
     [LoggerMessage(1401, LogLevel.Warning, "Memory alarm: {Used} bytes in use, more than the limit of {Limit}; publishers are held")]

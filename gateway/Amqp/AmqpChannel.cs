@@ -97,8 +97,7 @@ internal sealed partial class AmqpChannel
             case FrameType.Header when _content.ExpectsHeader:
                 return _intake.OnHeader(payload);
             case FrameType.Body when _content.ExpectsBody:
-                _intake.OnBody(payload);
-                return true;
+                return _intake.OnBody(payload);
             default:
                 throw Unexpected(type);
         }

@@ -264,27 +264,4 @@ internal sealed partial class AmqpConnection
             LogNotWaitedFor(Log, _peer);
         }
     }
-
-    // Memory, the disk or the store is short: this connection publishes, so it is not read until that is over. Its client is told if it can listen.
-    private async ValueTask HoldAsync()
-    {
-        lock (Links.Gate)
-        {
-            if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
-            {
-                _output.Write(0, new ConnectionBlocked(_server.Alarms.Reason));
-                _output.Flush();
-            }
-        }
-
-        await _server.Alarms.WaitUntilClearAsync(Gone).ConfigureAwait(false);
-        lock (Links.Gate)
-        {
-            if (Terms.Capabilities.ConnectionBlocked && _state == State.Open)
-            {
-                _output.Write(0, new ConnectionUnblocked());
-                _output.Flush();
-            }
-        }
-    }
 }

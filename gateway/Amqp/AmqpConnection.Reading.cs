@@ -26,7 +26,7 @@ internal sealed partial class AmqpConnection
             {
                 while (Process(ref buffer))
                 {
-                    _hold.Reason = HoldReason.Operation;
+                    _hold.Reason = _waitsForMemory ? HoldReason.Limits : HoldReason.Operation;
                     await FinishOperationAsync().ConfigureAwait(false);
                     await WaitForReaderAsync().ConfigureAwait(false);
                 }
@@ -68,7 +68,7 @@ internal sealed partial class AmqpConnection
                 await Task.Delay(PublisherPace.Pause, _server.Clock, Gone).ConfigureAwait(false);
             }
 
-            if (_server.Alarms.IsRaised && _hasPublished)
+            if (_server.Alarms.IsRaised && _hasPublished && !HasTurn)
             {
                 _hold.Reason = HoldReason.Limits;
                 await HoldAsync().ConfigureAwait(false);
@@ -212,5 +212,6 @@ internal sealed partial class AmqpConnection
         _current = _operationChannel;
         await _operation!.Value.ConfigureAwait(false);
         _operation = null;
+        _waitsForMemory = false;
     }
 }

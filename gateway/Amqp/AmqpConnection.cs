@@ -187,6 +187,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
             lock (Links.Gate)
             {
                 _state = State.Closed;
+                EndTurn();
             }
 
             Rights.Leave();
@@ -249,6 +250,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
                 _output.Flush();
             }
 
+            TickTurn();
             if (!_hasPublished)
             {
                 Publisher.Chunks.Forget();

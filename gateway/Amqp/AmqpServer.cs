@@ -58,6 +58,9 @@ internal sealed partial class AmqpServer(
 
     public PublisherAlarms Alarms => alarms;
 
+    /// <summary>While memory is short: for the one connection that may complete its message.</summary>
+    public SemaphoreSlim Completing { get; } = new(1, 1);
+
     /// <summary>Null where nothing is traced.</summary>
     public Firehose? Firehose => firehose;
 

@@ -48,12 +48,17 @@ internal sealed class BodyInParts(ITargetedReader? reader)
     /// <summary>Takes what was received to where it stays.</summary>
     public void TakeAimed() => Received(_target[..(reader?.TakeTargeted() ?? 0)].Span);
 
-    /// <summary>Takes what is there; true when the frame has ended.</summary>
+    /// <summary>Takes what is there; true when the frame has ended. If not, an operation may have begun that is to be awaited before the rest.</summary>
     /// <exception cref="AmqpConnectionException">501: wrong end octet.</exception>
     public bool TryTake(FrameSlicer frames, ref ReadOnlySequence<byte> buffer)
     {
         while (_missing > 0)
         {
+            if (IsWanted && !_intake!.TryMakeRoom(1))
+            {
+                return false;
+            }
+
             var room = IsWanted ? _intake!.Content.Room(_missing) : default;
             if (!frames.TryTake(ref buffer, IsWanted ? room.Length : _missing, out var part))
             {

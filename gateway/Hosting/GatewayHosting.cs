@@ -167,7 +167,8 @@ public static class GatewayHosting
     {
         services.TryAddSingleton<PublisherAlarms>();
         services.AddSingleton(new MemoryLimit(options.MemoryWatermark, options.MemoryLimit));
-        services.AddSingleton<MemoryAlarm>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<MemoryAlarm>(
+            provider, LargeRecordPool.Shared, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         services.AddHostedService(provider => provider.GetRequiredService<MemoryAlarm>());
     }
 

@@ -69,8 +69,9 @@ internal sealed class ContentAssembler
         (_exchangeLength, _keyLength, IsMandatory, _state) = (exchange.Length, key.Length, mandatory, State.Header);
     }
 
-    /// <summary>Lays the record out. True when the message is complete, because it has no body.</summary>
-    public bool OnHeader(ChunkAllocator chunks, PublishPath path, PublishedProperties acted, ReadOnlySpan<byte> properties, int bodySize)
+    /// <summary>Lays the record out; false, with nothing changed, while there is no memory for it. The message is complete at once if it has no body.</summary>
+    /// <exception cref="AmqpConnectionException">506: there will hardly ever be memory for it.</exception>
+    public bool TryLayOut(ChunkAllocator chunks, PublishPath path, PublishedProperties acted, ReadOnlySpan<byte> properties, int bodySize)
     {
         var hasExpiry = (acted.Flags & MessageFlags.HasExpiry) != 0;
         _size = (int)MessageRecord.SizeOf(hasExpiry, _exchangeLength, _keyLength, properties.Length, bodySize);
@@ -78,10 +79,14 @@ internal sealed class ContentAssembler
         {
             (_array, Start) = chunks.Take(_size);
         }
-        else
+        else if (TryTake(_size, (_size - bodySize) + TrustedSize, mayUseReserve: false) is { } large)
         {
             Start = 0;
-            _large = LargeRecordPool.Shared.Take(IsBelieved(_size) ? _size : (_size - bodySize) + TrustedSize);
+            _large = large;
+        }
+        else
+        {
+            return false;
         }
 
         _position = Start + MessageRecord.WriteHead(
@@ -90,21 +95,15 @@ internal sealed class ContentAssembler
         Path = path;
         Flags = acted.Flags;
         _state = bodySize == 0 ? State.Idle : State.Body;
-        return bodySize == 0;
+        return true;
     }
 
-    /// <summary>Takes a whole body frame. True when the message is complete.</summary>
+    /// <summary>Takes a whole body frame, for which there is memory (<see cref="TryMakeRoom"/>). True when the message is complete.</summary>
     public bool OnBody(ReadOnlySpan<byte> part)
     {
         BeginFrame(part.Length);
-        while (!part.IsEmpty)
-        {
-            var room = Room(part.Length);
-            part[..room.Length].CopyTo(room.Span);
-            Advance(room.Length);
-            part = part[room.Length..];
-        }
-
+        part.CopyTo(Room(part.Length).Span);
+        Advance(part.Length);
         return EndFrame();
     }
 
@@ -118,17 +117,32 @@ internal sealed class ContentAssembler
         }
     }
 
-    /// <summary>Where what comes next of a frame belongs.</summary>
+    /// <summary>Gets memory for so many octets of a frame that has begun; false while there is none.</summary>
+    /// <param name="count">At least 1.</param>
+    /// <param name="mayUseReserve">See <see cref="LargeRecordPool.TryTake"/>.</param>
+    /// <exception cref="AmqpConnectionException">506: there will hardly ever be memory for it.</exception>
+    public bool TryMakeRoom(int count, bool mayUseReserve)
+    {
+        if (_large is not { } large || _position + count <= large.Capacity)
+        {
+            return true;
+        }
+
+        if (TryTake(_size - _position, (int)Math.Min(_size, Math.Max(large.Capacity * 2L, _position + count)), mayUseReserve) is not { } larger)
+        {
+            return false;
+        }
+
+        large.Memory[.._position].CopyTo(larger.Memory);
+        large.LetGo();
+        _large = larger;
+        return true;
+    }
+
+    /// <summary>Where what comes next of a frame belongs; empty when memory has to be got first (<see cref="TryMakeRoom"/>).</summary>
     /// <param name="missing">How much of the frame is missing, at least 1.</param>
     public Memory<byte> Room(int missing)
     {
-        if (_large is { } large && _position == large.Capacity)
-        {
-            _large = LargeRecordPool.Shared.Take(IsBelieved(_size - _position) ? _size : (int)Math.Min(_size, large.Capacity * 2L));
-            large.Memory[.._position].CopyTo(_large.Memory);
-            large.LetGo();
-        }
-
         var memory = Memory;
         return memory.Slice(_position, Math.Min(missing, memory.Length - _position));
     }
@@ -168,19 +182,31 @@ internal sealed class ContentAssembler
         Release();
     }
 
-    private bool IsBelieved(int bytes)
+    // Memory for the whole record if it is believed that so many octets will come, else for less.
+    private LargeRecord? TryTake(int missing, int less, bool mayUseReserve)
     {
-        if (bytes <= TrustedSize)
+        var isBelieved = missing > TrustedSize && LargeRecordPool.Shared.TryBelieve(missing);
+        LargeRecord? record = null;
+        try
         {
-            return true;
+            record = LargeRecordPool.Shared.TryTake(isBelieved || missing <= TrustedSize ? _size : less, mayUseReserve);
+        }
+        catch (OutOfMemoryException)
+        {
+            throw new AmqpConnectionException(ReplyCode.ResourceError, $"there is no memory for a message of {_size} octets", MethodId.BasicPublish);
+        }
+        finally
+        {
+            if (isBelieved && record is null)
+            {
+                LargeRecordPool.Shared.EndBelief(missing);
+            }
+            else if (isBelieved)
+            {
+                _believed += missing;
+            }
         }
 
-        if (!LargeRecordPool.Shared.TryBelieve(bytes))
-        {
-            return false;
-        }
-
-        _believed += bytes;
-        return true;
+        return record;
     }
 }

@@ -75,7 +75,13 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         }
 
         Connection.NotePublished();
-        if (_content.OnHeader(Connection.Publisher.Chunks, path, _properties, properties, (int)header.BodySize))
+        if (!_content.TryLayOut(Connection.Publisher.Chunks, path, _properties, properties, (int)header.BodySize))
+        {
+            Connection.BeginWaitForMemory(channel);
+            return false;
+        }
+
+        if (_content.IsIdle)
         {
             Complete();
         }
@@ -83,12 +89,32 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         return true;
     }
 
-    public void OnBody(ReadOnlySpan<byte> payload)
+    /// <summary>Takes a whole body frame; false when it must be handled again after the operation that was begun.</summary>
+    public bool OnBody(ReadOnlySpan<byte> payload)
     {
+        if (!TryMakeRoom(payload.Length))
+        {
+            return false;
+        }
+
         if (_content.OnBody(payload))
         {
             Complete();
         }
+
+        return true;
+    }
+
+    /// <summary>Gets memory for so many octets of the frame on its way in; false when they must be handled after the operation that was begun.</summary>
+    public bool TryMakeRoom(int count)
+    {
+        if (_content.TryMakeRoom(count, Connection.HasTurn))
+        {
+            return true;
+        }
+
+        Connection.BeginWaitForMemory(channel);
+        return false;
     }
 
     /// <summary>A body frame has ended that went to <see cref="Content"/> in parts.</summary>
@@ -102,6 +128,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
 
     private void Complete()
     {
+        Connection.EndTurn();
         if (_replyTarget is { } target)
         {
             _replyTarget = null;

@@ -83,6 +83,31 @@ public sealed class LargeRecordTests
         Assert.InRange(capacity, length, (long)(length * 1.25) + 1024);
     }
 
+    [Fact]
+    public void TryTake_BeyondTheRoom_WaitsForMore()
+    {
+        _pool.SetRoom(room: 300_000, assured: 1_000_000, reserve: 200_000);
+        var first = _pool.TryTake(200_000, mayUseReserve: false);
+        Assert.NotNull(first);
+
+        Assert.Null(_pool.TryTake(200_000, mayUseReserve: false));
+        Assert.NotNull(_pool.TryTake(200_000, mayUseReserve: true));
+        Assert.Null(_pool.TryTake(200_000, mayUseReserve: true));
+
+        // What is there already takes no room.
+        first.LetGo();
+        Assert.NotNull(_pool.TryTake(200_000, mayUseReserve: false));
+    }
+
+    [Fact]
+    public void TryTake_OfMoreThanIsEverAssured_TakesWhatThereIs()
+    {
+        _pool.SetRoom(room: 100_000, assured: 100_000, reserve: 0);
+
+        Assert.NotNull(_pool.TryTake(5_000_000, mayUseReserve: false));
+        Assert.Null(_pool.TryTake(50_000, mayUseReserve: false));
+    }
+
     /// <summary>In each step a record is taken, or one of those that are held is held once more, or let go of.</summary>
     [Fact]
     public void Records_HeldAndLetGoAtRandom_NeverShareMemory() =>

@@ -1,4 +1,5 @@
 using Granary.Core.Alarms;
+using Granary.Core.Messages;
 using Granary.Gateway.Alarms;
 using Granary.Gateway.Tests.Fakes;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -15,7 +16,7 @@ public sealed class MemoryAlarmTests
     public void Look_OverTheLimitForAMinute_CollectsNowAndThenOnly()
     {
         var alarms = new PublisherAlarms();
-        using var alarm = new MemoryAlarm(new MemoryLimit(share: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
+        using var alarm = new MemoryAlarm(new MemoryLimit(share: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance, new LargeRecordPool(), available: 0);
         var before = GC.CollectionCount(GC.MaxGeneration);
 
         for (var passed = TimeSpan.Zero; passed < TimeSpan.FromMinutes(1); passed += Interval)
@@ -35,10 +36,26 @@ public sealed class MemoryAlarmTests
     public void Look_WithALimitInBytes_GoesByIt(long limit, bool isRaised)
     {
         var alarms = new PublisherAlarms();
-        using var alarm = new MemoryAlarm(new MemoryLimit(share: isRaised ? 1 : 0, limit), alarms, _clock, NullLogger<MemoryAlarm>.Instance);
+        using var alarm = new MemoryAlarm(new MemoryLimit(share: isRaised ? 1 : 0, limit), alarms, _clock, NullLogger<MemoryAlarm>.Instance, new LargeRecordPool(), available: 0);
         alarm.Look();
 
         Assert.Equal(isRaised, alarms.IsRaised);
+    }
+
+    [Fact]
+    public void Look_GivesLargeRecordsAQuarterOfWhatIsAboveTheLimit()
+    {
+        const int Most = 1_000_000;
+        var records = new LargeRecordPool();
+        var limit = GC.GetTotalMemory(forceFullCollection: false) / 2;
+        using var alarm = new MemoryAlarm(
+            MemoryLimit.OfBytes(limit), new PublisherAlarms(), _clock, NullLogger<MemoryAlarm>.Instance, records, available: limit + (4 * Most));
+        Assert.NotNull(records.TryTake(Most, mayUseReserve: false));
+
+        alarm.Look();
+
+        Assert.Null(records.TryTake(Most, mayUseReserve: false));
+        Assert.NotNull(records.Take(Most));
     }
 
     [Fact]

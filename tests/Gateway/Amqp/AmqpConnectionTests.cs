@@ -344,6 +344,26 @@ public sealed class AmqpConnectionTests
     }
 
     [Fact]
+    public async Task MemoryAlarm_PublisherInTheMiddleOfALargeMessage_MayCompleteItAndIsHeldThen()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        client.Alarms.Raise(PublisherAlarm.Memory);
+        var publish = Frames.Publish(1, "q", new byte[100_000]);
+        await client.SendAsync(publish[..50_000]);
+        await client.ExpectAsync(0, new ConnectionBlocked("low on memory"));
+
+        await client.SendAsync(publish[50_000..]);
+        await WaitForPacketAsync(client, "q");
+        await client.SendAsync(1, Qos);
+        client.ExpectNothing();
+
+        client.Alarms.Clear(PublisherAlarm.Memory);
+        await client.ExpectAsync(0, new ConnectionUnblocked());
+        await client.ExpectAsync(1, new BasicQosOk());
+    }
+
+    [Fact]
     public async Task Alarms_Several_HoldUntilTheLastClears()
     {
         await using var client = new ConnectionUnderTest();

@@ -84,7 +84,11 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     /// <summary>A broker nobody else uses: for tests that judge the process itself. One that runs already is taken as it is.</summary>
     /// <param name="more">Options beside the ports and the folder.</param>
-    public static async Task<BrokerProcess> StartAsync(params string[] more)
+    public static Task<BrokerProcess> StartAsync(params string[] more) => StartAsync(environment: null, more);
+
+    /// <inheritdoc cref="StartAsync(string[])"/>
+    /// <param name="environment">Variables beside those of the test's process.</param>
+    public static async Task<BrokerProcess> StartAsync(IReadOnlyDictionary<string, string>? environment, params string[] more)
     {
         if (PortFromEnvironment("GRANARY_TEST_AMQP_PORT") is { } amqpPort)
         {
@@ -103,7 +107,7 @@ public sealed class BrokerProcess : IAsyncDisposable
             var ports = FreePort.Take(4);
             var watched = new WatchedLog();
             var mark = new LogMark(ports[0]);
-            var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data), .. more], onLine: line =>
+            var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data), .. more], environment, onLine: line =>
             {
                 watched.Add(LogLine.Parse(line));
                 mark.Look(line);

@@ -45,7 +45,7 @@ public sealed class ContentAssemblerTests
     {
         _content.OnMethod("x"u8, "key"u8, mandatory: true);
 
-        Assert.True(_content.OnHeader(_chunks, PublishPath.Nowhere, _properties, Messages.NoProperties, 0));
+        Assert.True(_content.TryLayOut(_chunks, PublishPath.Nowhere, _properties, Messages.NoProperties, 0));
 
         Assert.True(_content.IsIdle);
         Assert.True(_content.IsMandatory);
@@ -77,6 +77,7 @@ public sealed class ContentAssemblerTests
         Start(size);
         foreach (var part in body.Chunk(131_064))
         {
+            Assert.True(_content.TryMakeRoom(part.Length, mayUseReserve: false));
             _content.OnBody(part);
         }
 
@@ -122,7 +123,7 @@ public sealed class ContentAssemblerTests
     {
         _content.OnMethod("x"u8, "key"u8, mandatory: false);
         Assert.True(_content.ExpectsHeader);
-        Assert.False(_content.OnHeader(_chunks, PublishPath.Nowhere, _properties, Messages.NoProperties, size));
+        Assert.True(_content.TryLayOut(_chunks, PublishPath.Nowhere, _properties, Messages.NoProperties, size));
         Assert.True(_content.ExpectsBody);
     }
 
