@@ -33,6 +33,9 @@ public sealed class NamePattern
     /// <summary>It is found in every name: nothing has to be matched.</summary>
     public bool MatchesAll { get; }
 
+    /// <summary>Of these, every name that it is found in has at least one: none if it is found nowhere.</summary>
+    internal IEnumerable<PatternText> Texts => _plain is not null ? _plain.Texts : _regex is not null || MatchesAll ? [_text] : [];
+
     /// <summary>A pattern that is no regular expression is found nowhere.</summary>
     public static NamePattern Parse(string pattern)
     {

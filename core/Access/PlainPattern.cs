@@ -42,6 +42,9 @@ internal sealed class PlainPattern
         return parser.IsAtEnd && alternatives.Count <= MostAlternatives ? new PlainPattern([.. alternatives]) : null;
     }
 
+    /// <summary>One of them every name has that it is found in, those with ends of lines, too.</summary>
+    public IEnumerable<PatternText> Texts => _alternatives.Select(static alternative => alternative.Text);
+
     public bool Matches(string name)
     {
         foreach (var alternative in _alternatives)
@@ -58,6 +61,8 @@ internal sealed class PlainPattern
     /// <summary>Texts in this order, with anything between them.</summary>
     private sealed record Alternative(string[] Texts, bool IsFromStart, bool IsToEnd)
     {
+        public PatternText Text => new(IsFromStart ? Texts[0] : "", Texts.MaxBy(static text => text.Length)!);
+
         public bool Matches(ReadOnlySpan<char> name)
         {
             if (Texts.Length == 1 && IsFromStart && IsToEnd)

@@ -8,7 +8,6 @@ public sealed class PolicyMatcher
 {
     private readonly ConditionalWeakTable<PolicyMatcher, AppliedPolicy> _merged = [];
     private readonly Lazy<AppliedPolicy> _alone;
-    private readonly NamePattern _pattern;
 
     /// <param name="policy">The policy.</param>
     /// <param name="since">The number of the table that it came with, and has been in since.</param>
@@ -20,7 +19,7 @@ public sealed class PolicyMatcher
         Targets = PolicyTargets.Of(policy.ApplyTo, Definition.Keys);
 
         // Unlike that of a permission, an empty pattern is found in every name.
-        _pattern = NamePattern.Parse(policy.Pattern.Length == 0 ? ".*" : policy.Pattern);
+        Pattern = NamePattern.Parse(policy.Pattern.Length == 0 ? ".*" : policy.Pattern);
         _alone = new Lazy<AppliedPolicy>(() => policy.IsOperator ? new AppliedPolicy(null, this, Definition) : new AppliedPolicy(this, null, Definition));
     }
 
@@ -36,9 +35,11 @@ public sealed class PolicyMatcher
     /// <summary>What is gone by where no policy of the other kind matches.</summary>
     internal AppliedPolicy Alone => _alone.Value;
 
+    internal NamePattern Pattern { get; }
+
     public bool Matches(PolicyTarget target, string name) => (Targets & target) != 0 && MatchesName(name);
 
-    internal bool MatchesName(string name) => _pattern.Matches(name);
+    internal bool MatchesName(string name) => Pattern.Matches(name);
 
     /// <summary>What is gone by where this one and an operator's match: made once for all queues.</summary>
     internal AppliedPolicy With(PolicyMatcher operators) =>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 
 namespace Granary.Core.Policies;
@@ -12,6 +13,9 @@ public sealed class PolicyTable
     // Which one it is of those that were made of each other.
     private readonly long _number;
 
+    // The same for all that go by the same ones.
+    private readonly ConcurrentDictionary<AppliedPolicy, FoundPolicies> _found = new();
+
     private PolicyTable(FrozenDictionary<string, VhostPolicies> vhosts, long number) => (_vhosts, _number) = (vhosts, number);
 
     /// <summary>What a queue or exchange goes by.</summary>
@@ -20,11 +24,16 @@ public sealed class PolicyTable
 
     /// <summary>What a queue or exchange goes by, whose name is looked up once more: only policies that came since are matched, and those that one hid that has gone.</summary>
     /// <param name="before">What was found for the same name and target, in this table or one that it was made of; <c>default</c>: nothing was looked up.</param>
-    public PolicyLookup Find(string vhost, PolicyTarget target, string name, PolicyLookup before) => new(
-        _vhosts.TryGetValue(vhost, out var policies)
-            ? AppliedPolicy.Of(Find(policies.Users, target, name, before.Found?.UserMatcher, before), Find(policies.Operators, target, name, before.Found?.OperatorMatcher, before))
-            : AppliedPolicy.None,
-        _number);
+    public PolicyLookup Find(string vhost, PolicyTarget target, string name, PolicyLookup before)
+    {
+        var found = _vhosts.TryGetValue(vhost, out var policies)
+            ? AppliedPolicy.Of(policies.Users.Find(target, name, before), policies.Operators.Find(target, name, before))
+            : AppliedPolicy.None;
+
+        // A policy for everything that comes and goes hides for a while what was found before: that still says of all policies ahead of it that they do not match.
+        var farthest = before.Earlier ?? before.Last;
+        return new PolicyLookup(_found.GetOrAdd(found, static (policies, number) => new FoundPolicies(policies, number), _number), farthest is not null && farthest.IsFartherThan(found) ? farthest : null);
+    }
 
     /// <summary>Of these and no others.</summary>
     public PolicyTable With(IEnumerable<Policy> all) => new(
@@ -62,47 +71,17 @@ public sealed class PolicyTable
 
     private static (string Name, bool IsOperator) KeyOf(Policy policy) => (policy.Name, policy.IsOperator);
 
-    // The first in order of priority is the one.
-    private static PolicyMatcher? Find(PolicyMatcher[] policies, PolicyTarget target, string name, PolicyMatcher? found, PolicyLookup before)
-    {
-        var isLookedUp = before.Found is not null;
-        foreach (var policy in policies)
-        {
-            if (policy == found)
-            {
-                return policy;
-            }
-
-            // Those that were there and came before what was found did not match, and do not now.
-            var isRefuted = isLookedUp && policy.Since <= before.Number && (found is null || VhostPolicies.Order.Compare(policy, found) < 0);
-            if (!isRefuted && policy.Matches(target, name))
-            {
-                return policy;
-            }
-        }
-
-        return null;
-    }
-
     private PolicyMatcher? Known(Policy policy) => _vhosts.GetValueOrDefault(policy.Vhost)?.All.FirstOrDefault(matcher => matcher.Policy == policy);
 
-    /// <summary>The policies of a vhost, the highest priority first, and of those with the same the first by name.</summary>
-    private sealed record VhostPolicies(PolicyMatcher[] Users, PolicyMatcher[] Operators)
+    /// <summary>The policies of a vhost.</summary>
+    private sealed record VhostPolicies(OrderedPolicies Users, OrderedPolicies Operators)
     {
-        public static readonly IComparer<PolicyMatcher> Order = Comparer<PolicyMatcher>.Create(static (one, other) =>
-            one.Policy.Priority != other.Policy.Priority ? other.Policy.Priority.CompareTo(one.Policy.Priority) : string.CompareOrdinal(one.Policy.Name, other.Policy.Name));
-
-        public IEnumerable<PolicyMatcher> All => Users.Concat(Operators);
+        public IEnumerable<PolicyMatcher> All => Users.All.Concat(Operators.All);
 
         public static VhostPolicies Of(IEnumerable<PolicyMatcher> all)
         {
-            var ordered = all.Order(Order).ToLookup(static matcher => matcher.Policy.IsOperator);
-            return new VhostPolicies([.. ordered[false]], [.. ordered[true]]);
+            var byKind = all.ToLookup(static matcher => matcher.Policy.IsOperator);
+            return new VhostPolicies(new OrderedPolicies(byKind[false]), new OrderedPolicies(byKind[true]));
         }
     }
 }
-
-/// <summary>What was found for a name.</summary>
-/// <param name="Found">Null: nothing was looked up yet.</param>
-/// <param name="Number">Of the table that it was found in.</param>
-public readonly record struct PolicyLookup(AppliedPolicy? Found, long Number);

@@ -101,16 +101,55 @@ public sealed class PolicyTableTests
         Assert.True(since.Elapsed < TimeSpan.FromSeconds(1), $"It took {since.Elapsed}.");
     }
 
+    /// <summary>Also a pattern of which a text is known is looked for among two thousand in each of ten thousand names: those whose texts are not there cost nothing.</summary>
+    [Fact]
+    public void Find_OfTenThousandNamesAmongTwoThousandPolicies_TakesNoLongerThanAChangeMay()
+    {
+        var table = Table([.. Enumerable.Range(0, 2_000).Select(number => User($"p{number}", (number % 3) switch { 0 => $"^q-[a-z]+-{number}", 1 => $"[0-9]x{number}y", _ => $"^(a|b){number}" }, number))]);
+        var names = Enumerable.Range(0, 10_000).Select(number => $"queue-{number}").ToArray();
+        var since = Stopwatch.StartNew();
+        Assert.All(names, name => Assert.Null(table.Find("/", PolicyTarget.Classic, name).User));
+        Assert.True(since.Elapsed < TimeSpan.FromSeconds(2), $"It took {since.Elapsed}.");
+        Assert.Equal("p4", table.Find("/", PolicyTarget.Classic, "queue-0x4y").User?.Name);
+        Assert.Equal("p5", table.Find("/", PolicyTarget.Classic, "b5-0x4y").User?.Name);
+    }
+
+    [Fact]
+    public void Find_AfterWhatHidTheOthersIsGone_LooksAtNoneAgain()
+    {
+        var table = Table([.. Enumerable.Range(0, 2_000).Select(number => User($"p{number}", $"^[a-z]+[{number % 10}]{{{number + 2}}}$", number))]);
+        var names = Enumerable.Range(0, 1_000).Select(number => $"{new string('q', 200)}-{number}").ToArray();
+        var lookups = names.Select(name => table.Find("/", PolicyTarget.Classic, name, default)).ToArray();
+        var since = Stopwatch.StartNew();
+        for (var times = 0; times < 3; times++)
+        {
+            Follow(table.With([(User("all", "", 5_000), false)], []));
+            Assert.All(lookups, static lookup => Assert.Equal("all", lookup.Found!.User!.Name));
+            Follow(table.With([(User("more", "", 5_001), false)], []));
+            Follow(table.With([(User("more", "", 5_001), true)], []));
+            Follow(table.With([(User("all", "", 5_000), true)], []));
+            Assert.All(lookups, static lookup => Assert.Null(lookup.Found!.User));
+        }
+
+        Assert.True(since.Elapsed < TimeSpan.FromSeconds(2), $"It took {since.Elapsed}.");
+
+        void Follow(PolicyTable next)
+        {
+            table = next;
+            lookups = [.. names.Zip(lookups, (name, lookup) => table.Find("/", PolicyTarget.Classic, name, lookup))];
+        }
+    }
+
     [Fact]
     public void Find_WithWhatWasFoundBefore_FindsTheSameAsWithout()
     {
         var random = new Random(7);
-        string[] patterns = ["^a", "b$", "[ab]1", "", "^(a|b)2$", "c+"];
+        string[] patterns = ["^a", "b$", "[ab]1", "", "^(a|b)2$", "c+", "^[a-c]$", "1$|^b"];
         string[] names = ["a", "b", "a1", "b2", "cc", "xb"];
         var (table, lookups) = (PolicyTable.Empty, new PolicyLookup[names.Length]);
         for (var step = 0; step < 2_000; step++)
         {
-            var policy = User($"p{random.Next(6)}", patterns[random.Next(patterns.Length)], random.Next(3)) with { IsOperator = random.Next(4) == 0 };
+            var policy = User($"p{random.Next(10)}", patterns[random.Next(patterns.Length)], random.Next(3)) with { IsOperator = random.Next(4) == 0 };
             table = random.Next(20) == 0 ? table.With([policy]) : table.With([(policy, random.Next(3) == 0)], []);
             for (var at = 0; at < names.Length; at++)
             {
