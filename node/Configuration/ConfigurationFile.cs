@@ -56,9 +56,17 @@ internal sealed class ConfigurationFile
     {
         var own = settings.ToDictionary(setting => setting.Replace('-', '_'));
         var known = new KnownKeys([.. own.Keys, .. RabbitMqKeys.All]);
-        foreach (var line in ConfigurationText.Read(System.IO.Path.GetFileName(path), text, _faults.Add))
+        ConfigurationLine[] lines = [.. ConfigurationText.Read(System.IO.Path.GetFileName(path), text, _faults.Add)];
+        foreach (var line in lines)
         {
-            Take(line, own, known);
+            if (RabbitKeys.Counts(line, lines))
+            {
+                Take(line, own, known);
+            }
+            else
+            {
+                _withoutEffect.Add(line);
+            }
         }
 
         RabbitListeners.Complete(_values, _effective);

@@ -71,7 +71,14 @@ internal static class RabbitKeys
         new("loopback_users", "loopback-users", None),
         new("loopback_users.*", "loopback-users", (value, name) => Flag(value) ? name : "", Adds: true),
         new("definitions.local.path", "load-definitions", Same),
+        new("definitions.https.url", "load-definitions", Same),
         new("management.load_definitions", "load-definitions", Same),
+        new("definitions.tls.cacertfile", "definitions-ca", Same),
+        new("definitions.tls.verify", "definitions-verify", Same),
+        new("definitions.tls.certfile", "definitions-certificate", Same),
+        new("definitions.tls.keyfile", "definitions-key", Same),
+        new("definitions.tls.password", "definitions-key-password", Same),
+        new("definitions.tls.versions.*", "definitions-versions", Same, Adds: true),
         new("definitions.skip_if_unchanged", "definitions-skip-if-unchanged", Same),
         new("log.console.level", "log-level", Same),
     ];
@@ -88,10 +95,37 @@ internal static class RabbitKeys
         ("ssl_options.client_renegotiation", ["false"]),
         ("ssl_options.secure_renegotiate", ["true"]),
         ("log.console", ["true"]),
-        ("definitions.import_backend", ["local_filesystem"]),
     ];
 
-    public static bool Agrees(ConfigurationLine line) => Array.Exists(Agreeing, agreeing => agreeing.Key == line.Key && agreeing.Values.Contains(line.Value));
+    private const string DefinitionsBackend = "definitions.import_backend";
+
+    /// <summary>Where definitions are read from, and the key that says of each where exactly: those of the others have no effect.</summary>
+    private static readonly Dictionary<string, string> DefinitionsBackends = new(StringComparer.Ordinal)
+    {
+        ["local_filesystem"] = "definitions.local.path",
+        ["local"] = "definitions.local.path",
+        ["rabbit_definitions_import_local_filesystem"] = "definitions.local.path",
+        ["rabbitmq_definitions_import_local_filesystem"] = "definitions.local.path",
+        ["https"] = "definitions.https.url",
+        ["http"] = "definitions.https.url",
+        ["rabbit_definitions_import_https"] = "definitions.https.url",
+        ["rabbitmq_definitions_import_http"] = "definitions.https.url",
+    };
+
+    /// <summary>Whether a line has an effect beside the others.</summary>
+    public static bool Counts(ConfigurationLine line, IEnumerable<ConfigurationLine> all)
+    {
+        if (line.Key is not ("definitions.local.path" or "definitions.https.url"))
+        {
+            return true;
+        }
+
+        var backend = all.LastOrDefault(static one => one.Key == DefinitionsBackend).Value ?? "local_filesystem";
+        return DefinitionsBackends.GetValueOrDefault(backend) == line.Key;
+    }
+
+    public static bool Agrees(ConfigurationLine line) =>
+        (line.Key == DefinitionsBackend && DefinitionsBackends.ContainsKey(line.Value)) || Array.Exists(Agreeing, agreeing => agreeing.Key == line.Key && agreeing.Values.Contains(line.Value));
 
     private static RabbitKey[] Tls(string prefix, string setting) =>
     [

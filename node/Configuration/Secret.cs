@@ -11,7 +11,9 @@ internal sealed record Secret(string Name, bool MayBeInFile, params string[] Var
 
     public static readonly Secret HttpsKeyPassword = new("https-key-password", true, "GRANARY_HTTPS_KEY_PASSWORD");
 
+    public static readonly Secret DefinitionsKeyPassword = new("definitions-key-password", true, "GRANARY_DEFINITIONS_KEY_PASSWORD");
+
     public static readonly Secret AnonymousPass = new("anonymous-login-pass", true, "GRANARY_ANONYMOUS_LOGIN_PASS");
 
-    public static IEnumerable<string> Names => [DefaultPass.Name, TlsKeyPassword.Name, HttpsKeyPassword.Name, AnonymousPass.Name];
+    public static IEnumerable<string> Names => [DefaultPass.Name, TlsKeyPassword.Name, HttpsKeyPassword.Name, DefinitionsKeyPassword.Name, AnonymousPass.Name];
 }

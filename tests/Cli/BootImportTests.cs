@@ -11,7 +11,7 @@ namespace Granary.Cli.Tests;
 /// <summary>Definitions that a node imports at its start.</summary>
 public sealed class BootImportTests : IDisposable
 {
-    private const int PassedOver = 1731;
+    private const int PassedOver = 1731, WithoutEffect = 9302;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("granary-definitions-");
 
@@ -81,6 +81,45 @@ public sealed class BootImportTests : IDisposable
 
         await node.StartAsync();
         Assert.Equal([$"joe\t[{left}]"], await LinesAsync(local, "list_users"));
+    }
+
+    [Fact]
+    public async Task Start_WithDefinitionsOfAServer_HasThemIfBothShowTheirCertificates()
+    {
+        await using var site = await DefinitionsSite.StartAsync(_folder.FullName, """{"users":[{"name":"joe","password_hash":"","tags":"monitoring"}]}""");
+        Write("rabbit.conf", $"""
+            definitions.import_backend = https
+            definitions.https.url = {site.Address}/moved.json
+            definitions.local.path = /nowhere/d.json
+            definitions.tls.versions.1 = tlsv1.3
+            definitions.tls.cacertfile = {Path.Combine(_folder.FullName, "ca.pem")}
+            definitions.tls.certfile = {Path.Combine(_folder.FullName, "silo.pem")}
+            definitions.tls.keyfile = {Path.Combine(_folder.FullName, "silo.key")}
+            """);
+        await using var broker = await BrokerProcess.StartAsync("--config", Path.Combine(_folder.FullName, "rabbit.conf"));
+        broker.Watched.Expect(WithoutEffect);
+        Assert.Equal(["joe\t[monitoring]"], await LinesAsync(new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! }, "list_users"));
+
+        string[] certificates = ["--definitions-certificate", Path.Combine(_folder.FullName, "silo.pem"), "--definitions-key", Path.Combine(_folder.FullName, "silo.key")];
+        await RefusedByAsync("certificate is invalid", 1, $"{site.Address}/d.json", certificates);
+        await RefusedByAsync("the server answered with 404", 1, $"{site.Address}/none.json", ["--definitions-verify", "verify_none", .. certificates]);
+        await RefusedByAsync("cannot be imported: ", 1, $"{site.Address}/d.json", "--definitions-ca", Path.Combine(_folder.FullName, "ca.pem"));
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:1/d.json", "has to be an address that begins with https://")]
+    [InlineData("https://joe:secret@127.0.0.1:1/d.json", "--load-definitions: a password in an address")]
+    [InlineData("https://127.0.0.1:1/d.json", "--definitions-certificate and --definitions-key need each other.", "--definitions-key", "k.pem")]
+    [InlineData("https://127.0.0.1:1/d.json", "--definitions-ca: /nowhere/ca.pem cannot be read", "--definitions-ca", "/nowhere/ca.pem")]
+    public Task Start_WithAServerThatIsNotToBeAsked_IsRefusedBeforeAnythingIsMade(string address, string reason, params string[] options) => RefusedByAsync(reason, 2, address, options);
+
+    private async Task RefusedByAsync(string reason, int code, string address, params string[] options)
+    {
+        var (ended, output) = await RefusedAsync(["--load-definitions", address, .. options]);
+        Assert.Contains(reason, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(" at Granary.", output, StringComparison.Ordinal);
+        Assert.Equal(code, ended);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Granary.Core.Certificates;
 using Granary.Core.Policies;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Policies;
@@ -42,15 +44,17 @@ internal sealed partial class BootImport(BootDefinitions definitions, Definition
             foreach (var found in definitions.Find())
             {
                 path = found;
-                var text = await File.ReadAllBytesAsync(path, cancellation).ConfigureAwait(false);
+                var text = await (DefinitionsServer.IsAddress(path) ? definitions.Server.FetchAsync(path, cancellation) : File.ReadAllBytesAsync(path, cancellation)).ConfigureAwait(false);
                 files.Add((path, text, JsonSerializer.Deserialize(text, ApiJson.Default.DefinitionsFile) ?? throw new JsonException("it says null")));
             }
 
             return files;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException or HttpRequestException or TimeoutException or CertificateException)
         {
-            throw new DefinitionsRefusedException($"--load-definitions: '{path}' cannot be imported: {exception.Message}", exception);
+            // What is wrong with a server's certificate is told by the inner one alone.
+            var reason = exception is HttpRequestException { InnerException: AuthenticationException of } ? of.Message : exception.Message;
+            throw new DefinitionsRefusedException($"--load-definitions: '{path}' cannot be imported: {reason}", exception);
         }
     }
 
