@@ -51,7 +51,7 @@ public enum AuthenticationBackend
 }
 
 /// <summary>RabbitMQ's <c>ssl_cert_login_from</c>.</summary>
-/// <param name="SanType">Of a name among the alternative ones: <c>dns</c>, <c>ip</c>, <c>email</c>, <c>uri</c>.</param>
+/// <param name="SanType">Of a name among the alternative ones: <c>dns</c>, <c>ip</c>, <c>email</c>, <c>uri</c>, <c>other_name</c>.</param>
 /// <param name="SanIndex">Which of that type, from 0 on.</param>
 public sealed record CertificateLogin(CertificateName From = CertificateName.DistinguishedName, string SanType = "dns", int SanIndex = 0);
 

@@ -12,6 +12,7 @@ internal static class CertificateUser
 {
     private const string CommonName = "2.5.4.3", AlternativeNames = "2.5.29.17";
 
+    // Those that RabbitMQ has names for: of others it has the number.
     private static readonly Dictionary<string, string> Types = new(StringComparer.Ordinal)
     {
         [CommonName] = "CN",
@@ -20,14 +21,12 @@ internal static class CertificateUser
         ["2.5.4.6"] = "C",
         ["2.5.4.7"] = "L",
         ["2.5.4.8"] = "ST",
-        ["2.5.4.9"] = "STREET",
         ["2.5.4.10"] = "O",
         ["2.5.4.11"] = "OU",
         ["2.5.4.12"] = "TITLE",
         ["2.5.4.42"] = "GIVENNAME",
         ["2.5.4.43"] = "INITIALS",
         ["2.5.4.44"] = "GENERATIONQUALIFIER",
-        ["2.5.4.46"] = "DNQUALIFIER",
         ["2.5.4.65"] = "PSEUDONYM",
         ["0.9.2342.19200300.100.1.25"] = "DC",
         ["0.9.2342.19200300.100.1.1"] = "UID",
@@ -101,12 +100,14 @@ internal static class CertificateUser
 
     private static string Escaped(string value)
     {
-        var text = new StringBuilder(value.Length);
-        for (var i = 0; i < value.Length; i++)
+        // What is not ASCII, octet by octet: such a user's name has backslashes.
+        var octets = Encoding.UTF8.GetBytes(value);
+        var text = new StringBuilder(octets.Length);
+        for (var i = 0; i < octets.Length; i++)
         {
-            var letter = value[i];
-            var isEscaped = ",+\"\\<>;".Contains(letter, StringComparison.Ordinal) || (i == 0 && letter is ('#' or ' ')) || (i == value.Length - 1 && letter == ' ');
-            _ = letter < ' ' ? text.Append(CultureInfo.InvariantCulture, $"\\{(int)letter:X2}") : (isEscaped ? text.Append('\\') : text).Append(letter);
+            var letter = (char)octets[i];
+            var isEscaped = ",+\"\\<>;".Contains(letter, StringComparison.Ordinal) || (i == 0 && letter is ('#' or ' ')) || (i == octets.Length - 1 && letter == ' ');
+            _ = letter is < ' ' or >= '~' ? text.Append(CultureInfo.InvariantCulture, $"\\{(int)letter:X2}") : (isEscaped ? text.Append('\\') : text).Append(letter);
         }
 
         return text.ToString();
@@ -126,16 +127,27 @@ internal static class CertificateUser
                     continue;
                 }
 
-                yield return type == "ip"
-                    ? new IPAddress(names.ReadOctetString(tag)).ToString()
-                    : names.ReadCharacterString(UniversalTagNumber.IA5String, tag);
+                yield return type switch
+                {
+                    "ip" => new IPAddress(names.ReadOctetString(tag)).ToString(),
+                    "other_name" => OtherNameOf(names.ReadSequence(tag)),
+                    _ => names.ReadCharacterString(UniversalTagNumber.IA5String, tag),
+                };
             }
         }
+    }
+
+    // Of whatever type: Microsoft's user principal names are such ones.
+    private static string OtherNameOf(AsnReader name)
+    {
+        name.ReadObjectIdentifier();
+        return TextOf(name.ReadSequence(new Asn1Tag(TagClass.ContextSpecific, 0)));
     }
 
     // GeneralName, RFC 5280.
     private static int NumberOf(string type) => type switch
     {
+        "other_name" => 0,
         "email" => 1,
         "dns" => 2,
         "uri" => 6,

@@ -13,7 +13,7 @@ internal sealed class AmqpConnectionHandler(AmqpServer server) : ConnectionHandl
     {
         var peer = connection.RemoteEndPoint as IPEndPoint;
         var tls = connection.Features.Get<TlsSession>();
-        var handshake = new Handshake(connection.Transport, peer, server.OptionsNow, server.Logins, server.Clients, server.Clock, server.Ends, tls?.Client);
+        var handshake = new Handshake(connection.Transport, peer, server.OptionsNow, server.Logins, server.Clients, server.Clock, server.Ends, tls);
         if (await handshake.RunAsync(connection.ConnectionClosed).ConfigureAwait(false) is { } terms)
         {
             var signs = connection.Features.Get<IPeerSigns>();

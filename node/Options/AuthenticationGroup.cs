@@ -23,7 +23,7 @@ internal sealed class AuthenticationGroup(Settings settings)
         "--cert-login-from", CertificateName.DistinguishedName,
         "Which part of a client's certificate is its user's name with EXTERNAL: distinguished_name, common_name, subject_alternative_name.", CertificateNameOf);
 
-    private readonly Option<string> _sanType = settings.Of("--cert-login-san-type", "dns", "The type of subject alternative name that is meant: dns, ip, email, uri.", SanType);
+    private readonly Option<string> _sanType = settings.Of("--cert-login-san-type", "dns", "The type of subject alternative name that is meant: dns, ip, email, uri, other_name.", SanType);
     private readonly Option<int> _sanIndex = settings.Of("--cert-login-san-index", 0, "Which of that type, counted from 0.", SettingText.Number(0, 1000));
     private readonly Option<string> _resource = settings.Of("--oauth-resource-server", "", "Whom tokens have to be for: their claim aud, and what their scopes begin with.", SettingText.AsItIs);
     private readonly Option<string> _issuer = settings.Of("--oauth-issuer", "", "Who has to have issued a token: its claim iss.", SettingText.AsItIs);
@@ -93,7 +93,7 @@ internal sealed class AuthenticationGroup(Settings settings)
     };
 
     private static string SanType(string text) =>
-        text is "dns" or "ip" or "email" or "uri" ? text : throw new FormatException($"'{text}' is not one of dns, ip, email, uri");
+        text is "dns" or "ip" or "email" or "uri" or "other_name" ? text : throw new FormatException($"'{text}' is not one of dns, ip, email, uri, other_name");
 
     private static Dictionary<string, string> KeyFiles(string text)
     {

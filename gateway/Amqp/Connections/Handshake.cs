@@ -1,13 +1,13 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Core;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.Ends;
+using Granary.Gateway.Tls;
 
 namespace Granary.Gateway.Amqp.Connections;
 
@@ -15,16 +15,16 @@ namespace Granary.Gateway.Amqp.Connections;
 /// From the protocol header to connection.open-ok (section 2.2.4). A connection exists only once this has succeeded; until then nothing but
 /// this object reads or writes.
 /// </summary>
-/// <param name="certificate">What the client has shown, signed by a CA that is trusted; null: nothing.</param>
+/// <param name="tls">What was agreed on with the client; null: the connection is not encrypted.</param>
 internal sealed class Handshake(
-    IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, Logins logins, ClientCounts clients, TimeProvider clock, ConnectionEnds ends, X509Certificate2? certificate = null)
+    IDuplexPipe transport, IPEndPoint? peer, AmqpOptions options, Logins logins, ClientCounts clients, TimeProvider clock, ConnectionEnds ends, TlsSession? tls = null)
 {
-    // EXTERNAL for those alone of whom TLS says who they are, and ANONYMOUS where somebody is who has no name, as in RabbitMQ.
+    // EXTERNAL also to who has shown no certificate: being refused says more than that there is no such mechanism. And ANONYMOUS where somebody is who has no name, as in RabbitMQ.
     private readonly string[] _mechanisms =
     [
         .. logins.Options.Mechanisms.Where(mechanism => mechanism switch
         {
-            AuthenticationOptions.External => certificate is not null,
+            AuthenticationOptions.External => tls is not null,
             AuthenticationOptions.Anonymous => logins.Options.AnonymousUser is not null,
             _ => true,
         }),
@@ -284,8 +284,14 @@ internal sealed class Handshake(
 
         if (startOk.Mechanism == AuthenticationOptions.External)
         {
-            _user = logins.UserOf(certificate!) ?? "";
-            return await logins.ByCertificateAsync(certificate!, peer?.Address, cancellation).ConfigureAwait(false);
+            if (tls?.Client is not { } certificate)
+            {
+                _user = "";
+                return null;
+            }
+
+            _user = logins.UserOf(certificate) ?? "";
+            return await logins.ByCertificateAsync(certificate, peer?.Address, cancellation).ConfigureAwait(false);
         }
 
         if (startOk.Mechanism == AuthenticationOptions.Anonymous)

@@ -122,7 +122,7 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
         routes.Get("/overview", Need.Management, AnswerAsync);
         routes.Get("/cluster-name", Need.Management, call => call.ReplyAsync(new ClusterNameJson { Name = clusterName.Current }, ApiJson.Default.ClusterNameJson));
         routes.Put("/cluster-name", Need.Administrator, SetClusterNameAsync);
-        routes.Get("/whoami", Need.Management, call => call.ReplyAsync(new WhoAmI(call.User.Name, [.. call.User.Tags]), ApiJson.Default.WhoAmI));
+        routes.Get("/whoami", Need.Management, call => call.ReplyAsync(new WhoAmI(call.User.Name, [.. call.User.Tags], IsInternalUser: call.User.Token is null), ApiJson.Default.WhoAmI));
         routes.Get("/version", Need.Management, call => call.ReplyAsync(options.Version, ApiJson.Default.String));
         routes.Get("/extensions", Need.Management, static call => call.ReplyAsync([new ExtensionJson("dispatcher.js")], ApiJson.Default.ExtensionJsonArray));
     }

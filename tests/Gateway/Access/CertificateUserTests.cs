@@ -13,6 +13,9 @@ public sealed class CertificateUserTests
     [InlineData("CN=one", "CN=one")]
     [InlineData("CN=\"a, b+c\", C=DE", "C=DE,CN=a\\, b\\+c")]
     [InlineData("E=a@b.example, UID=u1, DC=example", "DC=example,UID=u1,EMAILADDRESS=a@b.example")]
+    [InlineData("CN=\"Jürgen ~\"", "CN=J\\C3\\BCrgen \\7E")]
+    [InlineData("CN=\"#1 \"", "CN=\\#1\\ ")]
+    [InlineData("OID.2.5.4.9=Street 1, OID.2.5.4.46=q", "2.5.4.46=q,2.5.4.9=Street 1")]
     public void DistinguishedName_HasTheLastPartFirst(string subject, string name)
     {
         // The order of the text is the one that the certificate has.
@@ -36,6 +39,8 @@ public sealed class CertificateUserTests
     [InlineData("email", 0, "a@b.example")]
     [InlineData("uri", 0, "spiffe://x/y")]
     [InlineData("ip", 0, "10.0.0.7")]
+    [InlineData("other_name", 0, "joe@domain")]
+    [InlineData("other_name", 1, null)]
     public void AlternativeName_IsTheOneOfItsTypeAndIndex(string type, int index, string? name)
     {
         using var certificate = Of(new X500DistinguishedName("CN=x"));
@@ -52,6 +57,7 @@ public sealed class CertificateUserTests
         names.AddIpAddress(IPAddress.Parse("10.0.0.7"));
         names.AddDnsName("two.example");
         names.AddUri(new Uri("spiffe://x/y"));
+        names.AddUserPrincipalName("joe@domain");
         request.CertificateExtensions.Add(names.Build());
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
     }

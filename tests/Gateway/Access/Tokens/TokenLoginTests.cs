@@ -131,6 +131,7 @@ public sealed class TokenLoginTests : IAsyncLifetime
     {
         Broker.Watched.Allow(TokenRefused);
         Assert.Contains("\"name\":\"joe\"", await GetAsync("whoami", HttpStatusCode.OK, TokenOf("tag:management")), StringComparison.Ordinal);
+        Assert.Contains("\"is_internal_user\":false", await GetAsync("whoami", HttpStatusCode.OK, TokenOf("tag:management")), StringComparison.Ordinal);
         await GetAsync("nodes", HttpStatusCode.Unauthorized, TokenOf("tag:management"));
         await GetAsync("nodes", HttpStatusCode.OK, TokenOf("tag:monitoring"));
         await GetAsync("whoami", HttpStatusCode.Unauthorized, TokenOf("read:*/*"));
