@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
 
@@ -38,7 +39,58 @@ internal static class ErlangCommands
         Refused(
             "rename_cluster_node", Cluster, "Renames cluster nodes in the local database", "<oldnode1> <newnode1> [oldnode2] [newnode2] ...", 2,
             "A node is called what --node-name (RABBITMQ_NODENAME) says when it starts, else by its machine: nothing is stored by its name. Restart it with another one."),
+        Refused("set_channel_interceptor_priorities", Configuration, "Sets the priorities of the given channel interceptors on the running node", "<interceptor> <priority> [<interceptor> <priority> ...]", 2, "There are no channel interceptors, for there are no plugins (list_channel_interceptors)."),
+        Refused("add_signing_key", Configuration, "Add signing key required to validate JWT's digital signatures", "<id> [--json=<json_key>] [--pem=<public_key>] [--pem-file=<pem_file>]", 1, "Keys of tokens are configured: --oauth-signing-keys id=file, or --oauth-jwks-url (docs/operations.md, \"Other logins\").", "json", "pem", "pem-file"),
+        Refused("add_uaa_key", Configuration, "DEPRECATED. Use instead add_signing_key", "<id> [--json=<json_key>] [--pem=<public_key>] [--pem-file=<pem_file>]", 1, "Keys of tokens are configured: --oauth-signing-keys id=file, or --oauth-jwks-url (docs/operations.md, \"Other logins\").", "json", "pem", "pem-file"),
+        Refused("reset_stats_db", "Deprecated", "Resets statistics database. This will remove all metrics data!", "[--all]", 0, "Figures are kept in memory, of the last minutes alone, and begin anew with the node's process: there is no database of them."),
+        new("reconcile_vhosts", "Virtual hosts", "Makes sure all virtual hosts were initialized on all reachable cluster nodes", "")
+        {
+            Banner = static _ => UserCommands.Told("Will try to initiate virtual host reconciliation on all reachable cluster nodes..."),
+            Run = static async call => new TextAnswer(
+                "There is nothing to do: a virtual host is there for all nodes as soon as it is made.", (await ControlCommands.DoneAsync(call) as TextAnswer)!.Json),
+        },
+        new("list_channel_interceptors", Observability, "Lists registered channel interceptors with their name, intercepted AMQP operations, and priority", "[--no-table-headers]")
+        {
+            Banner = static _ => UserCommands.Told("Listing channel interceptors ..."),
+            Run = static async call =>
+            {
+                // That it answers is enough.
+                await call.Broker.OverviewAsync();
+                return new RowsAnswer(["name", "applies_to", "priority"], []);
+            },
+        },
         .. Everywhere,
+    ];
+
+    /// <summary>Of rabbitmqctl and rabbitmq-diagnostics, and one of rabbitmq-upgrade: what a script asks before it goes on.</summary>
+    public static IEnumerable<Command> Checks =>
+    [
+        new("has_reached_target_cluster_size", "Upgrade", "Health check that exits with a non-zero code if the cluster has not yet reached its target size", "")
+        {
+            Banner = static async call => $"Checking if target cluster size has been reached on node {await call.Broker.NodeAsync()} ...",
+            Run = static async call => new TextAnswer($"Target cluster size has been reached on node {await call.Broker.NodeAsync()}", new JsonObject { ["result"] = "ok" }),
+        },
+        new("check_if_any_deprecated_features_are_used", Observability, "Generate a report listing all deprecated features in use", "")
+        {
+            Banner = static _ => UserCommands.Told("Checking if any deprecated features are used ..."),
+            Run = static async call => (await call.Broker.ListAsync("deprecated-features/used")).Count > 0
+                ? throw new CommandException(ExitCode.Unavailable, "Cluster reported deprecated features in use")
+                : new TextAnswer("Cluster reported no deprecated features in use", new JsonObject { ["result"] = "ok" }),
+        },
+        new("activate_free_disk_space_monitoring", Observability, "[Re-]activates free disk space monitoring on a node", "")
+        {
+            Banner = static async call => $"Activating free disk space monitoring on node {await call.Broker.NodeAsync()}...",
+            Run = static async call => new TextAnswer("Free disk space is always monitored.", (await ControlCommands.DoneAsync(call) as TextAnswer)!.Json),
+        },
+        Refused(
+            "deactivate_free_disk_space_monitoring", Observability, "Deactivates free disk space monitoring on a node", "", 0,
+            "Free disk space is always monitored: a node that did not would fail when the disk is full. How much has to be free is set by set_disk_free_limit."),
+    ];
+
+    /// <summary>Of rabbitmq-streams.</summary>
+    public static IEnumerable<Command> OfStreams =>
+    [
+        Refused("coordinator_status", Observability, "Displays raft status of the stream coordinator", "", 0, "Streams have no coordinator: each is in the store, and the silo that serves it is told by stream_status."),
     ];
 
     /// <summary>Of rabbitmq-diagnostics.</summary>
@@ -49,7 +101,9 @@ internal static class ErlangCommands
         Refused("remote_shell", Observability, "Starts an interactive Erlang shell on the target node", "", 0, $"{NoErlang}: there is no shell into a node. rabbitmqctl and the management API are the ways to ask it."),
         Refused("erlang_cookie_hash", Configuration, "Displays a hash of the Erlang cookie (shared secret) used by the target node", "", 0, $"{NoErlang} cookie. Members know each other by certificates (docs/operations.md, \"Who may join\"), tools by a socket or a password."),
         Refused("erlang_cookie_sources", Configuration, "Display Erlang cookie source information useful for troubleshooting", "", 0, $"{NoErlang} cookie. Members know each other by certificates (docs/operations.md, \"Who may join\"), tools by a socket or a password."),
-        Refused("consume_event_stream", Observability, "Streams internal events from a running node. Output is jq-compatible.", "[--duration|-d <seconds>] [--pattern <pattern>]", 0, "A node has no stream of internal events. log_tail_stream shows what is logged, and /api/events what changes (docs/operations.md, \"Management API and metrics\").", "duration", "pattern"),
+        Refused("metadata_store_status", Observability, "Displays quorum status of Khepri metadata store", "", 0, "There is no Khepri: definitions are in the store, of which check_if_metadata_store_is_initialized tells whether it answers (docs/operations.md, \"Store\")."),
+        Refused("message_size_stats", Observability, "Displays message size distribution statistics aggregated across all cluster nodes", "", 0, "Sizes of messages are not counted one by one: list_queues name messages message_bytes has the bytes of each queue, from which their mean follows."),
+        .. OfStreams,
         Refused("cipher_suites", Observability, "Lists cipher suites enabled by default", "[--format <openssl | erlang | map>] [--all]", 0, "Which cipher suites are offered is up to OpenSSL on the node's machine: 'openssl ciphers -s -v' there lists them, and sslscan asks the port.", "format"),
     ];
 

@@ -84,7 +84,7 @@ internal static class LogCommands
         : throw CommandException.NotValid($"Invalid options for this command:\n-N : {text}");
 
     // Null: until it is interrupted.
-    private static TimeSpan? Duration(CommandCall call) =>
+    internal static TimeSpan? Duration(CommandCall call) =>
         call["duration"] is null or "infinity" ? null
         : int.TryParse(call["duration"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds)
         : throw CommandException.NotValid($"Invalid options for this command:\n-d : {call["duration"]}");

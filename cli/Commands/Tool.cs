@@ -5,7 +5,7 @@ internal sealed class Tool
 {
     private static readonly Command[] Ctl =
     [
-        .. LocalCommands.All, WaitCommand.Of, ReportCommand.Of, .. SecretCommands.All, .. SystemCommands.OfCtl, .. ErlangCommands.OfCtl, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. ControlCommands.All, .. EvalCommands.All,
+        .. LocalCommands.All, WaitCommand.Of, ReportCommand.Of, .. SecretCommands.All, .. SystemCommands.OfCtl, .. ErlangCommands.OfCtl, .. ErlangCommands.Checks, .. MirroringCommands.OfCtl, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. ControlCommands.All, .. EvalCommands.All,
         .. ReplicaCommands.Mirrors,
     ];
 
@@ -21,16 +21,16 @@ internal sealed class Tool
         "rabbitmqctl" => new Tool(name, Ctl.Where(static command => command.Name != "rebalance")),
         "rabbitmq-diagnostics" => new Tool(name,
         [
-            .. DiagnosticsCommands.All, .. LogCommands.All, .. SystemCommands.All, .. ErlangCommands.OfDiagnostics, .. ReplicaCommands.Critical, .. ReplicaCommands.Queues.Where(static command => command.Name == "reclaim_quorum_memory"), .. ReplicaCommands.Queues.Concat(ReplicaCommands.Streams).Where(static command => command.Name.EndsWith("_status", StringComparison.Ordinal)),
+            .. DiagnosticsCommands.All, .. LogCommands.All, .. EventCommands.All, .. SystemCommands.All, .. ErlangCommands.OfDiagnostics, .. ErlangCommands.Checks, .. MirroringCommands.OfQueues, .. ReplicaCommands.Critical, .. ReplicaCommands.Queues.Where(static command => command.Name == "reclaim_quorum_memory"), .. ReplicaCommands.Queues.Concat(ReplicaCommands.Streams).Where(static command => command.Name.EndsWith("_status", StringComparison.Ordinal)),
             .. Ctl.Where(static command => command.Name is "ping" or "status" or "cluster_status" or "version" or "environment" or "node_health_check" or "wait" or "report" or "autocomplete" || command.Name.StartsWith("list_", StringComparison.Ordinal)),
         ]),
         "rabbitmq-plugins" => new Tool(name, [.. PluginCommands.All, .. LocalCommands.All.Where(static command => command.Name is "version" or "autocomplete")]),
-        "rabbitmq-upgrade" => new Tool(name, [.. UpgradeCommands.All, .. Ctl.Where(static command => command.Name is "status" or "cluster_status" or "version" or "autocomplete")]),
-        "rabbitmq-queues" => new Tool(name, [.. ReplicaCommands.Queues, .. ReplicaCommands.Streams.Where(static command => command.Name == "stream_status"), .. Ctl.Where(static command => command.Name is "rebalance" or "version" or "status" or "autocomplete")]),
-        "rabbitmq-streams" => new Tool(name, [.. ReplicaCommands.Streams, .. Ctl.Where(static command => command.Name is "version" or "status" or "autocomplete")]),
+        "rabbitmq-upgrade" => new Tool(name, [.. UpgradeCommands.All, .. Ctl.Where(static command => command.Name is "has_reached_target_cluster_size" or "status" or "cluster_status" or "version" or "autocomplete")]),
+        "rabbitmq-queues" => new Tool(name, [.. ReplicaCommands.Queues, .. MirroringCommands.OfQueues, .. ReplicaCommands.Streams.Where(static command => command.Name == "stream_status"), .. Ctl.Where(static command => command.Name is "rebalance" or "version" or "status" or "autocomplete")]),
+        "rabbitmq-streams" => new Tool(name, [.. ReplicaCommands.Streams, .. ErlangCommands.OfStreams, .. Ctl.Where(static command => command.Name is "version" or "status" or "autocomplete")]),
         _ => new Tool("granaryctl",
         [
-            .. Ctl, .. DiagnosticsCommands.All, .. LogCommands.All, .. SystemCommands.All, .. ErlangCommands.OfDiagnostics.Where(static command => Ctl.All(other => other.Name != command.Name)), .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams,
+            .. Ctl, .. DiagnosticsCommands.All, .. LogCommands.All, .. EventCommands.All, .. MirroringCommands.OfQueues, .. SystemCommands.All, .. ErlangCommands.OfDiagnostics.Where(static command => Ctl.All(other => other.Name != command.Name)), .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams,
         ]),
     };
 

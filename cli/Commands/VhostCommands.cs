@@ -55,6 +55,8 @@ internal static class VhostCommands
                 return Answer.None;
             },
         },
+        Protected("enable_vhost_deletion_protection", "Protects a virtual host from deletion (until the protection is removed)", static vhost => $"Protecting virtual host \"{vhost}\" from removal by updating its metadata...", static (call, path) => call.Broker.PostAsync(path)),
+        Protected("disable_vhost_deletion_protection", "Removes deletion protection from a virtual host (so that it can be deleted)", static vhost => $"Removing deletion protection from virtual host \"{vhost}\" by updating its metadata...", static (call, path) => call.Broker.DeleteAsync(path)),
         new("delete_vhost", Group, "Deletes a virtual host", "<vhost>")
         {
             LeastWords = 1,
@@ -176,6 +178,22 @@ internal static class VhostCommands
     };
 
     // What is not said is left as it is.
+    private static Command Protected(string name, string summary, Func<string, string> banner, Func<CommandCall, string, Task> change) => new(name, Group, summary, "<vhost>")
+    {
+        LeastWords = 1,
+        Banner = call => UserCommands.Told(banner(call.Words[0])),
+        Run = async call =>
+        {
+            if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
+            {
+                throw Refusals.NoVhost(call.Words[0]);
+            }
+
+            await change(call, $"vhosts/{call.Path(0)}/deletion/protection");
+            return Answer.None;
+        },
+    };
+
     private static JsonObject Metadata(CommandCall call)
     {
         var body = new JsonObject();

@@ -53,6 +53,7 @@ internal static class ManagementHosting
         .AddSingleton<IResource, ExchangeResources>()
         .AddSingleton<IResource, DelayedResources>()
         .AddSingleton<IResource, QueueResources>()
+        .AddSingleton<IResource, ReplicaResources>()
         .AddSingleton<IResource, BindingResources>()
         .AddSingleton<IResource, DefinitionsResources>()
         .AddSingleton<IResource, VhostResources>()

@@ -75,7 +75,13 @@ public class SessionTests
     [InlineData("rabbitmq-diagnostics", "remote_shell")]
     [InlineData("rabbitmq-diagnostics", "erlang_cookie_hash")]
     [InlineData("rabbitmq-diagnostics", "erlang_cookie_sources")]
-    [InlineData("rabbitmq-diagnostics", "consume_event_stream", "-d", "1")]
+    [InlineData("rabbitmq-diagnostics", "metadata_store_status")]
+    [InlineData("rabbitmq-diagnostics", "message_size_stats")]
+    [InlineData("rabbitmq-streams", "coordinator_status")]
+    [InlineData("rabbitmqctl", "set_channel_interceptor_priorities", "a", "1")]
+    [InlineData("rabbitmqctl", "add_signing_key", "k", "--pem-file=a.pem")]
+    [InlineData("rabbitmqctl", "reset_stats_db", "--all")]
+    [InlineData("rabbitmqctl", "deactivate_free_disk_space_monitoring")]
     [InlineData("rabbitmq-diagnostics", "cipher_suites", "--all")]
     [InlineData("rabbitmq-diagnostics", "enable_auth_attempt_source_tracking")]
     [InlineData("rabbitmq-plugins", "directories")]
@@ -101,6 +107,20 @@ public class SessionTests
         Assert.Equal((ExitCode.Done, $"{value}\n", ""), await RunAsync("decode", encoded.Trim(), "a phrase", "-q", "--cipher", "aes_256_cbc", "--hash", "sha512", "--iterations", "100"));
         Assert.Equal(ExitCode.Unavailable, (await RunAsync("decode", encoded.Trim(), "a phrase", "-q")).Code);
         Assert.Equal(ExitCode.Unavailable, (await RunAsync("encode", "{no, such}", "a phrase", "-q")).Code);
+    }
+
+    [Fact]
+    public async Task EncryptedValue_OfAConfigurationFile_IsDecryptedWithItsTagOrWithout()
+    {
+        var (code, encrypted, _) = await RunAsync("encrypt_conf_value", "\"secret\"", "a phrase", "-q", "--iterations", "100");
+        Assert.Equal(ExitCode.Done, code);
+        Assert.StartsWith("encrypted:", encrypted, StringComparison.Ordinal);
+        foreach (var given in new[] { encrypted.Trim(), encrypted.Trim()["encrypted:".Length..], $"<<\"{encrypted.Trim()}\">>" })
+        {
+            Assert.Equal((ExitCode.Done, "\"secret\"\n", ""), await RunAsync("decrypt_conf_value", given, "a phrase", "-q", "--iterations", "100"));
+        }
+
+        Assert.Equal(ExitCode.Unavailable, (await RunAsync("decrypt_conf_value", encrypted.Trim(), "another", "-q", "--iterations", "100")).Code);
     }
 
     [Fact]

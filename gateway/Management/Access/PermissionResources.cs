@@ -19,6 +19,7 @@ internal sealed class PermissionResources(AccessCalls access) : IResource
         routes.Get("/vhosts/{vhost}/topic-permissions", Need.Administrator, call => ListTopicsAsync(call, OfVhost(call)));
         routes.Get("/users/{user}/topic-permissions", Need.Administrator, async call => await ListTopicsAsync(call, await OfUserAsync(call).ConfigureAwait(false)).ConfigureAwait(false));
         routes.Get("/topic-permissions/{vhost}/{user}", Need.Administrator, GetTopicsAsync);
+        routes.Get("/topic-permissions/{vhost}/{user}/{exchange}", Need.Administrator, GetTopicsAsync);
         routes.Put("/topic-permissions/{vhost}/{user}", Need.Administrator, PutTopicAsync);
         routes.Delete("/topic-permissions/{vhost}/{user}", Need.Administrator, call => DeleteTopicAsync(call, null));
         routes.Delete("/topic-permissions/{vhost}/{user}/{exchange}", Need.Administrator, call => DeleteTopicAsync(call, call.Segments[3] == "amq.default" ? "" : call.Segments[3]));
@@ -75,6 +76,12 @@ internal sealed class PermissionResources(AccessCalls access) : IResource
     {
         var (vhost, user) = (call.Vhosts.Require(call.Segments[1]), call.Segments[2]);
         var permissions = await TopicsAsync(permission => permission.Vhost == vhost && permission.User == user).ConfigureAwait(false);
+        if (call.Segments.Length > 3)
+        {
+            var exchange = call.Segments[3] == "amq.default" ? "" : call.Segments[3];
+            permissions = [.. permissions.Where(permission => permission.Exchange == exchange)];
+        }
+
         await call.ReplyListAsync(permissions.Length > 0 ? permissions : throw ApiException.NotFound(), ApiJson.Default.TopicPermissionJson, static permission => permission.User!)
             .ConfigureAwait(false);
     }

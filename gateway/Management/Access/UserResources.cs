@@ -18,6 +18,8 @@ internal sealed class UserResources(AccessCalls access) : IResource
         routes.Get("/users/{user}", Need.Administrator, GetAsync);
         routes.Put("/users/{user}", Need.Administrator, PutAsync);
         routes.Delete("/users/{user}", Need.Administrator, DeleteAsync);
+        routes.Get("/auth/hash_password/{password}", Need.Administrator, static call =>
+            call.ReplyAsync(new HashedPassword(PasswordHash.Create(Encoding.UTF8.GetBytes(call.Segments[2]))), ApiJson.Default.HashedPassword));
     }
 
     private async Task ListAsync(ApiCall call)
@@ -180,3 +182,6 @@ internal sealed class TagsConverter : JsonConverter<string[]>
         writer.WriteEndArray();
     }
 }
+
+/// <summary>A password as definitions have it.</summary>
+internal sealed record HashedPassword(string Ok);

@@ -18,6 +18,9 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
         routes.Get("/connections/{name}", Need.Management, GetConnectionAsync);
         routes.Delete("/connections/{name}", Need.Management, CloseAsync);
         routes.Get("/connections/{name}/channels", Need.Management, call => ListChannelsAsync(call, channel => channel.ConnectionName == call.Segments[1]));
+
+        // Of AMQP 1.0 alone, which nobody speaks here.
+        routes.Get("/connections/{name}/sessions", Need.Management, static _ => throw ApiException.BadRequest("connection does not use AMQP 1.0"));
         routes.Get("/channels", Need.Management, call => ListChannelsAsync(call, static _ => true));
         routes.Get("/vhosts/{vhost}/channels", Need.Management, call =>
         {

@@ -58,6 +58,8 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(Dictionary<string, long>))]
 [JsonSerializable(typeof(UserJson))]
 [JsonSerializable(typeof(UserNames))]
+[JsonSerializable(typeof(HashedPassword))]
+[JsonSerializable(typeof(ReplicaJson[]))]
 [JsonSerializable(typeof(VhostJson))]
 [JsonSerializable(typeof(VhostRequest))]
 [JsonSerializable(typeof(PermissionJson))]

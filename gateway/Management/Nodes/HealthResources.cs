@@ -38,6 +38,11 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         routes.Get("/health/checks/node-is-quorum-critical", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/quorum-queues-without-elected-leaders/all-vhosts", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/quorum-queues-without-elected-leaders/all-vhosts/pattern/{pattern}", Need.Management, static call => ReplyAsync(call, null));
+        routes.Get("/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}/pattern/{pattern}", Need.Management, static call => ReplyAsync(call, null));
+
+        // How many members there are to be nobody says: each serves all queues.
+        routes.Get("/health/checks/reached-target-cluster-size", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/metadata-store/initialized", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/metadata-store/initialized/with-data", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/below-node-connection-limit", Need.Management, static call => ReplyAsync(call, null));

@@ -19,6 +19,7 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
     public void Map(ApiRoutes routes)
     {
         routes.Get("/queues", Need.Management, call => ListAsync(call, null));
+        routes.Get("/queues/detailed", Need.Management, call => ListAsync(call, null));
         routes.Get("/queues/{vhost}", Need.Management, call => ListAsync(call, call.Vhosts.Require(call.Segments[1])));
         routes.Get("/queues/{vhost}/{name}", Need.Management, GetAsync);
         routes.Put("/queues/{vhost}/{name}", Need.Management, PutAsync);

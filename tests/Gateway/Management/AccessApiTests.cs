@@ -14,6 +14,19 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     private const string HashOfP = "N/EIvRgDIQT7r/9E3lW6cpgdoIKZ8B7VYIpvgWz7cFZMS109";
 
     [Fact]
+    public async Task HashedPassword_IsOneByWhichItsUserLogsIn()
+    {
+        var (hash, user) = ((string)(await broker.GetAsync("auth/hash_password/a%2Fb"))["ok"]!, ApiBroker.New("hashed"));
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", $$"""{"password_hash":"{{hash}}","tags":"management"}""");
+        using var client = broker.ClientOf($"{user}:a/b");
+        using var answer = await client.GetAsync(new Uri("whoami", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        await broker.SendAsync(HttpMethod.Put, $"topic-permissions/%2F/{user}", """{"exchange":"amq.topic","write":"a","read":"b"}""");
+        Assert.Equal("a", (string)Assert.Single((await broker.GetAsync($"topic-permissions/%2F/{user}/amq.topic")).AsArray())!["write"]!);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, $"topic-permissions/%2F/{user}/amq.fanout")).Status);
+    }
+
+    [Fact]
     public async Task User_OverItsLife_IsAsRabbitMqsIs()
     {
         var user = ApiBroker.New("u");

@@ -8,6 +8,24 @@ namespace Granary.Gateway.Tests.Management;
 public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
 {
     [Fact]
+    public async Task Replicas_OfAQuorumQueue_AreTheOneThatServesIt()
+    {
+        var (quorum, classic) = (ApiBroker.New("quorum"), ApiBroker.New("classic"));
+        await broker.SendAsync(HttpMethod.Put, $"queues/%2F/{quorum}", """{"durable":true,"arguments":{"x-queue-type":"quorum"}}""");
+        await broker.SendAsync(HttpMethod.Put, $"queues/%2F/{classic}", "{}");
+        var node = (string)(await broker.GetAsync("overview"))["node"]!;
+        Assert.Equal($$"""[{"Node Name":"{{node}}","Raft State":"leader","Membership":"voter"}]""", (await broker.GetAsync($"queues/quorum/%2F/{quorum}/status")).ToJsonString());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await broker.SendAsync(HttpMethod.Get, $"queues/quorum/%2F/{classic}/status")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Post, $"queues/quorum/%2F/{quorum}/replicas/add", $$"""{"node":"{{node}}"}""")).Status);
+        Assert.Equal(HttpStatusCode.Accepted, (await broker.SendAsync(HttpMethod.Delete, $"queues/quorum/%2F/{quorum}/replicas/delete")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Post, "queues/quorum/%2F/nowhere/replicas/add", "{}")).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Post, $"queues/quorum/replicas/on/{node}/grow", "{}")).Status);
+        Assert.Equal(HttpStatusCode.Accepted, (await broker.SendAsync(HttpMethod.Delete, $"queues/quorum/replicas/on/{node}/shrink")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Delete, "queues/quorum/replicas/on/rabbit@nowhere/shrink")).Status);
+        Assert.Contains((await broker.GetAsync("queues/detailed")).AsArray(), queue => (string)queue!["name"]! == quorum);
+    }
+
+    [Fact]
     public async Task Put_OfAQueue_CreatesItOnceAndRefusesAnother()
     {
         var queue = ApiBroker.New("q");
