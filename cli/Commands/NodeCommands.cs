@@ -310,7 +310,7 @@ internal static class NodeCommands
         var other => throw CommandException.NotValid($"\"unit '{other}' is not supported. Please use one of: bytes, mb, gb\""),
     };
 
-    private static string Maintenance(JsonObject node) => Flag(node["being_drained"]) == "true" ? "under maintenance" : "not under maintenance";
+    private static string Maintenance(JsonObject node) => Flag(node["being_drained"]) == "true" ? "marked for maintenance" : "not under maintenance";
 
     private static string Flag(JsonNode? value) => value?.ToString().ToLowerInvariant() ?? "false";
 

@@ -118,6 +118,10 @@ public sealed record NodeFigure([property: Id(0)] string Host)
     [Id(34)]
     public long Unacked { get; init; }
 
+    /// <summary>The listeners for its clients are suspended: it is under maintenance.</summary>
+    [Id(35)]
+    public bool IsSuspended { get; init; }
+
     public double RateOf(NodeNumber number) => (int)number < Rates.Length ? Rates[(int)number] : 0;
 }
 

@@ -6,12 +6,13 @@ using Granary.Core.Routing;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Connections;
+using Granary.Gateway.Sockets;
 
 namespace Granary.Gateway.Figures;
 
 /// <summary>What a process with clients tells of them, and of what they publish.</summary>
 /// <param name="grpc">Null where nothing is served over gRPC.</param>
-internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners listeners, SampleTimes times, GrpcServer? grpc = null)
+internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners listeners, SampleTimes times, GrpcServer? grpc = null, ClientListeners? clients = null)
     : IFigureSource, ISampled, IHistorySource, IConnectionCloser
 {
     private readonly ConcurrentDictionary<ExchangeCounts, CountHistory> _exchanges = new();
@@ -142,6 +143,7 @@ internal sealed class GatewayFigures(AmqpServer amqp, Router router, Listeners l
     private NodeFigure AddTo(NodeFigure node) => node with
     {
         HasClients = true,
+        IsSuspended = clients?.AreSuspended == true,
         Counts = Sums(),
         GrpcCounts = [.. MessageCounts.Events.Select(what => grpc?.Counts.Sum(what) ?? 0)],
         Unroutable = CountUnroutable(),

@@ -7,6 +7,8 @@ namespace Granary.Cli.Tests;
 /// <summary>Commands that the tools have got with RabbitMQ 4.x, and the stream of events: Debian's 3.10 has the latter, in the words of its own objects.</summary>
 public sealed class LaterCommandsTests : IAsyncLifetime
 {
+    private const int ListenersSuspended = 1408;
+
     private BrokerProcess? _broker;
 
     public async Task InitializeAsync() => _broker = await BrokerProcess.StartAsync();
@@ -25,7 +27,7 @@ public sealed class LaterCommandsTests : IAsyncLifetime
         await DoneAsync("rabbitmqctl", "remove_classic_queue_mirroring_from_policies");
         Assert.Contains("no policies that enable", await DoneAsync("rabbitmq-queues", "check_if_cluster_has_classic_queue_mirroring_policy"), StringComparison.Ordinal);
         Assert.Contains("""{"max-length":5}""", await DoneAsync("rabbitmqctl", "list_policies", "-q"), StringComparison.Ordinal);
-        Assert.Equal("", await DoneAsync("rabbitmqctl", "list_operator_policies", "-s"));
+        Assert.Equal("\n", await DoneAsync("rabbitmqctl", "list_operator_policies", "-s"));
 
         await DoneAsync("rabbitmqctl", "add_vhost", "kept");
         await DoneAsync("rabbitmqctl", "enable_vhost_deletion_protection", "kept");
@@ -39,6 +41,20 @@ public sealed class LaterCommandsTests : IAsyncLifetime
         await DoneAsync("rabbitmqctl", "reconcile_vhosts");
         await DoneAsync("rabbitmqctl", "list_channel_interceptors");
         await DoneAsync("rabbitmq-diagnostics", "activate_free_disk_space_monitoring");
+    }
+
+    /// <summary>Ansible's module drains only who is not drained, and revives only who is.</summary>
+    [Fact]
+    public async Task Status_OfANodeThatIsDrained_SaysSoUntilItIsRevived()
+    {
+        _broker!.Watched.Expect(ListenersSuspended);
+        foreach (var (command, isDrained) in new[] { ("drain", true), ("revive", false) })
+        {
+            await DoneAsync("rabbitmq-upgrade", command);
+            var status = JsonNode.Parse(await DoneAsync("rabbitmq-diagnostics", "--formatter", "json", "status"))!;
+            Assert.Equal(isDrained, (bool)status["is_under_maintenance"]!);
+            Assert.Contains(isDrained ? ": marked for maintenance" : ": not under maintenance", await DoneAsync("rabbitmqctl", "cluster_status"), StringComparison.Ordinal);
+        }
     }
 
     [Fact]

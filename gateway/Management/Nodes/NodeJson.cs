@@ -194,6 +194,7 @@ internal sealed record NodeJson
             ProcUsed = node.Threads,
             ProcUsedDetails = RateOf(NodeNumber.Threads),
             ProcTotal = Processes,
+            BeingDrained = node.IsSuspended,
             Partitions = [],
             EnabledPlugins = Catalog.Plugins,
             Applications = Catalog.Applications,
