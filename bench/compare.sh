@@ -44,7 +44,13 @@ scenarios=(
   "persistent-1k-publish|1 KiB persistent, publish only, confirms|blast|confirmed/s|1000000|-s 1024 -d -c 1000 -C 0||"
   "persistent-1k-drain|1 KiB persistent, drain of a backlog, acks|blast|consumed/s|500000|-s 1024 -d -c 1000 -a 50 -f 500 -l||"
   "persistent-1k-single|1 KiB persistent, one confirm waited for each|blast|confirmed/s||-s 1024 -d -c 1 -C 0||"
-  "stream-3|100 B, backlog read by three readers of a stream, all three together; RabbitMQ a classic queue, drained by three consumers|blast|consumed/s|5000000|-s 100 -d -c 20000 -a 500 -f 2000 -C 3 -l||-A stream -O first"
+  "hash-4|16 B transient, no ack, x-consistent-hash exchange over 4 queues with a consumer each, 4,096 keys|blast|consumed/s||-s 16 -X x-consistent-hash -q 4 -C 4||"
+  "delayed|100 B persistent, confirms, acks, each delayed by a second (not counted); x-delayed-message; RabbitMQ without its plugin, so a queue with x-message-ttl that dead-letters|blast|consumed/s||-s 100 -d -c 1000 -a 50 -f 500|-W 1000|-D 1000"
+  "deduplication|100 B persistent, confirms, acks, each with a message-id of its own; x-message-deduplication; RabbitMQ without its plugin, so the same to a plain queue|blast|consumed/s||-s 100 -d -c 1000 -a 50 -f 500 -U||-B x-message-deduplication"
+  "tx-publish|100 B persistent, publish only, in transactions of 100|blast|published/s|1000000|-s 100 -d -C 0 -M 100||"
+  "tx-move|100 B persistent, from queue to queue: 100 published and as many acknowledged in each transaction (RabbitMQ's is not atomic over queues)|blast|consumed/s|200000|-s 100 -d -l -f 300 -M 100 -m||"
+  "stream-3|100 B persistent, backlog read by three readers of a stream, all three together; RabbitMQ a fanout exchange and three classic queues|blast|consumed/s|5000000|-s 100 -d -c 20000 -a 500 -f 2000 -C 3 -l|-X fanout -q 3|-A stream -O first"
+  "stream-3-live|same, readers keeping up|blast|consumed/s|5000000|-s 100 -d -c 20000 -a 500 -f 2000 -C 3|-X fanout -q 3|-A stream -O next"
   "large-16k|16 KiB transient, no ack, 1:1:1|blast|consumed/s||-s 16384||"
   "large-128k|same, 128 KiB|blast|consumed/s||-s 131072||"
   "large-1m|same, 1 MB|blast|consumed/s||-s 1000000||"
@@ -137,7 +143,7 @@ start_rabbit() {
   free_port; epmd_port=$port
   printf '%s\n' "listeners.tcp.1 = 127.0.0.1:$rabbit_port" "listeners.ssl.1 = 127.0.0.1:$rabbit_tls" "ssl_options.certfile = $work/tls.pem" "ssl_options.keyfile = $work/tls.key" \
     >"$home/rabbitmq.conf"
-  echo "[]." >"$home/enabled_plugins"
+  echo "[rabbitmq_consistent_hash_exchange]." >"$home/enabled_plugins"
   setsid env HOME="$home/home" RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_NODENAME="compare$$@localhost" \
     RABBITMQ_MNESIA_BASE="$home/mnesia" RABBITMQ_LOG_BASE="$home/log" RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" \
     RABBITMQ_ENABLED_PLUGINS_FILE="$home/enabled_plugins" RABBITMQ_DIST_PORT="$dist_port" \
