@@ -48,7 +48,7 @@ internal sealed class QueueChanges(StoredQueue queue)
 
 /// <summary>What a flush did not write.</summary>
 /// <param name="Fenced">Queues that another activation has taken over.</param>
-/// <param name="Conflicts">Rows whose version was another than expected.</param>
+/// <param name="Conflicts">Rows whose version was another than expected, and those that were guarded, if a queue was fenced.</param>
 internal sealed record FlushResult(IReadOnlyList<StoredQueue> Fenced, IReadOnlyList<RowChange> Conflicts)
 {
     public static readonly FlushResult Complete = new([], []);

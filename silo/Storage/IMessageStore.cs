@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Storage;
@@ -35,6 +36,13 @@ internal interface IMessageStore : IAsyncDisposable
     /// </summary>
     /// <exception cref="StoreException">What is there cannot be read.</exception>
     ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation);
+
+    /// <summary>
+    /// The same for several ranges, each after the one before it, in whatever order they are: about <paramref name="bytes"/> in all and, if there are any, at least one.
+    /// Where less than all is read, the rest is what is behind the last that was.
+    /// </summary>
+    /// <exception cref="StoreException">What is there cannot be read.</exception>
+    ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation);
 
     /// <summary>How many unsettled messages there are of each queue that has any, about as an activation would find them now. It looks at all that is stored, if not at messages.</summary>
     Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation);

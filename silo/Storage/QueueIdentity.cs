@@ -10,6 +10,9 @@ internal readonly record struct QueueIdentity(string Key, Guid Incarnation)
     /// </summary>
     public bool IsStream { get; init; }
 
+    /// <summary>Its messages leave at times of their own, in any order: whoever takes it over is told these (<see cref="StoredBacklog.Runs"/>). As with streams, identities are the same without it.</summary>
+    public bool HasTimes { get; init; }
+
     public bool Equals(QueueIdentity other) => Incarnation == other.Incarnation && Key == other.Key;
 
     public override int GetHashCode() => HashCode.Combine(Key, Incarnation);

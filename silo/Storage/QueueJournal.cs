@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Storage;
@@ -167,6 +168,21 @@ internal sealed class QueueJournal
         }
     }
 
+    /// <summary>Has the next flush look whether the queue is still this activation's, and whoever waits for it not wait. Under the gate.</summary>
+    /// <param name="note">A session that is over, or never was: something has to be written of the queue.</param>
+    /// <returns>False: it is another one's.</returns>
+    public bool TryGuard(SessionId note)
+    {
+        if (IsFenced)
+        {
+            return false;
+        }
+
+        _progress.Add(PublishProgress.End(note));
+        _commit.Add(this, isUrgent: true);
+        return true;
+    }
+
     /// <summary>Completes when all that was handed over is in the store.</summary>
     public Task FlushAsync()
     {
@@ -199,9 +215,13 @@ internal sealed class QueueJournal
         }
     }
 
-    /// <summary>Stored messages, see <see cref="IMessageStore.ReadAsync"/>.</summary>
+    /// <summary>Stored messages, see <see cref="IMessageStore.ReadAsync(StoredQueue, long, long, int, CancellationToken)"/>.</summary>
     public ValueTask<MessageRun[]> ReadAsync(long from, long end, int bytes, CancellationToken cancellation) =>
         _commit.Store.ReadAsync(Queue, from, end, bytes, cancellation);
+
+    /// <summary>Stored messages of several ranges, see <see cref="IMessageStore.ReadAsync(StoredQueue, IReadOnlyList{OffsetRange}, int, CancellationToken)"/>.</summary>
+    public ValueTask<MessageRun[]> ReadAsync(IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation) =>
+        _commit.Store.ReadAsync(Queue, ranges, bytes, cancellation);
 
     /// <summary>What the next flush writes, or null if it all needs no write any more. Under the gate.</summary>
     public QueueChanges? Take()

@@ -14,4 +14,5 @@ internal sealed record Row(RowKey Key, ReadOnlyMemory<byte> Value, long Version)
 /// </summary>
 /// <param name="Value">Null removes it.</param>
 /// <param name="Expected">The version that is changed: 0, there is none; null, whichever there is. If it is another one nothing is changed.</param>
-internal sealed record RowChange(RowKey Key, ReadOnlyMemory<byte>? Value, long? Expected = null);
+/// <param name="IsGuarded">Nothing is changed either if any queue of the flush is fenced: the row says something of queues that has to be true.</param>
+internal sealed record RowChange(RowKey Key, ReadOnlyMemory<byte>? Value, long? Expected = null, bool IsGuarded = false);

@@ -44,6 +44,13 @@ internal sealed class SessionProgress
         return hasKeys;
     }
 
+    /// <summary>A session is over.</summary>
+    public void Add(PublishProgress end)
+    {
+        _numbers[end.Session] = end.Number;
+        IsNeeded = true;
+    }
+
     /// <summary>Moves all of it to what a flush writes.</summary>
     public void Take(List<PublishProgress> taken)
     {

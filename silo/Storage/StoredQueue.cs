@@ -36,8 +36,16 @@ internal sealed record StoredBacklog(
     /// <summary>What parts of it take, in their order; none, where the store does not know.</summary>
     public IReadOnlyList<PagedPiece> Pieces { get; init; } = [];
 
+    /// <summary>Where messages have times of their own (<see cref="QueueIdentity.HasTimes"/>), all of them, in no order; else none.</summary>
+    public IReadOnlyList<StoredRun> Runs { get; init; } = [];
+
     public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
 }
+
+/// <summary>Messages with successive offsets and the same time, of which the records are in the store.</summary>
+/// <param name="Due">When they are due, in Unix milliseconds.</param>
+/// <param name="Length">The bytes of their records.</param>
+internal readonly record struct StoredRun(long First, int Count, long Due, int Length);
 
 /// <summary>
 /// All persistent messages that a session published up to this number are in the store, or were gone before they had to be.

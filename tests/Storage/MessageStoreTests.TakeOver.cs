@@ -220,6 +220,34 @@ public abstract partial class MessageStoreTests
         Assert.Empty(fresh.Backlog.Sessions);
     }
 
+    /// <summary>What a row says of queues that is guarded is true of all of them, or is not said.</summary>
+    [Fact]
+    public async Task Fenced_AnyQueueOfAFlush_KeepsGuardedRowsFromChanging()
+    {
+        var (stale, other) = (await Session.CreateAsync("contended"), await Session.CreateAsync("other"));
+        await Session.WriteRowsAsync(Put("t", "there", "one"));
+        await Session.TakeOverAsync(stale);
+        RowChange[] guarded = [Put("t", "new", "one", expected: 0) with { IsGuarded = true }, new RowChange(new RowKey("t", "there"), null, IsGuarded: true)];
+
+        var result = await Session.TryFlushAsync(
+            [new QueueChanges(stale) { OffsetBound = 1 }, new QueueChanges(other) { Runs = { Messages.Run(0, 5) } }], [guarded[0], Put("t", "plain", "one"), guarded[1]]);
+        Assert.Equal((1, 2), (result.Fenced.Count, result.Conflicts.Count));
+        Assert.All(guarded, change => Assert.Contains(change, result.Conflicts));
+        Assert.Null(await ReadRowAsync("t", "new"));
+        Assert.Equal(("one", 1), await ReadRowAsync("t", "plain"));
+        Assert.Equal(("one", 1), await ReadRowAsync("t", "there"));
+        Assert.Equal(Offsets(0, 5), await Session.ReadOffsetsAsync(other));
+
+        // Without the fenced one they change, but for what has another version than expected.
+        result = await Session.TryFlushAsync(
+            [new QueueChanges(other) { OffsetBound = 10 }], [.. guarded, Put("t", "plain", "two", expected: 0) with { IsGuarded = true }, Put("t", "plain", "three", expected: 2)]);
+        Assert.Equal(["two", "three"], result.Conflicts.Select(change => System.Text.Encoding.UTF8.GetString(change.Value!.Value.Span)).Order().Reverse());
+        await Session.CrashAndOpenAsync();
+        Assert.Equal(("one", 1), await ReadRowAsync("t", "new"));
+        Assert.Equal(("one", 1), await ReadRowAsync("t", "plain"));
+        Assert.Null(await ReadRowAsync("t", "there"));
+    }
+
     [Fact]
     public async Task Fenced_DeletionByALowerEpoch_DeletesNothing()
     {

@@ -64,6 +64,20 @@ public abstract partial class MessageStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ReadRanges_InAnyOrder_GivesThemInThatOrder()
+    {
+        var queue = await Session.CreateAsync();
+        await Session.WriteAsync(queue, Messages.Run(10, 100), Messages.Run(200, 100, size: 30_000));
+        await Session.SettleAsync(queue, new OffsetRange(52, 2));
+
+        OffsetRange[] ranges = [new(250, 2), new(50, 5), new(0, 11), new(120, 20), new(55, 1), new(299, 50)];
+        long[] expected = [250, 251, 50, 51, 54, 10, 55, 299];
+        Assert.Equal(expected, (await Session.ReadAsync(queue, ranges, bytes: 1)).Select(message => message.Offset));
+        Assert.Equal(expected, (await Session.ReadAsync(queue, ranges, bytes: 1 << 24)).Select(message => message.Offset));
+        Assert.Empty(await Session.Store.ReadAsync(queue, [new OffsetRange(120, 20), new OffsetRange(400, 1)], 1, CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Read_FromAndEndInsideBatches_GivesExactlyTheRange()
     {
         var queue = await Session.CreateAsync();

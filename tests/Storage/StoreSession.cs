@@ -38,7 +38,7 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
     /// <summary>Ends the store in one of the two ways and opens it again.</summary>
     public Task RestartAsync(bool crash) => crash ? CrashAndOpenAsync() : ReopenAsync();
 
-    public static QueueIdentity Identity(string key) => new(key, Guid.NewGuid());
+    public static QueueIdentity Identity(string key) => new(key, Guid.NewGuid()) { HasTimes = true };
 
     /// <summary>A queue that the store has, of a new activation.</summary>
     public async Task<StoredQueue> CreateAsync(string key = "%2F/orders")
@@ -56,6 +56,7 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
         if (!identity.IsStream)
         {
             await CheckPiecesAsync(queue);
+            await CheckTimesAsync(queue);
         }
 
         return queue;
@@ -78,6 +79,15 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
         }
 
         Assert.Equal((queue.Backlog.Count, queue.Backlog.Bytes), (queue.Backlog.Pieces.Sum(piece => piece.Count), queue.Backlog.Pieces.Sum(piece => piece.Bytes)));
+    }
+
+    /// <summary>What a store says when messages are due is when they are, and it says so of all.</summary>
+    private async Task CheckTimesAsync(StoredQueue queue)
+    {
+        StoredRun[] told = [.. queue.Backlog.Runs.OrderBy(run => run.First)];
+        var messages = (await ReadAsync(queue)).Select(message => (message.Offset, message.Due));
+        Assert.Equal(messages, told.SelectMany(run => Enumerable.Range(0, run.Count).Select(i => (run.First + i, run.Due))));
+        Assert.Equal(queue.Backlog.Bytes, told.Sum(run => (long)run.Length));
     }
 
     public Task WriteAsync(StoredQueue queue, params MessageRun[] runs)
@@ -129,6 +139,26 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
             Assert.All(runs.Zip(runs.Skip(1)), pair => Assert.True(pair.First.End <= pair.Second.First, "runs ascend"));
             messages.AddRange(Messages.Of(runs));
             from = runs[^1].End;
+        }
+
+        return messages;
+    }
+
+    /// <summary>All unsettled messages of several ranges, in their order, read in pieces.</summary>
+    public async Task<List<Message>> ReadAsync(StoredQueue queue, IEnumerable<OffsetRange> ranges, int bytes)
+    {
+        List<Message> messages = [];
+        var left = ranges.ToList();
+        while (left.Count > 0 && await Store.ReadAsync(queue, left, bytes, CancellationToken.None) is { Length: > 0 } runs)
+        {
+            foreach (var run in runs)
+            {
+                left.RemoveRange(0, left.FindIndex(range => range.First <= run.First && run.End <= range.End));
+                messages.AddRange(Messages.Of(run));
+                left[0] = new OffsetRange(run.End, (int)(left[0].End - run.End));
+            }
+
+            left.RemoveAll(static range => range.Count == 0);
         }
 
         return messages;

@@ -235,7 +235,22 @@ internal sealed class StoreWalk(StoreSession session)
             var queue = _model.Queues[_random.Next(_model.Queues.Count)];
             var from = _random.NextInt64(queue.NextOffset + 1);
             await ReadAsync(queue, from, from + _random.Next(1, 500), _random.Next(1, 50_000));
+            await ReadRangesAsync(queue);
         }
+    }
+
+    private async Task ReadRangesAsync(QueueModel queue)
+    {
+        OffsetRange[] ranges = [.. Enumerable.Range(0, _random.Next(1, 6)).Select(_ => new OffsetRange(_random.NextInt64(queue.NextOffset + 1), _random.Next(1, 100)))];
+
+        // Each message is asked for once.
+        for (var i = 1; i < ranges.Length; i++)
+        {
+            ranges[i] = Array.Exists(ranges[..i], range => range.First < ranges[i].End && ranges[i].First < range.End) ? ranges[i] with { Count = 0 } : ranges[i];
+        }
+
+        var expected = ranges.SelectMany(range => queue.Messages.Values.Select(pair => pair.Message).Where(message => message.Offset >= range.First && message.Offset < range.End));
+        Assert.Equal(expected, await session.ReadAsync(queue.Handle, ranges.Where(range => range.Count > 0), _random.Next(1, 50_000)));
     }
 
     private async Task ReadAllAsync()

@@ -34,9 +34,11 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
         }
     }
 
-    /// <param name="goesOn">The next offset is the one after the last that there is.</param>
-    public StoredBacklog Read(QueueLog queue, bool goesOn)
+    public StoredBacklog Read(QueueLog queue, QueueIdentity identity)
     {
+        // The next offset is the one after the last that there is.
+        var goesOn = identity.IsStream;
+        List<StoredRun>? times = identity.HasTimes ? [] : null;
         List<(long First, long End)> partial;
         var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
         StoredBacklog backlog;
@@ -60,6 +62,7 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                     bytes += batch.RecordsLength;
                     bodies += batch.BodiesLength;
                     pieces?.Add(new PagedPiece(batch.End, batch.Count, batch.RecordsLength, batch.BodiesLength));
+                    times?.Add(new StoredRun(batch.First, batch.Count, batch.Due, batch.RecordsLength));
                 }
                 else
                 {
@@ -83,10 +86,11 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                 bytes += run.Length;
                 bodies += own;
                 pieces?.Add(new PagedPiece(run.End, run.Count, run.Length, own));
+                times?.Add(new StoredRun(run.First, run.Count, run.Due, run.Length));
             }
         }
 
-        return backlog with { Bytes = bytes, BodyBytes = bodies, Pieces = pieces?.InOrder() ?? [] };
+        return backlog with { Bytes = bytes, BodyBytes = bodies, Pieces = pieces?.InOrder() ?? [], Runs = times ?? [] };
     }
 
     private static List<(long First, long End)> FindBatches(QueueLog queue, Func<StoredBatch, bool> isWanted)

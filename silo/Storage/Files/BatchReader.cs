@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Messages;
 
@@ -10,11 +11,16 @@ internal sealed class BatchReader(LogState state, Lock gate)
     /// <summary>Arrays of about this size: below the large-object limit with the head of a full batch.</summary>
     private const int ReadTogether = MessageBatch.ChunkSize + LogEntry.BatchHeadSize;
 
-    public MessageRun[] Read(QueueLog queue, long from, long end, int bytes)
+    public MessageRun[] Read(QueueLog queue, long from, long end, int bytes) => Read(queue, () => MakePlan(queue, from, end, bytes));
+
+    /// <summary>As <see cref="IMessageStore.ReadAsync(StoredQueue, IReadOnlyList{OffsetRange}, int, CancellationToken)"/>.</summary>
+    public MessageRun[] Read(QueueLog queue, IReadOnlyList<OffsetRange> ranges, int bytes) => Read(queue, () => MakePlan(queue, ranges, bytes));
+
+    private static MessageRun[] Read(QueueLog queue, Func<List<Piece>> makePlan)
     {
         while (true)
         {
-            var plan = MakePlan(queue, from, end, bytes);
+            var plan = makePlan();
             if (plan.Count == 0)
             {
                 return [];
@@ -119,31 +125,53 @@ internal sealed class BatchReader(LogState state, Lock gate)
         var plan = new List<Piece>();
         lock (gate)
         {
-            var batches = queue.Batches;
-            var planned = 0L;
-            for (var i = batches.IndexOf(from); i < batches.Count && batches[i].First < end && planned < bytes; i++)
-            {
-                var batch = batches[i];
-                if (inLog && !batch.IsMovable)
-                {
-                    continue;
-                }
+            AddTo(plan, queue, from, end, bytes, inLog);
+        }
 
-                var segment = state.Segments[batch.Segment];
-                var stop = Math.Min(end, batch.End);
-                for (var first = Math.Max(from, batch.First); batches.TryFindUnsettled(first, stop, out var range); first = range.End)
-                {
-                    plan.Add(new Piece(segment, batch, range.First, range.End));
-                    planned += (batch.RecordsLength * (range.End - range.First) / batch.Count) + 1;
-                    if (planned >= bytes)
-                    {
-                        break;
-                    }
-                }
+        return plan;
+    }
+
+    private List<Piece> MakePlan(QueueLog queue, IReadOnlyList<OffsetRange> ranges, long bytes)
+    {
+        var plan = new List<Piece>();
+        lock (gate)
+        {
+            for (var i = 0; i < ranges.Count && bytes > 0; i++)
+            {
+                bytes -= AddTo(plan, queue, ranges[i].First, ranges[i].End, bytes, inLog: false);
             }
         }
 
         return plan;
+    }
+
+    /// <returns>About how many bytes were added.</returns>
+    private long AddTo(List<Piece> plan, QueueLog queue, long from, long end, long bytes, bool inLog)
+    {
+        var batches = queue.Batches;
+        var planned = 0L;
+        for (var i = batches.IndexOf(from); i < batches.Count && batches[i].First < end && planned < bytes; i++)
+        {
+            var batch = batches[i];
+            if (inLog && !batch.IsMovable)
+            {
+                continue;
+            }
+
+            var segment = state.Segments[batch.Segment];
+            var stop = Math.Min(end, batch.End);
+            for (var first = Math.Max(from, batch.First); batches.TryFindUnsettled(first, stop, out var range); first = range.End)
+            {
+                plan.Add(new Piece(segment, batch, range.First, range.End));
+                planned += (batch.RecordsLength * (range.End - range.First) / batch.Count) + 1;
+                if (planned >= bytes)
+                {
+                    break;
+                }
+            }
+        }
+
+        return planned;
     }
 
     private static MessageRun[] Read(QueueLog queue, List<Piece> plan)

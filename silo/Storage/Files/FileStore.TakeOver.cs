@@ -35,7 +35,7 @@ internal sealed partial class FileStore
 
         var queue = request.Result();
         Offer(queue, identity);
-        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue, identity.IsStream) };
+        return new FileQueue(identity, request.Epoch) { Log = queue, Backlog = new BacklogReader(Reader, _gate).Read(queue, identity) };
     }
 
     private void TakeOverAll()

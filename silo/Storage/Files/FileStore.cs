@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -76,6 +77,11 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         // A read may have to wait for the disk, which is not for the caller's thread to do.
         return new ValueTask<MessageRun[]>(Task.Run(() => Reader.Read(log, from, end, bytes), cancellation));
     }
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation) =>
+        ((FileQueue)queue).Log is { IsDeleted: false } log
+            ? new ValueTask<MessageRun[]>(Task.Run(() => Reader.Read(log, ranges, bytes), cancellation))
+            : ValueTask.FromResult<MessageRun[]>([]);
 
     public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation) =>
         Task.Run<IReadOnlyList<(QueueIdentity Queue, long Messages)>>(Reader.CountMessages, cancellation);

@@ -204,7 +204,8 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer, StreamFi
             version = state.Rows.Find(change.Key)?.Version ?? 0;
         }
 
-        if (change.Expected is { } expected && (expected != version || _conflicts.Exists(conflict => conflict.Key == change.Key)))
+        var isOther = change.Expected is { } expected && (expected != version || _conflicts.Exists(conflict => conflict.Key == change.Key));
+        if (isOther || (change.IsGuarded && _fenced.Count > 0))
         {
             _conflicts.Add(change);
         }

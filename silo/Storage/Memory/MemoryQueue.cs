@@ -63,9 +63,10 @@ internal sealed class MemoryQueue
     }
 
     /// <summary>Forgets what was only paged out, and says what there is.</summary>
-    /// <param name="goesOn">With the offset after the last that there is.</param>
-    public StoredBacklog TakeOver(bool goesOn)
+    public StoredBacklog TakeOver(QueueIdentity identity)
     {
+        // With the offset after the last that there is.
+        var goesOn = identity.IsStream;
         foreach (var run in _runs.ToArray())
         {
             RemoveTransient(run);
@@ -90,12 +91,31 @@ internal sealed class MemoryQueue
             [.. _links.Select(link => new PublishProgress(link.Key, link.Value))])
         {
             Pieces = goesOn ? [] : pieces.InOrder(),
+            Runs = identity.HasTimes ? [.. _runs.Select(static run => new StoredRun(run.First, run.Count, run.Due, run.Length))] : [],
         };
     }
 
     public MessageRun[] Read(long from, long end, int bytes)
     {
         List<MessageRun> read = [];
+        AddTo(read, from, end, bytes);
+        return [.. read];
+    }
+
+    public MessageRun[] Read(IReadOnlyList<OffsetRange> ranges, int bytes)
+    {
+        List<MessageRun> read = [];
+        for (var i = 0; i < ranges.Count && bytes > 0; i++)
+        {
+            bytes = AddTo(read, ranges[i].First, ranges[i].End, bytes);
+        }
+
+        return [.. read];
+    }
+
+    /// <returns>How many of the bytes are left.</returns>
+    private int AddTo(List<MessageRun> read, long from, long end, int bytes)
+    {
         foreach (var stored in Between(from, end))
         {
             var run = Clip(stored, from, end);
@@ -107,7 +127,7 @@ internal sealed class MemoryQueue
             }
         }
 
-        return [.. read];
+        return bytes;
     }
 
     private static MessageRun Clip(MessageRun run, long from, long end)

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Storage.Memory;
@@ -49,7 +50,7 @@ internal sealed class MemoryStore : IMessageStore
             }
 
             queue.Epoch = Math.Max(queue.Epoch + 1, atLeast);
-            return Task.FromResult<StoredQueue>(new Handle(identity, queue.Epoch) { Backlog = queue.TakeOver(identity.IsStream) });
+            return Task.FromResult<StoredQueue>(new Handle(identity, queue.Epoch) { Backlog = queue.TakeOver(identity) });
         }
     }
 
@@ -71,7 +72,7 @@ internal sealed class MemoryStore : IMessageStore
             {
                 // What was built on a change that did not happen does not happen either, even if the version is the one it expects.
                 var isLost = change.Expected is not null && conflicts.Exists(conflict => conflict.Key == change.Key);
-                if (isLost || !TryApply(change))
+                if (isLost || (change.IsGuarded && fenced.Count > 0) || !TryApply(change))
                 {
                     conflicts.Add(change);
                 }
@@ -86,6 +87,14 @@ internal sealed class MemoryStore : IMessageStore
         lock (_gate)
         {
             return ValueTask.FromResult(_queues.TryGetValue(queue.Identity, out var stored) ? stored.Read(from, end, bytes) : []);
+        }
+    }
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult(_queues.TryGetValue(queue.Identity, out var stored) ? stored.Read(ranges, bytes) : []);
         }
     }
 

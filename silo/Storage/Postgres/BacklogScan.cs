@@ -7,8 +7,7 @@ namespace Granary.Silo.Storage.Postgres;
 /// Sums up what a queue has when it is taken over. Most batches are counted by what is known of them; those of which only some messages are left are
 /// named in <see cref="Unclear"/>, to be read and counted one by one. Afterwards everything that is not there counts as settled.
 /// </summary>
-/// <param name="isStream">Nothing of it is ever skipped unread.</param>
-internal sealed class BacklogScan(long low, bool isStream)
+internal sealed class BacklogScan(long low, QueueIdentity identity)
 {
     private readonly long _low = low;
     private long _count;
@@ -17,7 +16,10 @@ internal sealed class BacklogScan(long low, bool isStream)
     private long _nextOffset;
     private MessageFlags _flags;
     private long _nextDue = MessageRun.Never;
-    private readonly PagedPieces? _pieces = isStream ? null : new PagedPieces();
+
+    // Nothing of a stream is ever skipped unread.
+    private readonly PagedPieces? _pieces = identity.IsStream ? null : new PagedPieces();
+    private readonly List<StoredRun>? _times = identity.HasTimes ? [] : null;
     private bool _isUnclear;
 
     public SettledOffsets Settled { get; } = new(low);
@@ -54,6 +56,7 @@ internal sealed class BacklogScan(long low, bool isStream)
             _bytes += size;
             _bodies += bodies;
             _pieces?.Add(new PagedPiece(end, count, size, bodies));
+            _times?.Add(new StoredRun(first, count, due, size));
             _isUnclear = false;
             return;
         }
@@ -95,6 +98,7 @@ internal sealed class BacklogScan(long low, bool isStream)
                 _bytes += record.Length;
                 _bodies += record.Body.Length;
                 _pieces?.Add(new PagedPiece(offset + 1, 1, record.Length, record.Body.Length));
+                _times?.Add(new StoredRun(offset, 1, run.Due, record.Length));
             }
             else
             {
@@ -106,5 +110,5 @@ internal sealed class BacklogScan(long low, bool isStream)
     }
 
     public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<PublishProgress> links) =>
-        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links) { Pieces = _pieces?.InOrder() ?? [] };
+        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links) { Pieces = _pieces?.InOrder() ?? [], Runs = _times ?? [] };
 }

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Npgsql;
 using NpgsqlTypes;
@@ -7,7 +8,7 @@ namespace Granary.Silo.Storage.Postgres;
 /// <summary>Reads batches back, in order and without what is settled.</summary>
 internal sealed class BatchReader(NpgsqlDataSource database)
 {
-    /// <summary>As <see cref="IMessageStore.ReadAsync"/>.</summary>
+    /// <summary>As <see cref="IMessageStore.ReadAsync(StoredQueue, long, long, int, CancellationToken)"/>.</summary>
     public async Task<MessageRun[]> ReadAsync(
         long queue, SettledOffsets settled, long from, long end, int bytes, CancellationToken cancellation)
     {
@@ -30,6 +31,52 @@ internal sealed class BatchReader(NpgsqlDataSource database)
         }
 
         return [.. runs];
+    }
+
+    /// <summary>As <see cref="IMessageStore.ReadAsync(StoredQueue, IReadOnlyList{OffsetRange}, int, CancellationToken)"/>.</summary>
+    public async Task<MessageRun[]> ReadAsync(
+        long queue, SettledOffsets settled, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation)
+    {
+        var runs = new List<MessageRun>();
+        var left = ranges.ToList();
+        while (left.Count > 0 && runs.Count == 0)
+        {
+            var (place, end) = await ReadBatchesAsync(queue, settled, left, bytes, runs, cancellation).ConfigureAwait(false);
+            if (place < 0)
+            {
+                break;
+            }
+
+            // All of it may be settled.
+            left.RemoveRange(0, place);
+            left[0] = new OffsetRange(end, (int)Math.Max(0, left[0].End - end));
+            left.RemoveRange(0, left[0].Count == 0 ? 1 : 0);
+        }
+
+        return [.. runs];
+    }
+
+    /// <returns>In which range the last batch is that was read, below 0 if there was none, and where it ends.</returns>
+    private async Task<(int Place, long End)> ReadBatchesAsync(
+        long queue, SettledOffsets settled, List<OffsetRange> ranges, int bytes, List<MessageRun> runs, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(SqlText.ReadRanges);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = queue });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. ranges.Select(static range => range.First)] });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. ranges.Select(static range => range.End)] });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = bytes, NpgsqlDbType = NpgsqlDbType.Integer });
+
+        var (place, end) = (-1, 0L);
+        await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+        while (await reader.ReadAsync(cancellation).ConfigureAwait(false))
+        {
+            place = (int)reader.GetInt64(6) - 1;
+            var batch = await ReadBatchAsync(reader, cancellation).ConfigureAwait(false);
+            batch.AddUnsettled(settled, Math.Max(ranges[place].First, settled.Low), ranges[place].End, runs);
+            end = batch.End;
+        }
+
+        return (place, end);
     }
 
     private async Task<List<StoredBatch>> ReadBatchesAsync(long queue, long from, long end, int bytes, CancellationToken cancellation)

@@ -59,7 +59,7 @@ internal sealed class FlushEncoder(NpgsqlDataSource database, QueueIds ids)
 
         foreach (var row in flush.Rows)
         {
-            columns.AddRow(row);
+            (row.IsGuarded ? columns.Guarded : columns.Rows).Add(row);
         }
 
         return new EncodedFlush(flush, number, columns, batches.Parts, superseded);

@@ -15,7 +15,7 @@ internal static class FlushOneWriter
     {
         var queues = flush.Queues;
         return queues.Ids.Count == 1 && flush.Parts.Count == 1 && queues.CreatedIds.Count == 0 && !queues.Deletions[0] && queues.SettledChunks.Count == 0
-            && queues.ReplacedFirsts.Count == 0 && queues.RowKeys.Count == 0
+            && queues.ReplacedFirsts.Count == 0 && queues.Rows.Count == 0 && queues.Guarded.Count == 0
             && (queues.SessionIds.Count == 0 || (queues.SessionIds.Count == 1 && queues.LinkNumbers[0] >= 0))
             && IsOneBatch(flush.Parts[0]);
     }

@@ -40,9 +40,9 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         await command.ExecuteNonQueryAsync(cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows. The calling thread waits.</summary>
+    /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows, and of guarded ones among themselves. The calling thread waits.</summary>
     /// <exception cref="StoreLostException">The database has not what it said it had.</exception>
-    public (long[] Fenced, int[] Conflicts) Write(EncodedFlush flush, CancellationToken cancellation)
+    public (long[] Fenced, int[] Conflicts, int[] Guarded) Write(EncodedFlush flush, CancellationToken cancellation)
     {
         var answer = FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation) : WriteParts(flush, cancellation);
         if (flush.Source.MustSync)
@@ -59,7 +59,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         own.Dispose();
     }
 
-    private (long[] Fenced, int[] Conflicts) WriteParts(EncodedFlush flush, CancellationToken cancellation)
+    private (long[] Fenced, int[] Conflicts, int[] Guarded) WriteParts(EncodedFlush flush, CancellationToken cancellation)
     {
         try
         {
@@ -88,7 +88,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         }
     }
 
-    private (long[] Fenced, int[] Conflicts) WritePart(EncodedFlush flush, int part, CancellationToken cancellation)
+    private (long[] Fenced, int[] Conflicts, int[] Guarded) WritePart(EncodedFlush flush, int part, CancellationToken cancellation)
     {
         var command = _command ??= new NpgsqlCommand(SqlText.Flush, Connect());
         var isNew = command.Parameters.Count == 0;
@@ -104,12 +104,12 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
             {
                 using var reader = command.ExecuteReader();
                 reader.Read();
-                return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1));
+                return (reader.GetFieldValue<long[]>(0), reader.GetFieldValue<int[]>(1), reader.GetFieldValue<int[]>(2));
             },
             cancellation);
     }
 
-    private (long[] Fenced, int[] Conflicts) WriteCommon(EncodedFlush flush, CancellationToken cancellation)
+    private (long[] Fenced, int[] Conflicts, int[] Guarded) WriteCommon(EncodedFlush flush, CancellationToken cancellation)
     {
         try
         {
@@ -122,7 +122,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
             }
 
             var isWritten = Execute(command, static command => command.ExecuteScalar() is true, cancellation);
-            return (isWritten ? [] : [flush.Queues.Ids[0]], []);
+            return (isWritten ? [] : [flush.Queues.Ids[0]], [], []);
         }
         catch
         {
@@ -208,10 +208,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         Set(parameters, index++, queues.LinkNumbers, Bigints);
         Set(parameters, index++, queues.ReplacedQueues, Bigints);
         Set(parameters, index++, queues.ReplacedFirsts, Bigints);
-        Set(parameters, index++, queues.RowKinds, Texts);
-        Set(parameters, index++, queues.RowKeys, Texts);
-        Set(parameters, index++, queues.RowValues, Byteas);
-        Set(parameters, index++, queues.RowVersions, Bigints);
+        SetRows(parameters, ref index, queues.Rows);
         Set(parameters, index++, batches.Queues, Bigints);
         Set(parameters, index++, batches.Owners, Bigints);
         Set(parameters, index++, batches.Firsts, Bigints);
@@ -223,6 +220,17 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         Set(parameters, index++, batches.Dues, Bigints);
         Set(parameters, index++, batches.Shared, Bigints);
         Set(parameters, index++, batches.Bytes, Byteas);
+
+        // What another activation of this process has is left out before the database is asked.
+        SetRows(parameters, ref index, part == flush.Parts.Count - 1 && flush.Superseded.Count == 0 ? flush.Queues.Guarded : new RowColumns());
+    }
+
+    private static void SetRows(NpgsqlParameterCollection parameters, ref int index, RowColumns rows)
+    {
+        Set(parameters, index++, rows.Kinds, Texts);
+        Set(parameters, index++, rows.Keys, Texts);
+        Set(parameters, index++, rows.Values, Byteas);
+        Set(parameters, index++, rows.Versions, Bigints);
     }
 
     private static void Set<T>(NpgsqlParameterCollection parameters, int index, T value, NpgsqlDbType type)

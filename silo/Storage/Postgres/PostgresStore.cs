@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -85,6 +86,12 @@ internal sealed class PostgresStore : IMessageStore
             : await ReadAsync(() => _batches.ReadAsync(stored.Id, stored.Settled, from, end, bytes, cancellation), cancellation).ConfigureAwait(false);
     }
 
+    public async ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation)
+    {
+        var stored = (PostgresQueue)queue;
+        return await ReadAsync(() => _batches.ReadAsync(stored.Id, stored.Settled, ranges, bytes, cancellation), cancellation).ConfigureAwait(false);
+    }
+
     public Task<IReadOnlyList<(QueueIdentity Queue, long Messages)>> CountMessagesAsync(CancellationToken cancellation) =>
         ReadAsync(() => _batches.CountMessagesAsync(cancellation), cancellation);
 
@@ -129,18 +136,21 @@ internal sealed class PostgresStore : IMessageStore
         }
 
         var encoded = _unanswered;
-        var (fenced, conflicts) = _writer.Write(encoded, cancellation);
+        var (fenced, conflicts, guarded) = _writer.Write(encoded, cancellation);
         _lastNumber = encoded.Number;
         _unsynced.NoteWritten(flush);
         _unanswered = null;
         _ring.OnFlushed(encoded.Parts.Sum(part => part.Length));
-        if (fenced.Length == 0 && conflicts.Length == 0 && encoded.Superseded.Count == 0)
+        if (fenced.Length == 0 && conflicts.Length == 0 && guarded.Length == 0 && encoded.Superseded.Count == 0)
         {
             return FlushResult.Complete;
         }
 
         var leftOut = flush.Queues.Select(changes => changes.Queue).Where(queue => fenced.Contains(((PostgresQueue)queue).Id));
-        return new FlushResult([.. encoded.Superseded.Union(leftOut)], [.. conflicts.Select(index => flush.Rows[index])]);
+        var rows = encoded.Queues;
+        var unguarded = encoded.Superseded.Count > 0 ? Enumerable.Range(0, rows.Guarded.Count) : guarded;
+        return new FlushResult(
+            [.. encoded.Superseded.Union(leftOut)], [.. conflicts.Select(ordinal => rows.Rows[ordinal]), .. unguarded.Select(ordinal => rows.Guarded[ordinal])]);
     }
 
     private async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation)

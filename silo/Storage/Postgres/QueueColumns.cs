@@ -37,13 +37,10 @@ internal sealed class QueueColumns
 
     public List<long> ReplacedFirsts { get; } = [];
 
-    public List<string> RowKinds { get; } = [];
+    public RowColumns Rows { get; } = new();
 
-    public List<string> RowKeys { get; } = [];
-
-    public List<ReadOnlyMemory<byte>?> RowValues { get; } = [];
-
-    public List<long?> RowVersions { get; } = [];
+    /// <summary>Rows that change only if no queue is fenced.</summary>
+    public RowColumns Guarded { get; } = new();
 
     /// <summary>Of a later part of the same flush: the queues, for their epochs, and nothing that the first part has done.</summary>
     public QueueColumns Later()
@@ -94,14 +91,6 @@ internal sealed class QueueColumns
             SettledChunks.Add(chunk);
             SettledBits.Add(bits);
         });
-    }
-
-    public void AddRow(RowChange change)
-    {
-        RowKinds.Add(TextColumn.Encode(change.Key.Table));
-        RowKeys.Add(TextColumn.Encode(change.Key.Key));
-        RowValues.Add(change.Value);
-        RowVersions.Add(change.Expected);
     }
 
     // Of several numbers of one link the last one counts.

@@ -9,6 +9,7 @@ internal static class SqlText
     public static readonly string Flush = Read("Sql/flush.sql");
     public static readonly string FlushOne = Read("Sql/flush-one.sql");
     public static readonly string ReadBatches = Read("Sql/read-batches.sql");
+    public static readonly string ReadRanges = Read("Sql/read-ranges.sql");
     public static readonly string ReadOverlap = Read("Sql/read-overlap.sql");
     public static readonly string ReadHeads = Read("Sql/read-heads.sql");
     public static readonly string ReadSettled = Read("Sql/read-settled.sql");
@@ -29,6 +30,7 @@ internal static class SqlText
     public static readonly string NextOutbox = Read("Sql/next-outbox.sql");
     public static readonly string DecideOutbox = Read("Sql/decide-outbox.sql");
     public static readonly string DeleteOutbox = Read("Sql/delete-outbox.sql");
+    public static readonly string OutboxWaiting = Read("Sql/outbox-waiting.sql");
     public static readonly string PostponeOutbox = Read("Sql/postpone-outbox.sql");
 
     /// <summary>All migrations by their number, from 1 without a gap.</summary>

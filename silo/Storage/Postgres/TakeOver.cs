@@ -18,7 +18,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         var state = await RaiseEpochAsync(connection, identity, atLeast, cancellation).ConfigureAwait(false);
 
         // All that earlier activations ever wrote is there from now on.
-        var scan = new BacklogScan(state.Low, identity.IsStream);
+        var scan = new BacklogScan(state.Low, identity);
         var links = await ReadStateAsync(connection, state.Id, scan, cancellation).ConfigureAwait(false);
         scan.End(identity.IsStream ? 0 : state.OffsetBound);
         foreach (var (from, end) in scan.Unclear)

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -68,6 +69,7 @@ internal sealed class FakeStore : IMessageStore
                     [.. content.Sessions.Select(link => new PublishProgress(link.Key, link.Value))])
                 {
                     Pieces = Pieces(messages),
+                    Runs = identity.HasTimes ? [.. messages.Select(static message => new StoredRun(message.First, message.Count, message.Due, message.Length))] : [],
                 },
             });
         }
@@ -87,7 +89,7 @@ internal sealed class FakeStore : IMessageStore
             Flushes++;
             Synced += flush.MustSync ? 1 : 0;
             var fenced = flush.Queues.Where(changes => !Apply(changes)).Select(changes => changes.Queue).ToArray();
-            var conflicts = flush.Rows.Where(change => !Apply(change)).ToArray();
+            var conflicts = flush.Rows.Where(change => (change.IsGuarded && fenced.Length > 0) || !Apply(change)).ToArray();
             return ValueTask.FromResult(new FlushResult(fenced, conflicts));
         }
     }
@@ -97,18 +99,32 @@ internal sealed class FakeStore : IMessageStore
         lock (_gate)
         {
             Reads++;
-            var runs = new List<MessageRun>();
-            foreach (var (offset, message) in _queues[queue.Identity].Messages)
-            {
-                if (offset >= from && offset < end && bytes > 0)
-                {
-                    runs.Add(message);
-                    bytes -= message.Length;
-                }
-            }
-
-            return ValueTask.FromResult(runs.ToArray());
+            return ValueTask.FromResult(Read(queue, [(from, end)], bytes));
         }
+    }
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            Reads++;
+            return ValueTask.FromResult(Read(queue, ranges.Select(static range => (range.First, range.End)), bytes));
+        }
+    }
+
+    private MessageRun[] Read(StoredQueue queue, IEnumerable<(long From, long End)> ranges, int bytes)
+    {
+        List<MessageRun> runs = [];
+        foreach (var message in ranges.SelectMany(range => _queues[queue.Identity].Messages.Values.Where(message => message.First >= range.From && message.First < range.End)))
+        {
+            if (bytes > 0)
+            {
+                runs.Add(message);
+                bytes -= message.Length;
+            }
+        }
+
+        return [.. runs];
     }
 
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation)

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Memory;
@@ -57,6 +58,9 @@ internal sealed class RecordingStore : IMessageStore
 
     public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, long from, long end, int bytes, CancellationToken cancellation) =>
         _store.ReadAsync(queue, from, end, bytes, cancellation);
+
+    public ValueTask<MessageRun[]> ReadAsync(StoredQueue queue, IReadOnlyList<OffsetRange> ranges, int bytes, CancellationToken cancellation) =>
+        _store.ReadAsync(queue, ranges, bytes, cancellation);
 
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) => _store.ReadRowAsync(key, cancellation);
 
