@@ -21,6 +21,8 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     // So few are sent on the thread on which they died. More would keep it from its sockets, or its store.
     private const int MostOnThisThread = 16;
 
+    private const int MostReadTogether = 1024;
+
     private static readonly TimeSpan RouteAgainAfter = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromSeconds(1);
 
@@ -116,16 +118,32 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             }
             else
             {
-                await AddStoredAsync(batch, next.Dead, next.At).ConfigureAwait(false);
+                await AddStoredAsync(batch, TakeStored(next)).ConfigureAwait(false);
             }
         }
     }
 
-    private async Task AddStoredAsync(LetterBatch batch, DeadRun dead, DateTimeOffset at)
+    /// <summary>Takes, behind one that waits in the store, those that do as well: what is delayed has the next message anywhere there, and one look for each would take too long.</summary>
+    private List<(DeadRun Dead, DateTimeOffset At)> TakeStored((DeadRun Dead, DateTimeOffset At) first)
     {
-        for (var (first, end) = (dead.Run.First, dead.Run.End); first < end;)
+        List<(DeadRun Dead, DateTimeOffset At)> together = [first];
+        lock (_gate)
         {
-            var runs = await ReadAsync(dead.Waiting!, first, end).ConfigureAwait(false);
+            while (together.Count < MostReadTogether && _waiting.Count > 0 && !_waiting[0].Dead.Run.IsLoaded && _waiting[0].Dead.Waiting == first.Dead.Waiting)
+            {
+                together.Add(_waiting.RemoveFirst());
+            }
+        }
+
+        return together;
+    }
+
+    private async Task AddStoredAsync(LetterBatch batch, List<(DeadRun Dead, DateTimeOffset At)> together)
+    {
+        List<OffsetRange> ranges = [.. together.Select(static one => new OffsetRange(one.Dead.Run.First, one.Dead.Run.Count))];
+        for (var at = 0; at < ranges.Count;)
+        {
+            var runs = await ReadAsync(together[0].Dead.Waiting!, ranges[at..]).ConfigureAwait(false);
             if (runs.Length == 0)
             {
                 return;
@@ -133,20 +151,27 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
             foreach (var run in runs)
             {
-                await AddAsync(batch, dead with { Run = run }, at).ConfigureAwait(false);
+                while (run.First < ranges[at].First || ranges[at].End <= run.First)
+                {
+                    at++;
+                }
+
+                await AddAsync(batch, together[at].Dead with { Run = run }, together[at].At).ConfigureAwait(false);
             }
 
-            first = runs[^1].End;
+            // What is behind the last is still to be read.
+            ranges[at] = new OffsetRange(runs[^1].End, (int)(ranges[at].End - runs[^1].End));
+            at += ranges[at].Count == 0 ? 1 : 0;
         }
     }
 
-    private async Task<MessageRun[]> ReadAsync(WaitingDead waiting, long first, long end)
+    private async Task<MessageRun[]> ReadAsync(WaitingDead waiting, IReadOnlyList<OffsetRange> ranges)
     {
         while (true)
         {
             try
             {
-                return await waiting.ReadAsync(first, end, office.Stopping).ConfigureAwait(false);
+                return await waiting.ReadAsync(ranges, office.Stopping).ConfigureAwait(false);
             }
             catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
             {

@@ -1,3 +1,4 @@
+using Granary.Core.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
@@ -21,14 +22,14 @@ internal sealed class WaitingDead(QueueJournal journal)
     /// <summary>They are being sent.</summary>
     public void Remove(int bytes) => Interlocked.Add(ref _bytes, -bytes);
 
-    /// <summary>The next messages of a run that is not in memory; none when the store has no more of them, as its queue is deleted.</summary>
-    public async Task<MessageRun[]> ReadAsync(long first, long end, CancellationToken cancellation)
+    /// <summary>The next messages of runs that are not in memory, in their order; none when the store has no more of them, as their queue is deleted.</summary>
+    public async Task<MessageRun[]> ReadAsync(IReadOnlyList<OffsetRange> ranges, CancellationToken cancellation)
     {
-        if (end > journal.StoredEnd)
+        if (ranges.Max(static range => range.End) > journal.StoredEnd)
         {
             await journal.FlushAsync().WaitAsync(cancellation).ConfigureAwait(false);
         }
 
-        return await journal.ReadAsync(first, end, ReadAtOnce, cancellation).ConfigureAwait(false);
+        return await journal.ReadAsync(ranges, ReadAtOnce, cancellation).ConfigureAwait(false);
     }
 }

@@ -8,8 +8,8 @@ internal sealed partial class Queue
     /// <summary>The same as what is ready, where an exchange has the queue for messages that are not due; null otherwise.</summary>
     private readonly DelayedMessages? _delayed;
 
-    /// <summary>The next messages to be due. Null: not all that there is has been looked at yet.</summary>
-    public List<MessageRun>? ListDelayed(DelayedId after, int most) => _delayed is null ? [] : _delayed.IsReading ? null : _delayed.List(after, most);
+    /// <summary>The next messages to be due.</summary>
+    public List<MessageRun> ListDelayed(DelayedId after, int most) => _delayed?.List(after, most) ?? [];
 
     /// <summary>Drops one of them; false: it is not there. To be followed by <see cref="EndTurn"/>.</summary>
     public bool CancelDelayed(DelayedId id)

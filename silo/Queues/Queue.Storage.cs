@@ -100,7 +100,7 @@ internal sealed partial class Queue
         Watermark = _nextOffset;
         if (_delayed is not null)
         {
-            _delayed.Recover(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.NextDue);
+            _delayed.Recover(backlog.Runs);
         }
         else if (storage.Priorities is { } priorities && _ready is PriorityMessages separate)
         {

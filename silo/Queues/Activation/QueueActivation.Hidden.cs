@@ -14,8 +14,6 @@ internal sealed partial class QueueActivation
     /// <summary>Of so many requests it is known that they were carried out.</summary>
     private const int MostRemembered = 1_000;
 
-    private static readonly TimeSpan ListAgainAfter = TimeSpan.FromMilliseconds(20);
-
     // A packet that was under way when the exchange was deleted is not to bring its queue back.
     private bool _hasItsExchangeGone;
 
@@ -26,16 +24,11 @@ internal sealed partial class QueueActivation
     public async ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most)
     {
         var from = DelayedId.TryParse(after, out var id) ? id : DelayedId.Start;
-        (List<MessageRun> Runs, QueueJournal? Journal)? listed;
-        while ((listed = ListDelayed(from, Math.Min(most, MostListed))) is null)
-        {
-            await Task.Delay(ListAgainAfter, _services.Time).ConfigureAwait(false);
-        }
-
+        var (runs, journal) = ListDelayed(from, Math.Min(most, MostListed));
         List<DelayedMessage> messages = [];
-        foreach (var run in listed.Value.Runs)
+        foreach (var run in runs)
         {
-            var record = run.IsLoaded ? run.Records : await ReadAsync(listed.Value.Journal!, run.First).ConfigureAwait(false);
+            var record = run.IsLoaded ? run.Records : await ReadAsync(journal!, run.First).ConfigureAwait(false);
             if (!record.IsEmpty)
             {
                 messages.Add(new DelayedMessage(new DelayedId(run.Due, run.First).ToString(), run.Due, record.ToArray()));
@@ -47,11 +40,6 @@ internal sealed partial class QueueActivation
 
     public async ValueTask<QueueAnswer> CancelDelayedAsync(string id, Guid request)
     {
-        while (ListDelayed(DelayedId.Start, most: 0) is null)
-        {
-            await Task.Delay(ListAgainAfter, _services.Time).ConfigureAwait(false);
-        }
-
         var flushed = Task.CompletedTask;
         var answer = await CallAsync(
             (id, request),
@@ -85,8 +73,7 @@ internal sealed partial class QueueActivation
         return queue.Describe() with { Messages = 1 };
     }
 
-    /// <summary>Null: it is not known yet what there is.</summary>
-    private (List<MessageRun> Runs, QueueJournal? Journal)? ListDelayed(DelayedId after, int most)
+    private (List<MessageRun> Runs, QueueJournal? Journal) ListDelayed(DelayedId after, int most)
     {
         var state = (this, after, most);
         return _turns.TryRun(
@@ -94,9 +81,7 @@ internal sealed partial class QueueActivation
             static (ref (QueueActivation Activation, DelayedId After, int Most) call) =>
             {
                 call.Activation.NoteCall();
-                return call.Activation._slot.Queue is not { } queue ? ([], null)
-                    : queue.ListDelayed(call.After, call.Most) is { } runs ? (runs, queue.Storage?.Journal)
-                    : ((List<MessageRun>, QueueJournal?)?)null;
+                return call.Activation._slot.Queue is { } queue ? (queue.ListDelayed(call.After, call.Most), queue.Storage?.Journal) : ([], (QueueJournal?)null);
             },
             out var listed)
             ? listed

@@ -16,6 +16,9 @@ internal sealed partial class QueueActivation
 {
     private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>In milliseconds: before its first message is due, a queue with delayed messages is woken after a restart, so that it has time to take over those that there are.</summary>
+    private const long HeadStart = 10_000;
+
     /// <summary>In a cluster: the owner of what is not durable and belongs to no connection.</summary>
     private string? _run;
 
@@ -121,7 +124,7 @@ internal sealed partial class QueueActivation
     {
         var incarnation = _state.Value.Incarnation;
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
-        var identity = new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream };
+        var identity = IdentityOf(definition, incarnation);
         var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
         if (storage is not null && definition.Settings is { Priorities: { } rule, MessageGroup: null })
         {
@@ -162,8 +165,11 @@ internal sealed partial class QueueActivation
 
     private QueueSlot NewSlot(long epoch) => new(
         _vhost, _name, epoch,
-        (definition, incarnation) => _services.Stores.Create(definition, new QueueIdentity(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream }, epoch), QueueEnded,
+        (definition, incarnation) => _services.Stores.Create(definition, IdentityOf(definition, incarnation), epoch), QueueEnded,
         _services.Owners is null ? null : new SessionRegister(), SettingsOf);
+
+    private QueueIdentity IdentityOf(QueueDefinition definition, Guid incarnation) =>
+        new(_key, incarnation) { IsStream = definition.Type == QueueTypes.Stream, HasTimes = definition.Type == QueueTypes.Delayed };
 
     /// <summary>A queue was deleted in this turn: that it is gone, and what it leaves to do, is in one flush.</summary>
     private void QueueEnded(IDeclaredQueue queue, BindingDebt? debt)
@@ -288,8 +294,9 @@ internal sealed partial class QueueActivation
     private void StoreDue()
     {
         var due = _debts.Count > 0 ? Now
-            : _slot.Declared is { Storage.IsDurable: true } queue ? queue.NextDue
-            : MessageRun.Never;
+            : _slot.Declared is not { Storage.IsDurable: true } queue ? MessageRun.Never
+            : queue.NextDue is not MessageRun.Never and var next && queue.Definition.Type == QueueTypes.Delayed ? next - HeadStart
+            : queue.NextDue;
 
         // What was due and is under way is due after a crash: what is stored for it stays until it has arrived.
         if (due > _storedDue && _underWay > 0)

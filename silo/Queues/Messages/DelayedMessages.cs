@@ -4,7 +4,7 @@ namespace Granary.Silo.Queues.Messages;
 /// Messages that are not due: nobody is given them, and they leave in the order of their times, as if they expired. They are kept by steps of a second; those of the
 /// step whose time has come are sorted. Offsets, and what the store has, are those of any queue.
 /// </summary>
-/// <remarks>What is not in memory when it is due is read where it is sent on (<see cref="DeadLetters.WaitingDead"/>): nothing is read back here, but once after a restart.</remarks>
+/// <remarks>What is not in memory when it is due is read where it is sent on (<see cref="DeadLetters.WaitingDead"/>): nothing is read back here.</remarks>
 /// <param name="isPaced"><see cref="Leave"/> is told when messages are gone that were due: so many are under way at a time and no more.</param>
 internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
 {
@@ -47,7 +47,7 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
     {
         get
         {
-            var due = Math.Min(FirstDue, _unreadDue);
+            var due = FirstDue;
             return due != MessageRun.Never && IsHeld ? Math.Max(due, _lookedAt + LookAgainAfter) : due;
         }
     }
@@ -62,7 +62,7 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
         _firstStep == long.MaxValue ? MessageRun.Never : _steps[_firstStep].NextDue);
 
     /// <summary>What is due cannot leave yet.</summary>
-    private bool IsHeld => _unreadCount > 0 || _underWay >= MostUnderWay;
+    private bool IsHeld => _underWay >= MostUnderWay;
 
     public void CountBodies(bool isWanted)
     {
@@ -146,7 +146,6 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
         _loadedSteps.Clear();
         _firstStep = long.MaxValue;
         (Count, Bytes, MemoryBytes, PagedCount) = (0, 0, 0, 0);
-        ClearUnread(gone);
         return count;
     }
 

@@ -22,7 +22,7 @@ internal sealed class TestGateway
     /// <param name="name">Of the queue.</param>
     public TestGateway(QueueStores? stores = null, SessionRegister? register = null, string name = "q")
     {
-        Slot = new QueueSlot("/", name, Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity($"%2F/{name}", incarnation) { IsStream = definition.Type == QueueTypes.Stream }, Epoch), (queue, debt) =>
+        Slot = new QueueSlot("/", name, Epoch, (definition, incarnation) => stores?.Create(definition, new QueueIdentity($"%2F/{name}", incarnation) { IsStream = definition.Type == QueueTypes.Stream, HasTimes = definition.Type == QueueTypes.Delayed }, Epoch), (queue, debt) =>
         {
             queue.DeleteStorage();
             if (debt is not null)
