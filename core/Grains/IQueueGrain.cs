@@ -75,11 +75,19 @@ public interface IQueueGrain : IGrainWithStringKey
     [Alias("Prepare")]
     ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part);
 
+    /// <summary>
+    /// Has queues of the silo that this one is on do what belongs together, in one flush. To be asked once: whoever has no answer asks what was decided
+    /// (<see cref="ITransactionGrain.ResolveAsync"/>).
+    /// </summary>
+    /// <param name="parts">This queue's is one of them.</param>
+    [Alias("CommitTogether")]
+    ValueTask<JointAnswer> CommitTogetherAsync(QueuePart[] parts);
+
     /// <summary>The transaction is decided. A queue that does not know it (any more) has nothing to do.</summary>
     [Alias("Decide")]
     ValueTask DecideAsync(TransactionId transaction, bool takesEffect);
 
-    /// <summary>Completes when the store has what the transaction did at this queue, and nothing else of it.</summary>
+    /// <summary>The transaction takes effect, as the queue has been told, if it could be. Completes when the store has what it did at this queue, and nothing else of it.</summary>
     [Alias("Finish")]
     ValueTask FinishAsync(TransactionId transaction);
 

@@ -16,6 +16,11 @@ public interface ITransactionGrain : IGrainWithStringKey
     [Alias("Decide")]
     ValueTask<bool> DecideAsync(TransactionId id);
 
+    /// <summary>Nobody knows whether it takes effect: it does not, unless that has been decided.</summary>
+    /// <returns>Whether it takes effect.</returns>
+    [Alias("Resolve")]
+    ValueTask<bool> ResolveAsync(TransactionId id);
+
     /// <summary>Everybody knows what became of it: nobody will ask any more.</summary>
     [Alias("Forget")]
     ValueTask ForgetAsync(TransactionId id);

@@ -4,14 +4,16 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Core.Transactions;
 
 /// <summary>
-/// Has several queues do what belongs together, or none of them: all of them get ready, a row in the store decides, and all are told (decision 0036). It goes on though the
-/// client may be gone. If this process dies on the way, the queues find out by themselves.
+/// Has several queues do what belongs together, or none of them: all of them get ready, a row in the store decides, and all are told (decision 0036). Where they are on one
+/// silo, it does all of that in one flush. It goes on though the client may be gone. If this process dies on the way, the queues find out by themselves.
 /// </summary>
 /// <param name="patience">How long a queue may take to get ready.</param>
 /// <param name="decide">Writes that it takes effect, unless something else was written, and tells whether it does; may be asked again after it failed. Null: the nearest silo writes it.</param>
 /// <param name="stopping">Nobody is waited for any more.</param>
+/// <param name="apart">Knows which queues are not on one silo. Null: that is not tried.</param>
 public sealed partial class AtomicCommit(
-    IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken stopping, Func<TransactionId, ValueTask<bool>>? decide = null)
+    IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken stopping, Func<TransactionId, ValueTask<bool>>? decide = null,
+    QueuesApart? apart = null)
 {
     /// <summary>That all is ready may still be decided long after a queue has given up waiting for it: it is that queue's word then that holds.</summary>
     private static readonly TimeSpan DecidedWithin = TimeSpan.FromMinutes(5);
@@ -24,7 +26,14 @@ public sealed partial class AtomicCommit(
     /// <param name="mayMiss">Asked, when some queues are not there, whether it may take effect without what was published to them.</param>
     public async Task<AtomicResult> RunAsync(IReadOnlyDictionary<string, TransactionPart> parts, Func<IReadOnlySet<string>, bool> mayMiss)
     {
-        var id = parts.Values.First().Id;
+        if (await TryTogetherAsync(parts).ConfigureAwait(false) is { } result)
+        {
+            return result;
+        }
+
+        // By another id: what was tried under the first may still be under way, and comes to nothing.
+        var id = TransactionId.New();
+        parts = parts.ToDictionary(static part => part.Key, part => part.Value with { Id = id }, StringComparer.Ordinal);
         var answers = await Task.WhenAll(parts.Select(part => PrepareAsync(part.Key, part.Value))).ConfigureAwait(false);
         var missing = answers.Where(answer => answer.Answer == PrepareAnswer.NoQueue).Select(answer => answer.Queue).ToHashSet(StringComparer.Ordinal);
         var silent = answers.Where(answer => answer.Answer == PrepareAnswer.Elsewhere).Select(answer => answer.Queue).ToHashSet(StringComparer.Ordinal);
@@ -43,8 +52,7 @@ public sealed partial class AtomicCommit(
         if (outcome != AtomicOutcome.Unknown)
         {
             // A queue that did not answer may be ready nevertheless.
-            await Task.WhenAll(parts.Keys.Where(queue => !missing.Contains(queue)).Select(queue => TellAsync(queue, id, outcome == AtomicOutcome.Done)))
-                .ConfigureAwait(false);
+            await TellAllAsync(parts.Keys.Where(queue => !missing.Contains(queue)), id, outcome == AtomicOutcome.Done).ConfigureAwait(false);
         }
 
         if (outcome == AtomicOutcome.Done && queues.Length > 0)
@@ -54,6 +62,77 @@ public sealed partial class AtomicCommit(
 
         return new AtomicResult(outcome, missing, silent);
     }
+
+    /// <summary>Has the silo do it that one of the queues is on.</summary>
+    /// <returns>Null: nothing came of that, and it has to be done as where they are on several.</returns>
+    private async Task<AtomicResult?> TryTogetherAsync(IReadOnlyDictionary<string, TransactionPart> parts)
+    {
+        if (apart is null || parts.Count < 2 || apart.Has(vhost, parts.Keys))
+        {
+            return null;
+        }
+
+        var id = parts.Values.First().Id;
+        JointAnswer answer;
+        try
+        {
+            QueuePart[] queues = [.. parts.Select(static part => new QueuePart(part.Key, part.Value))];
+            answer = await grains.Queue(vhost, queues[0].Queue).CommitTogetherAsync(queues).AsTask().WaitAsync(patience, clock, stopping).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            LogAgain(log, exception);
+            return await TryResolveAsync(parts.Keys, id).ConfigureAwait(false);
+        }
+
+        switch (answer.Outcome)
+        {
+            case JointOutcome.Apart:
+                apart.Note(vhost, parts.Keys);
+                return null;
+            case JointOutcome.Done or JointOutcome.DoneElsewhere:
+                if (answer.Outcome == JointOutcome.DoneElsewhere)
+                {
+                    await TellAllAsync(parts.Keys, id, takesEffect: true).ConfigureAwait(false);
+                }
+
+                _ = FinishAsync([.. parts.Keys], id);
+                return ResultOf(AtomicOutcome.Done);
+            default:
+                return answer.Answers.Contains(PrepareAnswer.Full) ? ResultOf(AtomicOutcome.Full)
+                    : answer.Answers.Contains(PrepareAnswer.NotHeld) ? ResultOf(AtomicOutcome.NotHeld)
+                    : null;
+        }
+    }
+
+    /// <summary>The silo has not answered: whether it happened has been decided by now, or is decided hereby.</summary>
+    private async Task<AtomicResult?> TryResolveAsync(IEnumerable<string> queues, TransactionId id)
+    {
+        bool takesEffect;
+        try
+        {
+            takesEffect = await AskAsync(() => grains.Transactions().ResolveAsync(id), DecidedWithin).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            LogNotDecided(log, exception, id.Value);
+            return ResultOf(AtomicOutcome.Unknown);
+        }
+
+        await TellAllAsync(queues, id, takesEffect).ConfigureAwait(false);
+        if (!takesEffect)
+        {
+            return null;
+        }
+
+        _ = FinishAsync([.. queues], id);
+        return ResultOf(AtomicOutcome.Done);
+    }
+
+    private static AtomicResult ResultOf(AtomicOutcome outcome) => new(outcome, new HashSet<string>(), new HashSet<string>());
+
+    private Task TellAllAsync(IEnumerable<string> queues, TransactionId id, bool takesEffect) =>
+        Task.WhenAll(queues.Select(queue => TellAsync(queue, id, takesEffect)));
 
     private async Task<(string Queue, PrepareAnswer Answer)> PrepareAsync(string name, TransactionPart part)
     {

@@ -3,6 +3,7 @@ using Granary.Core.Alarms;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Routing;
+using Granary.Core.Transactions;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Ends;
@@ -73,6 +74,8 @@ internal sealed partial class AmqpServer(
     public AmqpOptions OptionsNow => clusterName?.Current is { } name && name != options.ClusterName ? options with { ClusterName = name } : options;
 
     public TimeProvider Clock => clock;
+
+    public QueuesApart Apart { get; } = new(clock);
 
     public ILogger Log => log;
 

@@ -32,6 +32,7 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly SiloLosses? _losses;
     private readonly CancellationTokenSource _closing;
     private readonly TimeProvider _clock;
+    private readonly QueuesApart _apart;
     private readonly ILogger _log;
     private readonly Ticker<LinkSet> _ticker;
 
@@ -41,6 +42,7 @@ internal sealed partial class GrpcServer : IHostedService
         QueueLimits? queueLimits = null, GrpcConnections? connections = null, Firehose? firehose = null, MessageSpans? spans = null)
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
+        _apart = new QueuesApart(clock);
         (Router, Replies, Access, Alarms, Id) = (router, replies, access, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
@@ -103,7 +105,7 @@ internal sealed partial class GrpcServer : IHostedService
     public GrainCalls GrainsFor(Caller caller, CancellationToken cancelled) => new(_grains, caller.Vhost, _clock, Patience, _log, cancelled);
 
     /// <summary>For what several queues do together. It does not end with the call.</summary>
-    public AtomicCommit AtomicallyFor(Caller caller) => new(_grains, caller.Vhost, _clock, Patience, _log, CancellationToken.None);
+    public AtomicCommit AtomicallyFor(Caller caller) => new(_grains, caller.Vhost, _clock, Patience, _log, CancellationToken.None, apart: _apart);
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
     public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);

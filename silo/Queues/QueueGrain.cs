@@ -54,6 +54,8 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => _queue.PrepareAsync(part);
 
+    public ValueTask<JointAnswer> CommitTogetherAsync(QueuePart[] parts) => _queue.CommitTogetherAsync(parts);
+
     public ValueTask DecideAsync(TransactionId transaction, bool takesEffect)
     {
         _queue.Decide(transaction, takesEffect);

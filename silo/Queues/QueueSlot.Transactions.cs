@@ -24,6 +24,9 @@ internal sealed partial class QueueSlot
 
     public IReadOnlyCollection<PreparedPart> Prepared => _prepared.All;
 
+    /// <summary>It has taken effect here, a moment ago.</summary>
+    public bool HasTakenEffect(TransactionId id) => _prepared.HasTakenEffect(id);
+
     /// <param name="prepared">The part, if the queue is ready for it now, or was before.</param>
     public PrepareAnswer Prepare(TransactionPart part, long now, out PreparedPart? prepared)
     {
@@ -44,6 +47,12 @@ internal sealed partial class QueueSlot
             return PrepareAnswer.NotHeld;
         }
 
+        if (_prepared.IsBehindAnother(part))
+        {
+            // Who asks asks again.
+            return PrepareAnswer.Elsewhere;
+        }
+
         var next = new PreparedPart(part, now);
         var answer = queue.Prepare(next);
         if (answer == PrepareAnswer.Prepared)
@@ -62,7 +71,7 @@ internal sealed partial class QueueSlot
     /// <summary>The transaction is decided; nothing to do if the queue is not prepared for it.</summary>
     public void Decide(TransactionId id, bool takesEffect, long now)
     {
-        if (_prepared.Take(id, now) is not { } prepared || _queue is not { } queue)
+        if (_prepared.Take(id, takesEffect, now) is not { } prepared || _queue is not { } queue)
         {
             return;
         }

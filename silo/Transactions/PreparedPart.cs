@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Core.Transactions;
 using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Transactions;
 
@@ -22,6 +23,9 @@ internal sealed class PreparedPart(TransactionPart part, long now)
 
     /// <summary>The store has, or soon has, a row of it.</summary>
     public bool HasRow { get; set; }
+
+    /// <summary>Completes when what was done here is stored, and with it that the row is gone; fails with <see cref="RowConflictException"/> if the row is still there. Null: that it goes is for later.</summary>
+    public Task? Removed { get; set; }
 
     /// <summary>An earlier activation prepared it, and may have shown what it published.</summary>
     public bool IsAgain { get; init; }

@@ -15,7 +15,7 @@ internal sealed class PreparedParts
     private const long Memory = 60_000;
 
     private readonly Dictionary<TransactionId, PreparedPart> _parts = [];
-    private readonly Dictionary<TransactionId, long> _decided = [];
+    private readonly Dictionary<TransactionId, (long At, bool TakesEffect)> _decided = [];
     private readonly List<PreparedPart> _overdue = [];
 
     public IReadOnlyCollection<PreparedPart> All => _parts.Values;
@@ -28,12 +28,16 @@ internal sealed class PreparedParts
     /// <summary>It was decided a moment ago: whoever asks to prepare it is late.</summary>
     public bool WasDecided(TransactionId id) => _decided.ContainsKey(id);
 
+    /// <summary>It has taken effect here, a moment ago.</summary>
+    public bool HasTakenEffect(TransactionId id) => _decided.TryGetValue(id, out var decided) && decided.TakesEffect;
+
     public void Add(PreparedPart part) => _parts.Add(part.Id, part);
 
     /// <summary>It is decided.</summary>
-    public PreparedPart? Take(TransactionId id, long now)
+    public PreparedPart? Take(TransactionId id, bool takesEffect, long now)
     {
-        _decided[id] = now;
+        // What is said late, or twice, may say otherwise.
+        _decided.TryAdd(id, (now, takesEffect));
         _parts.Remove(id, out var part);
         return part;
     }
@@ -45,6 +49,20 @@ internal sealed class PreparedParts
         {
             LookFor(part);
         }
+    }
+
+    /// <summary>
+    /// Another part of the outbox is before this one, and has not been heard of since: what became of it is decided, and is to be done first. It is looked for now.
+    /// </summary>
+    public bool IsBehindAnother(TransactionPart part)
+    {
+        if (!part.IsOfOutbox || _parts.Values.FirstOrDefault(before => before.Part.IsOfOutbox && before.Id != part.Id) is not { } another)
+        {
+            return false;
+        }
+
+        LookFor(another);
+        return true;
     }
 
     /// <summary>Of which somebody has to find out now what became of them.</summary>
@@ -68,7 +86,7 @@ internal sealed class PreparedParts
             LookFor(part);
         }
 
-        foreach (var (id, at) in _decided)
+        foreach (var (id, (at, _)) in _decided)
         {
             if (now - at >= Memory)
             {

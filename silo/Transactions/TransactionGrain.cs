@@ -12,5 +12,7 @@ internal sealed class TransactionGrain(TransactionDecisions decisions) : Grain, 
 {
     public ValueTask<bool> DecideAsync(TransactionId id) => decisions.DecideAsync(id);
 
+    public ValueTask<bool> ResolveAsync(TransactionId id) => decisions.ResolveAsync(id);
+
     public ValueTask ForgetAsync(TransactionId id) => decisions.ForgetAsync(id);
 }

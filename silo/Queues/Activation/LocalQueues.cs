@@ -23,6 +23,8 @@ internal sealed class LocalQueues : ILocalQueues
 
     public ILocalQueue? Find(string key) => _queues.GetValueOrDefault(key);
 
+    public QueueActivation? FindActivation(string key) => _queues.GetValueOrDefault(key)?.Activation;
+
     public void Add(string key, QueueInbox inbox) => _queues[key] = inbox;
 
     /// <summary>A member is dead, and may deliver what it has until <see cref="PostGone"/> is called for it.</summary>
@@ -50,6 +52,9 @@ internal sealed class QueueInbox(InboxTurn<QueueNews> take) : ILocalQueue
 {
     private readonly Inbox<QueueNews> _inbox = new(take);
     private int _lookIsPosted;
+
+    /// <summary>Whose it is.</summary>
+    public QueueActivation? Activation { get; init; }
 
     public bool TrySend(LinkUp up, ILocalLink link) => _inbox.TryPost(new QueueNews(up, link));
 

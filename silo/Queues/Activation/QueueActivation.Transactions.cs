@@ -1,3 +1,4 @@
+using Granary.Core.Grains;
 using Granary.Core.Transactions;
 using Granary.Silo.Storage;
 using Granary.Silo.Transactions;
@@ -37,7 +38,45 @@ internal sealed partial class QueueActivation
         return begun.Journal is { IsFenced: true } ? PrepareAnswer.Elsewhere : begun.Answer;
     }
 
-    public void Decide(TransactionId transaction, bool takesEffect) => _turns.TryRun((this, transaction, takesEffect), static decided =>
+    /// <summary>Has queues of this silo do what belongs together, of which this is one.</summary>
+    public ValueTask<JointAnswer> CommitTogetherAsync(IReadOnlyList<QueuePart> parts) => new JointCommit(_services).RunAsync(
+        [.. parts.Select(part => (part.Queue == _name ? this : _services.Local.FindActivation(GrainKeys.For(_vhost, part.Queue)), part.Part))]);
+
+    /// <summary>As <see cref="PrepareAsync"/>, but that who asks sees to it that the part is stored.</summary>
+    public async ValueTask<JointPart> PrepareTogetherAsync(TransactionPart part)
+    {
+        await _recovered.Task.ConfigureAwait(false);
+        var state = (this, part);
+        return _turns.TryRun(
+            ref state,
+            static (ref (QueueActivation Activation, TransactionPart Part) call) =>
+            {
+                call.Activation.NoteCall();
+                return call.Activation.PrepareTogether(call.Part);
+            },
+            out var prepared)
+            ? prepared
+            : new JointPart(PrepareAnswer.Elsewhere, HasTakenEffect: false, null, null);
+    }
+
+    private JointPart PrepareTogether(TransactionPart part)
+    {
+        lock (Gate)
+        {
+            var hasTakenEffect = _slot.HasTakenEffect(part.Id);
+            var answer = _slot.Prepare(part, Now, out var prepared);
+            if (prepared is null || _slot.Declared is not { Storage.Durable: { } journal } queue)
+            {
+                return new JointPart(answer, hasTakenEffect, null, null);
+            }
+
+            prepared.HasRow = true;
+            return new JointPart(answer, hasTakenEffect, journal, PreparedRows.Added(_key, queue.Incarnation, part));
+        }
+    }
+
+    /// <returns>False: the activation has ended, and the next one finds out by itself.</returns>
+    public bool Decide(TransactionId transaction, bool takesEffect) => _turns.TryRun((this, transaction, takesEffect), static decided =>
     {
         var (activation, id, takesEffect) = decided;
         activation.NoteCall();
@@ -48,6 +87,9 @@ internal sealed partial class QueueActivation
     public async ValueTask FinishAsync(TransactionId transaction)
     {
         await _recovered.Task.ConfigureAwait(false);
+
+        // Only what takes effect is finished. A queue that could not be told before is told hereby: who finds nothing written of it any more would think that nothing came of it.
+        Decide(transaction, takesEffect: true);
         var state = (this, transaction);
         if (!_turns.TryRun(
             ref state,
@@ -98,6 +140,11 @@ internal sealed partial class QueueActivation
             {
                 _ = RemoveRowAsync(id);
             }
+            else if (prepared.HasRow && _slot.Declared is { Storage.Durable.IsFenced: false })
+            {
+                // In one flush with what was done.
+                prepared.Removed = _services.Stores.Durable!.WriteAsync(PreparedRows.Removed(_key, id) with { IsGuarded = true });
+            }
         }
     }
 
@@ -108,7 +155,7 @@ internal sealed partial class QueueActivation
         {
             if (part.HasRow && _slot.Declared is { Storage.Durable: { } journal })
             {
-                _finishing[part.Id] = FinishAsync(part.Id, journal, journal.Turn);
+                _finishing[part.Id] = FinishAsync(part.Id, journal, journal.Turn, part.Removed);
             }
         }
 
@@ -121,15 +168,21 @@ internal sealed partial class QueueActivation
     }
 
     /// <summary>What was done is stored: only then may the row go that says what is to be done, for an activation that follows would do it again.</summary>
-    private async Task FinishAsync(TransactionId id, QueueJournal journal, long turn)
+    private async Task FinishAsync(TransactionId id, QueueJournal journal, long turn, Task? removed)
     {
-        await journal.WhenStoredAsync(turn).ConfigureAwait(false);
-        if (journal.IsFenced)
+        // A turn of its own, though all may be stored by now.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        if (removed is null || !await IsDoneAsync(id, removed).ConfigureAwait(false))
         {
-            throw new InvalidOperationException("Another activation has the queue, and does what is to be done.");
+            await journal.WhenStoredAsync(turn).ConfigureAwait(false);
+            if (journal.IsFenced)
+            {
+                throw new InvalidOperationException("Another activation has the queue, and does what is to be done.");
+            }
+
+            await RemoveRowAsync(id).ConfigureAwait(false);
         }
 
-        await RemoveRowAsync(id).ConfigureAwait(false);
         _turns.TryRun((this, id, journal), static done =>
         {
             var (activation, id, journal) = done;
@@ -137,6 +190,21 @@ internal sealed partial class QueueActivation
             journal.NoteProgress(PublishProgress.End(new(id.Value)));
             activation._slot.Advance(activation.Now);
         });
+    }
+
+    /// <summary>Whether a change of a row was made. It was not if a queue of the same flush, which need not be this one, was fenced.</summary>
+    private async Task<bool> IsDoneAsync(TransactionId id, Task change)
+    {
+        try
+        {
+            await change.ConfigureAwait(false);
+            return true;
+        }
+        catch (RowConflictException exception)
+        {
+            LogRowNotRemoved(_services.Log, exception, id.Value, _name, _vhost);
+            return false;
+        }
     }
 
     private async Task RemoveRowAsync(TransactionId id)

@@ -64,7 +64,7 @@ internal sealed partial class QueueActivation
         (_services, _context, _key) = (services, context, key);
         (_vhost, _name) = GrainKeys.Parse(key);
         _turns = new QueueTurns(EndTurn, Fail);
-        _inbox = new QueueInbox(TakeNews);
+        _inbox = new QueueInbox(TakeNews) { Activation = this };
         _timer = new QueueTimer(services.Time, _inbox.PostLook);
         _state = new StoredState<QueueState>(services.Definitions, "queue", context.GrainId);
         _saver = new QueueSaver(_state, NotSaved);

@@ -171,6 +171,8 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
 
     public ValueTask<PrepareAnswer> PrepareAsync(TransactionPart part) => throw new NotSupportedException();
 
+    public ValueTask<JointAnswer> CommitTogetherAsync(QueuePart[] parts) => throw new NotSupportedException();
+
     public ValueTask DecideAsync(TransactionId transaction, bool takesEffect) => throw new NotSupportedException();
 
     public ValueTask FinishAsync(TransactionId transaction) => throw new NotSupportedException();

@@ -105,6 +105,40 @@ public sealed class TransactionTests
         Assert.Empty(await store.ReadRowsAsync(TransactionDecisions.Table, default));
     }
 
+    /// <summary>A queue that did not answer when it was to be told hears of it before that is forgotten.</summary>
+    [Fact]
+    public async Task Transaction_ThatAQueueWasNotToldOf_TakesEffectThereWhenItIsFinished()
+    {
+        var store = new MemoryStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        var to = await DeclareAsync(silo, "to");
+        var id = TransactionId.New();
+        Assert.Equal(PrepareAnswer.Prepared, await to.PrepareAsync(Publishing(id, 7)));
+        Assert.True(await silo.Grains.Transactions().DecideAsync(id));
+        await to.FinishAsync(id);
+        Assert.Empty(await store.ReadTablesAsync(PreparedRows.Prefix, default));
+        Assert.Equal([7], await TakeAsync(silo, to, 1));
+    }
+
+    /// <summary>Batches of the outbox come one after the other, though a queue may not have heard of one when the next begins.</summary>
+    [Fact]
+    public async Task OutboxBatch_BehindOneThatItsQueueWasNotToldOf_ComesBehindIt()
+    {
+        await using var silo = await TestSilo.StartAsync(store: new MemoryStore());
+        var to = await DeclareAsync(silo, "to");
+        var (first, gone) = (Publishing(TransactionId.New(), 7) with { By = TransactionPart.ByOutbox(null) }, Publishing(TransactionId.New(), 8) with { By = TransactionPart.ByOutbox(null) });
+        Assert.Equal(PrepareAnswer.Prepared, await to.PrepareAsync(first));
+        Assert.True(await silo.Grains.Transactions().DecideAsync(first.Id));
+
+        // Of this one nothing comes, as the silo that had the turn was lost before it was decided.
+        await UntilAsync(async () => await to.PrepareAsync(gone) == PrepareAnswer.Prepared);
+        var commit = new AtomicCommit(
+            silo.Grains, "/", TimeProvider.System, Patience, NullLogger.Instance, CancellationToken.None, id => silo.Grains.Transactions().DecideAsync(id));
+        var next = Publishing(TransactionId.New(), 9) with { By = TransactionPart.ByOutbox("another") };
+        Assert.Equal(AtomicOutcome.Done, (await commit.RunAsync(new Dictionary<string, TransactionPart> { ["to"] = next }, static _ => false)).Outcome);
+        Assert.Equal([7, 9], await TakeAsync(silo, to, 2));
+    }
+
     /// <param name="isDecided">That it takes effect was written before the silo was lost.</param>
     /// <param name="isDone">One of its queues has done it, and stored that.</param>
     [Theory]

@@ -1,0 +1,175 @@
+using Granary.Amqp;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Core.Transactions;
+using Granary.Silo.Storage.Memory;
+using Granary.Silo.Tests.Queues;
+using Granary.Silo.Tests.Storage;
+using Granary.Silo.Transactions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Granary.Silo.Tests.Transactions;
+
+/// <summary>Transactions over queues of one silo, which need one flush.</summary>
+public sealed class JointCommitTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>What a crash behind any flush leaves: each message is in one queue or the other, and in none twice.</summary>
+    [Fact]
+    public async Task Silo_LostBehindAnyFlush_HasDoneAllOfATransactionOrNothing()
+    {
+        const int Count = 3;
+        var store = new RecordingStore();
+        await using (var silo = await TestSilo.StartAsync(store: store))
+        {
+            var (from, _) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+            await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+            await HoldAsync(link, Count);
+            for (var i = 0; i < Count; i++)
+            {
+                Assert.Equal(AtomicOutcome.Done, (await MoveAsync(silo, link, i)).Outcome);
+            }
+
+            Assert.Equal((0, Count), ((await from.DescribeAsync(default)).Messages, (await QueueOf(silo, "to").DescribeAsync(default)).Messages));
+            await UntilAsync(async () => (await store.ReadRowsAsync(TransactionDecisions.Table, default)).Count == 0);
+            Assert.Empty(await store.ReadTablesAsync(PreparedRows.Prefix, default));
+        }
+
+        var moved = -1L;
+        foreach (var left in store.AfterEachFlush)
+        {
+            var prepared = await left.ReadTablesAsync(PreparedRows.Prefix, default);
+            var decided = (await left.ReadRowsAsync(TransactionDecisions.Table, default)).Select(row => TransactionDecisions.Parse(row).Id).ToHashSet();
+            Assert.All(prepared, row => Assert.Contains(PreparedRows.IdOf(row), decided));
+
+            await using var silo = await TestSilo.StartAsync(store: left);
+            var (from, to) = (await QueueOf(silo, "from").DescribeAsync(default), await QueueOf(silo, "to").DescribeAsync(default));
+            if (from.Error is null && to.Error is null && from.Messages + to.Messages > 0)
+            {
+                Assert.Equal(Count, from.Messages + to.Messages);
+                Assert.InRange(to.Messages, Math.Max(moved, 0), Count);
+                moved = to.Messages;
+            }
+        }
+
+        Assert.Equal(Count, moved);
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
+    public async Task Transaction_TakesEffectOnce_HoweverCallsAreTreated(int? seed)
+    {
+        const int Count = 20;
+        await using var silo = await TestSilo.StartAsync(seed, store: new MemoryStore());
+        var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, Count);
+        for (var i = 0; i < Count; i++)
+        {
+            Assert.Equal(AtomicOutcome.Done, (await MoveAsync(silo, link, i)).Outcome);
+        }
+
+        Assert.Equal((0, Count), (await CountAsync(from), await CountAsync(to)));
+    }
+
+    [Fact]
+    public async Task Queue_ThatCannotDoItsPart_KeepsTheOthersFromDoingTheirs()
+    {
+        var store = new MemoryStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        var from = await DeclareAsync(silo, "from");
+        var to = await DeclareAsync(silo, "to", ("x-max-length", 1), ("x-overflow", "reject-publish"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, 3);
+        Assert.Equal(AtomicOutcome.NotHeld, (await MoveAsync(silo, link, 3)).Outcome);
+        Assert.Equal(AtomicOutcome.Done, (await MoveAsync(silo, link, 0)).Outcome);
+        Assert.Equal(AtomicOutcome.Full, (await MoveAsync(silo, link, 1)).Outcome);
+        await link.SendAsync(new CloseItem());
+        Assert.Equal((2, 1), ((await from.DescribeAsync(default)).Messages, (await to.DescribeAsync(default)).Messages));
+        await UntilAsync(async () => (await store.ReadTablesAsync(PreparedRows.Prefix, default)).Count == 0);
+    }
+
+    /// <summary>What the silo stores at once it does not store if one of the queues is another activation's by then.</summary>
+    [Fact]
+    public async Task Queue_ThatAnotherOneHas_KeepsAllFromBeingStored()
+    {
+        var store = new MemoryStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        silo.Watched.Allow(3004);
+        var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, 1);
+        await UntilAsync(async () => (await store.CountMessagesAsync(default)).Count == 1);
+        var identity = (await store.CountMessagesAsync(default)).Single().Queue;
+        await store.TakeOverAsync(identity, long.MaxValue, default);
+
+        Assert.NotEqual(AtomicOutcome.Done, (await MoveAsync(silo, link, 0, TimeSpan.FromSeconds(1))).Outcome);
+        Assert.Equal(0, (await to.DescribeAsync(default)).Messages);
+        Assert.DoesNotContain(await store.ReadRowsAsync(TransactionDecisions.Table, default), row => TransactionDecisions.Parse(row).TakesEffect);
+    }
+
+    [Fact]
+    public void Queues_ThatAreApart_AreBelievedToBeSoForAWhile()
+    {
+        var clock = new FakeTimeProvider();
+        var apart = new QueuesApart(clock);
+        apart.Note("/", ["a", "b"]);
+        Assert.True(apart.Has("/", ["b", "a"]));
+        Assert.False(apart.Has("/", ["a", "c"]) || apart.Has("/", ["a"]) || apart.Has("other", ["a", "b"]));
+        clock.Advance(TimeSpan.FromSeconds(30));
+        Assert.False(apart.Has("/", ["a", "b"]));
+    }
+
+    /// <summary>Acknowledges one message and publishes one to the other queue.</summary>
+    private static Task<AtomicResult> MoveAsync(TestSilo silo, GrainLink link, int offset, TimeSpan? patience = null)
+    {
+        var (id, by) = (TransactionId.New(), ConnectionId.New());
+        var commit = new AtomicCommit(
+            silo.Grains, "/", TimeProvider.System, patience ?? Patience, NullLogger.Instance, CancellationToken.None, apart: new QueuesApart(TimeProvider.System));
+        return commit.RunAsync(
+            new Dictionary<string, TransactionPart>
+            {
+                ["from"] = new(id, by, link.Session, [new SettleItem(Settlement.Ack, [new OffsetRange(offset, 1)])], []),
+                ["to"] = new(id, by, default, [], [Batches.Of(offset, 1, persistent: true)]),
+            },
+            static _ => false);
+    }
+
+    private static async Task<long> CountAsync(IQueueGrain queue) =>
+        (await PatientCall.AskAsync(() => queue.DescribeAsync(default), TimeProvider.System, Patience, static _ => { }, CancellationToken.None)).Messages;
+
+    private static IQueueGrain QueueOf(TestSilo silo, string name) => silo.Grains.Queue("/", name);
+
+    private static async Task<IQueueGrain> DeclareAsync(TestSilo silo, string name, params (string, FieldValue)[] arguments)
+    {
+        var queue = QueueOf(silo, name);
+        var declaration = TestGateway.Declaration(default, durable: true, arguments: EncodedTable.From(FieldTable.Of(arguments)));
+        Assert.Null((await PatientCall.AskAsync(() => queue.DeclareAsync(declaration), TimeProvider.System, Patience, static _ => { }, CancellationToken.None)).Error);
+        return queue;
+    }
+
+    /// <summary>Publishes messages that are delivered to a consumer of the same link, and not acknowledged.</summary>
+    private static async Task HoldAsync(GrainLink link, int count)
+    {
+        await link.SendAsync([TestLink.Attachment(1, prefetch: count), new PublishItem(Batches.Of(0, count, persistent: true), Resent: false)]);
+        for (var given = 0; given < count;)
+        {
+            if (await link.Items.ReadAsync().AsTask().WaitAsync(Patience) is DeliveryItem delivery)
+            {
+                given += delivery.Slices.Sum(static slice => slice.Batch.Count);
+            }
+        }
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await isSo())
+        {
+            await Task.Delay(10, patience.Token);
+        }
+    }
+}
