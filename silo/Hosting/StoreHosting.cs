@@ -44,6 +44,8 @@ public static class StoreHosting
         services.AddHostedService(provider => new TransactionSweep(
             provider.GetRequiredService<GroupCommit>, provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<TransactionSweep>>()));
+        services.AddSingleton<OutboxWaiting>();
+        services.AddSingleton<IMetricSource>(provider => provider.GetRequiredService<OutboxWaiting>());
         if (options.Kind == StoreKind.Postgres)
         {
             services.AddHostedService<OutboxPublisher>();

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Granary.Amqp;
-using Granary.Core;
 using Granary.Core.Alarms;
 using Granary.Core.Grains;
 using Granary.Core.Links;
@@ -22,7 +21,7 @@ namespace Granary.Silo.Outbox;
 /// one is written in the transaction of the database that deletes the messages from the outbox. All silos are told of new messages, and one at a time takes them.
 /// </summary>
 internal sealed partial class OutboxPublisher(
-    StoreOptions options, IServiceProvider services, IGrainFactory grains, IHostApplicationLifetime lifetime, PublisherAlarms alarms, TimeProvider time,
+    StoreOptions options, IServiceProvider services, IGrainFactory grains, IHostApplicationLifetime lifetime, PublisherAlarms alarms, OutboxWaiting waiting, TimeProvider time,
     ILogger<OutboxPublisher> log) : BackgroundService
 {
     private const int MostMessages = 500;
@@ -101,6 +100,7 @@ internal sealed partial class OutboxPublisher(
         connection.Notification += (_, _) => isNoticed = true;
         while (true)
         {
+            await waiting.LookAsync(connection, stopping).ConfigureAwait(false);
             isNoticed = false;
             var pause = await PublishAsync(connection, router, stopping).ConfigureAwait(false);
             if (pause > TimeSpan.Zero && !isNoticed)
@@ -217,7 +217,7 @@ internal sealed partial class OutboxPublisher(
                 return await _decisions!.ResolveAsync(id).ConfigureAwait(false);
             });
             var result = await commit.RunAsync(
-                parts.ToParts(ConnectionId.New(_member)),
+                parts.ToParts(TransactionPart.ByOutbox(_member)),
                 missing => !routed.Exists(one => one.Message.IsMandatory && Array.TrueForAll(one.Queues, missing.Contains))).ConfigureAwait(false);
             (became, silent) = (result.Outcome, result.Silent);
         }
