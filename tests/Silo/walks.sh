@@ -1,5 +1,5 @@
 #!/bin/bash
-# Walks at random over queues with any combination of arguments, in memory, paged out and on files, and checks them against a list: "walks.sh [--operations N] [--seed S]".
+# Walks at random over queues with any combination of arguments, in memory, paged out, on files and on PostgreSQL, and checks them against a list: "walks.sh [--operations N] [--seed S]".
 # Builds first. A walk that fails names its own seed; "--seed that --operations 1" repeats it alone.
 set -euo pipefail
 

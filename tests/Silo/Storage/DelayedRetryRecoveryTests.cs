@@ -1,6 +1,7 @@
 using CsCheck;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Silo.Hosting;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Tests.Queues;
 using Granary.Testing.Walks;
@@ -22,11 +23,12 @@ public sealed class DelayedRetryRecoveryTests : IAsyncLifetime
     public async Task DisposeAsync() => await _store.DisposeAsync();
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Waits_OutliveARestart(bool isOnFiles)
+    [InlineData(StoreKind.Memory)]
+    [InlineData(StoreKind.Files)]
+    [InlineData(StoreKind.Postgres)]
+    public async Task Waits_OutliveARestart(StoreKind kind)
     {
-        await BeginAsync(isOnFiles, long.MaxValue);
+        await BeginAsync(kind, long.MaxValue);
         var link = _gateway.Open();
         link.Send(TestLink.Attachment(1, prefetch: 3), new PublishItem(Batches.Of(0, 4, persistent: true), false));
         link.Settle(Settlement.Requeue, (1, 1));
@@ -53,7 +55,7 @@ public sealed class DelayedRetryRecoveryTests : IAsyncLifetime
     [Fact]
     public async Task Wait_ThatIsOver_IsOverAfterARestart()
     {
-        await BeginAsync(isOnFiles: false, long.MaxValue);
+        await BeginAsync(StoreKind.Memory, long.MaxValue);
         var link = _gateway.Open();
         link.Send(TestLink.Attachment(1), new PublishItem(Batches.Of(0, 1, persistent: true), false));
         link.Settle(Settlement.Requeue, (0, 1));
@@ -68,7 +70,7 @@ public sealed class DelayedRetryRecoveryTests : IAsyncLifetime
     [Fact]
     public async Task Return_SaidAgainAfterARestart_CountsOnce()
     {
-        await BeginAsync(isOnFiles: false, long.MaxValue);
+        await BeginAsync(StoreKind.Memory, long.MaxValue);
         var session = SessionId.New();
         _gateway.Open(session, TestLink.Attachment(1), new PublishItem(Batches.Of(0, 3, persistent: true), false)).Settle(Settlement.Requeue, (1, 1));
         await RestartAsync(session);
@@ -84,15 +86,16 @@ public sealed class DelayedRetryRecoveryTests : IAsyncLifetime
 
     /// <summary>Publishes, gets, settlements, time and restarts in any order, with much memory or hardly any, against a list.</summary>
     [Theory]
-    [InlineData(false, long.MaxValue)]
-    [InlineData(false, 1_000)]
-    [InlineData(true, 1_000)]
-    public void RandomOperations_AndRestarts_AreThoseOfAList(bool isOnFiles, long budget) => Step.Any.Array[1, 200].Walk(
-        steps => WalkAsync(steps, isOnFiles, budget).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
+    [InlineData(StoreKind.Memory, long.MaxValue)]
+    [InlineData(StoreKind.Memory, 1_000)]
+    [InlineData(StoreKind.Files, 1_000)]
+    [InlineData(StoreKind.Postgres, 1_000)]
+    public void RandomOperations_AndRestarts_AreThoseOfAList(StoreKind kind, long budget) => Step.Any.Array[1, 200].Walk(
+        steps => WalkAsync(steps, kind, budget).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
 
-    private async Task WalkAsync(Step[] steps, bool isOnFiles, long budget)
+    private async Task WalkAsync(Step[] steps, StoreKind kind, long budget)
     {
-        await BeginAsync(isOnFiles, budget);
+        await BeginAsync(kind, budget);
         var model = new Model();
         var link = _gateway.Open();
         foreach (var step in steps)
@@ -147,10 +150,10 @@ public sealed class DelayedRetryRecoveryTests : IAsyncLifetime
 
     private (long Id, bool Redelivered, long Count)[] After(TestLink link, long milliseconds) => _gateway.After(link, milliseconds);
 
-    private async Task BeginAsync(bool isOnFiles, long budget)
+    private async Task BeginAsync(StoreKind kind, long budget)
     {
         _stored.Clear();
-        var stores = await _store.BeginAsync(isOnFiles, budget);
+        var stores = await _store.BeginAsync(kind, budget);
         var arguments = DelayedRetries.Arguments(("x-delayed-retry-min", 1_000), ("x-delayed-retry-max", 3_000), ("x-delivery-limit", -1));
         _gateway = new TestGateway(stores).Declare(durable: true, arguments: EncodedTable.From(arguments));
     }

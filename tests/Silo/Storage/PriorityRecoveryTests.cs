@@ -2,6 +2,7 @@ using CsCheck;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Silo.Hosting;
 using Granary.Silo.Tests.Queues;
 using Granary.Testing.Walks;
 
@@ -26,7 +27,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     [Fact]
     public async Task Order_IsTheSameAfterARestart()
     {
-        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        await BeginAsync(StoreKind.Memory, budget: long.MaxValue);
         var link = _gateway.Open();
         Publish(link, 0, 0, 3, 1, 3, 0, 9);
         await RestartAsync();
@@ -39,7 +40,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     [Fact]
     public async Task Held_IsGivenToNobodyElse_AndLeavesTheOthersWhereTheyAre()
     {
-        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        await BeginAsync(StoreKind.Memory, budget: long.MaxValue);
         var session = SessionId.New();
         Publish(_gateway.Open(session), 0, 0, 3, 1, 3, 0, 3);
         await RestartAsync(session);
@@ -59,7 +60,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     [Fact]
     public async Task Held_ThatReturnsAfterARestart_StillExpires()
     {
-        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        await BeginAsync(StoreKind.Memory, budget: long.MaxValue);
         var session = SessionId.New();
         _gateway.Open(session).Send(new PublishItem(Batches.Of(0, 2, expiry: _ => 1_000, persistent: true, priority: id => (byte)id), false));
         _gateway.Pump();
@@ -77,7 +78,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     [Fact]
     public async Task Bytes_CountAgainstTheLimitAfterARestart()
     {
-        await BeginAsync(isOnFiles: false, budget: long.MaxValue, ("x-max-length-bytes", 40));
+        await BeginAsync(StoreKind.Memory, budget: long.MaxValue, ("x-max-length-bytes", 40));
         Publish(_gateway.Open(), 0, 0, 3, 1);
         await RestartAsync();
         var link = _gateway.Open();
@@ -93,7 +94,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     public async Task QuorumQueue_KeepsItsOrderOverRestarts()
     {
         _arguments = Quorum;
-        await BeginAsync(isOnFiles: true, budget: long.MaxValue);
+        await BeginAsync(StoreKind.Files, budget: long.MaxValue);
         PublishPlain(_gateway.Open(), 0, 3);
         await RestartAsync();
         var link = _gateway.Open();
@@ -114,7 +115,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     public async Task QuorumQueue_IsNotReadWhenItIsTakenOver_UnlessAMessageSaysAPriority(bool says)
     {
         _arguments = Quorum;
-        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        await BeginAsync(StoreKind.Memory, budget: long.MaxValue);
         PublishPlain(_gateway.Open(), 0, 500);
         if (says)
         {
@@ -133,7 +134,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     public async Task QuorumQueue_HeldMessagesThatComeBackAfterARestart_GoBackToTheirPlace()
     {
         _arguments = Quorum;
-        await BeginAsync(isOnFiles: false, budget: long.MaxValue);
+        await BeginAsync(StoreKind.Memory, budget: long.MaxValue);
         var session = SessionId.New();
         PublishPlain(_gateway.Open(session), 0, 2);
         await RestartAsync(session);
@@ -146,18 +147,20 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
 
     /// <summary>Publishes, gets, settlements and restarts in any order, with much memory or hardly any, against a list.</summary>
     [Theory]
-    [InlineData(false, long.MaxValue, false)]
-    [InlineData(false, 1_000, false)]
-    [InlineData(true, 1_000, false)]
-    [InlineData(false, long.MaxValue, true)]
-    [InlineData(true, 1_000, true)]
-    public void RandomOperations_AndRestarts_KeepTheOrder(bool isOnFiles, long budget, bool isQuorum) => Step.Any.Array[1, 300].Walk(
-        steps => RunAsync(steps, isOnFiles, budget, isQuorum).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
+    [InlineData(StoreKind.Memory, long.MaxValue, false)]
+    [InlineData(StoreKind.Memory, 1_000, false)]
+    [InlineData(StoreKind.Files, 1_000, false)]
+    [InlineData(StoreKind.Postgres, 1_000, false)]
+    [InlineData(StoreKind.Memory, long.MaxValue, true)]
+    [InlineData(StoreKind.Files, 1_000, true)]
+    [InlineData(StoreKind.Postgres, 1_000, true)]
+    public void RandomOperations_AndRestarts_KeepTheOrder(StoreKind kind, long budget, bool isQuorum) => Step.Any.Array[1, 300].Walk(
+        steps => RunAsync(steps, kind, budget, isQuorum).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
 
-    private async Task RunAsync(Step[] steps, bool isOnFiles, long budget, bool isQuorum)
+    private async Task RunAsync(Step[] steps, StoreKind kind, long budget, bool isQuorum)
     {
         _arguments = isQuorum ? Quorum : Classic;
-        await BeginAsync(isOnFiles, budget);
+        await BeginAsync(kind, budget);
         var model = new Model(isQuorum);
         var link = _gateway.Open();
         foreach (var step in steps)
@@ -209,8 +212,8 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     private static void Publish(TestLink link, long first, params byte[] priorities) =>
         link.Send(new PublishItem(Batches.Of(first, priorities.Length, persistent: true, priority: id => priorities[id - first]), false));
 
-    private async Task BeginAsync(bool isOnFiles, long budget, params (string, FieldValue)[] arguments) =>
-        _gateway = new TestGateway(await _store.BeginAsync(isOnFiles, budget)).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([.. _arguments, .. arguments])));
+    private async Task BeginAsync(StoreKind kind, long budget, params (string, FieldValue)[] arguments) =>
+        _gateway = new TestGateway(await _store.BeginAsync(kind, budget)).Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of([.. _arguments, .. arguments])));
 
     private async Task RestartAsync(params SessionId[] sessions)
     {

@@ -9,6 +9,9 @@ internal sealed record WalkMessage(long Id, int BodyLength, bool IsPersistent, b
     /// <summary>Its priority in this queue.</summary>
     public int Lane { get; set; }
 
+    /// <summary>Bytes of its record.</summary>
+    public int Length { get; set; }
+
     /// <summary>When it expires.</summary>
     public long Due { get; set; } = long.MaxValue;
 

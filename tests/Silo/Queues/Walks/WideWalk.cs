@@ -361,10 +361,18 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
             }
         }
 
-        Assert.Equal(_model.Ready.Count, _gateway.Queue.ReadyCount);
+        CheckFigures();
         Assert.Equal(_model.Consumers.Count, _gateway.Queue.ConsumerCount);
         Assert.Equal(_model.NextOffset, _gateway.Queue.NextOffset);
         Assert.Equal(_model.Duplicates - _duplicates, _gateway.Queue.Figures[Core.Figures.QueueCount.Duplicate]);
+    }
+
+    /// <summary>What the management API, gRPC and metrics tell of the queue is exact after each step, wherever its messages are.</summary>
+    private void CheckFigures()
+    {
+        var figures = _gateway.Queue.Figures;
+        Assert.Equal(_model.Ready.Count, _gateway.Queue.ReadyCount);
+        Assert.Equal((_model.Ready.Count, _model.Unacked.Count), (figures.Ready, figures.Unacked));
     }
 
     private async Task FinishAsync()
@@ -435,6 +443,7 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
             var record = new byte[MessageRecord.SizeOf(message.Expiry is not null, 0, 1, properties.Length, message.BodyLength)];
             var body = MessageRecord.WriteHead(record, flags, message.Priority ?? 0, message.Expiry ?? 0, [], "k"u8, properties, message.BodyLength);
             BinaryPrimitives.WriteInt64LittleEndian(record.AsSpan(body), message.Id);
+            message.Length = record.Length;
             records.Write(record);
         }
 

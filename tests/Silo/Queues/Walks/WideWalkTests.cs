@@ -1,7 +1,10 @@
 using System.Globalization;
+using Granary.Silo.Hosting;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Files;
+using Granary.Silo.Storage.Postgres;
 using Granary.Silo.Tests.Storage;
+using Granary.Testing.Postgres;
 using Granary.Testing.Unkind;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -13,18 +16,20 @@ public sealed class WideWalkTests
     private const int OfOneWalk = 150;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task RandomOperations_WithAnyArguments_LeaveTheQueueAsTheModelSays(bool isOnFiles)
+    [InlineData(StoreKind.Memory, 6_000)]
+    [InlineData(StoreKind.Files, 6_000)]
+    [InlineData(StoreKind.Postgres, 1_500)]
+    public async Task RandomOperations_WithAnyArguments_LeaveTheQueueAsTheModelSays(StoreKind kind, int usual)
     {
-        var operations = Setting("GRANARY_WALK_OPERATIONS") is { } asked ? asked / 2 : 6_000;
+        var operations = Setting("GRANARY_WALK_OPERATIONS") is { } asked ? asked / 3 : usual;
         var seed = Setting("GRANARY_WALK_SEED") ?? TestSeed.OfThisRun ?? Random.Shared.Next(int.MaxValue / 2);
         var folder = Directory.CreateTempSubdirectory("granary-walk-");
+        var database = kind == StoreKind.Postgres ? await (await PostgresServer.SharedAsync()).CreateDatabaseAsync() : "";
         try
         {
             for (var done = 0; done < operations; done += OfOneWalk, seed++)
             {
-                await RunAsync(seed, isOnFiles ? Path.Combine(folder.FullName, "store") : null);
+                await RunAsync(seed, NewStore(kind, Path.Combine(folder.FullName, "store"), database));
             }
         }
         finally
@@ -33,9 +38,8 @@ public sealed class WideWalkTests
         }
     }
 
-    private static async Task RunAsync(int seed, string? folder)
+    private static async Task RunAsync(int seed, IMessageStore store)
     {
-        IMessageStore store = folder is null ? new FakeStore() : new FileStore(new FileStoreOptions(folder), NullLogger<FileStore>.Instance);
         await store.OpenAsync(CancellationToken.None);
         await using (var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, static _ => { }))
         {
@@ -44,6 +48,13 @@ public sealed class WideWalkTests
 
         await store.DisposeAsync();
     }
+
+    private static IMessageStore NewStore(StoreKind kind, string folder, string database) => kind switch
+    {
+        StoreKind.Files => new FileStore(new FileStoreOptions(folder), NullLogger<FileStore>.Instance),
+        StoreKind.Postgres => new PostgresStore(new PostgresOptions(database), TimeProvider.System, NullLogger<PostgresStore>.Instance),
+        _ => new FakeStore(),
+    };
 
     private static int? Setting(string name) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
