@@ -7,6 +7,7 @@ var root = new LoadCommand().Build();
 root.Subcommands.Add(CheckCommand.Build());
 root.Subcommands.Add(UsageCommand.Build());
 root.Subcommands.Add(NullBrokerCommand.Build());
+root.Subcommands.Add(BurstCommand.Build());
 root.Subcommands.Add(ScaleCommand.Build());
 
 var parsed = root.Parse(args);

@@ -26,6 +26,7 @@ public sealed class LargeRecordPool
     private readonly long _mostIdle;
     private readonly long _mostBelieved;
     private long _idleBytes;
+    private long _givenUpBytes;
     private long _believed;
     private long _room = long.MaxValue;
     private long _assured = long.MaxValue;
@@ -50,6 +51,18 @@ public sealed class LargeRecordPool
             lock (_gate)
             {
                 return _idleBytes;
+            }
+        }
+    }
+
+    /// <summary>Bytes of arrays that became garbage here, since the process began: they may have been in use for long, at whatever collections there were.</summary>
+    public long GivenUpBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _givenUpBytes;
             }
         }
     }
@@ -141,7 +154,7 @@ public sealed class LargeRecordPool
         lock (_gate)
         {
             _idle.Clear();
-            _idleBytes = 0;
+            GiveUp(_idleBytes);
         }
     }
 
@@ -176,7 +189,7 @@ public sealed class LargeRecordPool
         {
             foreach (var (size, idle) in _idle)
             {
-                _idleBytes -= (long)size * idle.DropUnused();
+                GiveUp((long)size * idle.DropUnused());
             }
         }
     }
@@ -187,6 +200,7 @@ public sealed class LargeRecordPool
         {
             if (array.Length > Largest || _idleBytes + array.Length > _mostIdle)
             {
+                _givenUpBytes += array.Length;
                 return;
             }
 
@@ -198,6 +212,13 @@ public sealed class LargeRecordPool
             idle.Add(array);
             _idleBytes += array.Length;
         }
+    }
+
+    // Under the gate: idle arrays of so many bytes are dropped.
+    private void GiveUp(long bytes)
+    {
+        _idleBytes -= bytes;
+        _givenUpBytes += bytes;
     }
 
     // Four sizes for each power of two.

@@ -19,7 +19,7 @@ internal sealed partial class MemoryKeeper(TimeProvider clock, ILogger<MemoryKee
         for (var since = clock.GetTimestamp(); await timer.NextAsync(stoppingToken).ConfigureAwait(false); since = clock.GetTimestamp())
         {
             LargeRecordPool.Shared.Tidy();
-            if (_heap.IsDue(clock.GetElapsedTime(since), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes()))
+            if (_heap.IsDue(clock.GetElapsedTime(since), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes() + LargeRecordPool.Shared.GivenUpBytes))
             {
                 Collect();
             }

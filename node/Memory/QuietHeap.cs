@@ -20,7 +20,10 @@ internal sealed class QuietHeap
 
     /// <param name="elapsed">Since the last look.</param>
     /// <param name="processorTime">What the process has used since its start.</param>
-    /// <param name="allocated">Bytes allocated since its start.</param>
+    /// <param name="allocated">
+    /// Bytes that may have become garbage since its start: those allocated, and once more those of large arrays that were given up, as they may have been in use
+    /// when the heap was last collected.
+    /// </param>
     /// <returns>Whether a collection is worth its time now. If so it has to follow.</returns>
     public bool IsDue(TimeSpan elapsed, TimeSpan processorTime, long allocated)
     {

@@ -100,6 +100,21 @@ public sealed class LargeRecordTests
     }
 
     [Fact]
+    public void GivenUpBytes_OfArraysThatAreNotKept_CountsThem()
+    {
+        var pool = new LargeRecordPool(memory: 1_000_000);
+        var (kept, dropped) = (pool.Take(100_000), pool.Take(100_000));
+        var size = kept.Capacity;
+        kept.LetGo();
+        dropped.LetGo();
+        Assert.Equal((size, size), (pool.IdleBytes, pool.GivenUpBytes));
+
+        pool.DropIdle();
+
+        Assert.Equal((0, 2 * size), (pool.IdleBytes, pool.GivenUpBytes));
+    }
+
+    [Fact]
     public void TryTake_OfMoreThanIsEverAssured_TakesWhatThereIs()
     {
         _pool.SetRoom(room: 100_000, assured: 100_000, reserve: 0);
