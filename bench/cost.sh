@@ -45,7 +45,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/granary-cost.XXXXXX")
 granary_pid="" scraper_pid=""
 cleanup() {
   trap - EXIT INT TERM
-  [ -z "$scraper_pid" ] || kill "$scraper_pid" 2>/dev/null || true
+  [ -z "$scraper_pid" ] || kill -KILL "$scraper_pid" 2>/dev/null || true
   if [ -n "$granary_pid" ]; then
     kill -TERM -- "-$granary_pid" 2>/dev/null || true
     for _ in $(seq 100); do kill -0 -- "-$granary_pid" 2>/dev/null || break; sleep 0.2; done
@@ -92,31 +92,37 @@ if answer.status >= 300:
     sys.exit(f"cost.sh: the definitions were refused: {answer.status} {answer.read().decode()}")
 PY
 
-# Asks as a Prometheus and an open page do, once a second, over connections that stay; says at its end what that took of a core.
-start_scraper() {
-  python3 - "$http" "$metrics" >"$work/scraper.out" <<'PY' &
-import base64, http.client, resource, signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+# Asks as a Prometheus and an open page do, once a second, over connections that stay. It is there all the time, and stopped where nothing is to be asked: its start would count.
+python3 - "$http" "$metrics" >"$work/scraper.out" 2>&1 <<'PY' &
+import base64, http.client, sys, time
 who = {"Authorization": "Basic " + base64.b64encode(b"guest:guest").decode()}
 asked = [(http.client.HTTPConnection("127.0.0.1", int(sys.argv[2])), path, {}) for path in ("/metrics", "/metrics/per-object")]
 asked += [(http.client.HTTPConnection("127.0.0.1", int(sys.argv[1])), path, who) for path in ("/api/overview", "/api/queues?page=1&page_size=100", "/api/nodes")]
-began, due = time.monotonic(), time.monotonic()
-try:
-    while True:
-        for connection, path, headers in asked:
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                sys.exit(f"cost.sh: {path} is answered with {answer.status}")
-        due += 1
-        time.sleep(max(0, due - time.monotonic()))
-finally:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print((used.ru_utime + used.ru_stime) / (time.monotonic() - began), flush=True)
+
+def ask(connection, path, headers):
+    connection.request("GET", path, headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status != 200:
+        sys.exit(f"{path} is answered with {answer.status}")
+
+due = time.monotonic()
+while True:
+    for connection, path, headers in asked:
+        try:
+            ask(connection, path, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # Nobody has asked for long, and the connection was closed.
+            connection.close()
+            ask(connection, path, headers)
+    due = max(due + 1, time.monotonic())
+    time.sleep(max(0, due - time.monotonic()))
 PY
-  scraper_pid=$!
-}
+scraper_pid=$!
+disown "$scraper_pid"
+scraper_runs=0
+scraper() { kill "-$1" "$scraper_pid" 2>/dev/null || fail "the figures could not be asked for: $(cat "$work/scraper.out")"; }
+scraper_cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$scraper_pid/stat"; }
 
 field() { sed -n "s/.*\"$1\":\([-0-9.eE+]*\).*/\1/p"; }
 
@@ -124,19 +130,22 @@ field() { sed -n "s/.*\"$1\":\([-0-9.eE+]*\).*/\1/p"; }
 once() {
   local at="--port $amqp" out
   [ "$1" != rights ] || at="--uri amqp://narrow:narrow@127.0.0.1:$amqp/narrow"
-  [ "$1" != figures ] || start_scraper
+  if [ "$1" = figures ]; then scraper CONT; fi
   out=$("$bench" $at --duration "$seconds" --prefix cost --json $options) || fail "$name failed with $1: $out"
   if [ "$1" = figures ]; then
-    kill "$scraper_pid" 2>/dev/null || fail "the figures could not be asked for: $(cat "$work/scraper.out")"
-    wait "$scraper_pid" || true
-    cat "$work/scraper.out" >>"$work/scraper.all"
-    scraper_pid=""
+    scraper STOP
+    scraper_runs=$((scraper_runs + 1))
   fi
   field "$figure" <<<"$out" >"$work/figure"
 }
 
 median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 change() { awk '{ printf "%+.1f %%", ($1 - 1) * 100 }'; }
+
+# What is compiled when it is asked for the first time is compiled now.
+sleep 3
+scraper STOP
+scraper_before=$(scraper_cpu)
 
 echo "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), Linux $(uname -r), $(date -u +%F); $pairs pairs of $seconds s each; medians of the pairs' ratios, with their range."
 echo
@@ -167,4 +176,4 @@ for load in "${loads[@]}"; do
   echo "$row |"
 done
 echo
-echo "Who asked for the figures took $(median <"$work/scraper.all" | awk '{ printf "%.1f", $1 * 100 }') % of a core itself."
+awk -v a="$scraper_before" -v b="$(scraper_cpu)" -v runs="$scraper_runs" -v s="$seconds" 'BEGIN { printf "Who asked for the figures took %.1f %% of a core itself.\n", (b - a) * 100 / (runs * s) }'
