@@ -19,6 +19,18 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
     {
         routes.Get("/auth/attempts/{node}", Need.Monitor, AnswerAttemptsAsync);
         routes.Delete("/auth/attempts/{node}", Need.Administrator, ResetAttemptsAsync);
+
+        // By source nothing is counted: as in RabbitMQ where it is not turned on.
+        routes.Get("/auth/attempts/{node}/source", Need.Monitor, async call =>
+        {
+            await figures.RequireOwnAsync(call, 2).ConfigureAwait(false);
+            await call.ReplyListAsync([], ApiJson.Default.AttemptsJson, static attempts => attempts.Protocol).ConfigureAwait(false);
+        });
+        routes.Delete("/auth/attempts/{node}/source", Need.Administrator, async call =>
+        {
+            await figures.RequireOwnAsync(call, 2).ConfigureAwait(false);
+            await call.ReplyNothingAsync().ConfigureAwait(false);
+        });
         routes.Get("/nodes/{name}/certificates", Need.Monitor, AnswerCertificatesAsync);
         routes.Get("/nodes/{name}/threads", Need.Monitor, AnswerThreadsAsync);
         routes.Get("/nodes/{name}/network-interfaces", Need.Administrator, AnswerInterfacesAsync);

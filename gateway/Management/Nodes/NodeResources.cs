@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Granary.Core.Figures;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
@@ -11,7 +13,10 @@ internal sealed class NodeResources(ClusterFigures figures, HistoryReader histor
     {
         routes.Get("/nodes", Need.Monitor, ListAsync);
         routes.Get("/nodes/{name}", Need.Monitor, GetAsync);
-        routes.Get("/nodes/{name}/memory", Need.Monitor, GetMemoryAsync);
+        routes.Get("/nodes/{name}/memory", Need.Monitor, async call =>
+            await call.ReplyAsync(new MemoryJson(await MemoryAsync(call).ConfigureAwait(false)), ApiJson.Default.MemoryJson).ConfigureAwait(false));
+        routes.Get("/nodes/{name}/memory/relative", Need.Monitor, async call =>
+            await call.ReplyAsync(new JsonObject { ["memory"] = Shares(await MemoryAsync(call).ConfigureAwait(false)) }, ApiJson.Default.JsonObject).ConfigureAwait(false));
     }
 
     private async Task ListAsync(ApiCall call)
@@ -31,7 +36,22 @@ internal sealed class NodeResources(ClusterFigures figures, HistoryReader histor
         call, HistorySubject.Node, nodes, static node => node.Address,
         (histories.RangesOf(call).NodeStats, static (node, history) => node.WithStats(history)));
 
-    private async Task GetMemoryAsync(ApiCall call)
+    // In percent of the whole; what there is at all is not 0.
+    private static JsonObject Shares(MemoryTotals memory)
+    {
+        var shares = new JsonObject { ["total"] = 100 };
+        foreach (var (name, part) in JsonSerializer.SerializeToNode(memory, ApiJson.Default.MemoryTotals)!.AsObject())
+        {
+            if (part is JsonValue value && value.TryGetValue(out long octets))
+            {
+                shares[name] = octets == 0 ? 0 : Math.Max(1, (long)Math.Round(100d * octets / memory.Total.Rss));
+            }
+        }
+
+        return shares;
+    }
+
+    private async Task<MemoryTotals> MemoryAsync(ApiCall call)
     {
         var node = await FindAsync(call).ConfigureAwait(false);
         var memory = new MemoryTotals(new MemoryTotal(node.Figure.MemoryUsed, node.Figure.MemoryUsed, node.Figure.MemoryUsed), "rss");
@@ -40,7 +60,7 @@ internal sealed class NodeResources(ClusterFigures figures, HistoryReader histor
             memory = memory.WithHeap(GC.GetGCMemoryInfo(GCKind.Any));
         }
 
-        await call.ReplyAsync(new MemoryJson(memory), ApiJson.Default.MemoryJson).ConfigureAwait(false);
+        return memory;
     }
 
     private async Task<Placed<NodeFigure>> FindAsync(ApiCall call)

@@ -50,6 +50,18 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, "nodes/rabbit@nowhere")).Status);
     }
 
+    [Fact]
+    public async Task Memory_InShares_IsOfTheWhole()
+    {
+        var node = (string)(await broker.GetAsync("overview"))["node"]!;
+        var (parts, shares) = ((await broker.GetAsync($"nodes/{node}/memory"))["memory"]!.AsObject(), (await broker.GetAsync($"nodes/{node}/memory/relative"))["memory"]!.AsObject());
+        Assert.Equal(parts.Select(static part => part.Key).Except(["strategy"]).Order(), shares.Select(static share => share.Key).Order());
+        Assert.Equal(100, (int)shares["total"]!);
+        Assert.All(shares, static share => Assert.InRange((int)share.Value!, 0, 100));
+        Assert.Equal("[]", (await broker.GetAsync($"auth/attempts/{node}/source")).ToJsonString());
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, "nodes/rabbit@nowhere/memory/relative")).Status);
+    }
+
     [Theory]
     [InlineData("aliveness-test/%2F")]
     [InlineData("healthchecks/node")]
