@@ -55,6 +55,7 @@ internal static class RabbitKeys
         new("auth_oauth2.signing_keys.*", "oauth-signing-keys", static (value, name) => $"{name}={value}", Adds: true),
         new("auth_oauth2.default_key", "oauth-default-key", Same),
         new("auth_oauth2.scope_prefix", "oauth-scope-prefix", Same),
+        new("auth_oauth2.scope_aliases.*", "oauth-scope-aliases", static (value, name) => $"{name}={value}", Adds: true),
         new("auth_oauth2.additional_scopes_key", "oauth-scopes-key", Same),
         new("auth_oauth2.preferred_username_claims.*", "oauth-username-claims", Same, Adds: true),
         new("auth_oauth2.algorithms.*", "oauth-algorithms", Same, Adds: true),

@@ -31,13 +31,16 @@ internal sealed class AuthenticationGroup(Settings settings)
         "--oauth-jwks-url", null, "Where the issuer's keys are, with https://; what the issuer says of itself at /.well-known/openid-configuration unless told.", SettingText.AsItIs);
 
     private readonly Option<Dictionary<string, string>> _keyFiles = settings.Of<Dictionary<string, string>>(
-        "--oauth-signing-keys", [], "Files in PEM with public keys, by their ids, with commas between them: id=path.", KeyFiles);
+        "--oauth-signing-keys", [], "Files in PEM with public keys, by their ids, with commas between them: id=path.", static text => Pairs(text, "an id and a file, as in id=path"));
 
     private readonly Option<string?> _defaultKey = settings.Of<string?>("--oauth-default-key", null, "The id of the key of tokens that name none; they are refused unless told.", SettingText.AsItIs);
     private readonly Option<string?> _scopePrefix = settings.Of<string?>(
         "--oauth-scope-prefix", null, "What the scopes for this broker begin with; --oauth-resource-server and a dot unless told.", SettingText.AsItIs);
 
     private readonly Option<string[]> _moreScopes = settings.Of<string[]>("--oauth-scopes-key", [], "Claims that have scopes besides scope, with spaces or commas between them.", List);
+    private readonly Option<Dictionary<string, string>> _aliases = settings.Of<Dictionary<string, string>>(
+        "--oauth-scope-aliases", [], "Names that stand for scopes, with commas between them and spaces between their scopes: name=scope scope.", static text => Pairs(text, "a name and its scopes, as in name=scope scope"));
+
     private readonly Option<string[]> _userClaims = settings.Of<string[]>(
         "--oauth-username-claims", [], "Claims that are looked for the user's name before sub and client_id, with commas between them.", List);
 
@@ -64,6 +67,7 @@ internal sealed class AuthenticationGroup(Settings settings)
             DefaultKey = result.GetValue(_defaultKey),
             ScopePrefix = result.GetValue(_scopePrefix),
             MoreScopes = result.GetValue(_moreScopes)!,
+            ScopeAliases = result.GetValue(_aliases)!.ToDictionary(static alias => alias.Key, static alias => List(alias.Value), StringComparer.Ordinal),
             UserClaims = result.GetValue(_userClaims)!,
             Algorithms = result.GetValue(_algorithms)!,
             VerifiesAudience = result.GetValue(_verifiesAudience),
@@ -95,16 +99,16 @@ internal sealed class AuthenticationGroup(Settings settings)
     private static string SanType(string text) =>
         text is "dns" or "ip" or "email" or "uri" or "other_name" ? text : throw new FormatException($"'{text}' is not one of dns, ip, email, uri, other_name");
 
-    private static Dictionary<string, string> KeyFiles(string text)
+    private static Dictionary<string, string> Pairs(string text, string what)
     {
-        var files = new Dictionary<string, string>(StringComparer.Ordinal);
+        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var one in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             var equals = one.IndexOf('=', StringComparison.Ordinal);
-            files[equals > 0 ? one[..equals] : throw new FormatException($"'{one}' is not an id and a file, as in id=path")] = one[(equals + 1)..];
+            pairs[equals > 0 ? one[..equals] : throw new FormatException($"'{one}' is not {what}")] = one[(equals + 1)..];
         }
 
-        return files;
+        return pairs;
     }
 
     // Never by a secret: who may check a token could make one.

@@ -27,6 +27,9 @@ public sealed record TokenOptions
     /// <summary>Where scopes are besides <c>scope</c>: claims, with dots between the parts of a path.</summary>
     public IReadOnlyList<string> MoreScopes { get; init; } = [];
 
+    /// <summary>What stands for other scopes: names that an issuer has of its own, with the scopes for this broker that each gives.</summary>
+    public IReadOnlyDictionary<string, string[]> ScopeAliases { get; init; } = new Dictionary<string, string[]>();
+
     /// <summary>Which claims are looked for a user's name before <c>sub</c> and <c>client_id</c>.</summary>
     public IReadOnlyList<string> UserClaims { get; init; } = [];
 

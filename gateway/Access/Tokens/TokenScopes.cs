@@ -16,7 +16,7 @@ internal static class TokenScopes
         var scopes = new HashSet<string>(StringComparer.Ordinal);
         foreach (var path in (string[])["scope", OfRequestingParty, .. options.MoreScopes])
         {
-            foreach (var scope in At(claims, path.Split('.'), options.ResourceServer))
+            foreach (var scope in At(claims, path.Split('.'), options.ResourceServer).SelectMany(one => options.ScopeAliases.GetValueOrDefault(one, []).Prepend(one)))
             {
                 if (scope.StartsWith(options.Prefix, StringComparison.Ordinal))
                 {

@@ -45,6 +45,7 @@ public sealed class ConfigurationFileTests
     [InlineData("ssl_cert_login_from = common_name", "cert-login-from", "common_name")]
     [InlineData("auth_oauth2.signing_keys.k1 = /a.pem\nauth_oauth2.signing_keys.k2 = /b.pem", "oauth-signing-keys", "k1=/a.pem,k2=/b.pem")]
     [InlineData("auth_oauth2.preferred_username_claims.1 = user_name\nauth_oauth2.preferred_username_claims.2 = email", "oauth-username-claims", "user_name,email")]
+    [InlineData("auth_oauth2.scope_aliases.admin = broker.tag:administrator broker.read:*/*\nauth_oauth2.scope_aliases.dev = broker.write:*/*", "oauth-scope-aliases", "admin=broker.tag:administrator broker.read:*/*,dev=broker.write:*/*")]
     [InlineData("auth_oauth2.https.cacertfile = ca.pem", "oauth-ca", "ca.pem")]
     [InlineData("definitions.https.url = https://a/d.json\ndefinitions.import_backend = https\ndefinitions.local.path = /d.json", "load-definitions", "https://a/d.json")]
     [InlineData("definitions.https.url = https://a/d.json\ndefinitions.import_backend = local_filesystem\ndefinitions.local.path = /d.json", "load-definitions", "/d.json")]

@@ -173,6 +173,16 @@ public sealed class TokenVerifierTests : IAsyncLifetime
         Assert.Equal(("ann", "a:1,a:2,a:3,a:4"), (verified!.User, string.Join(',', verified.Scopes.Order())));
     }
 
+    [Fact]
+    public async Task Scope_ThatStandsForOthers_GivesThem()
+    {
+        var claims = Issuer.Claims("a:1");
+        claims["roles"] = new JsonArray("admin", "unknown");
+        var options = Issuer.Options with { MoreScopes = ["roles"], ScopeAliases = new Dictionary<string, string[]> { ["admin"] = ["broker.tag:administrator", "broker.a:2", "other.a:3"] } };
+        var verified = await NewVerifier(options).VerifyAsync(Issuer.Token(claims), CancellationToken.None);
+        Assert.Equal("a:1,a:2,tag:administrator", string.Join(',', verified!.Scopes.Order()));
+    }
+
     [Theory]
     [InlineData("http://issuer/keys", "does not begin", "--oauth-jwks-url: http://issuer/keys is not an address that begins with https://.")]
     [InlineData(null, "issuer", "The keys of tokens are unknown")]
