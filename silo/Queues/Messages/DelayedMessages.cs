@@ -14,6 +14,9 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
     /// <summary>When something keeps messages that are due from leaving, it is looked at again after so many milliseconds if nobody says that it is over.</summary>
     private const long LookAgainAfter = 1_000;
 
+    /// <summary>In milliseconds: when messages have just left, those that are due next leave together, for each time that any do costs about as much as many of them.</summary>
+    private const long GathersFor = 4;
+
     private readonly ReadyMessages _none = new(countsBodies: false);
     private readonly PriorityQueue<MessageRun, (long Due, long First)> _soon = new();
     private readonly SortedDictionary<long, DelayStep> _steps = [];
@@ -25,6 +28,9 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
     private long _firstStep = long.MaxValue;
     private long _underWay;
     private long _lookedAt = long.MinValue / 2;
+
+    // Until then those that are due gather.
+    private long _gathersUntil = long.MinValue;
 
     public long Count { get; private set; }
 
@@ -48,7 +54,7 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
         get
         {
             var due = FirstDue;
-            return due != MessageRun.Never && IsHeld ? Math.Max(due, _lookedAt + LookAgainAfter) : due;
+            return due == MessageRun.Never ? due : Math.Max(due, IsHeld ? _lookedAt + LookAgainAfter : _gathersUntil);
         }
     }
 
@@ -86,11 +92,12 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
     public void Expire(long limit)
     {
         _lookedAt = Math.Max(_lookedAt, limit);
-        if (IsHeld)
+        if (IsHeld || limit <= _gathersUntil)
         {
             return;
         }
 
+        var before = _due.Count;
         while (_firstStep != long.MaxValue && _firstStep << StepBits < limit)
         {
             BringStep();
@@ -102,6 +109,12 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
             Subtract(run, run.Length);
             _underWay += isPaced ? run.Count : 0;
             _due.Add(run);
+        }
+
+        // What was kept from leaving goes as soon as it can.
+        if (_due.Count > before && !IsHeld)
+        {
+            _gathersUntil = limit - 1 + GathersFor;
         }
     }
 

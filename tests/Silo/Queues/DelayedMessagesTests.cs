@@ -46,6 +46,19 @@ public sealed class DelayedMessagesTests : IAsyncLifetime
         Assert.Equal((0, 0, MessageRun.Never), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes, _gateway.Slot.NextDue));
     }
 
+    /// <summary>One that comes alone leaves in the millisecond in which it is due, and those behind it a few later.</summary>
+    [Fact]
+    public void Messages_ThatAreDueJustBehindOthers_LeaveTogether()
+    {
+        var start = _gateway.Now;
+        Publish(0, 20, 21, 22, 23, 24, 30);
+        Assert.Equal([0], LeaveBy(start + 20));
+        Assert.Equal(start + 24, _gateway.Slot.NextDue);
+        Assert.Empty(LeaveBy(start + 23));
+        Assert.Equal([1, 2, 3, 4], LeaveBy(start + 24));
+        Assert.Equal([5], LeaveBy(start + 30));
+    }
+
     [Fact]
     public void Messages_AreStored_WhateverTheirPublisherAskedFor_UntilTheyHaveArrived()
     {
