@@ -115,6 +115,11 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             {
                 await AddAsync(batch, next.Dead, next.At).ConfigureAwait(false);
                 next.Dead.Waiting?.Remove(next.Dead.Run.Length);
+                if (next.Dead.Refused is { } refused)
+                {
+                    refused.Remove(next.Dead.Run.Length);
+                    LargeRecord.LetGo(next.Dead.Run.Records);
+                }
             }
             else
             {

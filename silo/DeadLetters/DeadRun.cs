@@ -26,7 +26,8 @@ internal enum DeathReason
 
 /// <summary>Messages that left a queue dead and are to be sent on.</summary>
 /// <param name="Waiting">What counts their memory, and reads them if the run has no records; null where nothing is stored.</param>
-internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule, WaitingDead? Waiting = null)
+/// <param name="Refused">What counts the memory of refused messages; null for all others.</param>
+internal readonly record struct DeadRun(MessageRun Run, DeathReason Reason, DeadLetterRule Rule, WaitingDead? Waiting = null, RefusedDead? Refused = null)
 {
     /// <summary>Instead of an offset: the message was refused, so the queue never had it.</summary>
     public const long NeverEnqueued = -1;

@@ -1,4 +1,5 @@
 using Granary.Core.Figures;
+using Granary.Core.Messages;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -8,6 +9,9 @@ namespace Granary.Silo.Queues;
 internal sealed partial class Queue
 {
     private readonly WaitingDead? _waitingDead;
+
+    /// <summary>Those that were refused and are to be dead-lettered.</summary>
+    public RefusedDead Refused { get; } = new();
 
     /// <summary>Where dead messages go; null: nowhere.</summary>
     public DeadLetterRule? DeadLetters => _settings.DeadLetters;
@@ -40,8 +44,16 @@ internal sealed partial class Queue
         if (_settings.DeadLetters is { } rule)
         {
             Figures.Add(QueueCount.DeadLetter, reason == DeathReason.Due ? 0 : run.Count);
-            var kept = _waitingDead is { } waiting && run.First != DeadRun.NeverEnqueued ? KeepWhatMay(run, waiting) : run;
-            _dead.Add(new DeadRun(kept, reason, rule, _waitingDead));
+            if (run.First == DeadRun.NeverEnqueued)
+            {
+                // Its publisher lets go of it with the answer. The outbox lets go when it is sent on.
+                LargeRecord.Hold(run.Records);
+                Refused.Add(run.Length);
+                _dead.Add(new DeadRun(run, reason, rule, Refused: Refused));
+                return;
+            }
+
+            _dead.Add(new DeadRun(_waitingDead is { } waiting ? KeepWhatMay(run, waiting) : run, reason, rule, _waitingDead));
         }
         else
         {

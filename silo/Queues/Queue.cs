@@ -235,8 +235,9 @@ internal sealed partial class Queue : IDeclaredQueue
         if (_storage is not null)
         {
             StoreTurn(_storage, now);
-            _answers.EndTurn(IsShortOfMemory, _nextOffset);
         }
+
+        _answers.EndTurn(IsShortOfMemory, _nextOffset, Refused.IsDrained);
     }
 
     /// <summary>Removes the messages that nobody holds and says how many there were. To be followed by <see cref="EndTurn"/>.</summary>
@@ -276,7 +277,8 @@ internal sealed partial class Queue : IDeclaredQueue
             var refused = AppendWhatFits(publish, _limit, now);
             Figures.Add(QueueCount.Refuse, refused?.Length ?? 0);
             Figures.Add(QueueCount.Publish, batch.Count - (refused?.Length ?? 0));
-            Answer(link, new PublishedItem(first, refused));
+            var mustWait = refused is not null && Refused.IsFull(isLetter: (batch.Flags & MessageFlags.DeadLettered) != 0);
+            _answers.Give(link, new PublishedItem(first, refused), IsShortOfMemory, mustWait);
             link.PublishedEnd = _nextOffset;
             return;
         }

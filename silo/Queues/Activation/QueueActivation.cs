@@ -440,6 +440,11 @@ internal sealed partial class QueueActivation
         if (_slot.Dead.Count > 0)
         {
             _outbox ??= NewOutbox();
+            if (_slot.Queue is { Refused: { Drained: null } refused })
+            {
+                refused.Drained = _inbox.PostLook;
+            }
+
             _underWay += _slot.Queue is { Storage: not null } ? _slot.Dead.Sum(static dead => dead.Run.First == DeadRun.NeverEnqueued ? 0L : dead.Run.Count) : 0;
             _outbox.Post(_slot.Dead);
             _slot.Dead.Clear();

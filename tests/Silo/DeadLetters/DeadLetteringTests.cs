@@ -46,6 +46,28 @@ public sealed class DeadLetteringTests
     }
 
     [Fact]
+    public async Task RefusedMessages_OfMoreThanMayWaitInMemory_AllArriveAndAllAreAnswered()
+    {
+        const int Count = 24;
+        await using var silo = await TestSilo.StartAsync();
+        var source = await DeclareAsync(
+            silo, "source", ("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", "dead"), ("x-max-length", 0), ("x-overflow", "reject-publish-dlx"));
+        var dead = await DeclareAsync(silo, "dead");
+        await using var collector = await CollectAsync(silo, dead);
+        await using var link = await GrainLink.OpenAsync(silo.Grains, source, ConnectionId.New());
+        for (var i = 0; i < Count; i++)
+        {
+            await link.SendAsync(new PublishItem(Batches.Of(i, 1, bodyLength: _ => 1024 * 1024), false));
+        }
+
+        Assert.Equal(Enumerable.Range(0, Count).Select(i => (long)i), await TakeAsync(collector, Count));
+        for (var answered = 0; answered < Count;)
+        {
+            answered += await link.Items.ReadAsync().AsTask().WaitAsync(Patience) is PublishedItem ? 1 : 0;
+        }
+    }
+
+    [Fact]
     public async Task ExpiredMessages_GoThroughTheExchangeToEveryQueueBoundThere_WithNobodyCalling()
     {
         await using var silo = await TestSilo.StartAsync();

@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.DeadLetters;
 
 namespace Granary.Silo.Tests.Queues;
@@ -103,6 +104,60 @@ public sealed class LengthLimitTests
         Assert.Equal([1, 2], Refused(Assert.Single(_gateway.Open().Publish(0, 3).OfType<PublishedItem>())));
         Assert.Equal([1, 2], DeadIds());
         Assert.Equal(1, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public void RejectPublishDlx_OfMoreThanMayWaitInMemory_IsAnsweredWhenItIsSentOn()
+    {
+        Declare(("x-max-length", 1), ("x-overflow", "reject-publish-dlx"));
+        var (link, other) = (_gateway.Open(), _gateway.Open());
+        link.Publish(0, 1);
+        for (var id = 1; id <= 3; id++)
+        {
+            Assert.Single(PublishLarge(link, id));
+        }
+
+        Assert.Empty(PublishLarge(link, 4));
+        Assert.Empty(link.Publish(5, 1).OfType<PublishedItem>());
+        Assert.Empty(PublishLarge(other, 6));
+
+        // Where other queues' dead letters were refused, nobody waits: they might be waiting for each other.
+        Assert.Single(PublishLarge(_gateway.Open(), 7, MessageFlags.DeadLettered));
+
+        var drained = 0;
+        _gateway.Queue.Refused.Drained = () => drained++;
+        foreach (var dead in _gateway.Slot.Dead)
+        {
+            dead.Refused!.Remove(dead.Run.Length);
+        }
+
+        Assert.Equal(1, drained);
+        _gateway.Slot.Advance(_gateway.Now);
+        _gateway.DeliverPushes();
+        Assert.Equal([0], Refused(link.Items.OfType<PublishedItem>().Last()));
+        Assert.Equal([0], Refused(Assert.Single(other.Items.OfType<PublishedItem>())));
+        Assert.Equal(6, link.Items.OfType<PublishedItem>().Count());
+    }
+
+    [Fact]
+    public void RejectPublishDlx_OfALargeMessage_KeepsItThoughItsPublisherLetsGo()
+    {
+        Declare(("x-max-length", 0), ("x-overflow", "reject-publish-dlx"));
+        var batch = Batches.Of(1, 1, bodyLength: _ => 100_000);
+        var record = new LargeRecordPool().Take(batch.Records.Length);
+        batch.Records.CopyTo(record.Memory);
+        Assert.Single(_gateway.Open().Send(
+            new PublishItem(new MessageBatch(record.Memory[..batch.Records.Length], batch.Count, batch.Flags), false)).OfType<PublishedItem>());
+
+        record.LetGo();
+
+        Assert.Equal([1], DeadIds());
+    }
+
+    private static PublishedItem[] PublishLarge(TestLink link, long id, MessageFlags flags = MessageFlags.None)
+    {
+        var batch = Batches.Of(id, 1, bodyLength: _ => 1024 * 1024);
+        return [.. link.Send(new PublishItem(new MessageBatch(batch.Records, batch.Count, batch.Flags | flags), false)).OfType<PublishedItem>()];
     }
 
     private static int[] Refused(PublishedItem published) => published.Refused ?? [];
