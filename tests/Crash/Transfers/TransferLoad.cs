@@ -58,6 +58,21 @@ internal sealed class TransferLoad(IReadOnlyList<Func<ConnectionFactory>> client
         }
     }
 
+    /// <summary>Completes when so many more transactions are committed; fails when that takes too long.</summary>
+    public async Task WaitForCommitsAsync(int more)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        for (var enough = Commits + more; Commits < enough;)
+        {
+            if (limit.IsCancellationRequested)
+            {
+                throw new TimeoutException($"{enough - Commits} of {more} transactions were not committed within {Limit.TotalSeconds:0} s.");
+            }
+
+            await Task.Delay(5, CancellationToken.None);
+        }
+    }
+
     public async Task StopAsync()
     {
         await _stop.CancelAsync();

@@ -10,6 +10,9 @@ internal sealed class TransferRun(int seed, int kills, StoreKind store, double b
     private const int Tokens = 200;
     private const int Movers = 6;
 
+    // On a slow machine the time between two kills may pass before the first of them.
+    private const int LeastCommits = 12;
+
     private static readonly string[] Queues = ["transfers-a", "transfers-b", "transfers-c"];
 
     public async Task<TransferReport> RunAsync()
@@ -27,6 +30,7 @@ internal sealed class TransferRun(int seed, int kills, StoreKind store, double b
             for (var kill = 1; kill <= kills; kill++)
             {
                 load.Start();
+                await load.WaitForCommitsAsync(LeastCommits);
                 await Task.Delay(TimeSpan.FromSeconds(between * (0.3 + (1.4 * random.NextDouble()))));
                 await node.KillAsync();
                 var stopped = load.StopAsync();
