@@ -8,12 +8,19 @@ namespace Granary.Core;
 [GenerateSerializer, Immutable, Alias("granary.BrokerError")]
 public sealed record BrokerError([property: Id(0)] ReplyCode Code, [property: Id(1)] string Explanation)
 {
+    /// <summary>What names begin with that the broker gives, and that clients may not.</summary>
+    public const string ReservedPrefix = "amq.";
+
     /// <summary>Nobody could be asked: it does not mean that there is no such queue or exchange.</summary>
     [Id(2)]
     public bool IsOutOfReach { get; init; }
 
     /// <summary>There is no such queue or exchange.</summary>
     public bool SaysMissing => Code == ReplyCode.NotFound && !IsOutOfReach;
+
+    /// <param name="kind">queue or exchange.</param>
+    /// <param name="name">One that begins with <see cref="ReservedPrefix"/>.</param>
+    public static BrokerError ReservedName(string kind, string name) => new(ReplyCode.AccessRefused, $"{kind} name '{name}' contains reserved prefix 'amq.*'");
 
     public static BrokerError NoQueue(string vhost, string queue) => new(ReplyCode.NotFound, $"no queue '{queue}' in vhost '{vhost}'");
 

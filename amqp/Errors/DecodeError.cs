@@ -29,11 +29,14 @@ internal static class DecodeError
     /// <param name="length">How long it was.</param>
     /// <param name="reason">As RabbitMQ's term for it is printed.</param>
     [DoesNotReturn]
-    public static void Frame(byte type, ReadOnlySpan<byte> payload, int length, string reason)
+    public static void Frame(byte type, ReadOnlySpan<byte> payload, int length, string reason) =>
+        throw new AmqpConnectionException(ReplyCode.FrameError, $"{Describe(type, payload, length)}: {reason}");
+
+    /// <summary>A frame as RabbitMQ's texts have it (rabbit_reader: payload_snippet).</summary>
+    public static string Describe(byte type, ReadOnlySpan<byte> payload, int length)
     {
         var extent = length <= SnippetBytes ? "all" : "first 16";
-        var snippet = ErlangTerm(payload[..Math.Min(payload.Length, SnippetBytes)]);
-        throw new AmqpConnectionException(ReplyCode.FrameError, $"type {type}, {extent} octets = {snippet}: {reason}");
+        return $"type {type}, {extent} octets = {ErlangTerm(payload[..Math.Min(payload.Length, SnippetBytes)])}";
     }
 
     /// <summary>As Erlang's ~w prints a binary; longer than a reply text can show is not printed.</summary>

@@ -67,15 +67,16 @@ public sealed class PublishedProperties
             Priority = priority;
         }
 
+        ClaimedUser = view.TryGetUserId(out var userId) && !userId.SequenceEqual(Encoding.UTF8.GetBytes(user)) ? Encoding.UTF8.GetString(userId) : null;
+        WantsDirectReply = view.TryGetReplyTo(out var replyTo) && replyTo.SequenceEqual(DirectReplyTo);
+        HasCopies = view.TryGetHeaders(out var headers) && CopyKeys.AreIn(headers);
+
+        // The last, as it may be refused: all else is known then.
         if (view.TryGetExpiration(out var expiration))
         {
             Flags |= MessageFlags.HasExpiry;
             Expiry = ParseExpiration(expiration);
         }
-
-        ClaimedUser = view.TryGetUserId(out var userId) && !userId.SequenceEqual(Encoding.UTF8.GetBytes(user)) ? Encoding.UTF8.GetString(userId) : null;
-        WantsDirectReply = view.TryGetReplyTo(out var replyTo) && replyTo.SequenceEqual(DirectReplyTo);
-        HasCopies = view.TryGetHeaders(out var headers) && CopyKeys.AreIn(headers);
     }
 
     // rabbit_basic:parse_expiration: decimal digits with or without a sign, as many as there are, within the largest timer there is.

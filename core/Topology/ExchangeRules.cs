@@ -17,11 +17,11 @@ public static class ExchangeRules
         ExchangeTypes.IsKnown(type) ? null : new BrokerError(ReplyCode.PreconditionFailed, $"unknown exchange type '{type}'");
 
     /// <summary>403 for a name that only the broker gives, or null. Checked only where an exchange would really be created.</summary>
-    public static BrokerError? CheckName(string name) => name.StartsWith("amq.", StringComparison.Ordinal)
-        ? new BrokerError(ReplyCode.AccessRefused, $"exchange name '{name}' contains reserved prefix 'amq.*'")
+    public static BrokerError? CheckName(string name) => name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal)
+        ? BrokerError.ReservedName("exchange", name)
         : null;
 
-    public static BrokerError? CheckDeletable(string vhost, string name) => name.StartsWith("amq.", StringComparison.Ordinal)
+    public static BrokerError? CheckDeletable(string vhost, string name) => name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal)
         ? new BrokerError(ReplyCode.AccessRefused, $"deletion of system exchange '{name}' in vhost '{vhost}' not allowed")
         : null;
 
@@ -71,7 +71,7 @@ public static class ExchangeRules
     /// <summary>406 when a declaration does not agree with what exists, or null: type, flags, and of the arguments only the alternate exchange and what deduplicates.</summary>
     public static BrokerError? CheckEquivalence(string vhost, string name, ExchangeDeclaration current, ExchangeDeclaration received)
     {
-        return Field("type", received.Type, current.Type)
+        return Field("type", FieldText.Atom(received.Type), FieldText.Atom(current.Type))
             ?? Field("durable", Flag(received.Durable), Flag(current.Durable))
             ?? Field("auto_delete", Flag(received.AutoDelete), Flag(current.AutoDelete))
             ?? Field("internal", Flag(received.Internal), Flag(current.Internal))

@@ -30,6 +30,10 @@ public static class FieldText
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Not a field type."),
     };
 
+    /// <summary>A name as Erlang's <c>~p</c> prints an atom: in quotes unless it is a word.</summary>
+    public static string Atom(string name) =>
+        name.Length > 0 && char.IsAsciiLetterLower(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '@') ? name : $"'{name}'";
+
     /// <summary>A value as an Erlang term, close to what <c>~p</c> prints: text in <c>&lt;&lt;"…"&gt;&gt;</c>.</summary>
     public static string Term(FieldValue value) =>
         value.TryGetText(out var text) ? $"<<\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\">>" : Plain(value);

@@ -99,7 +99,7 @@ internal sealed partial class AmqpChannel
             case FrameType.Body when _content.ExpectsBody:
                 return _intake.OnBody(payload);
             default:
-                throw Unexpected(type);
+                throw OutOfOrder();
         }
     }
 
@@ -355,15 +355,11 @@ internal sealed partial class AmqpChannel
 
     private static AmqpConnectionException SecondOpen() => new(ReplyCode.ChannelError, "second 'channel.open' seen", MethodId.ChannelOpen);
 
-    private AmqpConnectionException Unexpected(FrameType type)
+    private AmqpConnectionException OutOfOrder()
     {
-        var text = type switch
-        {
-            FrameType.Heartbeat => $"heartbeat frame on channel {Number}",
-            _ when _content.ExpectsHeader => "expected content header for class 60, got non content header frame instead",
-            _ when _content.ExpectsBody => "expected content body, got non content body frame instead",
-            _ => "expected method frame, got non method frame instead",
-        };
+        var text = _content.ExpectsHeader ? "expected content header for class 60, got non content header frame instead"
+            : _content.ExpectsBody ? "expected content body, got non content body frame instead"
+            : "expected method frame, got non method frame instead";
         return new AmqpConnectionException(ReplyCode.UnexpectedFrame, text, _content.IsIdle ? 0 : MethodId.BasicPublish);
     }
 

@@ -1,5 +1,7 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
+using Granary.Core.Grains;
+using Granary.Core.Topology;
 using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Links;
 
@@ -32,6 +34,11 @@ internal sealed partial class AmqpConnection
     {
         if (type == FrameType.Heartbeat)
         {
+            if (_state == State.Open)
+            {
+                UnexpectedFrame.CheckHeartbeat(payload);
+            }
+
             return;
         }
 
@@ -39,7 +46,7 @@ internal sealed partial class AmqpConnection
         {
             if (_state == State.Open)
             {
-                throw new AmqpConnectionException(ReplyCode.UnexpectedFrame, $"unexpected frame of type {(int)type} on channel 0");
+                throw UnexpectedFrame.Error(type, payload);
             }
 
             return;
@@ -107,7 +114,7 @@ internal sealed partial class AmqpConnection
         {
             await Links.CloseAsync().WaitAsync(_server.Impatient).ConfigureAwait(false);
             var grains = new GrainCalls(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient);
-            await Exclusive.DeleteAllAsync(name => grains.QueueAsync(name, queue => queue.DeleteAsync(Id, ifUnused: false, ifEmpty: false)))
+            await Exclusive.DeleteAllAsync((name, incarnation) => grains.QueueAsync(name, queue => DeleteOwnAsync(queue, incarnation)))
                 .WaitAsync(_server.Impatient).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -118,6 +125,21 @@ internal sealed partial class AmqpConnection
         {
             LogNotReleased(Log, exception, _peer);
         }
+    }
+
+    // The client's own may be gone, deleted automatically for instance, and one that is everybody's may have the name now.
+    private async ValueTask<QueueAnswer> DeleteOwnAsync(IQueueGrain queue, Guid incarnation)
+    {
+        if (incarnation != default)
+        {
+            var there = await queue.DescribeAsync(Id).ConfigureAwait(false);
+            if (there.Error is not null || there.Incarnation != incarnation)
+            {
+                return there;
+            }
+        }
+
+        return await queue.DeleteAsync(Id, ifUnused: false, ifEmpty: false).ConfigureAwait(false);
     }
 
     // The one ladder for whatever fails: an error of a channel closes that, one of the connection closes it, and all else is an end with its reason.

@@ -161,6 +161,12 @@ internal sealed partial class AmqpConnection
             return true;
         }
 
+        if (type == FrameType.Heartbeat)
+        {
+            UnexpectedFrame.CheckHeartbeat(payload);
+            throw UnexpectedFrame.Error(type, payload);
+        }
+
         if (!_channels.TryFind(number, out var channel))
         {
             OpenChannel(type, number, payload);
@@ -173,11 +179,6 @@ internal sealed partial class AmqpConnection
 
     private void OpenChannel(FrameType type, ushort number, ReadOnlySpan<byte> payload)
     {
-        if (type == FrameType.Heartbeat)
-        {
-            throw new AmqpConnectionException(ReplyCode.UnexpectedFrame, $"heartbeat frame on channel {number}");
-        }
-
         var id = type == FrameType.Method ? MethodFrame.ReadId(payload, out _) : 0;
         if (id != MethodId.ChannelOpen)
         {

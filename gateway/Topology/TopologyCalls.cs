@@ -29,12 +29,19 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
 
     /// <summary>Creates the queue, or checks that the existing one is equivalent.</summary>
     /// <param name="name">Empty: the broker makes a name.</param>
+    /// <param name="isImported">It comes from a file, where a queue that is there may have a name that the broker made.</param>
     /// <returns>The queue's name, and what it says.</returns>
     public async ValueTask<(string Name, QueueAnswer Answer)> DeclareQueueAsync(
-        string name, bool durable, bool isExclusive, bool autoDelete, EncodedTable arguments)
+        string name, bool durable, bool isExclusive, bool autoDelete, EncodedTable arguments, bool isImported = false)
     {
         name = Names.Clean(name);
         var isGenerated = name.Length == 0;
+        if (!isImported && name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal))
+        {
+            // Also of a queue that is there (rabbit_channel: check_name).
+            return (name, QueueAnswer.Refused(BrokerError.ReservedName("queue", name)));
+        }
+
         if (isGenerated)
         {
             name = Names.Generate("amq.gen-");
@@ -73,6 +80,10 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         if (answer.Error is { IsOutOfReach: false } && isNewlyOwned)
         {
             exclusive.Remove(name);
+        }
+        else if (answer.Error is null)
+        {
+            exclusive.Note(name, answer.Incarnation);
         }
 
         return answer;
@@ -160,7 +171,7 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         }
 
         var queue = await grains.QueueAsync(name, queue => queue.AddBindingSourceAsync(client, source)).ConfigureAwait(false);
-        return queue.Error ?? await grains.ExchangeAsync(
+        return queue.Error is { } error ? await FirstOfAsync(source, error).ConfigureAwait(false) : await grains.ExchangeAsync(
             source, exchange => exchange.BindAsync(ToQueue(name, queue.Incarnation, routingKey, arguments), queue.Durable)).ConfigureAwait(false);
     }
 
@@ -226,7 +237,7 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         }
 
         var destination = await grains.ExchangeAsync(name, exchange => exchange.AddBindingSourceAsync(source)).ConfigureAwait(false);
-        return destination.Error ?? await grains.ExchangeAsync(
+        return destination.Error is { } error ? await FirstOfAsync(source, error).ConfigureAwait(false) : await grains.ExchangeAsync(
             source,
             exchange => exchange.BindAsync(ToExchange(name, destination.Incarnation, routingKey, arguments), destination.Durable)).ConfigureAwait(false);
     }
@@ -243,6 +254,11 @@ internal sealed class TopologyCalls(GrainCalls grains, ConnectionId client, Repl
         var binding = ToExchange(name, default, routingKey, arguments);
         return UnlessMissing(await grains.ExchangeAsync(source, exchange => exchange.UnbindAsync(binding)).ConfigureAwait(false));
     }
+
+    /// <summary>A source that is not there is told before anything that is wrong with the destination (rabbit_db_binding).</summary>
+    private async ValueTask<BrokerError> FirstOfAsync(string source, BrokerError ofDestination) => ofDestination.IsOutOfReach
+        ? ofDestination
+        : await grains.ExchangeAsync(source, static exchange => exchange.CheckAsync()).ConfigureAwait(false) ?? ofDestination;
 
     private ValueTask<BrokerError?> MayAsync(Func<Rights, BrokerError?> check) => rights.CheckAsync(check, grains.Aborted);
 

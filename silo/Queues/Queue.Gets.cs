@@ -65,7 +65,11 @@ internal sealed partial class Queue
         }
 
         var length = MessageRecord.LengthOf(top.First.Records.Span);
-        Give(link, get, top.Take(1, length) with { Since = now });
+        var message = top.Take(1, length) with { Since = now };
+
+        // What stands behind it and is overdue is first now: it is gone, and is not among the messages that are left.
+        _ready.Expire(now + 1);
+        Give(link, get, message);
         return true;
     }
 }

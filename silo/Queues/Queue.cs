@@ -445,7 +445,7 @@ internal sealed partial class Queue : IDeclaredQueue
     private void Attach(QueueLink link, AttachItem attach, long now)
     {
         var badArgument = ConsumerArguments.Read(Definition, attach.Arguments, out var priority);
-        var error = RefusalFor(link) ?? (_dispatch.IsInExclusiveUse(attach) ? BrokerError.QueueInExclusiveUse(Definition.Vhost, Definition.Name) : null) ?? badArgument;
+        var error = RefusalFor(link) ?? badArgument ?? (_dispatch.IsInExclusiveUse(attach) ? BrokerError.QueueInExclusiveUse(Definition.Vhost, Definition.Name) : null);
         if (error is null && link.Consumers.ContainsKey(attach.Consumer))
         {
             error = new BrokerError(ReplyCode.NotAllowed, $"attempt to reuse consumer tag '{attach.Tag}'");

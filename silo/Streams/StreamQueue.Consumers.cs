@@ -12,12 +12,15 @@ internal sealed partial class StreamQueue
     private void Attach(QueueLink link, AttachItem attach, long now)
     {
         var arguments = attach.Arguments.Decode();
-        var error = Definition.CheckAccess(link.Connection) ?? Refuse(attach)
+        var isStart = StreamStart.TryRead(arguments, now, out var start);
+        var error = Definition.CheckAccess(link.Connection)
+            ?? (isStart ? null : ConsumerArguments.BadOffset(Definition, arguments))
             ?? ConsumerArguments.Check(Definition, arguments)
+            ?? Refuse(attach)
             ?? (Find(link, attach.Consumer) is null ? null : new BrokerError(ReplyCode.NotAllowed, $"attempt to reuse consumer tag '{attach.Tag}'"));
-        if (error is not null || !StreamStart.TryRead(arguments, now, out var start))
+        if (error is not null)
         {
-            link.Send(new AttachedItem(attach.Consumer, error ?? ConsumerArguments.BadOffset(Definition, arguments)));
+            link.Send(new AttachedItem(attach.Consumer, error));
             return;
         }
 

@@ -5,13 +5,16 @@ namespace Granary.Gateway.Amqp.Connections;
 /// <summary>The queues that go with a connection: those that it declared exclusively, and those of which it was never told whether it did.</summary>
 internal sealed class ExclusiveQueues
 {
-    private readonly HashSet<string> _names = [];
+    private readonly Dictionary<string, Guid> _incarnations = [];
     private readonly List<Task> _unanswered = [];
 
     /// <summary>False when it was there already.</summary>
-    public bool Add(string name) => _names.Add(name);
+    public bool Add(string name) => _incarnations.TryAdd(name, default);
 
-    public void Remove(string name) => _names.Remove(name);
+    /// <summary>Notes which queue of that name it is: another may have the name later.</summary>
+    public void Note(string name, Guid incarnation) => _incarnations[name] = incarnation;
+
+    public void Remove(string name) => _incarnations.Remove(name);
 
     /// <summary>Keeps an eye on a declaration: one that nobody waits for any more may still happen, and the queue has to go after it.</summary>
     public ValueTask<QueueAnswer> Follow(ValueTask<QueueAnswer> declaration)
@@ -28,17 +31,18 @@ internal sealed class ExclusiveQueues
     }
 
     /// <summary>Deletes all, for as long as it takes.</summary>
-    public async Task DeleteAllAsync(Func<string, ValueTask<QueueAnswer>> delete)
+    /// <param name="delete">Deletes the queue with that name and incarnation; of an empty one it is not known which it is.</param>
+    public async Task DeleteAllAsync(Func<string, Guid, ValueTask<QueueAnswer>> delete)
     {
         await Task.WhenAll(_unanswered).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        foreach (var name in _names)
+        foreach (var (name, incarnation) in _incarnations)
         {
-            while ((await delete(name).ConfigureAwait(false)).Error is { IsOutOfReach: true })
+            while ((await delete(name, incarnation).ConfigureAwait(false)).Error is { IsOutOfReach: true })
             {
                 // Each try has waited already.
             }
         }
 
-        _names.Clear();
+        _incarnations.Clear();
     }
 }

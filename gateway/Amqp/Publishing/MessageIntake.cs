@@ -53,20 +53,26 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         }
 
         var properties = header.Properties;
-        ReadProperties(properties);
-        if (FindPath(properties) is not { } path)
+        var wrong = ReadProperties(properties);
+        if (FindPath(properties, ref wrong) is not { } path)
         {
             return false;
-        }
-
-        if (_properties.ClaimedUser is { } claimed)
-        {
-            AmqpChannel.Check(Connection.Paths.CheckUser(claimed), MethodId.BasicPublish);
         }
 
         if (_properties.WantsDirectReply)
         {
             properties = WithReplyAddress(properties);
+        }
+
+        // Who may not publish there, or to what is not there, has heard of that first (rabbit_channel).
+        if (wrong is not null)
+        {
+            throw wrong;
+        }
+
+        if (_properties.ClaimedUser is { } claimed)
+        {
+            AmqpChannel.Check(Connection.Paths.CheckUser(claimed), MethodId.BasicPublish);
         }
 
         if (_properties.HasCopies)
@@ -150,23 +156,22 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         _content.Release();
     }
 
-    private void ReadProperties(ReadOnlySpan<byte> properties)
+    // What a value is refused with, or null.
+    private AmqpChannelException? ReadProperties(ReadOnlySpan<byte> properties)
     {
         try
         {
             _properties.Read(properties, Connection.Terms.User);
+            return null;
         }
-        catch (AmqpChannelException)
+        catch (AmqpChannelException refusal)
         {
-            // Who may not publish there hears of that first.
-            Connection.Paths.TryCheckPublish(_content.Exchange, out var refusal);
-            AmqpChannel.Check(refusal, MethodId.BasicPublish);
-            throw;
+            return refusal;
         }
     }
 
     // Null: a snapshot, or what the client may do, must be fetched first, an operation for that has begun.
-    private PublishPath? FindPath(ReadOnlySpan<byte> properties)
+    private PublishPath? FindPath(ReadOnlySpan<byte> properties, ref AmqpChannelException? wrong)
     {
         var exchange = _content.Exchange;
         var key = _content.RoutingKey;
@@ -191,7 +196,7 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
             return path;
         }
 
-        var copies = _properties.HasCopies && BasicPropertiesView.Read(properties).TryGetHeaders(out var headers) ? CopyKeys.Read(headers) : [];
+        var copies = wrong is null && _properties.HasCopies ? ReadCopies(properties, out wrong) : [];
         path = Connection.Paths.Find(exchange, key, copies, properties, Interlocked.Exchange(ref _fetchedRoute, null), out var error);
         AmqpChannel.Check(error, MethodId.BasicPublish);
         if (path is null)
@@ -200,6 +205,20 @@ internal sealed class MessageIntake(AmqpChannel channel, PublishOutcomes outcome
         }
 
         return path;
+    }
+
+    private static ReadOnlyMemory<byte>[] ReadCopies(ReadOnlySpan<byte> properties, out AmqpChannelException? wrong)
+    {
+        wrong = null;
+        try
+        {
+            return BasicPropertiesView.Read(properties).TryGetHeaders(out var headers) ? CopyKeys.Read(headers) : [];
+        }
+        catch (AmqpChannelException refusal)
+        {
+            wrong = refusal;
+            return [];
+        }
     }
 
     // The header frame is handled again after this, and takes the route from here.

@@ -52,8 +52,19 @@ internal sealed class PermissionResources(AccessCalls access) : IResource
         await call.ReplyAsync(PermissionJson.Of(found), ApiJson.Default.PermissionJson).ConfigureAwait(false);
     }
 
+    /// <summary>RabbitMQ looks at both before it reads what is asked.</summary>
+    private async Task RequireBothAsync(ApiCall call)
+    {
+        if (await access.FindUserAsync(call.Segments[2]).ConfigureAwait(false) is null
+            || (await access.ListVhostsAsync().ConfigureAwait(false)).All(vhost => vhost.Name != call.Segments[1]))
+        {
+            throw ApiException.BadRequest("vhost_or_user_not_found");
+        }
+    }
+
     private async Task PutAsync(ApiCall call)
     {
+        await RequireBothAsync(call).ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.PermissionJson).ConfigureAwait(false);
         var permission = asked.ToPermission(call.Segments[2], call.Segments[1]);
         var wasThere = (await access.ListPermissionsAsync().ConfigureAwait(false)).Any(there => (there.User, there.Vhost) == (permission.User, permission.Vhost));
@@ -95,6 +106,7 @@ internal sealed class PermissionResources(AccessCalls access) : IResource
 
     private async Task PutTopicAsync(ApiCall call)
     {
+        await RequireBothAsync(call).ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.TopicPermissionJson).ConfigureAwait(false);
         var permission = asked.ToPermission(call.Segments[2], call.Segments[1]);
         var wasThere = (await access.ListTopicPermissionsAsync().ConfigureAwait(false))

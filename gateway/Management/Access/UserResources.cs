@@ -107,9 +107,10 @@ internal sealed record UserJson
     /// <exception cref="ApiException">400: not a user.</exception>
     public UserSettings ToSettings(string name) => new(name)
     {
-        PasswordHash = Password is { Length: > 0 } ? Core.Access.PasswordHash.Create(Encoding.UTF8.GetBytes(Password)) : PasswordHash,
-        Hashing = Password is { Length: > 0 } || PasswordHash is null ? PasswordHashing.Sha256 : Hashings.Parse(HashingAlgorithm),
         Tags = Tags ?? throw ApiException.BadRequest("tags_not_present"),
+        PasswordHash = Password is not null && PasswordHash is not null ? throw ApiException.BadRequest("both_password_and_password_hash_are_provided")
+            : Password is { Length: > 0 } ? Core.Access.PasswordHash.Create(Encoding.UTF8.GetBytes(Password)) : PasswordHash,
+        Hashing = Password is { Length: > 0 } || PasswordHash is null ? PasswordHashing.Sha256 : Hashings.Parse(HashingAlgorithm),
         Limits = Limits is null ? null : LimitsJson.ToUserLimits(Limits),
     };
 }

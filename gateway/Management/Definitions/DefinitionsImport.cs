@@ -159,7 +159,7 @@ internal sealed partial class DefinitionsImport(ApiOperations operations, Access
             throw ApiException.BadRequest("A queue has no name");
         }
 
-        var (_, answer) = await topology.DeclareQueueAsync(queue.Name, queue.Durable, isExclusive: false, queue.AutoDelete, EncodedTable.From(arguments)).ConfigureAwait(false);
+        var (_, answer) = await topology.DeclareQueueAsync(queue.Name, queue.Durable, isExclusive: false, queue.AutoDelete, EncodedTable.From(arguments), isImported: true).ConfigureAwait(false);
         Check($"queue '{queue.Name}'", answer.Error);
     }
 

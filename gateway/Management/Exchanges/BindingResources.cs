@@ -1,7 +1,6 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Figures;
-using Granary.Core.Grains;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Topology;
 
@@ -46,23 +45,22 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
     {
         var ends = EndsOf(call);
         var picture = await LookAsync(call).ConfigureAwait(false);
-        RequireEnds(picture, ends);
         await call.ReplyListAsync([.. BindingList.Of(picture, ends.Vhost).Where(ends.Has)], ApiJson.Default.BindingJson, static binding => binding.Source).ConfigureAwait(false);
     }
 
     private async Task BindAsync(ApiCall call)
     {
         var ends = EndsOf(call);
-        RequireEnds(await LookAsync(call).ConfigureAwait(false), ends);
         var asked = await call.ReadOrEmptyAsync(ApiJson.Default.BindingRequest).ConfigureAwait(false);
-        ShortName.Check("routing_key", asked.RoutingKey);
+        var key = asked.RoutingKey ?? "";
+        ShortName.Check("routing_key", key);
         var arguments = EncodedTable.From(asked.Arguments);
         var topology = operations.Topology(call, ends.Vhost);
         ApiException.ThrowIf(ends.IsQueue
-            ? await topology.BindQueueAsync(ends.Destination, ends.Source, asked.RoutingKey, arguments).ConfigureAwait(false)
-            : await topology.BindExchangeAsync(ends.Destination, ends.Source, asked.RoutingKey, arguments).ConfigureAwait(false));
+            ? await topology.BindQueueAsync(ends.Destination, ends.Source, key, arguments).ConfigureAwait(false)
+            : await topology.BindExchangeAsync(ends.Destination, ends.Source, key, arguments).ConfigureAwait(false));
         call.Http.Response.Headers.Location =
-            $"{Uri.EscapeDataString(ends.Destination)}/{Uri.EscapeDataString(BindingKey.Of(asked.RoutingKey, Core.Topology.ExchangeRules.Sorted(arguments)))}";
+            $"{Uri.EscapeDataString(ends.Destination)}/{Uri.EscapeDataString(BindingKey.Of(key, Core.Topology.ExchangeRules.Sorted(arguments)))}";
         await call.ReplyPutAsync(isNew: true).ConfigureAwait(false);
     }
 
@@ -93,18 +91,6 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
             ?? throw ApiException.NotFound();
     }
 
-    private static void RequireEnds(Picture picture, Ends ends)
-    {
-        var source = GrainKeys.For(ends.Vhost, ends.Source);
-        var destination = GrainKeys.For(ends.Vhost, ends.Destination);
-        var isSourceThere = ends.Source.Length == 0 || ExchangeList.Has(picture, source);
-        var isDestinationThere = ends.IsQueue ? picture.Queues.Any(queue => queue.Figure.Key == destination) : ExchangeList.Has(picture, destination);
-        if (!isSourceThere || !isDestinationThere)
-        {
-            throw ApiException.NotFound();
-        }
-    }
-
     private readonly record struct Ends(string Vhost, string Source, bool IsQueue, string Destination)
     {
         public bool Has(BindingJson binding) =>
@@ -115,7 +101,7 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
 /// <summary>What POST says of a binding.</summary>
 internal sealed record BindingRequest
 {
-    public string RoutingKey { get; set; } = "";
+    public string? RoutingKey { get; set; }
 
     public FieldTable Arguments { get; set; } = FieldTable.Empty;
 }

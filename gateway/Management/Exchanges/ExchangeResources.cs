@@ -69,9 +69,10 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
 
     private async Task PublishAsync(ApiCall call)
     {
+        var asked = await call.ReadAsync(ApiJson.Default.PublishMessage).ConfigureAwait(false);
+        MissingKeys.Check(("routing_key", asked.RoutingKey), ("payload", asked.Payload), ("payload_encoding", asked.PayloadEncoding));
         var (vhost, name) = Name(call);
         await RequireAsync(call, vhost, name).ConfigureAwait(false);
-        var asked = await call.ReadAsync(ApiJson.Default.PublishMessage).ConfigureAwait(false);
         await call.ReplyAsync(new Published(await post.PublishAsync(call, vhost, name, asked).ConfigureAwait(false)), ApiJson.Default.Published).ConfigureAwait(false);
     }
 

@@ -16,7 +16,6 @@ internal sealed class MessagePost(GrpcServer server)
     /// <returns>Whether a queue has it.</returns>
     public async Task<bool> PublishAsync(ApiCall call, string vhost, string exchange, PublishMessage asked)
     {
-        MissingKeys.Check(("routing_key", asked.RoutingKey), ("payload", asked.Payload), ("payload_encoding", asked.PayloadEncoding));
         var message = new Message
         {
             Exchange = exchange,

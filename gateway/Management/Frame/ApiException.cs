@@ -14,6 +14,9 @@ internal sealed class ApiException(int status, string error, string reason) : Ex
 
     public static ApiException NotFound() => new(404, "Object Not Found", "Not Found");
 
+    /// <summary>What PUT and POST are told of a vhost that is not there.</summary>
+    public static ApiException NoVhost() => new(404, "not_found", "vhost_not_found");
+
     public static ApiException NotAuthorised(string reason) => new(401, "not_authorised", reason);
 
     public static ApiException NotAllowed(string reason) => new(405, "method_not_allowed", reason);

@@ -62,7 +62,7 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
                 throw ApiException.NotAuthorised(refusal);
             }
 
-            await answer(new ApiCall(answered, user, await vhosts.OfAsync(user).ConfigureAwait(false))).ConfigureAwait(false);
+            await answer(new ApiCall(answered, user, await vhosts.OfAsync(user, isForChange: HttpMethods.IsPut(answered.Request.Method) || HttpMethods.IsPost(answered.Request.Method)).ConfigureAwait(false))).ConfigureAwait(false);
         }
         finally
         {

@@ -22,21 +22,31 @@ internal static class QueueArguments
 
     private const long LargestSegment = 3_000_000_000;
 
+    /// <summary>In the order in which they are checked, RabbitMQ's own in that of declare_args; but the type is always the first.</summary>
     public static readonly QueueArgument[] All =
     [
-        new(Type, QueueTypes.All, (value, _) => CheckType(value)),
-        new("x-message-ttl", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: true)),
         new("x-expires", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
-        new("x-max-length", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value)),
-        new("x-max-length-bytes", QueueTypes.All, (value, _) => Integer(value)),
-        new("x-overflow", QueueTypes.Classic | QueueTypes.Quorum, OneOf("invalid_overflow", "drop-head", "reject-publish", "reject-publish-dlx")),
+        new("x-message-ttl", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: true)),
         new(DeadLetterExchange, QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Text(value)),
         new("x-dead-letter-routing-key", QueueTypes.Classic | QueueTypes.Quorum, DeadLetterKey),
         new("x-dead-letter-strategy", QueueTypes.Quorum, OneOf("invalid_dlx_strategy", "at-most-once", "at-least-once")),
+        new("x-max-length", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value)),
+        new("x-max-length-bytes", QueueTypes.All, (value, _) => Integer(value)),
+        new("x-max-in-memory-length", QueueTypes.Quorum, (value, _) => Integer(value)),
+        new("x-max-in-memory-bytes", QueueTypes.Quorum, (value, _) => Integer(value)),
         new("x-max-priority", QueueTypes.Classic, (value, _) => Integer(value, most: 255)),
+        new("x-overflow", QueueTypes.Classic | QueueTypes.Quorum, OneOf("invalid_overflow", "drop-head", "reject-publish", "reject-publish-dlx")),
         new("x-queue-mode", QueueTypes.Classic, (value, _) => Supported(value, "queue mode", "default", "lazy")),
         new("x-queue-version", QueueTypes.Classic, (value, _) => CheckVersion(value)),
         new("x-single-active-consumer", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Boolean(value)),
+        new(Type, QueueTypes.All, (value, _) => CheckType(value)),
+        new("x-quorum-initial-group-size", QueueTypes.Quorum, (value, _) => Integer(value, least: 1)),
+        new("x-max-age", QueueTypes.Stream, (value, _) => CheckAge(value)),
+        new("x-stream-max-segment-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
+        new("x-stream-filter-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
+        new("x-initial-cluster-size", QueueTypes.Stream, (value, _) => Integer(value, least: 1)),
+        new("x-queue-leader-locator", QueueTypes.All, OneOf("invalid_queue_locator_arg", "client-local", "balanced", "random", "least-leaders")),
+        new("x-queue-master-locator", QueueTypes.Classic, Anything),
         new("x-delivery-limit", QueueTypes.Quorum, Anything),
         new("x-delayed-retry-type", QueueTypes.Quorum, (_, all) => all.ContainsKey("x-message-group") ? "\"not supported together with x-message-group\"" : null),
         new("x-delayed-retry-min", QueueTypes.Quorum, Anything),
@@ -45,11 +55,6 @@ internal static class QueueArguments
         // In RabbitMQ 4.2 channels look for it, whatever the queue's type; from 4.3 on quorum queues have it.
         new("x-consumer-timeout", QueueTypes.All, (value, _) => Integer(value)) { ComparedBy = QueueTypes.Quorum },
         new("x-consumer-disconnected-timeout", QueueTypes.Quorum, Anything),
-        new("x-quorum-initial-group-size", QueueTypes.Quorum, (value, _) => Integer(value, least: 1)),
-        new("x-queue-leader-locator", QueueTypes.All, OneOf("invalid_queue_locator_arg", "client-local", "balanced", "random", "least-leaders")),
-        new("x-queue-master-locator", QueueTypes.Classic, Anything),
-        new("x-max-in-memory-length", QueueTypes.Quorum, (value, _) => Integer(value)),
-        new("x-max-in-memory-bytes", QueueTypes.Quorum, (value, _) => Integer(value)),
         new(MessageLease.Argument, QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
         new("x-message-group", QueueTypes.Classic | QueueTypes.Quorum, Group),
 
@@ -57,11 +62,33 @@ internal static class QueueArguments
         new("x-message-deduplication", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Boolean(value)),
         new("x-cache-size", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Integer(value, least: 1, most: DeduplicationWindow.LargestSize)),
         new("x-cache-ttl", QueueTypes.Classic | QueueTypes.Quorum, (value, _) => Timer(value, zeroAllowed: false)),
-        new("x-max-age", QueueTypes.Stream, (value, _) => CheckAge(value)),
-        new("x-stream-max-segment-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
-        new("x-stream-filter-size-bytes", QueueTypes.Stream, (value, _) => Integer(value)),
-        new("x-initial-cluster-size", QueueTypes.Stream, (value, _) => Integer(value, least: 1)),
     ];
+
+    /// <summary>What quorum queues compare before all others, in this order (rabbit_quorum_queue's capabilities); other types compare in the order of <see cref="All"/>.</summary>
+    private static readonly string[] FirstOfQuorum =
+    [
+        DeadLetterExchange, "x-dead-letter-routing-key", "x-dead-letter-strategy", "x-expires", "x-max-length", "x-max-length-bytes", "x-max-in-memory-length",
+        "x-max-in-memory-bytes", "x-overflow", "x-single-active-consumer", Type, "x-quorum-initial-group-size", "x-delivery-limit", "x-message-ttl",
+        "x-queue-leader-locator",
+    ];
+
+    private static readonly QueueArgument[] OfClassic = [.. All.Where(argument => argument.ComparedBy.HasFlag(QueueTypes.Classic))];
+
+    private static readonly QueueArgument[] OfQuorum =
+    [
+        .. FirstOfQuorum.Select(name => All.First(argument => argument.Name == name)),
+        .. All.Where(argument => argument.ComparedBy.HasFlag(QueueTypes.Quorum) && !FirstOfQuorum.Contains(argument.Name, StringComparer.Ordinal)),
+    ];
+
+    private static readonly QueueArgument[] OfStream = [.. All.Where(argument => argument.ComparedBy.HasFlag(QueueTypes.Stream))];
+
+    /// <summary>The arguments that a queue of a type compares when it is declared again; the first that differs is the one that is told.</summary>
+    public static QueueArgument[] ComparedBy(QueueTypes type) => type switch
+    {
+        QueueTypes.Quorum => OfQuorum,
+        QueueTypes.Stream => OfStream,
+        _ => OfClassic,
+    };
 
     /// <summary>The queue type that a name stands for, RabbitMQ's module names included.</summary>
     public static QueueTypes TypeNamed(string name) => name switch

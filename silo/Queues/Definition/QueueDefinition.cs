@@ -11,8 +11,6 @@ namespace Granary.Silo.Queues.Definition;
 internal sealed record QueueDefinition(
     string Vhost, string Name, QueueTypes Type, bool Durable, ConnectionId? Owner, bool AutoDelete, EncodedTable EncodedArguments)
 {
-    private const string ReservedPrefix = "amq.";
-
     private readonly FieldTable _arguments = EncodedArguments.Decode();
 
     /// <summary>What its arguments alone make of it: policies may limit it further (<see cref="SettingsWith"/>).</summary>
@@ -23,7 +21,7 @@ internal sealed record QueueDefinition(
         _ => QueueSettings.From(EncodedArguments.Decode(), Type),
     };
 
-    private BrokerError ReservedName => new(ReplyCode.AccessRefused, $"queue name '{Name}' contains reserved prefix 'amq.*'");
+    private BrokerError ReservedName => BrokerError.ReservedName("queue", Name);
 
     private string Kind => $"queue '{Name}' in vhost '{Vhost}'";
 
@@ -122,7 +120,7 @@ internal sealed record QueueDefinition(
 
     private BrokerError? Validate(QueueDeclaration declaration)
     {
-        if (Name.StartsWith(ReservedPrefix, StringComparison.Ordinal) && !declaration.ReservedNameAllowed)
+        if (Name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal) && !declaration.ReservedNameAllowed)
         {
             return ReservedName;
         }
@@ -143,7 +141,7 @@ internal sealed record QueueDefinition(
             return Precondition($"invalid type '{ErlangTerm.TypeName(exchange.Kind)}' for arg '{QueueArguments.DeadLetterExchange}' in {Kind}");
         }
 
-        foreach (var argument in QueueArguments.All)
+        foreach (var argument in QueueArguments.All.OrderByDescending(argument => argument.Name == QueueArguments.Type))
         {
             if ((argument.KnownTo & Type) != 0 || argument.Name == QueueArguments.Type)
             {
@@ -172,7 +170,7 @@ internal sealed record QueueDefinition(
             return null;
         }
 
-        if (declaration.ReservedNameAllowed && Name.StartsWith(ReservedPrefix, StringComparison.Ordinal))
+        if (declaration.ReservedNameAllowed && Name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal))
         {
             return Precondition($"Cannot declare a server-named queue for type rabbit_{TypeName}_queue");
         }
@@ -207,13 +205,8 @@ internal sealed record QueueDefinition(
         }
 
         var others = received.Decode();
-        foreach (var argument in QueueArguments.All)
+        foreach (var argument in QueueArguments.ComparedBy(Type))
         {
-            if ((argument.ComparedBy & Type) == 0)
-            {
-                continue;
-            }
-
             var isHere = _arguments.TryGetValue(argument.Name, out var mine);
             var isThere = others.TryGetValue(argument.Name, out var theirs);
             var same = argument.Name == QueueArguments.Type

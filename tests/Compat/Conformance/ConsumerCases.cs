@@ -29,6 +29,10 @@ public sealed class ConsumerCases(SharedBroker shared) : ConformanceTests(shared
                 Declare("q"), Consume("q", "t", "exclusive"), On("a2", ChannelError(403, InUse, Consume("q", "u")))),
             Case("exclusive: not where there is one",
                 Declare("q"), Consume("q", "t"), On("a2", ChannelError(403, InUse, Consume("q", "u", "exclusive")))),
+            Case("exclusive: arguments are looked at first",
+                Declare("q"), Consume("q", "t", "exclusive"),
+                On("a2", ChannelError(
+                    406, "PRECONDITION_FAILED - invalid arg 'x-priority' for queue '{q}' in vhost '/': \"expected integer, got bool\"", Consume("q", "u", "", ("x-priority", true))))),
             Case("exclusive: free again when it is cancelled",
                 Declare("q"), Consume("q", "t", "exclusive"), Cancel("t"), Consume("q", "u"), Publish("q", "a"), Delivered("u", "a")),
             Case("exclusive: not on a classic queue with a single active consumer",

@@ -104,6 +104,10 @@ public sealed class DeliveryCases(SharedBroker shared) : ConformanceTests(shared
                 StreamQueue("s"),
                 ChannelError(406, "PRECONDITION_FAILED - consumer prefetch count is not set for stream queue '{s}' in vhost '/'", Consume("s", "t", "no-ack")))
                 .Since("4.0", "406 in other words", "rabbit_stream_queue: consume"),
+            Case("prefetch: a stream looks at arguments first",
+                StreamQueue("s"),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - invalid arg 'x-priority' for queue '{s}' in vhost '/' of queue type rabbit_stream_queue", Consume("s", "t", "", ("x-priority", 1)))),
             Case("a stream needs acknowledgements",
                 StreamQueue("s"), Qos(10),
                 ConnectionError(540, "NOT_IMPLEMENTED - automatic acknowledgement not supported by stream queue '{s}' in vhost '/'", Consume("s", "t", "no-ack")))

@@ -78,6 +78,10 @@ public sealed class ExchangeCases(SharedBroker shared) : ConformanceTests(shared
                 Exchange("x", "direct"),
                 ChannelError(
                     406, "PRECONDITION_FAILED - inequivalent arg 'type' for exchange '{x}' in vhost '/': received 'fanout' but current is 'direct'", Exchange("x", "fanout"))),
+            Case("declared again with a type that is no word of Erlang",
+                Exchange("x", "direct"),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - inequivalent arg 'type' for exchange '{x}' in vhost '/': received ''x-random'' but current is 'direct'", Exchange("x", "x-random"))),
             Case("declared again with other flags",
                 Exchange("x", "direct"),
                 ChannelError(
@@ -99,6 +103,11 @@ public sealed class ExchangeCases(SharedBroker shared) : ConformanceTests(shared
                 Declare("q"), ChannelError(404, "NOT_FOUND - no exchange '{none}' in vhost '/'", Bind("q", "none")),
                 ChannelError(404, "NOT_FOUND - no queue '{none}' in vhost '/'", Bind("none", "amq.direct")),
                 ChannelError(404, "NOT_FOUND - no exchange '{none}' in vhost '/'", BindExchange("amq.direct", "none"))),
+            Case("bind: where both are not there, the source is told",
+                ChannelError(404, "NOT_FOUND - no exchange '{from}' in vhost '/'", Bind("to", "from")),
+                ChannelError(404, "NOT_FOUND - no exchange '{from}' in vhost '/'", BindExchange("to", "from"))),
+            Case("bind: a source that is not there comes before a locked queue",
+                Declare("q", "exclusive"), On("b1", ChannelError(404, "NOT_FOUND - no exchange '{none}' in vhost '/'", Bind("q", "none")))),
         ],
         new Elsewhere("x-consistent-hash, x-modulus-hash, x-random", "tests/Compat/RabbitMqClient7/Semantics/OneTargetExchangeTests.cs", ""),
         new Elsewhere("x-local-random", "tests/Core/Routing/OneTargetTests.cs", ""));

@@ -27,6 +27,9 @@ internal sealed class StageEvent(WireFrame method)
 
     public string Key { get; private set; } = "";
 
+    /// <summary>basic.get-ok's count of messages.</summary>
+    public uint Left { get; private set; }
+
     /// <summary>basic.return's code and text.</summary>
     public (ushort Code, string Text) Reply { get; private set; }
 
@@ -47,7 +50,7 @@ internal sealed class StageEvent(WireFrame method)
         }
         else if (Is(71))
         {
-            (Tag, Redelivered, Exchange, Key) = (fields.LongLong(), fields.Octet() != 0, fields.ShortString(), fields.ShortString());
+            (Tag, Redelivered, Exchange, Key, Left) = (fields.LongLong(), fields.Octet() != 0, fields.ShortString(), fields.ShortString(), fields.Long());
         }
         else if (Is(50))
         {

@@ -142,6 +142,13 @@ internal static class Steps
         Take(channel, got, body, checks);
     });
 
+    /// <summary>As <see cref="Get"/>, and so many messages are left.</summary>
+    public static Step GetLeaving(string queue, string body, uint left) => new($"get {body} from {queue}, which leaves {left}", async channel =>
+    {
+        var got = await GetAsync(channel, queue, noAck: true);
+        Assert.Equal((body, left), (got.Body, got.Left));
+    });
+
     /// <summary>Gets until the message is there, and acknowledges it: for what comes by itself.</summary>
     public static Step Arrives(string queue, string body, params Check[] checks) => Arrives(queue, body, noAck: true, checks);
 

@@ -110,6 +110,24 @@ public sealed class ValidationCases(SharedBroker shared) : ConformanceTests(shar
                 ChannelError(
                     406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue '{q}' in vhost '/': received 'true' but current is 'false'",
                     Declare("q", "durable", ("x-max-length", 6)))),
+            Case("a redeclaration: of several arguments that differ, a fixed one is told",
+                Declare("q", ("x-max-priority", 5), ("x-message-ttl", 60_000), ("x-expires", 60_000)),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue '{q}' in vhost '/': received none but current is the value '60000' of type 'signedint'",
+                    Declare("q")),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - inequivalent arg 'x-max-priority' for queue '{q}' in vhost '/': received none but current is the value '5' of type 'signedint'",
+                    Declare("q", ("x-queue-type", "quorum"), ("x-message-ttl", 60_000), ("x-expires", 60_000)))),
+            Case("a redeclaration: quorum queues compare in an order of their own",
+                Quorum("q", ("x-message-ttl", 60_000), ("x-expires", 60_000), ("x-max-length", 5)),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue '{q}' in vhost '/': received none but current is the value '5' of type 'signedint'",
+                    Quorum("q", ("x-expires", 60_000)))),
+            Case("of several arguments that are wrong, a fixed one is told",
+                ChannelError(406, "PRECONDITION_FAILED - invalid arg 'x-expires' for queue '{q}' in vhost '/': {value_zero,0}", Declare("q", ("x-message-ttl", -1), ("x-expires", 0))),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - invalid arg 'x-max-length' for queue '{q}' in vhost '/': {value_negative,-1}",
+                    Declare("q", ("x-overflow", "explode"), ("x-max-priority", 300), ("x-max-length", -1)))),
             Case("a redeclaration: exclusive is a matter of 405",
                 Declare("q"),
                 ChannelError(405, QueueLifeCases.Locked("q"), Declare("q", "exclusive"))),

@@ -28,6 +28,18 @@ public sealed class FrameRefusalTests(SharedBroker shared) : IClassFixture<Share
     public Task Frame_UnknownType_Is501() => RefusedAsync(501, null, connection => connection.SendFrameAsync(7, 1, BasicQos(0, 1)));
 
     [Fact]
+    public Task Heartbeat_OnAChannel_Is505() => RefusedAsync(
+        505, "UNEXPECTED_FRAME - type 8, all octets = <<>>", connection => connection.SendFrameAsync(WireFrame.HeartbeatType, 1, []));
+
+    [Fact]
+    public Task Heartbeat_WithAPayload_Is501() => RefusedAsync(
+        501, "FRAME_ERROR - type 8, all octets = <<1>>: unknown_frame", connection => connection.SendFrameAsync(WireFrame.HeartbeatType, 0, [1]));
+
+    [Fact]
+    public Task Body_OnChannelZero_Is505() => RefusedAsync(
+        505, "UNEXPECTED_FRAME - type 3, all octets = <<1>>", connection => connection.SendFrameAsync(WireFrame.BodyType, 0, [1]));
+
+    [Fact]
     public async Task Body_LongerThanHeaderSaid_Is501()
     {
         if (shared.Broker.IsRabbitMq3)

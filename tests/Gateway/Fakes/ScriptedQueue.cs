@@ -31,7 +31,10 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) => OnDeclare is { } answer ? answer() : throw new NotSupportedException();
 
-    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => throw new NotSupportedException();
+    /// <summary>Answers who asks what there is.</summary>
+    public Func<ValueTask<QueueAnswer>>? OnDescribe { get; set; }
+
+    public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => OnDescribe is { } answer ? answer() : throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) =>
         OnDelete is { } answer ? answer() : throw new NotSupportedException();
