@@ -43,6 +43,15 @@ internal sealed class Consumer(QueueLink link, AttachItem attach, long priority 
     /// <summary>What is lent to it and not used yet.</summary>
     public int Lent { get; private set; }
 
+    /// <summary>It was given something of what was lent to it last.</summary>
+    public bool UsedLoan { get; set; }
+
+    /// <summary>The number of the loan that it used last, counted over all consumers; 0: none.</summary>
+    public long LastServed { get; set; }
+
+    /// <summary>It stands among those that are to be told when there is something for them.</summary>
+    public bool IsUntold { get; set; }
+
     /// <summary>It was said that there is something for it, and nothing has been lent since.</summary>
     public bool ReadySaid { get; set; }
 
@@ -114,6 +123,7 @@ internal sealed class Consumer(QueueLink link, AttachItem attach, long priority 
         if (IsShared)
         {
             Lent -= run.Count;
+            UsedLoan = true;
         }
 
         if (!NoAck)

@@ -8,14 +8,20 @@ internal sealed class Loans
     /// <summary>Those with something lent: in this turn, or earlier, when what they are to get waits for the store.</summary>
     private readonly List<Consumer> _borrowers = [];
 
-    /// <summary>Those that have not been told yet that there is something for them.</summary>
+    /// <summary>Those that have not been told yet that there is something for them: first who was given nothing for longest.</summary>
     private readonly List<Consumer> _untold = [];
+
+    private static readonly Comparer<Consumer> InTurn = Comparer<Consumer>.Create(static (one, other) =>
+        one.LastServed != other.LastServed ? one.LastServed.CompareTo(other.LastServed) : one.Rank.CompareTo(other.Rank));
+
+    /// <summary>How many loans were used.</summary>
+    private long _served;
 
     public void Add(Consumer consumer)
     {
         if (consumer.IsShared)
         {
-            _untold.Add(consumer);
+            AddUntold(consumer);
         }
     }
 
@@ -24,7 +30,7 @@ internal sealed class Loans
     {
         consumer.Share(shared);
         _borrowers.Remove(consumer);
-        _untold.Remove(consumer);
+        RemoveUntold(consumer);
         Add(consumer);
     }
 
@@ -40,16 +46,12 @@ internal sealed class Loans
         if (consumer.Lent == 0)
         {
             _borrowers.Add(consumer);
-            if (consumer.ReadySaid)
-            {
-                _untold.Add(consumer);
-            }
         }
 
         consumer.Lend(count);
     }
 
-    public void Order() => _untold.Sort(static (left, right) => left.Rank.CompareTo(right.Rank));
+    public void Order() => _untold.Sort(InTurn);
 
     /// <summary>Nothing will be given out in this turn any more: the gateways get back what they lent in vain, and are told of messages that are left.</summary>
     /// <param name="isNothingLeft">There is no message that anybody could be given now.</param>
@@ -80,13 +82,52 @@ internal sealed class Loans
             }
 
             var unused = consumer.TakeBackLent();
-            if (unused > 0 && !consumer.IsGone)
+            if (consumer.IsGone)
+            {
+                continue;
+            }
+
+            if (unused > 0)
             {
                 consumer.Link.Send(new UnusedItem(consumer.Number, unused));
             }
+
+            EndLoan(consumer);
         }
 
         _borrowers.RemoveRange(kept, _borrowers.Count - kept);
+    }
+
+    /// <summary>It is told again when there is something for it. Who was given something is told after those who were not, so that consumers take turns.</summary>
+    private void EndLoan(Consumer consumer)
+    {
+        if (consumer.UsedLoan)
+        {
+            RemoveUntold(consumer);
+            consumer.UsedLoan = false;
+            consumer.LastServed = ++_served;
+        }
+
+        if (!consumer.IsUntold)
+        {
+            AddUntold(consumer);
+        }
+    }
+
+    private void AddUntold(Consumer consumer)
+    {
+        consumer.IsUntold = true;
+        var place = _untold.BinarySearch(consumer, InTurn);
+        _untold.Insert(place < 0 ? ~place : place, consumer);
+    }
+
+    private void RemoveUntold(Consumer consumer)
+    {
+        if (consumer.IsUntold)
+        {
+            consumer.IsUntold = false;
+            _untold.Remove(consumer);
+        }
     }
 
     /// <summary>Messages are left: those under shared limits may ask their gateways for a part.</summary>
@@ -103,6 +144,7 @@ internal sealed class Loans
 
             if (consumer is { CouldBorrow: true, Lent: 0 } && rule.MayAsk(consumer))
             {
+                consumer.IsUntold = false;
                 consumer.ReadySaid = true;
                 consumer.Link.Send(new ReadyItem(consumer.Number));
             }

@@ -216,6 +216,26 @@ public sealed class QueueDeliveryTests
     }
 
     [Fact]
+    public void ConsumersUnderSharedLimits_ThatCouldTakeMore_TakeTurns()
+    {
+        var link = _gateway.Open();
+        link.Attach(1, shared: true);
+        link.Attach(2, shared: true);
+        link.Attach(3, shared: true);
+        for (var message = 0; message < 9; message++)
+        {
+            foreach (var ready in link.Publish(message, 1).OfType<ReadyItem>().ToArray())
+            {
+                link.Send(new LendItem(ready.Consumer, 4));
+            }
+        }
+
+        Assert.Equal([0, 3, 6], link.GivenIds(1));
+        Assert.Equal([1, 4, 7], link.GivenIds(2));
+        Assert.Equal([2, 5, 8], link.GivenIds(3));
+    }
+
+    [Fact]
     public void SharedLimit_WithoutAWindow_IsNotAskedFor()
     {
         var link = _gateway.Open();
