@@ -131,6 +131,8 @@ fi
 mapfile -t projects < <(sed -n 's/^Project(.*= "[^"]*", "\(tests[^"]*\.csproj\)".*/\1/p' Cluster.sln | tr '\134' / | LC_ALL=C sort)
 for project in "${projects[@]}"; do
     grep -q '<IsTestProject>true</IsTestProject>' "$project" || continue
+    # Random, beside RabbitMQ, and what it finds is for somebody to look at: differ.sh.
+    [ "$project" != tests/Differ/Granary.Differ.Tests.csproj ] || continue
     run_suite "$project" "$(basename "$project" .csproj)"
 done
 

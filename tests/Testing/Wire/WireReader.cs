@@ -53,6 +53,7 @@ public sealed class WireReader(ReadOnlyMemory<byte> bytes)
         'L' => LongLong(),
         'f' => BitConverter.UInt32BitsToSingle(Long()),
         'd' => BitConverter.UInt64BitsToDouble(LongLong()),
+        'D' => Decimal(),
         'T' => DateTimeOffset.FromUnixTimeSeconds((long)LongLong()),
         'x' => Take(checked((int)Long())).ToArray(),
         'V' => null,
@@ -60,6 +61,13 @@ public sealed class WireReader(ReadOnlyMemory<byte> bytes)
         'F' => Table(),
         var letter => throw new InvalidDataException($"Unknown field type '{letter}'."),
     };
+
+    private decimal Decimal()
+    {
+        var scale = Octet();
+        var number = (int)Long();
+        return new decimal(Math.Abs(number), 0, 0, number < 0, scale);
+    }
 
     private List<object?> Array()
     {

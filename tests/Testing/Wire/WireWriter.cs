@@ -101,6 +101,7 @@ public sealed class WireWriter
         short number => Octet((byte)'s').Short((ushort)number),
         int number => Octet((byte)'I').Long((uint)number),
         long number => Octet((byte)'l').LongLong((ulong)number),
+        decimal number => Octet((byte)'D').Octet(number.Scale).Long((uint)(int)(number * (decimal)Math.Pow(10, number.Scale))),
         double number => Octet((byte)'d').LongLong(BitConverter.DoubleToUInt64Bits(number)),
         IReadOnlyList<object?> list => Array(list),
         IReadOnlyDictionary<string, object?> table => Octet((byte)'F').Table(table),

@@ -1,0 +1,60 @@
+using System.Text.RegularExpressions;
+
+namespace Granary.Differ.Tests.Walk;
+
+/// <summary>Where Granary answers otherwise than RabbitMQ 3.10 on purpose; docs/compatibility.md and docs/conformance.md say so, too.</summary>
+internal static partial class KnownDifferences
+{
+    private static readonly Known[] All =
+    [
+        new("unknown exchange type", "406 on the channel from 3.13.3 on, and one text for all",
+            R: "503 'COMMAND_INVALID - (unknown|invalid) exchange type", G: "406 'PRECONDITION_FAILED - unknown exchange type"),
+        new("delivery mode", "one that is not known is transient from 3.13 on (mc_amqpl)", R: @"invalid message: \{delivery_mode_unknown,", G: ""),
+        new("line breaks in names", "Granary takes them out of every name", R: "", G: "", Operation: @"line\\x0d\\x0aend"),
+        new("internal errors", "what RabbitMQ itself stumbles over", R: "connection.close 541 'INTERNAL_ERROR'", G: ""),
+        new("unknown methods", "503; RabbitMQ ends the connection without a word, or with 501", R: "", G: "503 'COMMAND_INVALID - unimplemented method'"),
+        new("bodies that are longer than their headers say", "501; RabbitMQ waits for ever", R: "", G: "501 'FRAME_ERROR - content body frame of"),
+        new("unused flags of properties", "are refused with 501; RabbitMQ passes over one of them", R: "", G: "501 'FRAME_ERROR - cannot decode <<0,2>>'"),
+        new("arguments of unknown types", "are refused with 501; RabbitMQ ends the connection without a word", R: "the end of the stream", G: "501 'FRAME_ERROR - cannot decode <<1,65,90,0>>'"),
+        new("offsets of streams", "are looked at before the prefetch from 4.0 on (rabbit_amqqueue: consume_args)", R: "consumer prefetch count is not set", G: "invalid_stream_offset_arg"),
+        new("global qos of quorum queues", "is allowed", R: "does not support global qos", G: "consume-ok"),
+    ];
+
+    /// <summary>RabbitMQ's lines as the version has them that Granary follows.</summary>
+    public static string[] Rewrite(string[] rabbit) =>
+    [
+        .. rabbit.Select(line => PrefetchOfAStream().Replace(line, "for stream $1'"))
+            .Select(line => TypeWhereNoneWas().Replace(line, "'$1' but current is 'classic'"))
+            .Select(line => FirstDeliveryCount().Replace(line, ""))
+            .Select(line => NoTypeWhereOneWas().Replace(line, "'classic' but current is '$1'")),
+    ];
+
+    /// <summary>The difference that the two answers have, after which the sequence cannot go on; null: none that is known.</summary>
+    public static string? Ends(Operation one, string[] rabbit, string[] granary)
+    {
+        var (onlyR, onlyG, operation) = (string.Join('\n', rabbit.Except(granary)), string.Join('\n', granary.Except(rabbit)), one.ToString());
+        return All.FirstOrDefault(known => Regex.IsMatch(operation, known.Operation) && Regex.IsMatch(onlyR, known.R) && Regex.IsMatch(onlyG, known.G))?.Name;
+    }
+
+    // From 4.0 on: rabbit_stream_queue, consume.
+    [GeneratedRegex("for '(queue '[^']*' in vhost '[^']*')''")]
+    private static partial Regex PrefetchOfAStream();
+
+    // From 4.0 on a queue that is declared without a type has one: rabbit_amqqueue, augment_declare_args.
+    [GeneratedRegex("(?<='x-queue-type' for .*)the value '([^']*)' of type 'longstr' but current is none")]
+    private static partial Regex TypeWhereNoneWas();
+
+    [GeneratedRegex("(?<='x-queue-type' for .*)none but current is the value '([^']*)' of type 'longstr'")]
+    private static partial Regex NoTypeWhereOneWas();
+
+    // From 3.13 on the first delivery from a quorum queue has none: rabbit_fifo_client, add_delivery_count_header.
+    [GeneratedRegex(@"(?<=\[.*)headers=\{x-delivery-count=Int64:0\} ?|x-delivery-count=Int64:0, |, x-delivery-count=Int64:0")]
+    private static partial Regex FirstDeliveryCount();
+
+    /// <param name="Name">What it is about.</param>
+    /// <param name="Reason">Why it stays.</param>
+    /// <param name="R">Is found in what RabbitMQ alone has answered.</param>
+    /// <param name="G">The same of Granary.</param>
+    /// <param name="Operation">Is found in the operation.</param>
+    private sealed record Known(string Name, string Reason, string R, string G, string Operation = "");
+}
