@@ -54,8 +54,13 @@ internal sealed class FeatureRun(CrashOptions options, Action<string> log)
                     {
                         _world.BeginKill();
                         await node.KillAsync();
-                        _world.EndRun();
-                        Array.ForEach(scenes, static scene => scene.EndRun());
+                        lock (_world.Gate)
+                        {
+                            // At once: who acknowledges in between would have done so in the next run.
+                            _world.EndRun();
+                            Array.ForEach(scenes, static scene => scene.EndRun());
+                        }
+
                         await run.EndAsync(QuietLimit * 2);
                         run.Dispose();
                         CheckLog(node);

@@ -3,12 +3,15 @@ using RabbitMQ.Client;
 namespace Granary.Crash.Features;
 
 /// <summary>A consumer from its start to its end, as who has deliveries. It does one thing after the other, and nothing when it has left: what still comes then goes back.</summary>
-internal sealed class Hand(IChannel channel, QueueNotes notes)
+/// <param name="run">Of the broker: who has deliveries of it has nothing when it is killed.</param>
+internal sealed class Hand(IChannel channel, QueueNotes notes, int run)
 {
     private readonly SemaphoreSlim _turn = new(1);
     private bool _hasLeft;
 
     public IChannel Channel => channel;
+
+    public int Run => run;
 
     public async Task ActAsync(Func<Task> act)
     {

@@ -56,11 +56,16 @@ internal sealed class QueueNotes(string queue, World world, Faults faults)
 
     /// <summary>Notes a delivery.</summary>
     /// <param name="judge">What holds in this queue besides; returns what is wrong, or null.</param>
-    /// <returns>False: there is no such message.</returns>
+    /// <returns>False: there is no such message, or the broker that it came from is gone.</returns>
     public bool Deliver(int number, bool redelivered, object holder, Func<Note, string?>? judge = null)
     {
         lock (world.Gate)
         {
+            if (holder is Hand hand && hand.Run != world.Run)
+            {
+                return false;
+            }
+
             if (number < 0 || number >= _notes.Count)
             {
                 faults.Add($"{queue}: {number} was delivered and never sent");

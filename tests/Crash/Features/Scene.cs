@@ -78,9 +78,9 @@ internal abstract class Scene(World world, Faults faults, int seed)
     protected async Task ConsumeAsync(IConnection connection, QueueNotes notes, ushort prefetch, Func<Hand, BasicDeliverEventArgs, Task> take, CancellationToken end)
     {
         await using var channel = await connection.CreateChannelAsync(cancellationToken: CancellationToken.None);
-        var hand = new Hand(channel, notes);
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var run = World.Run;
+        var hand = new Hand(channel, notes, run);
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var consumer = new AsyncEventingBasicConsumer(channel);
         consumer.ReceivedAsync += async (_, delivery) =>
         {
