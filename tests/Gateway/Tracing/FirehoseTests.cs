@@ -58,9 +58,18 @@ public sealed class FirehoseTests(ApiBroker broker) : IClassFixture<ApiBroker>
         await channel.BasicPublishAsync("", "q", "x"u8.ToArray());
         await TraceAsync(vhost, isOn: true);
         var consumer = new AsyncEventingBasicConsumer(channel);
-        consumer.ReceivedAsync += (_, delivery) => delivery.Redelivered
-            ? channel.BasicAckAsync(delivery.DeliveryTag, multiple: false).AsTask()
-            : channel.BasicNackAsync(delivery.DeliveryTag, multiple: false, requeue: true).AsTask();
+        var acknowledged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        consumer.ReceivedAsync += async (_, delivery) =>
+        {
+            if (delivery.Redelivered)
+            {
+                await channel.BasicAckAsync(delivery.DeliveryTag, multiple: false);
+                acknowledged.TrySetResult();
+                return;
+            }
+
+            await channel.BasicNackAsync(delivery.DeliveryTag, multiple: false, requeue: true);
+        };
         await channel.BasicConsumeAsync("q", autoAck: false, consumer);
 
         foreach (var redelivered in new[] { 0, 1 })
@@ -68,6 +77,9 @@ public sealed class FirehoseTests(ApiBroker broker) : IClassFixture<ApiBroker>
             var told = await NextAsync(channel);
             Assert.Equal(("deliver.q", redelivered), (told.RoutingKey, (int)told.BasicProperties.Headers!["redelivered"]!));
         }
+
+        // The channel is closed behind this: what came after that would be an error.
+        await acknowledged.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]
