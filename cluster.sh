@@ -104,7 +104,7 @@ start_postgres() {
     fi
     locate postgres
     if [ -z "$postgres_port" ]; then
-        (cd /; "${as[@]}" "$bin/initdb" -D "$data/postgres/data" -U granary -A trust) >"$data/postgres.log" 2>&1
+        (cd /; "${as[@]}" "$bin/initdb" --no-sync -D "$data/postgres/data" -U granary -A trust) >"$data/postgres.log" 2>&1
         ! $namespaces || echo "host all all $network.0/24 trust" >>"$data/postgres/data/pg_hba.conf"
         free_port; postgres_port=$port
         connection="Host=$host;Port=$port;Username=granary;Database=postgres"
