@@ -46,7 +46,7 @@ internal sealed partial class QueueActivation
 
             if (state.IsHandedOver)
             {
-                _taken = (await _services.Stores.TakeOverAsync(new QueueIdentity(_key, state.Incarnation), _startedAt, cancellation).ConfigureAwait(false))?.Journal;
+                _taken = (await _services.Stores.TakeOverAsync(new QueueIdentity(_key, state.Incarnation), _clock.StartedAt, cancellation).ConfigureAwait(false))?.Journal;
             }
 
             LogOwnerGone(_services.Log, _name, _vhost);
@@ -54,7 +54,7 @@ internal sealed partial class QueueActivation
         }
 
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
-        var epoch = Math.Max(_startedAt, state.Epoch + ClockSkew);
+        var epoch = Math.Max(_clock.StartedAt, state.Epoch + ClockSkew);
         _slot = NewSlot(epoch);
         var identity = new QueueIdentity(_key, state.Incarnation);
         _slot.RestoreEmpty(definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, identity, epoch), epoch << OffsetsPerMillisecond, Now);
@@ -71,7 +71,7 @@ internal sealed partial class QueueActivation
     /// <summary>The messages are in memory again, as they were, and no longer in the store.</summary>
     private async Task TakeHandedOverAsync(QueueIdentity identity, CancellationToken cancellation)
     {
-        var storage = (await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false))!;
+        var storage = (await _services.Stores.TakeOverAsync(identity, _clock.StartedAt, cancellation).ConfigureAwait(false))!;
         var backlog = storage.Backlog;
         List<MessageRun> runs = [];
         for (var at = backlog.First; at < backlog.NextOffset;)

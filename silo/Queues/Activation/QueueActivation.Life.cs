@@ -125,14 +125,14 @@ internal sealed partial class QueueActivation
         var incarnation = _state.Value.Incarnation;
         var definition = QueueDefinition.Stored(_vhost, _name, declaration);
         var identity = IdentityOf(definition, incarnation);
-        var storage = await _services.Stores.TakeOverAsync(identity, _startedAt, cancellation).ConfigureAwait(false);
+        var storage = await _services.Stores.TakeOverAsync(identity, _clock.StartedAt, cancellation).ConfigureAwait(false);
         if (storage is not null && definition.Settings is { Priorities: { } rule, MessageGroup: null })
         {
             storage = await _services.Stores.ReadPrioritiesAsync(storage, rule, cancellation).ConfigureAwait(false);
         }
 
         var prepared = storage is null ? [] : await ReadPreparedAsync(storage, incarnation, cancellation).ConfigureAwait(false);
-        _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _startedAt);
+        _slot = NewSlot(storage?.Journal.Queue.Epoch ?? _clock.StartedAt);
         if (_services.Owners is { } owners)
         {
             var sessions = await ReadSessionsAsync(owners, incarnation, cancellation).ConfigureAwait(false);

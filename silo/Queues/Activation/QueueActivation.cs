@@ -28,9 +28,7 @@ internal sealed partial class QueueActivation
     private readonly string _key;
     private readonly string _vhost;
     private readonly string _name;
-    private readonly long _startedAt;
-    private readonly DateTimeOffset _startTime;
-    private readonly long _start;
+    private readonly ActivationClock _clock;
     private readonly object _ownGate = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly QueueTurns _turns;
@@ -69,16 +67,13 @@ internal sealed partial class QueueActivation
         _state = new StoredState<QueueState>(services.Definitions, "queue", context.GrainId);
         _saver = new QueueSaver(_state, NotSaved);
         _counts = new DeliveryCountSaver(services.Stores.Durable, key, services.Log);
-        _start = services.Time.GetTimestamp();
-        _startTime = services.Time.GetUtcNow();
-        _startedAt = _startTime.ToUnixTimeMilliseconds();
+        _clock = new ActivationClock(services.Time);
 
         // Epochs rise with the clock, so that those of a queue that was deleted and declared again do, too.
-        _slot = NewSlot(_startedAt);
+        _slot = NewSlot(_clock.StartedAt);
     }
 
-    /// <summary>Unix time in milliseconds, as far as this activation is concerned: it never goes back. Rounded once, so that it is the next activation's, too.</summary>
-    private long Now => (_startTime + _services.Time.GetElapsedTime(_start)).ToUnixTimeMilliseconds();
+    private long Now => _clock.Now;
 
     /// <summary>What a turn hands to the store under it is in one flush: messages, and the definition that belongs to them.</summary>
     private object Gate => _services.Stores.Durable?.Gate ?? _ownGate;
