@@ -7,10 +7,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=.ci/build.sh
 . "$root/.ci/build.sh"
 
-mkdir -p "$root/.build"
 project="$root/tests/Crash/Granary.Crash.Tests.csproj"
-if ! dotnet build "$project" -c Release -nodeReuse:false >"$root/.build/crash.log" 2>&1; then
-    tail -40 "$root/.build/crash.log" >&2
-    exit 1
-fi
+granary_build_projects "$root/.build/crash.log" "$project"
 exec dotnet "$root/tests/Crash/bin/Release/net10.0/Granary.Crash.Tests.dll" "$@"

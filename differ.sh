@@ -28,10 +28,5 @@ mkdir -p "$root/.build"
 export GRANARY_TEST_DIFFER_REPORT="$root/.build/differ.txt"
 : >"$GRANARY_TEST_DIFFER_REPORT"
 project="$root/tests/Differ/Granary.Differ.Tests.csproj"
-for part in "$root/node/Granary.Node.csproj" "$project"; do
-    if ! dotnet build "$part" -c Release -nodeReuse:false >"$root/.build/differ.log" 2>&1; then
-        tail -40 "$root/.build/differ.log" >&2
-        exit 1
-    fi
-done
+granary_build_projects "$root/.build/differ.log" "$root/node/Granary.Node.csproj" "$project"
 exec dotnet test "$project" --no-build -c Release --filter "FullyQualifiedName~$only"

@@ -49,12 +49,7 @@ project="$root/tests/Cluster/Granary.Cluster.Tests.csproj"
 mkdir -p "$root/.build"
 export GRANARY_TEST_CHAOS_TABLE="$root/.build/chaos.md"
 : >"$GRANARY_TEST_CHAOS_TABLE"
-for part in "$root/node/Granary.Node.csproj" "$project"; do
-    if ! dotnet build "$part" -c Release -nodeReuse:false >"$root/.build/soak.log" 2>&1; then
-        tail -40 "$root/.build/soak.log" >&2
-        exit 1
-    fi
-done
+granary_build_projects "$root/.build/soak.log" "$root/node/Granary.Node.csproj" "$project"
 
 status=0
 for one in "${wanted[@]}"; do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Functions of run.sh and test.sh: whether a build is needed at all. State is kept in .build/, outside git.
+# Functions of scripts that build: run.sh and test.sh ask whether it is needed at all. State is kept in .build/, outside git.
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 # Started by init or cron there may be no HOME, and NuGet's folder is looked for there.
@@ -17,6 +17,19 @@ granary_stamp() { # root
             [ ! -e "$part" ] || find "$part" \( -name bin -o -name obj -o -name node_modules \) -prune -o -type f -printf '%p %s %T@\n'
         done | LC_ALL=C sort
     ) | sha256sum | cut -d' ' -f1
+}
+
+# Builds projects, one after the other, for a script that runs them. Tells what went wrong.
+granary_build_projects() { # log project...
+    local log=$1 project
+    shift
+    mkdir -p "$(dirname "$log")"
+    for project in "$@"; do
+        if ! dotnet build "$project" -c Release -nodeReuse:false >"$log" 2>&1; then
+            tail -40 "$log" >&2
+            return 1
+        fi
+    done
 }
 
 granary_build_node() { # root

@@ -14,6 +14,8 @@ shift $(($# < 2 ? $# : 2))
 suites=("$@")
 [ ${#suites[@]} -gt 0 ] || suites=(tutorials go celery)
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=../../.ci/build.sh
+. "$root/.ci/build.sh"
 mkdir -p "$root/.build"
 log="$root/.build/compat-cluster.log" cluster="" proxy="" said=""
 
@@ -27,12 +29,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-for part in node/Granary.Node tests/Compat/Granary.Compat.Tests tests/Compat/RabbitMqClient6/Granary.RabbitMqClient6.Tests tests/Compat/RabbitMqClient7/Granary.RabbitMqClient7.Tests; do
-    if ! dotnet build "$root/$part.csproj" -c Release -nodeReuse:false >"$log" 2>&1; then
-        tail -40 "$log" >&2
-        exit 1
-    fi
-done
+granary_build_projects "$log" "$root"/{node/Granary.Node,tests/Compat/Granary.Compat.Tests,tests/Compat/RabbitMqClient6/Granary.RabbitMqClient6.Tests,tests/Compat/RabbitMqClient7/Granary.RabbitMqClient7.Tests}.csproj
 
 said=$(mktemp "${TMPDIR:-/tmp}/granary-compat.XXXXXX")
 "$root/cluster.sh" "$silos" "$gateways" --proxies 127.0.0.1 >"$said" &

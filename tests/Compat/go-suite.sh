@@ -8,15 +8,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=../../.ci/build.sh
 . "$root/.ci/build.sh"
 
-mkdir -p "$root/.build"
 log="$root/.build/go-suite.log"
 project="$root/tests/Compat/Granary.Compat.Tests.csproj"
-for part in "$root/node/Granary.Node.csproj" "$project"; do
-    if ! dotnet build "$part" -c Release -nodeReuse:false >"$log" 2>&1; then
-        tail -40 "$log" >&2
-        exit 1
-    fi
-done
+granary_build_projects "$log" "$root/node/Granary.Node.csproj" "$project"
 
 passed=0
 for ((run = 1; run <= runs; run++)); do

@@ -16,13 +16,7 @@ earlier=$(mktemp -d "${TMPDIR:-/tmp}/granary-earlier.XXXXXX")
 trap 'rm -rf "$earlier"' EXIT
 git -C "$root" archive "$commit" | tar -x -C "$earlier"
 project="$root/tests/Cluster/Granary.Cluster.Tests.csproj"
-mkdir -p "$root/.build"
-for part in "$earlier/node/Granary.Node.csproj" "$root/node/Granary.Node.csproj" "$project"; do
-    if ! dotnet build "$part" -c Release -nodeReuse:false >"$root/.build/upgrade.log" 2>&1; then
-        tail -40 "$root/.build/upgrade.log" >&2
-        exit 1
-    fi
-done
+granary_build_projects "$root/.build/upgrade.log" "$earlier/node/Granary.Node.csproj" "$root/node/Granary.Node.csproj" "$project"
 
 echo "From $(git -C "$root" log -1 --format='%h %s' "$commit")"
 GRANARY_TEST_UPGRADE_FROM=$(granary_node "$earlier") dotnet test "$project" --no-build -c Release --filter FullyQualifiedName~UpgradeTests --logger "console;verbosity=detailed" |
