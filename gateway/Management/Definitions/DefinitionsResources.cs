@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Granary.Gateway.Management.Frame;
-using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Management.Definitions;
 
@@ -70,7 +69,7 @@ internal sealed class DefinitionsResources(DefinitionsExport export, Definitions
         }
         catch (JsonException exception)
         {
-            throw new ApiException(StatusCodes.Status400BadRequest, "bad_request", $"not_json: {exception.Message}");
+            throw ApiException.NotJson(exception);
         }
     }
 

@@ -36,7 +36,7 @@ internal sealed class ApiCall(HttpContext context, ApiUser user, SeenVhosts vhos
         }
         catch (JsonException exception)
         {
-            throw new ApiException(400, "bad_request", $"not_json: {exception.Message}");
+            throw ApiException.NotJson(exception);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Granary.Amqp;
 using Granary.Core;
 
@@ -11,6 +12,13 @@ internal sealed class ApiException(int status, string error, string reason) : Ex
     public string Error => error;
 
     public static ApiException BadRequest(string reason) => new(400, "bad_request", reason);
+
+    /// <summary>A body that is no JSON, or not of the form that is asked here: the reason says where.</summary>
+    public static ApiException NotJson(JsonException exception) => BadRequest(
+        // The serializer's own sentence for this names a type of .NET.
+        exception.Message.StartsWith("The JSON value could not be converted to", StringComparison.Ordinal)
+            ? $"not_json: a value of another kind is expected at {exception.Path}, line {exception.LineNumber + 1}"
+            : $"not_json: {exception.Message}");
 
     public static ApiException NotFound() => new(404, "Object Not Found", "Not Found");
 

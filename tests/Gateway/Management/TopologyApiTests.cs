@@ -64,6 +64,17 @@ public sealed class TopologyApiTests(ApiBroker broker) : IClassFixture<ApiBroker
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Post, $"bindings/%2F/e/amq.topic/q/{ApiBroker.New("none")}", "{}")).Status);
     }
 
+    [Theory]
+    [InlineData("""{"routing_key":5}""", "not_json: a value of another kind is expected at $.routing_key, line 1")]
+    [InlineData("""{"arguments":[1]}""", "not_json: A table is an object.")]
+    [InlineData("[]", "not_json: a value of another kind is expected at $, line 1")]
+    public async Task Body_OfAnotherForm_IsRefusedWithThePlaceOfIt(string body, string reason)
+    {
+        var (status, refusal) = await broker.SendAsync(HttpMethod.Post, $"bindings/%2F/e/amq.topic/q/{await broker.DeclareQueueAsync()}", body);
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.StartsWith(reason, (string)refusal!["reason"]!, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Publish_ToAnExchange_SaysWhetherAQueueHasIt()
     {
