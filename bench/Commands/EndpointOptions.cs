@@ -37,11 +37,12 @@ internal sealed class EndpointOptions
             Endpoint.TryParse(uri, out endpoint, out _);
         }
 
+        // Secrets are often made from files, with a line's end after the value: the broker ignores it, too.
         return new Endpoint(
             parsed.GetValue(_host) ?? endpoint.Host,
             parsed.GetValue(_port) ?? endpoint.Port,
-            parsed.GetValue(_user) ?? endpoint.User,
-            parsed.GetValue(_password) ?? endpoint.Password,
+            parsed.GetValue(_user)?.TrimEnd('\r', '\n') ?? endpoint.User,
+            parsed.GetValue(_password)?.TrimEnd('\r', '\n') ?? endpoint.Password,
             parsed.GetValue(_vhost) ?? endpoint.VirtualHost)
         {
             IsGrpc = endpoint.IsGrpc,

@@ -1,4 +1,6 @@
+using System.CommandLine;
 using Granary.Bench.Amqp;
+using Granary.Bench.Commands;
 
 namespace Granary.Bench.Tests;
 
@@ -21,6 +23,18 @@ public class EndpointTests
     {
         Assert.True(Endpoint.TryParse(text, out var endpoint, out _));
         Assert.Equal(new Endpoint("host", port, "guest", "guest", "/") { IsGrpc = true }, endpoint);
+    }
+
+    [Fact]
+    public void Login_WithALinesEndAfterIt_IsTakenWithoutIt()
+    {
+        var options = new EndpointOptions();
+        var command = new Command("check");
+        options.AddTo(command);
+
+        var endpoint = options.Read(command.Parse(["--user=operator\n", "--password=se cret\r\n"]));
+
+        Assert.Equal(("operator", "se cret"), (endpoint.User, endpoint.Password));
     }
 
     [Theory]

@@ -1,6 +1,15 @@
 {{/* What values.schema.json cannot see, because several values are at odds. Each sentence says what to do. */}}
 {{- define "granary.checks" -}}
 {{- $v := .Values }}
+{{- range list "administrator" "cluster" "dashboard" "definitions" "gatewayApi" "gateways" "image" "ingress" "networkPolicy" "postgres" "prometheusRule" "serviceAccount" "serviceMonitor" "services" "settings" "silos" "single" "tls" }}
+{{- if not (hasKey $v .) }}
+{{- fail (printf "The values have no %s: helm upgrade --reuse-values takes them from an older version of the chart, which did not have it. Use --reset-then-reuse-values, or --values with a file." .) }}
+{{- end }}
+{{- end }}
+{{- $name := include "granary.fullname" . }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) }}
+{{- fail (printf "Kubernetes would refuse %q as the name of a Service, which begins with a letter and has only lower-case letters, digits and dashes: give the release another name, or set fullnameOverride." $name) }}
+{{- end }}
 {{- if eq $v.mode "cluster" }}
 {{- include "granary.checkPostgres" . }}
 {{- include "granary.checkGateways" . }}
@@ -19,6 +28,14 @@
 {{- end }}
 {{- if and $v.services.proxy.enabled (not $v.services.proxy.networks) }}
 {{- fail "services.proxy.networks is empty: the PROXY protocol is believed from nobody. Name the networks of the load balancers, such as 10.0.0.0/8." }}
+{{- end }}
+{{- range $name, $service := omit $v.services "metrics" }}
+{{- if and (dig "enabled" true $service) (eq $service.type "ClusterIP") (or $service.nodePort $service.externalTrafficPolicy) }}
+{{- fail (printf "services.%s.nodePort and externalTrafficPolicy are for the types NodePort and LoadBalancer: set services.%s.type, or leave them out." $name $name) }}
+{{- end }}
+{{- if and (dig "enabled" true $service) (ne $service.type "LoadBalancer") $service.loadBalancerSourceRanges }}
+{{- fail (printf "services.%s.loadBalancerSourceRanges is for the type LoadBalancer: set services.%s.type, or leave it out." $name $name) }}
+{{- end }}
 {{- end }}
 {{- range $name, $ingress := $v.ingress }}
 {{- if and $ingress.enabled (not $ingress.host) }}

@@ -37,16 +37,17 @@ spec:
   {{- else }}
   terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
   {{- end }}
-  {{- with $v.podSecurityContext }}
+  {{- with include "granary.podSecurity" (dict "root" .root "context" $v.podSecurityContext) | fromYaml }}
   securityContext:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- if and $isMember $v.postgres.trial.enabled }}
   initContainers:
+    # Told the user's name, pg_isready does not look for that of user 1654, whom PostgreSQL's image does not know: it would not even try to connect.
     - name: await-postgres
       image: {{ include "granary.trialImage" .root }}
       imagePullPolicy: {{ $v.postgres.trial.image.pullPolicy }}
-      command: [sh, -c, "until pg_isready -q -t 2 -h {{ include "granary.fullname" .root }}-postgres -p {{ $v.postgres.port }}; do sleep 1; done"]
+      command: [sh, -c, "until pg_isready -q -t 2 -U granary -d granary -h {{ include "granary.fullname" .root }}-postgres -p {{ $v.postgres.port }}; do sleep 1; done"]
       {{- with $v.securityContext }}
       securityContext:
         {{- toYaml . | nindent 8 }}
@@ -133,7 +134,9 @@ spec:
     - name: administrator
       secret:
         secretName: {{ include "granary.administratorSecret" .root }}
+        # Files, also the name: the broker ignores a line's end in them, which is there when somebody has made the secret from files.
         items:
+          - {key: {{ $v.administrator.usernameKey | quote }}, path: user}
           - {key: {{ $v.administrator.passwordKey | quote }}, path: password}
     {{- if $definitions }}
     - name: definitions
@@ -242,9 +245,7 @@ spec:
 - {name: GRANARY_DATA, value: /var/lib/granary}
 - {name: GRANARY_MEMORY_WATERMARK, value: {{ $v.settings.memoryWatermark | quote }}}
 - {name: GRANARY_SEND_TIMEOUT, value: {{ $v.settings.sendTimeout | int | quote }}}
-- name: GRANARY_DEFAULT_USER
-  valueFrom:
-    secretKeyRef: {name: {{ include "granary.administratorSecret" .root }}, key: {{ $v.administrator.usernameKey | quote }}}
+- {name: GRANARY_DEFAULT_USER_FILE, value: /etc/granary/administrator/user}
 - {name: GRANARY_DEFAULT_PASS_FILE, value: /etc/granary/administrator/password}
 {{- if and (ne .kind "silo") (or $v.definitions.existingSecret $v.definitions.existingConfigMap) }}
 - {name: GRANARY_LOAD_DEFINITIONS, value: /etc/granary/definitions}
@@ -276,6 +277,19 @@ spec:
 - {name: GRANARY_ROLE, value: both}
 - {name: GRANARY_STORE, value: files}
 {{- end }}
+{{- end }}
+
+{{/*
+A pod's securityContext: root, context. Container runtimes of 2021, when Kubernetes 1.20 was new (Docker before 20.10.10), have a seccomp profile that refuses clone3 with
+EPERM instead of ENOSYS. Threads of glibc 2.34 and later, and so .NET itself ("Failed to create CoreCLR"), do not start under it.
+*/}}
+{{- define "granary.podSecurity" -}}
+{{- $old := semverCompare ">=1.0-0 <1.24-0" .root.Capabilities.KubeVersion.Version }}
+{{- $context := deepCopy (.context | default dict) }}
+{{- if not (or $old (hasKey $context "seccompProfile")) }}
+{{- $_ := set $context "seccompProfile" (dict "type" "RuntimeDefault") }}
+{{- end }}
+{{- toYaml $context }}
 {{- end }}
 
 {{- define "granary.trialImage" -}}

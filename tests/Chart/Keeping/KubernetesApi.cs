@@ -19,7 +19,7 @@ internal sealed class KubernetesApi : IAsyncDisposable
 
     private static readonly (string Version, string[] Kinds)[] Known =
     [
-        ("v1", ["Pod", "Secret", "Service", "ServiceAccount"]),
+        ("v1", ["ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"]),
         ("apps/v1", ["Deployment", "StatefulSet"]),
         ("policy/v1beta1", ["PodDisruptionBudget"]),
         ("autoscaling/v2beta2", ["HorizontalPodAutoscaler"]),
@@ -27,7 +27,7 @@ internal sealed class KubernetesApi : IAsyncDisposable
         ("gateway.networking.k8s.io/v1", ["GRPCRoute", "HTTPRoute"]),
         ("cert-manager.io/v1", ["Certificate"]),
         ("keda.sh/v1alpha1", ["ScaledObject"]),
-        ("monitoring.coreos.com/v1", ["ServiceMonitor"]),
+        ("monitoring.coreos.com/v1", ["PrometheusRule", "ServiceMonitor"]),
     ];
 
     private readonly WebApplication _server;

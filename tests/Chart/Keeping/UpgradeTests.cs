@@ -49,6 +49,16 @@ public sealed class UpgradeTests : IAsyncLifetime
     }
 
     [HelmFact]
+    public async Task Administrator_UnderAnotherKeyLater_IsNotReplacedByAnother()
+    {
+        await _api.UpgradeAsync(ValuesFile.Trial);
+
+        var refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => _api.UpgradeAsync(ValuesFile.Trial, "--set", "administrator.passwordKey=pass"));
+
+        Assert.Contains("The secret granary-administrator has no key \"pass\"", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [HelmFact]
     public async Task Authority_ChangedInThreeSteps_IsTrustedBeforeItSigns()
     {
         await RotateAsync("");

@@ -12,6 +12,7 @@ public sealed class RefusalTests
     [InlineData("silos.scratch.sizeLimit=8GB", "sizeLimit", "pattern", "pattern")]
     [InlineData("services.proxy.networks[0]=10.0.0.1", "networks", "pattern", "pattern")]
     [InlineData("cluster.tls.rotation=now", "rotation", "'introduce'", "\"introduce\"")]
+    [InlineData("nameOverride=nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", "nameOverride", "maxLength", "less than or equal to 54")]
     [InlineData("postgres.maxConnections=0", "maxConnections", "minimum", "greater than or equal to 1")]
     public async Task Value_OutOfSchema_IsNamed(string value, string where, string helm4, string helm3)
     {
@@ -45,6 +46,11 @@ public sealed class RefusalTests
     [InlineData("ingress.grpc.enabled=true", "ingress.grpc.host is empty")]
     [InlineData("gatewayApi.grpc.enabled=true", "gatewayApi.parentRefs is empty")]
     [InlineData("definitions.existingSecret=a,definitions.existingConfigMap=b", "leave one of them out")]
+    [InlineData("services.amqp.nodePort=30672", "services.amqp.nodePort and externalTrafficPolicy are for the types NodePort and LoadBalancer")]
+    [InlineData("services.grpc.externalTrafficPolicy=Local", "services.grpc.nodePort and externalTrafficPolicy")]
+    [InlineData("services.management.type=NodePort,services.management.loadBalancerSourceRanges={10.0.0.0/8}", "is for the type LoadBalancer")]
+    [InlineData("fullnameOverride=2nd", "begins with a letter")]
+    [InlineData("definitions=null", "--reset-then-reuse-values")]
     [InlineData("mode=single", "would not use PostgreSQL")]
     [InlineData("mode=single,postgres.existingSecret=,gateways.autoscaling.enabled=true", "cannot be scaled")]
     public async Task Values_AtOdds_AreRefusedWithASentence(string values, string sentence) =>

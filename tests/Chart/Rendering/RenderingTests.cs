@@ -62,9 +62,7 @@ public sealed class RenderingTests
     {
         var manifests = await Helm.RenderAsync(ValuesFile.Of(values));
 
-        foreach (var pod in manifests.Of<V1StatefulSet>().Select(set => set.Spec.Template.Spec)
-            .Concat(manifests.Of<V1Deployment>().Select(deployment => deployment.Spec.Template.Spec))
-            .Concat(manifests.Of<V1Pod>().Select(test => test.Spec)))
+        foreach (var pod in PodsOf(manifests))
         {
             Assert.True(pod.SecurityContext.RunAsNonRoot);
             Assert.False(pod.AutomountServiceAccountToken);
@@ -78,6 +76,54 @@ public sealed class RenderingTests
                 Assert.Equal(["ALL"], container.SecurityContext.Capabilities.Drop);
             });
         }
+    }
+
+    // Before 1.24 a container runtime's default profile may keep .NET from starting.
+    [HelmTheory]
+    [InlineData("1.20.15", "", null)]
+    [InlineData("1.23.17-gke.100", "", null)]
+    [InlineData("1.24.0", "", "RuntimeDefault")]
+    [InlineData("1.34.0+k3s1", "", "RuntimeDefault")]
+    [InlineData("v0.0.0-master+faecb196815e2", "", "RuntimeDefault")]
+    [InlineData("1.20.15", "podSecurityContext.seccompProfile.type=RuntimeDefault", "RuntimeDefault")]
+    [InlineData("1.34.0", "podSecurityContext.seccompProfile.type=Unconfined", "Unconfined")]
+    public async Task Seccomp_OnKubernetesOfAVersion_IsWhatItsRuntimesStartDotnetWith(string version, string values, string? profile)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Of("autoscaling"), "--kube-version", version, "--set", values);
+
+        Assert.All(PodsOf(manifests).Where(pod => pod.SecurityContext.RunAsUser == 1654), pod => Assert.Equal(profile, pod.SecurityContext.SeccompProfile?.Type));
+        if (values.Length == 0)
+        {
+            Assert.All(PodsOf(manifests), pod => Assert.Equal(profile, pod.SecurityContext.SeccompProfile?.Type));
+        }
+    }
+
+    // Without a user's name pg_isready looks for that of its process, and does not try to connect when the image does not know it, as it does not know 1654.
+    [HelmFact]
+    public async Task PostgresOfTheChart_Awaited_IsAskedForAUser()
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Of("autoscaling"));
+
+        var waits = PodsOf(manifests).SelectMany(pod => pod.InitContainers ?? []).Where(container => container.Name == "await-postgres").ToList();
+        Assert.Equal(2, waits.Count);
+        Assert.All(waits, wait => Assert.Contains(" -U granary -d granary ", wait.Command[^1], StringComparison.Ordinal));
+        var postgres = manifests.One<V1StatefulSet>("granary-postgres").Spec.Template.Spec.Containers[0];
+        Assert.All([postgres.StartupProbe, postgres.LivenessProbe, postgres.ReadinessProbe], probe =>
+        {
+            Assert.Contains("-U granary -d granary", string.Join(' ', probe.Exec.Command), StringComparison.Ordinal);
+
+            // Kubernetes gives a command one second unless told, which a busy node needs to start it.
+            Assert.Equal(5, probe.TimeoutSeconds);
+        });
+    }
+
+    [HelmFact]
+    public async Task Labels_WithTheLongestNames_AreNoLongerThanKubernetesAllows()
+    {
+        var name = new string('n', 54);
+        var manifests = await Helm.RenderAsync(ValuesFile.Everything, "--set", $"nameOverride={name}");
+
+        Assert.All(manifests.Of<V1StatefulSet>().SelectMany(set => set.Spec.Template.Metadata.Labels.Values), value => Assert.InRange(value.Length, 1, 63));
     }
 
     [HelmTheory]
@@ -208,4 +254,11 @@ public sealed class RenderingTests
         Assert.Equal("b", Assert.Single(manifests.One<V1StatefulSet>("granary-silo").Spec.Template.Spec.Containers[0].Env, one => one.Name == "GRANARY_SEND_TIMEOUT").Value);
         Assert.Equal("a", Assert.Single(manifests.One<V1Deployment>("granary-gateway").Spec.Template.Spec.Containers[0].Env, one => one.Name == "GRANARY_SEND_TIMEOUT").Value);
     }
+
+    private static List<V1PodSpec> PodsOf(Manifests manifests) =>
+    [
+        .. manifests.Of<V1StatefulSet>().Select(set => set.Spec.Template.Spec),
+        .. manifests.Of<V1Deployment>().Select(deployment => deployment.Spec.Template.Spec),
+        .. manifests.Of<V1Pod>().Select(test => test.Spec),
+    ];
 }

@@ -10,8 +10,11 @@ public sealed class ReleaseTests
     [HelmFact]
     public async Task Trial_Started_TakesMessagesAndKeepsThemOverAStop()
     {
-        var manifests = await Helm.RenderAsync(ValuesFile.Trial, "--set", "services.proxy.enabled=true,services.proxy.networks={127.0.0.0/8,10.0.0.0/8}");
-        await using var release = new Cluster(manifests, []);
+        var manifests = await Helm.RenderAsync(
+            ValuesFile.Trial, "--set", "administrator.existingSecret=login,services.proxy.enabled=true,services.proxy.networks={127.0.0.0/8,10.0.0.0/8}");
+
+        // As kubectl makes it from files that an editor has written.
+        await using var release = new Cluster(manifests, new() { ["login"] = new() { ["username"] = "operator\n", ["password"] = "se cret\n" } });
         await release.StartAsync();
         await release.TestAsync();
         await release.Running.Single().ExpectAliveAsync();
