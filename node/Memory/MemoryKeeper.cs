@@ -6,7 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Node.Memory;
 
-/// <summary>Gives memory back to the system once there is little to do: arrays that the pool of large records keeps, and garbage (<see cref="QuietHeap"/>).</summary>
+/// <summary>
+/// Gives memory back to the system once there is little to do: arrays that the pool of large records keeps, garbage (<see cref="QuietHeap"/>), and what is free in the
+/// C library's heap.
+/// </summary>
 internal sealed partial class MemoryKeeper(TimeProvider clock, ILogger<MemoryKeeper> log) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -38,6 +41,7 @@ internal sealed partial class MemoryKeeper(TimeProvider clock, ILogger<MemoryKee
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
 
+        NativeHeap.Trim();
         var after = GC.GetGCMemoryInfo(GCKind.FullBlocking);
         LogCollected(heap.TotalCommittedBytes, after.TotalCommittedBytes, after.HeapSizeBytes, Stopwatch.GetElapsedTime(began).TotalMilliseconds);
     }
