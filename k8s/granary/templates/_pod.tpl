@@ -44,10 +44,11 @@ spec:
   {{- if and $isMember $v.postgres.trial.enabled }}
   initContainers:
     # Told the user's name, pg_isready does not look for that of user 1654, whom PostgreSQL's image does not know: it would not even try to connect.
+    # Without the trap the shell, as the first process of its container, would not hear of the pod's end.
     - name: await-postgres
       image: {{ include "granary.trialImage" .root }}
       imagePullPolicy: {{ $v.postgres.trial.image.pullPolicy }}
-      command: [sh, -c, "until pg_isready -q -t 2 -U granary -d granary -h {{ include "granary.fullname" .root }}-postgres -p {{ $v.postgres.port }}; do sleep 1; done"]
+      command: [sh, -c, "trap 'exit 1' TERM; until pg_isready -q -t 2 -U granary -d granary -h {{ include "granary.fullname" .root }}-postgres -p {{ $v.postgres.port }}; do sleep 1; done"]
       {{- with $v.securityContext }}
       securityContext:
         {{- toYaml . | nindent 8 }}
@@ -180,24 +181,34 @@ spec:
   tolerations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with .values.affinity }}
+  {{- if .values.affinity }}
   affinity:
-    {{- toYaml . | nindent 4 }}
+    {{- toYaml .values.affinity | nindent 4 }}
+  {{- else if and $isMember (not .values.topologySpreadConstraints) }}
+  # Not a second topologySpreadConstraint: the scheduler heeds none at nodes that lack the label of one, and nodes may have no zone.
+  affinity:
+    podAntiAffinity:
+      preferredDuringSchedulingIgnoredDuringExecution:
+        - weight: 100
+          podAffinityTerm:
+            topologyKey: kubernetes.io/hostname
+            labelSelector:
+              matchLabels:
+                {{- include "granary.selector" .root | nindent 16 }}
+                app.kubernetes.io/component: {{ .kind }}
   {{- end }}
   {{- if $isMember }}
   topologySpreadConstraints:
     {{- if .values.topologySpreadConstraints }}
     {{- toYaml .values.topologySpreadConstraints | nindent 4 }}
     {{- else }}
-    {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
     - maxSkew: 1
-      topologyKey: {{ . }}
+      topologyKey: topology.kubernetes.io/zone
       whenUnsatisfiable: ScheduleAnyway
       labelSelector:
         matchLabels:
-          {{- include "granary.selector" $.root | nindent 10 }}
-          app.kubernetes.io/component: {{ $.kind }}
-    {{- end }}
+          {{- include "granary.selector" .root | nindent 10 }}
+          app.kubernetes.io/component: {{ .kind }}
     {{- end }}
   {{- end }}
 {{- end }}

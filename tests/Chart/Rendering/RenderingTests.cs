@@ -107,6 +107,9 @@ public sealed class RenderingTests
         var waits = PodsOf(manifests).SelectMany(pod => pod.InitContainers ?? []).Where(container => container.Name == "await-postgres").ToList();
         Assert.Equal(2, waits.Count);
         Assert.All(waits, wait => Assert.Contains(" -U granary -d granary ", wait.Command[^1], StringComparison.Ordinal));
+
+        // The first process of a container gets no signal that it does not ask for: a pod that is deleted while it waits would wait on for all of its grace.
+        Assert.All(waits, wait => Assert.StartsWith("trap 'exit 1' TERM; ", wait.Command[^1], StringComparison.Ordinal));
         var postgres = manifests.One<V1StatefulSet>("granary-postgres").Spec.Template.Spec.Containers[0];
         Assert.All([postgres.StartupProbe, postgres.LivenessProbe, postgres.ReadinessProbe], probe =>
         {
@@ -166,6 +169,24 @@ public sealed class RenderingTests
         var members = manifests.One<V1Service>(silos.ServiceName).Spec;
         Assert.Equal("None", members.ClusterIP);
         Assert.True(members.PublishNotReadyAddresses);
+    }
+
+    // The scheduler heeds no constraint of a pod at nodes that lack the label of one: with zone and node in the same list, nodes without zones would all be the same to it.
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Members_OnNodesWithoutZones_AreSpreadAllTheSame(string values)
+    {
+        foreach (var pod in PodsOf(await Helm.RenderAsync(ValuesFile.Of(values))).Where(pod => pod.TopologySpreadConstraints is not null))
+        {
+            Assert.Single(pod.TopologySpreadConstraints);
+            if (values != "everything")
+            {
+                Assert.Equal("ScheduleAnyway", pod.TopologySpreadConstraints[0].WhenUnsatisfiable);
+                var other = Assert.Single(pod.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution).PodAffinityTerm;
+                Assert.Equal("kubernetes.io/hostname", other.TopologyKey);
+                Assert.Equal(pod.TopologySpreadConstraints[0].LabelSelector.MatchLabels, other.LabelSelector.MatchLabels);
+            }
+        }
     }
 
     [HelmFact]
