@@ -78,6 +78,17 @@ public sealed class RenderingTests
         }
     }
 
+    // helm test --logs asks for a pod's logs without naming a container, which Kubernetes refuses if there are several: helm test would fail.
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task TestPods_Always_HaveOneContainerEach(string values)
+    {
+        var tests = (await Helm.RenderAsync(ValuesFile.Of(values))).Of<V1Pod>().ToList();
+
+        Assert.Equal(2, tests.Count);
+        Assert.All(tests, test => Assert.Single(test.Spec.Containers));
+    }
+
     // Before 1.24 a container runtime's default profile may keep .NET from starting.
     [HelmTheory]
     [InlineData("1.20.15", "", null)]

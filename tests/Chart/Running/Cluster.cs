@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -82,17 +83,17 @@ internal sealed class Cluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs the pod of <c>helm test</c>: its containers for preparation one by one, then the others at once.</summary>
+    /// <summary>Runs the pods of <c>helm test</c> by their weight, of each the containers for preparation and then its own.</summary>
     public async Task TestAsync()
     {
-        var test = _manifests.Of<V1Pod>().Single();
-        var pod = new Pod(test.Metadata.Name, test.Metadata.Labels, test.Spec, $"{_network}.250", Directory.CreateDirectory(Path.Combine(_folder, test.Metadata.Name)).FullName);
-        foreach (var container in test.Spec.InitContainers)
+        foreach (var test in _manifests.Of<V1Pod>().OrderBy(test => int.Parse(test.Metadata.Annotations["helm.sh/hook-weight"], CultureInfo.InvariantCulture)))
         {
-            await RunAsync(pod, container);
+            var pod = new Pod(test.Metadata.Name, test.Metadata.Labels, test.Spec, $"{_network}.250", Directory.CreateDirectory(Path.Combine(_folder, test.Metadata.Name)).FullName);
+            foreach (var container in (test.Spec.InitContainers ?? []).Append(test.Spec.Containers.Single()))
+            {
+                await RunAsync(pod, container);
+            }
         }
-
-        await Task.WhenAll(test.Spec.Containers.Select(container => RunAsync(pod, container)));
     }
 
     /// <summary>In place of a Service's name or address in a word: that of a pod which it leads to.</summary>
