@@ -53,19 +53,19 @@ internal sealed partial class AmqpChannel
     private async ValueTask OnBasicConsumeAsync(BasicConsume method)
     {
         const uint Id = MethodId.BasicConsume;
+        var queue = QueueOrLast(method.Queue, Id);
         var tag = method.ConsumerTag.Length > 0 ? method.ConsumerTag : Names.Generate("amq.ctag-");
         if (_consumers.ContainsKey(tag) || _replyConsumer?.Consumer.Tag == tag)
         {
             throw new AmqpConnectionException(ReplyCode.NotAllowed, $"attempt to reuse consumer tag '{tag}'", Id);
         }
 
-        if (method.Queue == ReplyAddress.PseudoQueueName)
+        if (queue == ReplyAddress.PseudoQueueName)
         {
             ConsumeReplies(tag, method);
             return;
         }
 
-        var queue = QueueOrLast(method.Queue, Id);
         await CheckReadAsync(queue, Id).ConfigureAwait(false);
         var consumer = new AmqpConsumer(
             this, tag, queue, method.NoAck, method.Exclusive, _prefetch, method.NoWait, EncodedTable.From(method.Arguments));

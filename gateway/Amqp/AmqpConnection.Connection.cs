@@ -21,11 +21,7 @@ internal sealed partial class AmqpConnection
             {
                 var error = new AmqpConnectionException(ReplyCode.ConnectionForced, reason);
                 End(ConnectionEnd.ClosedByBroker, error.Text);
-                SendClose(error);
-                _output.Flush();
-
-                // Others are given what this connection had, whether or not its client answers.
-                _ = ReleaseAsync();
+                _ = CloseAsync(error);
             }
         }
     }
@@ -80,14 +76,22 @@ internal sealed partial class AmqpConnection
 
     private async ValueTask CloseByClientAsync()
     {
-        // A queue that is out of reach does not keep the client; what is to be told to it is told when it can be.
-        await ReleaseAsync().WaitAsync(Options.CloseTimeout / 2, Clock, Gone)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ReleaseInTimeAsync().ConfigureAwait(false);
         lock (Links.Gate)
         {
             _output.Write(0, new ConnectionCloseOk());
             _state = State.Closed;
             _output.Flush();
+        }
+    }
+
+    // A queue that is out of reach does not keep the client: what is to be told to it is told when it can be. A member that was declared dead reaches none.
+    private async Task ReleaseInTimeAsync()
+    {
+        var released = ReleaseAsync();
+        if (!_server.Lease.HasEnded)
+        {
+            await released.WaitAsync(Options.CloseTimeout / 2, Clock, Gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -157,7 +161,8 @@ internal sealed partial class AmqpConnection
         }
         catch (AmqpException error)
         {
-            return OnConnectionError(error, error.ReplyCode == ReplyCode.InternalError ? ConnectionEnd.InternalError : ConnectionEnd.ClientError);
+            return await OnConnectionErrorAsync(error, error.ReplyCode == ReplyCode.InternalError ? ConnectionEnd.InternalError : ConnectionEnd.ClientError)
+                .ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_gone.IsCancellationRequested)
         {
@@ -175,7 +180,8 @@ internal sealed partial class AmqpConnection
         }
         catch (Exception exception)
         {
-            return OnConnectionError(new AmqpConnectionException(ReplyCode.InternalError, exception.Message, 0, exception), ConnectionEnd.InternalError);
+            return await OnConnectionErrorAsync(new AmqpConnectionException(ReplyCode.InternalError, exception.Message, 0, exception), ConnectionEnd.InternalError)
+                .ConfigureAwait(false);
         }
         finally
         {
@@ -202,9 +208,9 @@ internal sealed partial class AmqpConnection
         }
     }
 
-    // What the connection owns goes first, as in RabbitMQ, then the client is told and waited for.
-    private bool OnConnectionError(AmqpException error, ConnectionEnd reason)
+    private async ValueTask<bool> OnConnectionErrorAsync(AmqpException error, ConnectionEnd reason)
     {
+        Task told;
         lock (Links.Gate)
         {
             if (_state != State.Open)
@@ -216,10 +222,11 @@ internal sealed partial class AmqpConnection
             }
 
             End(reason, error.Text, error.InnerException);
-            SendClose(error);
-            Flush();
-            return true;
+            told = CloseAsync(error);
         }
+
+        await told.ConfigureAwait(false);
+        return true;
     }
 
     private bool OnEndOfInput()
@@ -247,12 +254,27 @@ internal sealed partial class AmqpConnection
         _transport.Input.CancelPendingRead();
     }
 
-    private void SendClose(AmqpException exception)
+    // What the connection owns goes first, as in RabbitMQ: exclusive queues are gone when the client is told. Then it is waited for. To be called under the gate.
+    private async Task CloseAsync(AmqpException error)
     {
-        _output.Write(0, new ConnectionClose(exception.ReplyCode, exception.Text, exception.ClassId, exception.MethodId));
         _state = State.Closing;
-        EndChannels(_channels.ReleaseAll());
         _ = AbortLaterAsync();
+        var owns = !Exclusive.IsEmpty;
+        var released = ReleaseInTimeAsync();
+        if (owns)
+        {
+            await released.ConfigureAwait(false);
+        }
+
+        lock (Links.Gate)
+        {
+            // A client that ended the connection meanwhile knows.
+            if (_state == State.Closing)
+            {
+                _output.Write(0, new ConnectionClose(error.ReplyCode, error.Text, error.ClassId, error.MethodId));
+                _output.Flush();
+            }
+        }
     }
 
     private async Task AbortLaterAsync()

@@ -179,6 +179,7 @@ internal sealed partial class AmqpConnection
 
     private void OpenChannel(FrameType type, ushort number, ReadOnlySpan<byte> payload)
     {
+        _channels.CheckRoom();
         var id = type == FrameType.Method ? MethodFrame.ReadId(payload, out _) : 0;
         if (id != MethodId.ChannelOpen)
         {

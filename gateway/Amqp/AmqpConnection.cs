@@ -66,7 +66,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     {
         Open,
 
-        /// <summary>connection.close was sent: everything but close and close-ok is ignored.</summary>
+        /// <summary>connection.close was sent, or is about to be: everything but close and close-ok is ignored.</summary>
         Closing,
 
         Closed,

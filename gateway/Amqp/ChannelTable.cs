@@ -28,17 +28,18 @@ internal sealed class ChannelTable(ushort most)
         return true;
     }
 
+    /// <summary>Before a frame may open a channel. Only how many there are counts, as in RabbitMQ: any number may be taken.</summary>
     /// <exception cref="AmqpConnectionException">530: there are as many as were agreed on.</exception>
-    public void Add(AmqpChannel channel)
+    public void CheckRoom()
     {
-        if (channel.Number > most || _channels.Count >= most)
+        if (_channels.Count >= most)
         {
             throw new AmqpConnectionException(
-                ReplyCode.NotAllowed, $"number of channels opened ({_channels.Count}) has reached the negotiated channel_max ({most})", MethodId.ChannelOpen);
+                ReplyCode.NotAllowed, $"number of channels opened ({_channels.Count}) has reached the negotiated channel_max ({most})");
         }
-
-        _channels.Add(channel.Number, channel);
     }
+
+    public void Add(AmqpChannel channel) => _channels.Add(channel.Number, channel);
 
     /// <summary>The channel's number is free again.</summary>
     /// <returns>False: it was free already.</returns>

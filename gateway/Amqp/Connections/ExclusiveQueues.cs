@@ -8,6 +8,8 @@ internal sealed class ExclusiveQueues
     private readonly Dictionary<string, Guid> _incarnations = [];
     private readonly List<Task> _unanswered = [];
 
+    public bool IsEmpty => _incarnations.Count == 0;
+
     /// <summary>False when it was there already.</summary>
     public bool Add(string name) => _incarnations.TryAdd(name, default);
 

@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Core.Topology;
 using Granary.Silo.Streams;
 
 namespace Granary.Silo.Queues.Definition;
@@ -66,8 +67,7 @@ internal static class ConsumerArguments
     public static BrokerError BadOffset(QueueDefinition queue, FieldTable arguments)
     {
         arguments.TryGetValue(StreamStart.Argument, out var value);
-        var term = value.TryGetText(out var text) ? $"<<\"{text}\">>" : value.ToString();
-        return Invalid(queue, StreamStart.Argument, $": {{invalid_stream_offset_arg,{{{ErlangTerm.TypeName(value.Kind)},{term}}}}}");
+        return Invalid(queue, StreamStart.Argument, $": {{invalid_stream_offset_arg,{{{FieldText.TypeName(value.Kind)},{FieldText.Term(value)}}}}}");
     }
 
     private static BrokerError Invalid(QueueDefinition queue, string name, string why) =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Topology;
 
 namespace Granary.Silo.Queues.Definition;
 
@@ -102,7 +103,7 @@ internal static class QueueArguments
     /// <summary>A failed check of an integer argument, as RabbitMQ words it; null when it is one from <paramref name="least"/> on.</summary>
     public static string? Integer(FieldValue value, long least = 0, long most = long.MaxValue) => value switch
     {
-        _ when !value.TryGetInteger(out _) => $"\"expected integer, got {ErlangTerm.TypeName(value.Kind)}\"",
+        _ when !value.TryGetInteger(out _) => $"\"expected integer, got {FieldText.TypeName(value.Kind)}\"",
         _ when NumberOf(value) < 0 && least >= 0 => string.Create(CultureInfo.InvariantCulture, $"{{value_negative,{NumberOf(value)}}}"),
         _ when NumberOf(value) < least => string.Create(CultureInfo.InvariantCulture, $"{{value_zero,{NumberOf(value)}}}"),
         _ when NumberOf(value) > most => string.Create(CultureInfo.InvariantCulture, $"{{max_value_exceeded,{NumberOf(value)}}}"),
@@ -131,7 +132,7 @@ internal static class QueueArguments
     private static string? Boolean(FieldValue value) =>
         value.Kind == FieldKind.Boolean ? null : Unacceptable(value);
 
-    private static string Unacceptable(FieldValue value) => $"{{unacceptable_type,{ErlangTerm.TypeName(value.Kind)}}}";
+    private static string Unacceptable(FieldValue value) => $"{{unacceptable_type,{FieldText.TypeName(value.Kind)}}}";
 
     private static Func<FieldValue, FieldTable, string?> OneOf(string error, params string[] values) =>
         (value, _) => !value.TryGetText(out var text) ? Unacceptable(value) : values.Contains(text, StringComparer.Ordinal) ? null : error;

@@ -125,7 +125,13 @@ internal sealed record QueueDefinition(
             return ReservedName;
         }
 
-        return ValidateArguments() ?? ValidateProperties(declaration);
+        // Before anything else, as it is about which name the queue is to have (rabbit_channel).
+        if ((Type & QueueTypes.Replicated) != 0 && declaration.ReservedNameAllowed && Name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal))
+        {
+            return Precondition($"Cannot declare a server-named queue for type rabbit_{TypeName}_queue");
+        }
+
+        return ValidateArguments() ?? ValidateProperties();
     }
 
     private BrokerError? ValidateArguments()
@@ -138,7 +144,7 @@ internal sealed record QueueDefinition(
         // Its name is looked up, to see whether the user may write there, before any argument is checked (rabbit_channel).
         if (_arguments.TryGetValue(QueueArguments.DeadLetterExchange, out var exchange) && exchange.Kind != FieldKind.LongString)
         {
-            return Precondition($"invalid type '{ErlangTerm.TypeName(exchange.Kind)}' for arg '{QueueArguments.DeadLetterExchange}' in {Kind}");
+            return Precondition($"invalid type '{FieldText.TypeName(exchange.Kind)}' for arg '{QueueArguments.DeadLetterExchange}' in {Kind}");
         }
 
         foreach (var argument in QueueArguments.All.OrderByDescending(argument => argument.Name == QueueArguments.Type))
@@ -163,16 +169,11 @@ internal sealed record QueueDefinition(
         return null;
     }
 
-    private BrokerError? ValidateProperties(QueueDeclaration declaration)
+    private BrokerError? ValidateProperties()
     {
         if ((Type & QueueTypes.Replicated) == 0)
         {
             return null;
-        }
-
-        if (declaration.ReservedNameAllowed && Name.StartsWith(BrokerError.ReservedPrefix, StringComparison.Ordinal))
-        {
-            return Precondition($"Cannot declare a server-named queue for type rabbit_{TypeName}_queue");
         }
 
         return AutoDelete ? Precondition($"invalid property 'auto-delete' for {Kind}")
@@ -223,8 +224,8 @@ internal sealed record QueueDefinition(
             }
 
             return isHere && isThere
-                ? Inequivalent(argument.Name, ErlangTerm.Bare(theirs), ErlangTerm.Bare(mine))
-                : Inequivalent(argument.Name, isThere ? ErlangTerm.Typed(theirs) : "none", isHere ? ErlangTerm.Typed(mine) : "none");
+                ? Inequivalent(argument.Name, FieldText.Bare(theirs), FieldText.Bare(mine))
+                : Inequivalent(argument.Name, isThere ? FieldText.Typed(theirs) : "none", isHere ? FieldText.Typed(mine) : "none");
         }
 
         return null;
@@ -235,7 +236,7 @@ internal sealed record QueueDefinition(
         !present ? QueueTypes.Classic : value.TryGetText(out var text) ? QueueArguments.TypeNamed(text) : QueueTypes.None;
 
     /// <summary>RabbitMQ keeps the type with a queue that was declared without one.</summary>
-    private static string TypeText(bool present, FieldValue value) => present ? ErlangTerm.Bare(value) : "'classic'";
+    private static string TypeText(bool present, FieldValue value) => present ? FieldText.Bare(value) : "'classic'";
 
     /// <summary>Integers are the same whatever their width.</summary>
     private static bool AreSame(FieldValue left, FieldValue right) =>

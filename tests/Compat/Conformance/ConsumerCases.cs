@@ -70,6 +70,10 @@ public sealed class ConsumerCases(SharedBroker shared) : ConformanceTests(shared
                 Declare("q"), Consume("", "t", "no-ack"), Publish("q", "a"), Delivered("t", "a")),
             Case("an empty name is 404 if none was declared",
                 ChannelError(404, "NOT_FOUND - no previously declared queue", Consume("", "t"))),
+            Case("an empty name is looked at before a tag that is in use",
+                Declare("q"), On("a2", Consume("q", "t")), On("a2", ChannelError(404, "NOT_FOUND - no previously declared queue", Consume("", "t")))),
+            Case("a tag that is in use is looked at before what there is",
+                Declare("q"), Consume("q", "t"), ConnectionError(530, "NOT_ALLOWED - attempt to reuse consumer tag 't'", Consume("none", "t"))),
             Case("consumers are counted",
                 Declare("q"), Consume("q", "t"), Consume("q", "u"), Has("q", 0, 2), Cancel("t"), Has("q", 0, 1)),
 

@@ -26,6 +26,17 @@ public sealed class OtherArgumentCases(SharedBroker shared) : ConformanceTests(s
                 ChannelError(
                     406, "PRECONDITION_FAILED - invalid type 'signedint' for arg 'alternate-exchange' in exchange '{x}' in vhost '/'",
                     Exchange("x", "direct", "", ("alternate-exchange", 5)))),
+            .. new (string Type, object? Value, string Text)[]
+            {
+                ("double", 2.5, "2.5"), ("double", 1e6, "1.0e6"), ("double", -1.25e-7, "-1.25e-7"), ("decimal", 0.25m, "{2,25}"), ("void", null, "undefined"), ("array", Array.Empty<object?>(), "[]"),
+                ("table", new Dictionary<string, object?> { ["a"] = new object?[] { 1, "b" } }, "[{<<\"a\">>,array,[{signedint,1},{longstr,<<\"b\">>}]}]"),
+            }.Select(value => Case(
+                $"alternate-exchange: beside none, {value.Text} is told as Erlang prints it",
+                Exchange("x", "direct"),
+                ChannelError(
+                    406,
+                    $"PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange '{{x}}' in vhost '/': received the value '{value.Text}' of type '{value.Type}' but current is none",
+                    Exchange("x", "direct", "", ("alternate-exchange", value.Value))))),
             Case("other arguments of an exchange are kept, and not compared",
                 Exchange("x", "direct", "", ("my-argument", 1)), Exchange("x", "direct"), Exchange("x", "direct", "", ("my-argument", "other"))),
 

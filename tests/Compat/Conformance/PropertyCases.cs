@@ -57,6 +57,11 @@ public sealed class PropertyCases(SharedBroker shared) : ConformanceTests(shared
             Case("expiration: the lesser of the queue's and the message's, here the queue's",
                 Declare("dead"), Declare("q", ("x-message-ttl", 1), ("x-dead-letter-exchange", ""), ("x-dead-letter-routing-key", new Named("dead"))),
                 PublishWith("q", "a", new() { Expiration = "60000" }), Arrives("dead", "a", Header("x-death[0].original-expiration", "60000"))),
+            Case("user-id: an expiration that is none is told before it",
+                Declare("q"),
+                ChannelError(
+                    406, "PRECONDITION_FAILED - invalid expiration 'soon': no_integer",
+                    PublishWith("q", "a", new() { UserId = "mallory", Expiration = "soon" }))).Since("4.0", "the user-id is told", "rabbit_channel: handle_method of basic.publish"),
             Case("user-id: another one is 406",
                 Declare("q"),
                 ChannelError(
@@ -88,6 +93,10 @@ public sealed class PropertyCases(SharedBroker shared) : ConformanceTests(shared
             Case("x-delivery-count: counts each return",
                 Quorum("q"), Confirms(), Publish("q", "a"), Acked(1), Get("q", "a"), Nack("a"), Has("q", 1), Get("q", "a", Header("x-delivery-count", 1), Redelivered),
                 CloseChannel(), Has("q", 1), Get("q", "a", Header("x-delivery-count", 2))),
+            Case("x-delivery-count: one that the publisher sets is there on the first delivery",
+                Quorum("q"), Confirms(), PublishWith("q", "a", new() { Headers = new Dictionary<string, object?> { ["x-delivery-count"] = "mine" } }), Acked(1),
+                Get("q", "a", Header("x-delivery-count", "mine")), Nack("a"), Has("q", 1),
+                Get("q", "a", Header("x-delivery-count", 1))).Since("3.13", "0 is in its place", "rabbit_fifo_client: add_delivery_count_header"),
             Case("x-delivery-count: a classic queue has none",
                 Declare("q"), Publish("q", "a"), Get("q", "a"), Nack("a"), Get("q", "a", NoHeader("x-delivery-count"), Redelivered)),
             Case("headers of other meaning are passed on",

@@ -177,6 +177,10 @@ public sealed class QueueArgumentCases(SharedBroker shared) : ConformanceTests(s
                     ChannelError(
                         406, $"PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_{type}_queue", DeclareUnnamed("", "durable", ("x-queue-type", type)))),
             }),
+            Case("a stream queue is not named by the broker, whatever else is wrong with it",
+                ChannelError(
+                    406, "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_stream_queue",
+                    DeclareUnnamed("", "", ("x-queue-type", "stream"), ("x-single-active-consumer", true)))),
             Case("an exclusive queue is stored as not durable, and compared so",
                 Declare("q", "durable exclusive"), Declare("q", "exclusive"), Declare("q", "durable exclusive")),
         ],

@@ -143,6 +143,14 @@ public sealed class FrameRefusalTests(SharedBroker shared) : IClassFixture<Share
     }
 
     [Fact]
+    public Task ExclusiveQueue_AfterAWrongFrame_IsGoneWhenTheClientIsTold() =>
+        GoneWhenToldAsync(connection => connection.SendFrameAsync(7, 1, BasicQos(0, 1)));
+
+    [Fact]
+    public Task ExclusiveQueue_AfterAMethodThatIsRefused_IsGoneWhenTheClientIsTold() =>
+        GoneWhenToldAsync(connection => connection.SendMethodAsync(1, BasicQos(prefetchSize: 100, prefetchCount: 1)));
+
+    [Fact]
     public Task Method_WithTruncatedArguments_EndsTheConnection() => RefusedAsync(
         null, null, connection => connection.SendMethodAsync(1, QueueDeclare(_name)[..^3]));
 
@@ -182,6 +190,18 @@ public sealed class FrameRefusalTests(SharedBroker shared) : IClassFixture<Share
         }
 
         Assert.Equal(Enumerable.Range(0, 200).Select(i => (byte)i), body);
+    }
+
+    // The client does not answer: that it was told is enough.
+    private async Task GoneWhenToldAsync(Func<WireConnection, Task> sendWhatEndsIt)
+    {
+        await using var other = await WireConnection.OpenAsync(shared.Broker.AmqpPort);
+        await using var connection = await WireConnection.OpenAsync(shared.Broker.AmqpPort);
+        await connection.CallAsync(1, QueueDeclare(_name, exclusive: true), 50, 11);
+        await sendWhatEndsIt(connection);
+        await connection.ExpectAsync(10, 50);
+        await other.SendMethodAsync(1, QueueDeclare(_name, passive: true));
+        Assert.Equal(new WireClose("channel", 404, $"NOT_FOUND - no queue '{_name}' in vhost '/'", 50, 10), await other.ExpectCloseAsync());
     }
 
     private async Task RefusedAsync(ushort? code, string? text, Func<WireConnection, Task> send)

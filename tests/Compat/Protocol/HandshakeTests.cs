@@ -93,10 +93,19 @@ public sealed class HandshakeTests(SharedBroker shared) : IClassFixture<SharedBr
         await connection.CallAsync(1, ChannelOpen(), 20, 11);
         await connection.CallAsync(2, ChannelOpen(), 20, 11);
         await connection.SendMethodAsync(3, ChannelOpen());
-        var close = await connection.ExpectCloseAsync();
-        Assert.Equal("connection", close.Level);
-        Assert.Equal((ushort)530, close.Code);
-        Assert.Equal("NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)", close.Text);
+        Assert.Equal(
+            new WireClose("connection", 530, "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)", 0, 0),
+            await connection.ExpectCloseAsync());
+    }
+
+    [Fact]
+    public async Task ChannelOpen_NumberAboveNegotiatedMaximum_IsAnsweredWhileThereIsRoom()
+    {
+        await using var connection = await AuthenticatedAsync();
+        await connection.SendMethodAsync(0, TuneOk(channelMax: 2));
+        await connection.CallAsync(0, ConnectionOpen(), 10, 41);
+        await connection.CallAsync(2048, ChannelOpen(), 20, 11);
+        await connection.CallAsync(65535, ChannelOpen(), 20, 11);
     }
 
     [Fact]

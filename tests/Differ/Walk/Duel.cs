@@ -78,7 +78,7 @@ internal sealed class Duel : IAsyncDisposable
                 continue;
             }
 
-            if (await CompareAsync(one, isTimed) is { } verdict)
+            if (await CompareAsync(one, sequence, isTimed) is { } verdict)
             {
                 return verdict.Found;
             }
@@ -113,7 +113,7 @@ internal sealed class Duel : IAsyncDisposable
                 await Task.Delay(20);
             }
 
-            if (await CompareAsync(count, isTimed: false) is { } verdict)
+            if (await CompareAsync(count, sequence, isTimed: false) is { } verdict)
             {
                 return verdict.Found;
             }
@@ -122,7 +122,7 @@ internal sealed class Duel : IAsyncDisposable
             for (var i = 0; i < 40 && !_last.EndsWith("basic.get-empty ''", StringComparison.Ordinal) && !_last.Contains(".close", StringComparison.Ordinal); i++)
             {
                 await Task.WhenAll(_rabbit.DoAsync(get, 0, OddPause), _granary.DoAsync(get, 0, OddPause));
-                if (await CompareAsync(get, isTimed: false) is { } other)
+                if (await CompareAsync(get, sequence, isTimed: false) is { } other)
                 {
                     return other.Found;
                 }
@@ -135,7 +135,7 @@ internal sealed class Duel : IAsyncDisposable
     }
 
     /// <summary>Null: they agree, go on. Otherwise the sequence is over, with a disagreement or one that is known.</summary>
-    private async Task<Verdict?> CompareAsync(Operation one, bool isTimed)
+    private async Task<Verdict?> CompareAsync(Operation one, IReadOnlyList<Operation> sequence, bool isTimed)
     {
         await Task.Delay(isTimed ? _pace.Quiet + TimeSpan.FromMilliseconds(20) : _pace.Quiet);
         var end = DateTime.UtcNow + _pace.Patience;
@@ -143,7 +143,7 @@ internal sealed class Duel : IAsyncDisposable
         while (true)
         {
             rabbit = Plain(KnownDifferences.Rewrite(_rabbit.Look(take: false).Lines()));
-            granary = Plain(_granary.Look(take: false).Lines());
+            granary = Plain(KnownDifferences.RewriteGranary(_granary.Look(take: false).Lines()));
             if (DateTime.UtcNow > end || (rabbit.SequenceEqual(granary) && !_rabbit.IsOwed && !_granary.IsOwed) || IsOver(rabbit, granary))
             {
                 break;
@@ -155,12 +155,12 @@ internal sealed class Duel : IAsyncDisposable
         var rabbitNews = _rabbit.Look(take: true);
         var granaryNews = _granary.Look(take: true);
         rabbit = Plain(KnownDifferences.Rewrite(rabbitNews.Lines()));
-        granary = Plain(granaryNews.Lines());
+        granary = Plain(KnownDifferences.RewriteGranary(granaryNews.Lines()));
         _last = rabbit.LastOrDefault() ?? "";
         _story.AppendLine(one.ToString());
         if (!rabbit.SequenceEqual(granary))
         {
-            if (KnownDifferences.Ends(one, rabbit, granary) is { } known)
+            if (KnownDifferences.Ends(one, sequence, rabbit, granary) is { } known)
             {
                 return new Verdict(known, null);
             }
@@ -197,8 +197,8 @@ internal sealed class Duel : IAsyncDisposable
             && rabbit.SequenceEqual(granary);
     }
 
-    /// <summary>How many messages a stream has RabbitMQ finds out every few seconds only.</summary>
-    private string[] Plain(string[] lines) => _hasStreams ? [.. lines.Select(line => Regex.Replace(line, "messages=[0-9]+", "messages=?"))] : lines;
+    /// <summary>How many messages a stream has RabbitMQ finds out every few seconds only, and does not say of one that is deleted.</summary>
+    private string[] Plain(string[] lines) => _hasStreams ? [.. lines.Select(line => Regex.Replace(line, "(messages=|delete-ok )[0-9]+", "$1?"))] : lines;
 
     /// <summary>What two disagreements have in common that are the same: operation and answers without names and numbers.</summary>
     private static string Sign(Operation one, IEnumerable<string> rabbit, IEnumerable<string> granary)

@@ -41,17 +41,22 @@ internal sealed class Side(BrokerAddress broker, string vhost, string run) : IAs
             confirms.Open.Add(++confirms.Last);
         }
 
-        await peer.SendAsync(Frames.Of(one, channel, _names, tag));
+        var isOdd = one.Kind.StartsWith("odd.", StringComparison.Ordinal);
+        var answer = isOdd ? null : Frames.AnswerOf(one);
+        var sent = Frames.Of(one, channel, _names, tag);
+
+        // What has no answer is followed by something that has one: in one go, as the channel may be closed for the first.
+        await peer.SendAsync(isOdd || answer is not null ? sent : [.. sent, .. Frames.ChannelFlow(channel)]);
         if (one.Kind is "channel.close")
         {
             peer.NoteClosed(channel);
         }
 
-        if (one.Kind.StartsWith("odd.", StringComparison.Ordinal))
+        if (isOdd)
         {
             await peer.WaitAsync(start, happening => happening.Close is not null, oddPause);
         }
-        else if (Frames.AnswerOf(one) is var (classId, methodId))
+        else if (answer is var (classId, methodId))
         {
             await peer.WaitAsync(start, IsAnswer, AnswerLimit);
             bool IsAnswer(Happening happening) => happening.Close is { } close && (happening.Channel == channel || close.Level == "connection")
@@ -59,7 +64,6 @@ internal sealed class Side(BrokerAddress broker, string vhost, string run) : IAs
         }
         else
         {
-            await peer.SendMethodAsync(channel, WireMethods.ChannelFlow(active: true));
             await peer.TakeAsync(
                 start,
                 happening => happening.Is(20, 21) && happening.Channel == channel,

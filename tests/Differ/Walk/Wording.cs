@@ -82,6 +82,9 @@ internal static class Frames
         return Method(one, names, tag) is { } method ? Frame(WireFrame.MethodType, channel, method) : Odd(one.Kind, channel, names);
     }
 
+    /// <summary>What any open channel answers.</summary>
+    public static byte[] ChannelFlow(ushort channel) => Frame(WireFrame.MethodType, channel, WireMethods.ChannelFlow(active: true));
+
     /// <summary>The method that has to come when all is well; null: none.</summary>
     public static (ushort Class, ushort Method)? AnswerOf(Operation one) => one.Flag("nowait") ? null : one.Kind switch
     {

@@ -108,7 +108,7 @@ public sealed class AmqpConnectionTests
         await client.SendAsync(3, new ChannelOpen());
 
         await client.ExpectCloseAsync(
-            ReplyCode.NotAllowed, "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)", MethodId.ChannelOpen);
+            ReplyCode.NotAllowed, "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)", 0);
     }
 
     [Fact]
