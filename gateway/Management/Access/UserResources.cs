@@ -62,7 +62,7 @@ internal sealed class UserResources(AccessCalls access) : IResource
     private async Task DeleteManyAsync(ApiCall call)
     {
         var asked = await call.ReadAsync(ApiJson.Default.UserNames).ConfigureAwait(false);
-        foreach (var user in asked.Users)
+        foreach (var user in asked.Users ?? throw MissingKeys.Error("users"))
         {
             var answer = await access.DeleteUserAsync(user).ConfigureAwait(false);
             if (answer.Outcome == AccessOutcome.Missing)
@@ -118,7 +118,7 @@ internal sealed record UserJson
 /// <summary>Users that are meant together.</summary>
 internal sealed record UserNames
 {
-    public string[] Users { get; set; } = [];
+    public string[]? Users { get; set; }
 }
 
 /// <summary>RabbitMQ's modules for hashes of passwords.</summary>

@@ -69,10 +69,10 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
 
     private async Task PublishAsync(ApiCall call)
     {
+        var (vhost, name) = Name(call);
+        await RequireAsync(call, vhost, name, "exchange_not_found").ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.PublishMessage).ConfigureAwait(false);
         MissingKeys.Check(("routing_key", asked.RoutingKey), ("payload", asked.Payload), ("payload_encoding", asked.PayloadEncoding));
-        var (vhost, name) = Name(call);
-        await RequireAsync(call, vhost, name).ConfigureAwait(false);
         await call.ReplyAsync(new Published(await post.PublishAsync(call, vhost, name, asked).ConfigureAwait(false)), ApiJson.Default.Published).ConfigureAwait(false);
     }
 
@@ -93,8 +93,9 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
     private static (string Vhost, string Name) Name(ApiCall call) =>
         (call.Vhosts.Require(call.Segments[1]), call.Segments[2] == DefaultExchange ? "" : call.Segments[2]);
 
-    private async Task<ExchangeJson> RequireAsync(ApiCall call, string vhost, string name) =>
-        ExchangeList.Find(await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false), vhost, name, policies.Table) ?? throw ApiException.NotFound();
+    private async Task<ExchangeJson> RequireAsync(ApiCall call, string vhost, string name, string? refusal = null) =>
+        ExchangeList.Find(await figures.TakeAsync(Lists, call.Aborted).ConfigureAwait(false), vhost, name, policies.Table)
+        ?? throw (refusal is null ? ApiException.NotFound() : ApiException.NotFound(refusal));
 }
 
 /// <summary>What PUT says of an exchange.</summary>
@@ -102,7 +103,7 @@ internal sealed record ExchangeRequest
 {
     public string Type { get; set; } = "direct";
 
-    public bool Durable { get; set; } = true;
+    public bool Durable { get; set; }
 
     public bool AutoDelete { get; set; }
 

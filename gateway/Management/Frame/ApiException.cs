@@ -22,8 +22,11 @@ internal sealed class ApiException(int status, string error, string reason) : Ex
 
     public static ApiException NotFound() => new(404, "Object Not Found", "Not Found");
 
+    /// <summary>What is asked to do something and is not there: <c>queue_not_found</c>, <c>exchange_not_found</c>.</summary>
+    public static ApiException NotFound(string reason) => new(404, "not_found", reason);
+
     /// <summary>What PUT and POST are told of a vhost that is not there.</summary>
-    public static ApiException NoVhost() => new(404, "not_found", "vhost_not_found");
+    public static ApiException NoVhost() => NotFound("vhost_not_found");
 
     public static ApiException NotAuthorised(string reason) => new(401, "not_authorised", reason);
 

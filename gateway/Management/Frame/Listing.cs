@@ -30,18 +30,19 @@ internal sealed class Listing
             _sort = query["sort"].ToString() is { Length: > 0 } path ? path.Split('.') : [],
             _isReverse = query["sort_reverse"].ToString() == "true",
             _page = Number(query, "page"),
-            _size = Number(query, "page_size") ?? StandardPageSize,
         };
         if (query["use_regex"].ToString() == "true" && listing._name.Length > 0)
         {
             listing._pattern = Parse(listing._name);
         }
 
-        if (listing._size > LargestPage || listing._size < 1)
+        var size = Number(query, "page_size");
+        if (listing._page is { } page && (page < 1 || size is < 1 or > LargestPage))
         {
-            throw new ApiException(400, "invalid_pagination_parameters", $"Invalid pagination parameters: page number {listing._page ?? 1}, page size {listing._size}");
+            throw new ApiException(400, "invalid_pagination_parameters", $"Invalid pagination parameters: page number {page}, page size {size?.ToString(CultureInfo.InvariantCulture) ?? "undefined"}");
         }
 
+        listing._size = size ?? StandardPageSize;
         return listing;
     }
 
@@ -73,14 +74,14 @@ internal sealed class Listing
         }
 
         var pages = Math.Max(1, (found.Count + _size - 1) / _size);
-        return page > pages || page < 1
+        return page > pages
             ? throw new ApiException(400, "page_out_of_range", $"Page out of range, page: {page} page size: {_size}, len: {found.Count}")
             : new ListPage<T>(found.GetRange((page - 1) * _size, Math.Min(_size, found.Count - ((page - 1) * _size))), page, _size, total, found.Count, pages);
     }
 
     private static int? Number(IQueryCollection query, string name) => query[name].ToString() is not { Length: > 0 } text ? null
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
-        : throw new ApiException(400, "invalid_pagination_parameters", $"{name} is not a number: '{text}'");
+        : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number
+        : throw ApiException.BadRequest("Pagination parameters are invalid");
 
     private static Regex Parse(string pattern)
     {

@@ -10,13 +10,15 @@ internal static class MissingKeys
         {
             if (value is null)
             {
-                missing.Add($"{{key_missing,{key}}}");
+                missing.Add(key);
             }
         }
 
         if (missing.Count > 0)
         {
-            throw ApiException.BadRequest($"[{string.Join(',', missing)}]");
+            throw Error([.. missing]);
         }
     }
+
+    public static ApiException Error(params string[] keys) => ApiException.BadRequest($"[{string.Join(',', keys.Select(static key => $"{{key_missing,{key}}}"))}]");
 }

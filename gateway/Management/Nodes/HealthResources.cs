@@ -115,7 +115,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
     {
         if (!int.TryParse(call.Segments[3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > MostUnits)
         {
-            throw ApiException.BadRequest("Invalid expiration");
+            throw ApiException.BadRequest("Invalid expiration value.");
         }
 
         var now = clock.GetUtcNow();
@@ -125,7 +125,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
             "weeks" => now.AddDays(7 * count),
             "months" => now.AddMonths(count),
             "years" => now.AddYears(count),
-            _ => throw ApiException.BadRequest("Time unit not recognised. Use: days, weeks, months or years."),
+            _ => throw ApiException.BadRequest("Time unit not recognised. Supported units: days, weeks, months, years."),
         };
         return ReplyAsync(call, certificates.All.Any(shown => shown.Current.ValidUntil < until) ? "Certificates expiring" : null);
     }

@@ -16,6 +16,8 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
 {
     private const FigureKinds Lists = FigureKinds.Queues | FigureKinds.Stored;
 
+    private const string QueueNotFound = "queue_not_found";
+
     public void Map(ApiRoutes routes)
     {
         routes.Get("/queues", Need.Management, call => ListAsync(call, null));
@@ -103,7 +105,7 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
     private async Task ReadMessagesAsync(ApiCall call)
     {
         var (vhost, name) = Name(call);
-        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        await RequireAsync(call, vhost, name, QueueNotFound).ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.GetRequest).ConfigureAwait(false);
         await call.ReplyAsync(await reader.GetAsync(call, vhost, name, asked).ConfigureAwait(false), ApiJson.Default.ListMessageJson).ConfigureAwait(false);
     }
@@ -112,7 +114,7 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
     private async Task ActAsync(ApiCall call)
     {
         var (vhost, name) = Name(call);
-        await RequireAsync(call, vhost, name).ConfigureAwait(false);
+        await RequireAsync(call, vhost, name, QueueNotFound).ConfigureAwait(false);
         var asked = await call.ReadAsync(ApiJson.Default.ActionRequest).ConfigureAwait(false);
         await (asked.Action is "sync" or "cancel_sync" ? call.ReplyNothingAsync() : throw ApiException.BadRequest($"action '{asked.Action}' is not sync or cancel_sync")).ConfigureAwait(false);
     }
@@ -129,11 +131,11 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
 
     private static (string Vhost, string Name) Name(ApiCall call) => (call.Vhosts.Require(call.Segments[1]), call.Segments[2]);
 
-    private async Task RequireAsync(ApiCall call, string vhost, string name)
+    private async Task RequireAsync(ApiCall call, string vhost, string name, string? refusal = null)
     {
         if (await FindAsync(call, vhost, name).ConfigureAwait(false) is null)
         {
-            throw ApiException.NotFound();
+            throw refusal is null ? ApiException.NotFound() : ApiException.NotFound(refusal);
         }
     }
 
@@ -147,7 +149,7 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
 /// <summary>What PUT says of a queue.</summary>
 internal sealed record QueueRequest
 {
-    public bool Durable { get; set; } = true;
+    public bool Durable { get; set; }
 
     public bool AutoDelete { get; set; }
 

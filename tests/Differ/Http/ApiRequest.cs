@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Granary.Differ.Tests.Brokers;
 
 namespace Granary.Differ.Tests.Http;
@@ -34,11 +35,18 @@ internal sealed record ApiRequest(string Method, string Path, string? Body)
 }
 
 /// <summary>What is compared of an answer.</summary>
-internal sealed record ApiAnswer(int Status, string Text, string Path)
+internal sealed partial record ApiAnswer(int Status, string Text, string Path)
 {
     /// <summary>Parts of paths whose answers are settings, and are compared whole. Others are figures, too: that there is an answer is compared.</summary>
     private static readonly string[] WholeParts =
         ["users", "permissions", "topic-permissions", "policies", "operator-policies", "parameters", "vhost-limits", "user-limits", "bindings"];
+
+    /// <summary>What is compared of queues, exchanges and virtual hosts, and of pages of them.</summary>
+    private static readonly string[] Settings =
+    [
+        "name", "vhost", "type", "durable", "auto_delete", "exclusive", "internal", "arguments", "description", "tags", "tracing", "policy", "operator_policy",
+        "items", "page", "page_size", "page_count", "item_count", "filtered_count", "total_count",
+    ];
 
     /// <summary>Where a figure, a name or a time differs anyhow.</summary>
     private static readonly string[] Passing = ["password_hash", "properties_key", "cluster_state"];
@@ -60,7 +68,9 @@ internal sealed record ApiAnswer(int Status, string Text, string Path)
         try
         {
             using var json = JsonDocument.Parse(Text);
-            return WholeParts.Any(part => Path.Contains(part, StringComparison.Ordinal)) ? $"{Status} {Whole(json.RootElement)}" : $"{Status} {json.RootElement.ValueKind}";
+            return WholeParts.Any(part => Path.Contains(part, StringComparison.Ordinal)) ? $"{Status} {Whole(json.RootElement)}"
+                : SettingsOf().IsMatch(Path) ? $"{Status} {Whole(json.RootElement, isSettings: true)}"
+                : $"{Status} {json.RootElement.ValueKind}";
         }
         catch (JsonException)
         {
@@ -74,7 +84,7 @@ internal sealed record ApiAnswer(int Status, string Text, string Path)
         {
             using var json = JsonDocument.Parse(Text);
             return json.RootElement.ValueKind == JsonValueKind.Object
-                ? string.Join(' ', json.RootElement.EnumerateObject().OrderBy(field => field.Name, StringComparer.Ordinal).Select(field => $"{field.Name}={field.Value}"))
+                ? string.Join(' ', json.RootElement.EnumerateObject().OrderBy(field => field.Name, StringComparer.Ordinal).Select(field => $"{field.Name}={InOneLine().Replace($"{field.Value}", ",")}"))
                 : json.RootElement.ToString();
         }
         catch (JsonException)
@@ -83,12 +93,27 @@ internal sealed record ApiAnswer(int Status, string Text, string Path)
         }
     }
 
-    private static string Whole(JsonElement value) => value.ValueKind switch
+    private static string Whole(JsonElement value, bool isSettings = false) => value.ValueKind switch
     {
-        // RabbitMQ writes an empty object as an empty list in some places.
-        JsonValueKind.Object when !value.EnumerateObject().Any() => "[]",
-        JsonValueKind.Object => $"{{{string.Join(", ", value.EnumerateObject().Where(field => !Passing.Contains(field.Name, StringComparer.Ordinal)).OrderBy(field => field.Name, StringComparer.Ordinal).Select(field => $"{field.Name}: {Whole(field.Value)}"))}}}",
-        JsonValueKind.Array => $"[{string.Join(", ", value.EnumerateArray().Select(Whole).Order(StringComparer.Ordinal))}]",
+        JsonValueKind.Object => WholeObject(value, isSettings),
+        JsonValueKind.Array => $"[{string.Join(", ", value.EnumerateArray().Select(item => Whole(item, isSettings)).Order(StringComparer.Ordinal))}]",
         _ => value.GetRawText(),
     };
+
+    private static string WholeObject(JsonElement value, bool isSettings)
+    {
+        var fields = value.EnumerateObject().Where(field => isSettings ? Settings.Contains(field.Name, StringComparer.Ordinal) : !Passing.Contains(field.Name, StringComparer.Ordinal))
+            .OrderBy(field => field.Name, StringComparer.Ordinal)
+            .Select(field => $"{field.Name}: {Whole(field.Value, isSettings && field.Name != "arguments")}").ToArray();
+
+        // RabbitMQ writes an empty object as an empty list in some places.
+        return fields.Length == 0 ? "[]" : $"{{{string.Join(", ", fields)}}}";
+    }
+
+    // Erlang breaks a long list into lines.
+    [GeneratedRegex(@",\n +")]
+    private static partial Regex InOneLine();
+
+    [GeneratedRegex("^(queues|exchanges|vhosts)(/[^/]*){0,2}$")]
+    private static partial Regex SettingsOf();
 }

@@ -27,6 +27,13 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     }
 
     [Fact]
+    public async Task BulkDelete_OfNobody_Is400()
+    {
+        var (status, body) = await broker.SendAsync(HttpMethod.Post, "users/bulk-delete", "{}");
+        Assert.Equal((HttpStatusCode.BadRequest, "[{key_missing,users}]"), (status, (string)body!["reason"]!));
+    }
+
+    [Fact]
     public async Task User_OverItsLife_IsAsRabbitMqsIs()
     {
         var user = ApiBroker.New("u");

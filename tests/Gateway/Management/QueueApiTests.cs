@@ -43,7 +43,7 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     [Fact]
     public async Task Get_OfAQueue_HasWhatToolsRelyOn()
     {
-        var queue = await broker.DeclareQueueAsync("""{"arguments":{"x-message-ttl":600000}}""");
+        var queue = await broker.DeclareQueueAsync("""{"durable":true,"arguments":{"x-message-ttl":600000}}""");
         await broker.PublishAsync(queue, "hello");
 
         var found = await broker.GetAsync($"queues/%2F/{queue}");
@@ -57,6 +57,23 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.True((long)found["memory"]! > 0);
     }
 
+    [Fact]
+    public async Task Put_WithoutDurable_IsOfAQueueThatIsNot()
+    {
+        var found = await broker.GetAsync($"queues/%2F/{await broker.DeclareQueueAsync()}");
+        Assert.False((bool)found["durable"]!);
+    }
+
+    [Theory]
+    [InlineData("queues/%2F/nowhere/get", "queue_not_found")]
+    [InlineData("queues/%2F/nowhere/actions", "queue_not_found")]
+    [InlineData("exchanges/%2F/nowhere/publish", "exchange_not_found")]
+    public async Task Post_ToWhatIsNotThere_Is404BeforeTheRequestIsRead(string path, string reason)
+    {
+        var (status, body) = await broker.SendAsync(HttpMethod.Post, path, "{");
+        Assert.Equal((HttpStatusCode.NotFound, "not_found", reason), (status, (string)body!["error"]!, (string)body["reason"]!));
+    }
+
     [Theory]
     [InlineData("{}", "20")]
     [InlineData("{\"x-delivery-limit\":5}", "5")]
@@ -65,7 +82,7 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     {
         var queue = ApiBroker.New("quorum");
         var body = arguments.Replace("{", "{\"x-queue-type\":\"quorum\"" + (arguments.Length > 2 ? "," : ""), StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"queues/%2F/{queue}", $"{{\"arguments\":{body}}}")).Status);
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"queues/%2F/{queue}", $"{{\"durable\":true,\"arguments\":{body}}}")).Status);
         var found = await broker.GetAsync($"queues/%2F/{queue}");
         Assert.Equal(("quorum", limit, (string)found["node"]!), ((string)found["type"]!, found["delivery_limit"]!.ToJsonString(), (string)found["leader"]!));
         Assert.Equal((string)found["node"]!, (string)Assert.Single(found["members"]!.AsArray())!);
@@ -89,7 +106,19 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal($"{prefix}-4", (string)reverse["items"]![0]!["name"]!);
 
         Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, $"queues?page=9&page_size=1&name={prefix}")).Status);
-        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, "queues?page=1&page_size=501")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await broker.SendAsync(HttpMethod.Get, "queues?page_size=501&columns=name")).Status);
+        foreach (var (query, error, reason) in new[]
+        {
+            ("page=1&page_size=501", "invalid_pagination_parameters", "Invalid pagination parameters: page number 1, page size 501"),
+            ("page=0", "invalid_pagination_parameters", "Invalid pagination parameters: page number 0, page size undefined"),
+            ("page=-1&page_size=0", "invalid_pagination_parameters", "Invalid pagination parameters: page number -1, page size 0"),
+            ("page=1&page_size=many", "bad_request", "Pagination parameters are invalid"),
+        })
+        {
+            var (status, body) = await broker.SendAsync(HttpMethod.Get, $"queues?{query}");
+            Assert.Equal((HttpStatusCode.BadRequest, error, reason), (status, (string)body!["error"]!, (string)body["reason"]!));
+        }
+
         Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, "queues?page=1&name=(&use_regex=true")).Status);
     }
 

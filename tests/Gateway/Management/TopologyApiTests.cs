@@ -28,6 +28,14 @@ public sealed class TopologyApiTests(ApiBroker broker) : IClassFixture<ApiBroker
     }
 
     [Fact]
+    public async Task Exchange_WithoutDurable_IsNot()
+    {
+        var exchange = ApiBroker.New("x");
+        await broker.SendAsync(HttpMethod.Put, $"exchanges/%2F/{exchange}", """{"type":"direct"}""");
+        Assert.False((bool)(await broker.GetAsync($"exchanges/%2F/{exchange}"))["durable"]!);
+    }
+
+    [Fact]
     public async Task Exchange_OfNoType_IsRefused()
     {
         var (status, body) = await broker.SendAsync(HttpMethod.Put, $"exchanges/%2F/{ApiBroker.New("x")}", "{\"type\":\"nosuch\"}");
