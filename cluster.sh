@@ -148,7 +148,7 @@ start_node() { # kind number
     fi
     lines[$name]="$name pid=$! $said$place log=$data/$name.log"
     objects[$name]="{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more$place_json,\"log\":\"$data/$name.log\"}"
-    await "$!" "$http" "$name" "$host"
+    await "$name" "$host" "$http"
 }
 
 # One that nobody has waited for yet is there, as a zombie.
@@ -170,14 +170,21 @@ start_what_ended() {
     done
 }
 
-await() { # pid port name host
+# Asks by the shell's own means: programs for it, many times a second, would take the cores that the members start on.
+is_ready() ( # host port
+    line=""
+    exec 3<>"/dev/tcp/$1/$2" && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && read -r -t 2 line <&3
+    [[ $line == *" 200 "* ]]
+) 2>/dev/null
+
+await() { # name host port
     for _ in $(seq 600); do
-        if (exec 3<>"/dev/tcp/$4/$2" && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && timeout 2 head -1 <&3 | grep -q ' 200 ') 2>/dev/null; then return; fi
-        kill -0 "$1" 2>/dev/null || { tail -20 "$data/$3.log" >&2; echo "cluster.sh: $3 ended while it started" >&2; exit 1; }
+        if is_ready "$2" "$3"; then return; fi
+        kill -0 "${pid_of[$1]}" 2>/dev/null || { tail -20 "$data/$1.log" >&2; echo "cluster.sh: $1 ended while it started" >&2; exit 1; }
         sleep 0.1
     done
-    tail -20 "$data/$3.log" >&2
-    echo "cluster.sh: $3 is not ready after 60 s" >&2
+    tail -20 "$data/$1.log" >&2
+    echo "cluster.sh: $1 is not ready after 60 s" >&2
     exit 1
 }
 

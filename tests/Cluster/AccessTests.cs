@@ -8,8 +8,8 @@ using BasicProperties = RabbitMQ.Client.BasicProperties;
 namespace Granary.Cluster.Tests;
 
 /// <summary>What is changed of users at one gateway holds at the other as soon as the change is answered, for clients that are in the middle of something, too.</summary>
-[Collection(LocalCluster.OneAtATime)]
-public sealed class AccessTests(TwoGateways gateways) : IClassFixture<TwoGateways>, IAsyncLifetime, IDisposable
+[Collection(TwoGateways.Shared)]
+public sealed class AccessTests(TwoGateways gateways) : IAsyncLifetime, IDisposable
 {
     private const int LoginRefused = 1105;
 
@@ -96,7 +96,7 @@ public sealed class AccessTests(TwoGateways gateways) : IClassFixture<TwoGateway
     {
         await using var first = await ConnectAsync(1);
         await using var second = await ConnectAsync(2);
-        gateways.Cluster.Allow(LoginRefused);
+        gateways.Cluster.Allow(LoginRefused, about: _name);
         var closed = new[] { ClosedAsync(first), ClosedAsync(second) };
 
         using var deleted = await _api.DeleteAsync(Relative($"users/{_name}"));

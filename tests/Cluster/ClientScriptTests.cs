@@ -4,8 +4,8 @@ using Granary.Testing.Processes;
 namespace Granary.Cluster.Tests;
 
 /// <summary>Clients of other languages through a gateway: the six tutorials in Python, and Celery. <c>tests/Compat/cluster.sh</c> runs more of them.</summary>
-[Collection(LocalCluster.OneAtATime)]
-public sealed class ClientScriptTests(TwoGateways gateways) : IClassFixture<TwoGateways>
+[Collection(TwoGateways.Shared)]
+public sealed class ClientScriptTests(TwoGateways gateways)
 {
     // Debian's modules belong to Debian's interpreter.
     private const string Python = "/usr/bin/python3";

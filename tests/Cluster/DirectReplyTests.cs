@@ -10,8 +10,8 @@ using BasicProperties = RabbitMQ.Client.BasicProperties;
 namespace Granary.Cluster.Tests;
 
 /// <summary>Direct replies from clients of one gateway to clients of another.</summary>
-[Collection(LocalCluster.OneAtATime)]
-public sealed class DirectReplyTests(TwoGateways gateways, Xunit.Abstractions.ITestOutputHelper output) : IClassFixture<TwoGateways>
+[Collection(TwoGateways.Shared)]
+public sealed class DirectReplyTests(TwoGateways gateways, Xunit.Abstractions.ITestOutputHelper output)
 {
     private const string ReplyTo = "amq.rabbitmq.reply-to";
 

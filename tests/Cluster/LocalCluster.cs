@@ -35,7 +35,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     private readonly Restarts _restarts;
 
     private readonly string _connection;
-    private readonly HashSet<int> _allowed = [];
+    private readonly HashSet<(int Event, string About)> _allowed = [];
     private readonly HashSet<string> _stopped = [];
 
     private LocalCluster(ChildProcess script, Restarts restarts, string connection, IEnumerable<Member> members) =>
@@ -249,8 +249,12 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Announces a line of Granary's own at Warning or above.</summary>
-    public void Allow(int eventId) => _allowed.Add(eventId);
+    /// <summary>Announces lines of Granary's own at Warning or above.</summary>
+    /// <param name="about">What they say, in part: where a test shares the cluster with others, whose lines are not announced by that.</param>
+    public void Allow(int eventId, string about) => _allowed.Add((eventId, about));
+
+    /// <inheritdoc cref="Allow(int, string)"/>
+    public void Allow(int eventId) => Allow(eventId, about: "");
 
     public async ValueTask DisposeAsync()
     {
@@ -278,7 +282,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         .. from member in _members.Keys
            where member != Database
            from line in LogOf(member)
-           where line is { Level: >= LogLevel.Warning } && line.Category.StartsWith(nameof(Granary), StringComparison.Ordinal) && !_allowed.Contains(line.Event)
+           where line is { Level: >= LogLevel.Warning } && line.Category.StartsWith(nameof(Granary), StringComparison.Ordinal)
+               && !_allowed.Any(allowed => allowed.Event == line.Event && line.Text.Contains(allowed.About, StringComparison.Ordinal))
                && !(_stopped.Contains(member) && NewsOfTheStopped.Contains(line.Event))
            select $"{member}: {line}",
     ];

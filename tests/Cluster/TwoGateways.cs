@@ -4,9 +4,12 @@ using RabbitMQ.Client;
 
 namespace Granary.Cluster.Tests;
 
-/// <summary>A silo and two gateways for the tests of a class that leave them as they are.</summary>
+/// <summary>A silo and two gateways for all tests that leave them as they are, and each other's queues and users alone.</summary>
 public sealed class TwoGateways : IAsyncLifetime
 {
+    /// <summary>The collection of these tests.</summary>
+    public const string Shared = "two gateways";
+
     private LocalCluster? _cluster;
 
     internal LocalCluster Cluster => _cluster!;
@@ -15,6 +18,10 @@ public sealed class TwoGateways : IAsyncLifetime
 
     public async Task DisposeAsync() => await Cluster.DisposeAsync();
 }
+
+/// <summary>Says who has it. They too are alone while they run.</summary>
+[CollectionDefinition(TwoGateways.Shared, DisableParallelization = true)]
+public sealed class SharedGateways : ICollectionFixture<TwoGateways>;
 
 /// <summary>Two silos and a gateway for the tests of a class, which leave these as they are.</summary>
 public sealed class TwoSilos : IAsyncLifetime

@@ -7,8 +7,8 @@ using ExchangeType = RabbitMQ.Client.ExchangeType;
 namespace Granary.Cluster.Tests;
 
 /// <summary>What is asked at one gateway is answered for the cluster.</summary>
-[Collection(LocalCluster.OneAtATime)]
-public sealed class WholeClusterTests(TwoGateways gateways) : IClassFixture<TwoGateways>
+[Collection(TwoGateways.Shared)]
+public sealed class WholeClusterTests(TwoGateways gateways)
 {
     private readonly string _name = $"whole-{Guid.NewGuid():N}";
 

@@ -1,10 +1,12 @@
 using Granary.Amqp;
 using Granary.Amqp.Methods;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Unkind;
 
 namespace Granary.Gateway.Tests.Amqp;
 
 /// <summary>Clients that go on asking and publishing, and read nothing of what they are answered.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class UnreadClientTests
 {
     [Fact]

@@ -3,11 +3,13 @@ using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Ends;
+using Granary.Testing.Unkind;
 using Granary.Testing.Wire;
 
 namespace Granary.Gateway.Tests.Amqp;
 
 /// <summary>A client that goes on sending and stops reading, on a socket.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class UnreadConnectionTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);

@@ -2,12 +2,14 @@ using Granary.Gateway.Amqp;
 using Granary.Gateway.Tests.Amqp;
 using Granary.Gateway.Tls;
 using Granary.Testing.Logs;
+using Granary.Testing.Unkind;
 using Granary.Testing.Wire;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Gateway.Tests.Tls;
 
 /// <summary>Certificates of clients' listeners that are replaced while clients are connected.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class RenewedTlsTests : IAsyncLifetime
 {
     private const int NotRenewed = 1713, Expires = 1714;

@@ -9,11 +9,13 @@ using Granary.Gateway.Tests.Amqp;
 using Granary.Gateway.Tls;
 using Granary.Testing.Certificates;
 using Granary.Testing.Processes;
+using Granary.Testing.Unkind;
 using Granary.Testing.Wire;
 
 namespace Granary.Gateway.Tests.Tls;
 
 /// <summary>Who gets in at a port for AMQP in TLS, on both transports.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class TlsEntranceTests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);

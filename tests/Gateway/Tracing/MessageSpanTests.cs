@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Granary.Gateway.Tests.Grpc;
 using Granary.Testing.Brokers;
 using Granary.Testing.Processes;
+using Granary.Testing.Unkind;
 using Granary.V1;
 using Grpc.Net.Client;
 using RabbitMQ.Client;
@@ -39,6 +40,7 @@ public sealed class TracedBroker : IAsyncLifetime
 }
 
 /// <summary>Spans of messages, as a collector gets them.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class MessageSpanTests(TracedBroker traced) : IClassFixture<TracedBroker>
 {
     private const int Producer = 4, Consumer = 5;

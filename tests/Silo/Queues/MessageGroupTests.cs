@@ -6,10 +6,12 @@ using Granary.Core.Messages;
 using Granary.Silo.Queues;
 using Granary.Silo.Queues.Definition;
 using Granary.Silo.Tests.Storage;
+using Granary.Testing.Unkind;
 
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>Queues where messages with one value of a header go to one consumer at a time (x-message-group).</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class MessageGroupTests : IAsyncLifetime
 {
     private readonly FakeStores _stores = new();

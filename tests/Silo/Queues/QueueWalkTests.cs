@@ -7,11 +7,13 @@ using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
 using Granary.Testing.Logs;
+using Granary.Testing.Unkind;
 using Granary.Testing.Walks;
 
 namespace Granary.Silo.Tests.Queues;
 
 /// <summary>Thousands of random operations on a queue, each checked against <see cref="QueueModel"/>.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class QueueWalkTests
 {
     private const int SmallBody = sizeof(long);

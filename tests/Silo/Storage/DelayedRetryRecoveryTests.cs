@@ -4,11 +4,13 @@ using Granary.Core.Links;
 using Granary.Silo.Hosting;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Tests.Queues;
+using Granary.Testing.Unkind;
 using Granary.Testing.Walks;
 
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>Messages of quorum queues that wait before they are delivered again (x-delayed-retry-type), after the loss of their queue's activation.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class DelayedRetryRecoveryTests : IAsyncLifetime
 {
     private readonly WalkStore _store = new("granary-retries-");

@@ -4,11 +4,13 @@ using Granary.Core;
 using Granary.Core.Links;
 using Granary.Silo.Hosting;
 using Granary.Silo.Tests.Queues;
+using Granary.Testing.Unkind;
 using Granary.Testing.Walks;
 
 namespace Granary.Silo.Tests.Storage;
 
 /// <summary>Messages of a queue with priorities after the loss of its activation.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class PriorityRecoveryTests : IAsyncLifetime
 {
     private const byte Highest = 3;

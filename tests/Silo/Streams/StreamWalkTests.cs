@@ -3,12 +3,14 @@ using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Silo.Streams;
 using Granary.Silo.Tests.Queues;
+using Granary.Testing.Unkind;
 using Granary.Testing.Walks;
 using static Granary.Silo.Tests.Streams.TestStream;
 
 namespace Granary.Silo.Tests.Streams;
 
 /// <summary>Random operations on a stream of which little is in memory, each checked against the plainest model: a number, and where each consumer is.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class StreamWalkTests
 {
     [Fact]

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using Granary.Gateway.Tests.Grpc;
 using Granary.Testing.Brokers;
+using Granary.Testing.Unkind;
 using Granary.Testing.Wire;
 using Granary.V1;
 using Grpc.Core;
@@ -12,6 +13,7 @@ using Grpc.Net.Client;
 namespace Granary.Gateway.Tests.Access.Tokens;
 
 /// <summary>Logins by token: over AMQP in PLAIN's password, over gRPC and HTTP as bearer.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class TokenLoginTests : IAsyncLifetime
 {
     private const int LoginRefused = 1105, ClosedForAnError = 1205, GrpcLoginRefused = 1505, TokenRefused = 1693, SecretRefused = 1694;

@@ -1,11 +1,13 @@
 using System.Text.Json.Nodes;
 using Granary.Gateway.Access.Tokens;
 using Granary.Testing.Logs;
+using Granary.Testing.Unkind;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Gateway.Tests.Access.Tokens;
 
 /// <summary>Which tokens are true, and where their keys come from.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class TokenVerifierTests : IAsyncLifetime
 {
     private const int KeysNotRead = 1692, Refused = 1693;

@@ -4,12 +4,14 @@ using Granary.Core.Links;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Tests.Fakes;
+using Granary.Testing.Unkind;
 using Granary.Testing.Walks;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Gateway.Tests.Amqp.Delivering;
 
 /// <summary>The table of unacknowledged deliveries does what a sorted map from tag to delivery would do.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class UnackedDeliveriesTests : IAsyncLifetime
 {
     private readonly ConnectionUnderTest _client = new();

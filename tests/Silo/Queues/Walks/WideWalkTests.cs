@@ -11,6 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Granary.Silo.Tests.Queues.Walks;
 
 /// <summary>Queues with any combination of arguments against a list. walks.sh has it take long.</summary>
+[Trait(TestSeed.Trait, TestSeed.NotConcerned)]
 public sealed class WideWalkTests
 {
     private const int OfOneWalk = 150;
