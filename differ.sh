@@ -4,6 +4,7 @@
 #   --seed N       of the first (1); it repeats the choices, not the timing
 #   --walkers N    how many sequences there are at a time (8)
 #   --only NAME    a part of a test's name: Amqp, Topics, Headers or Api
+# If the test's process fails, .build/differ.PID.dmp shows where; there is none if it was killed.
 # Builds first. Each disagreement is made as small as it gets, and stands in .build/differ.txt as soon as it is found. Ends with 0 if there is none.
 set -euo pipefail
 
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
         --seed=[0-9]*) GRANARY_TEST_DIFFER_SEED=$2 ;;
         --walkers=[1-9]*) GRANARY_TEST_DIFFER_WALKERS=$2 ;;
         --only=[A-Z]*) only=$2 ;;
-        *) sed -n '2,7s/^# *//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,8s/^# *//p' "$0" >&2; exit 2 ;;
     esac
     shift 2
 done
@@ -27,6 +28,7 @@ done
 mkdir -p "$root/.build"
 export GRANARY_TEST_DIFFER_REPORT="$root/.build/differ.txt"
 : >"$GRANARY_TEST_DIFFER_REPORT"
+export DOTNET_DbgEnableMiniDump=1 DOTNET_DbgMiniDumpName="$root/.build/differ.%p.dmp"
 project="$root/tests/Differ/Granary.Differ.Tests.csproj"
 granary_build_projects "$root/.build/differ.log" "$root/node/Granary.Node.csproj" "$project"
 exec dotnet test "$project" --no-build -c Release --filter "FullyQualifiedName~$only"

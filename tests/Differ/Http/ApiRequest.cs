@@ -102,13 +102,16 @@ internal sealed partial record ApiAnswer(int Status, string Text, string Path)
 
     private static string WholeObject(JsonElement value, bool isSettings)
     {
-        var fields = value.EnumerateObject().Where(field => isSettings ? Settings.Contains(field.Name, StringComparer.Ordinal) : !Passing.Contains(field.Name, StringComparer.Ordinal))
+        var fields = value.EnumerateObject().Where(field => isSettings ? IsSetting(field) : !Passing.Contains(field.Name, StringComparer.Ordinal))
             .OrderBy(field => field.Name, StringComparer.Ordinal)
             .Select(field => $"{field.Name}: {Whole(field.Value, isSettings && field.Name != "arguments")}").ToArray();
 
         // RabbitMQ writes an empty object as an empty list in some places.
         return fields.Length == 0 ? "[]" : $"{{{string.Join(", ", fields)}}}";
     }
+
+    // No policy is told as none, or not told.
+    private static bool IsSetting(JsonProperty field) => field.Value.ValueKind != JsonValueKind.Null && Settings.Contains(field.Name, StringComparer.Ordinal);
 
     // Erlang breaks a long list into lines.
     [GeneratedRegex(@",\n +")]

@@ -55,7 +55,7 @@ public sealed class ApiTests(BothBrokers brokers)
 
     private static async Task RemoveAsync(BrokerAddress broker, HttpClient client)
     {
-        foreach (var path in new[] { $"vhosts/{ApiGenerator.Vhost}", "vhosts/walk-more", "vhosts/walk-none", "users/walker", "users/other", "users/guest1" })
+        foreach (var path in new[] { $"vhosts/{ApiGenerator.Vhost}", "vhosts/walk-more", "vhosts/walk-none", "users/walker", "users/other", "users/guest1", "global-parameters/none" })
         {
             await new ApiRequest("DELETE", path, null).SendAsync(broker, client);
         }

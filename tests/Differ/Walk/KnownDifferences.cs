@@ -38,6 +38,7 @@ internal static partial class KnownDifferences
     public static string[] Rewrite(string[] rabbit) =>
     [
         .. rabbit.Select(line => PrefetchOfAStream().Replace(line, "for stream $1'"))
+            .Select(line => line.Replace("acknowledgement not supported by stream queues queue '", "acknowledgement not supported by stream queue '", StringComparison.Ordinal))
             .Select(line => TypeWhereNoneWas().Replace(line, "'$1' but current is 'classic'"))
             .Select(line => FirstDeliveryCount().Replace(line, ""))
             .Select(line => NoTypeWhereOneWas().Replace(line, "'classic' but current is '$1'")),

@@ -15,7 +15,9 @@ public sealed class LastWill : IDisposable
     /// <summary>Stands by from now on.</summary>
     public LastWill(int processId, string folder)
     {
-        string[] arguments = ["-c", "read -r _; kill -9 \"$1\"; rm -rf \"$2\"", "sh", processId.ToString(CultureInfo.InvariantCulture), folder];
+        // The number may be another process's by then; when that began tells them apart.
+        const string Script = "began() { cut -d' ' -f22 \"/proc/$1/stat\"; }; own=$(began \"$1\"); read -r _; [ \"$(began \"$1\")\" != \"$own\" ] || kill -9 \"$1\"; rm -rf \"$2\"";
+        string[] arguments = ["-c", Script, "sh", processId.ToString(CultureInfo.InvariantCulture), folder];
         var start = new ProcessStartInfo("/bin/sh", arguments)
         {
             RedirectStandardInput = true,
