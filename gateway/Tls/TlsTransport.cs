@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Granary.Gateway.Sockets;
 
@@ -73,9 +74,10 @@ internal sealed class TlsTransport : IDuplexPipe
 
             await flush.ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is IOException or InvalidOperationException or AuthenticationException)
+        catch (Exception exception) when (exception is IOException or InvalidOperationException or AuthenticationException or CryptographicException)
         {
-            // The socket has failed, or was cut: there is nobody to be told.
+            // The socket has failed, or was cut: there is nobody to be told. Or the client has begun to agree on TLS anew, which is not
+            // allowed, and in the middle of that OpenSSL cannot say goodbye.
         }
     }
 }

@@ -116,6 +116,19 @@ public sealed class TlsEntranceTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Client_ThatWantsToAgreeAnew_IsClosedWithoutAnErrorInTheLog(bool isDirect)
+    {
+        await using var gateway = await StartAsync(_certificates.Options, isDirect);
+        await using var client = ChildProcess.Start(
+            "sh", ["-c", $"{{ echo R; sleep 60; }} | openssl s_client -connect 127.0.0.1:{gateway.Port} -tls1_2"]);
+
+        await ConnectionUnderTest.WaitUntilAsync(() => client.Output.Contains("RENEGOTIATING", StringComparison.Ordinal), "it asks");
+        await ConnectionUnderTest.WaitUntilAsync(() => gateway.Server.Ends[ConnectionEnd.GoneBeforeOpen] == 1, "it is counted");
+    }
+
+    [Theory]
     [InlineData("AMQP\0\0\u0009\u0001", "AMQP without TLS")]
     [InlineData("GET / HTTP/1.1\r\n\r\n", "HTTP without TLS")]
     [InlineData("\u0016Hello", "1648656C6C6F")]
