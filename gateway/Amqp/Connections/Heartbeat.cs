@@ -30,12 +30,13 @@ internal sealed class Heartbeat(TimeSpan interval, TimeProvider clock)
             _lastReceived = now;
         }
 
-        _lastTick = now;
-
         if (hasSent)
         {
-            _lastSent = now;
+            // At some time since the last tick: the earliest is taken, for a client with a short interval may allow no more than that.
+            _lastSent = _lastTick;
         }
+
+        _lastTick = now;
 
         if (interval == TimeSpan.Zero)
         {

@@ -19,6 +19,24 @@ public sealed class HeartbeatTests
     }
 
     [Fact]
+    public void Tick_OfAHeartbeatThatWasSent_CountsFromWhenItWasSent()
+    {
+        var heartbeat = new Heartbeat(Second, _clock);
+        var (sent, hasSent) = (new List<double>(), true);
+        for (var i = 1; i <= 8; i++)
+        {
+            _clock.Advance(Second / 4);
+            hasSent = heartbeat.Tick(hasReceived: true, hasSent) == HeartbeatAction.Send;
+            if (hasSent)
+            {
+                sent.Add(i / 4.0);
+            }
+        }
+
+        Assert.Equal([0.5, 1, 1.5, 2], sent);
+    }
+
+    [Fact]
     public void Tick_AlwaysSending_SendsNone()
     {
         var heartbeat = new Heartbeat(10 * Second, _clock);
