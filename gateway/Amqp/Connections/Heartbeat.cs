@@ -25,7 +25,8 @@ internal sealed class Heartbeat(TimeSpan interval, TimeProvider clock)
     public HeartbeatAction Tick(bool hasReceived, bool hasSent)
     {
         var now = clock.GetTimestamp();
-        if (hasReceived || clock.GetElapsedTime(_lastTick, now) > LongestPause)
+        var stoodStill = clock.GetElapsedTime(_lastTick, now) > LongestPause;
+        if (hasReceived || stoodStill)
         {
             _lastReceived = now;
         }
@@ -33,7 +34,7 @@ internal sealed class Heartbeat(TimeSpan interval, TimeProvider clock)
         if (hasSent)
         {
             // At some time since the last tick: the earliest is taken, for a client with a short interval may allow no more than that.
-            _lastSent = _lastTick;
+            _lastSent = stoodStill ? now : _lastTick;
         }
 
         _lastTick = now;
