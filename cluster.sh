@@ -51,12 +51,25 @@ data=$(cd "$data" && pwd)
 names=() postgres="" postgres_port="" pause="" again=false
 declare -A lines=() objects=() ports=() pid_of=() address_of=() namespace_of=()
 
+# A process that ended long ago has a number that may be somebody else's by now: whose child it is tells.
+runs() { # pid
+    local stat
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+    [[ ${stat##*)} == " "[!Z]" $$ "* ]]
+}
+
+# Asks again and again: what ends while a signal interrupts the shell's "wait" is never seen to end by another one (bash 5.2).
+until_ended() { # pid
+    while runs "$1"; do sleep 0.05; done
+}
+
 cleanup() {
     trap - EXIT INT TERM
     [ -z "$pause" ] || kill "$pause" 2>/dev/null || true
-    [ ${#pid_of[@]} -eq 0 ] || kill -TERM "${pid_of[@]}" 2>/dev/null || true
-    [ ${#pid_of[@]} -eq 0 ] || wait "${pid_of[@]}" 2>/dev/null || true
-    [ -z "$postgres" ] || { kill -INT "$postgres" 2>/dev/null || true; wait "$postgres" 2>/dev/null || true; }
+    local member
+    for member in "${pid_of[@]}"; do ! runs "$member" || kill -TERM "$member" 2>/dev/null || true; done
+    for member in "${pid_of[@]}"; do until_ended "$member"; done
+    [ -z "$postgres" ] || ! runs "$postgres" || { kill -INT "$postgres" 2>/dev/null || true; until_ended "$postgres"; }
     ! $namespaces || network_remove $$
     $keep || rm -rf "$data"
 }

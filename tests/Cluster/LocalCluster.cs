@@ -204,7 +204,11 @@ internal sealed class LocalCluster : IAsyncDisposable
         try
         {
             // Until its parent has asked for its end it is there, as a zombie.
-            return File.ReadAllText($"/proc/{_members[member].Pid.ToString(CultureInfo.InvariantCulture)}/stat").Contains(") Z ", StringComparison.Ordinal);
+            var status = File.ReadAllText($"/proc/{_members[member].Pid.ToString(CultureInfo.InvariantCulture)}/stat");
+            var (state, parent) = (status[(status.LastIndexOf(')') + 2)..].Split(' ')) is [var first, var second, ..] ? (first, second) : ("Z", "");
+
+            // Another parent's process has only its number.
+            return state == "Z" || parent != _script.Id.ToString(CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {
@@ -265,6 +269,13 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
 
         var logged = Unannounced();
+
+        // How members stop is for tests of its own. In good order one waits for others, and for half a minute for those that are gone.
+        foreach (var member in _members.Keys.Where(member => member != Database && !HasEnded(member)))
+        {
+            await EndAsync(member);
+        }
+
         await ChildProcess.RunAsync("kill", ["-TERM", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
         await _script.WaitForExitAsync(StartLimit);
         await _script.DisposeAsync();
