@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Granary.Node.Memory;
 
-/// <summary>What .NET itself has from the C library's <c>malloc</c>: mostly what its compiler used while the process started.</summary>
+/// <summary>What .NET itself has from the C library's <c>malloc</c>.</summary>
 internal static partial class NativeHeap
 {
-    // glibc's; other C libraries give memory back by themselves.
+    // Not every C library has it: glibc does, musl does not.
     private static bool _canTrim = OperatingSystem.IsLinux();
 
-    /// <summary>Gives pages back to the system that hold nothing any more: <c>free</c> does so only at an arena's end. A few milliseconds.</summary>
+    /// <summary>Gives pages back to the system that hold nothing any more: <c>free</c> does so only at an arena's end. How long it takes is in log 9101.</summary>
     public static void Trim()
     {
         try
