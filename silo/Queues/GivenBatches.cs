@@ -12,11 +12,17 @@ internal sealed class GivenBatches
     /// <summary>Of so many sessions it is known at the most, where the owner is not told for long.</summary>
     private const int MostSessions = 1024;
 
+    /// <summary>What comes again does so first.</summary>
+    private const int MostEarly = 1024;
+
     /// <summary>Taken, and some of it may still be in the queue.</summary>
     private readonly Dictionary<SessionId, long> _taken = [];
 
-    /// <summary>Sent again, and taken here before the owner came.</summary>
-    private readonly List<Resent> _resent = [];
+    /// <summary>
+    /// Taken here before the owner came. Each may have been sent to an earlier activation, though its publisher need not say so: what a link says first goes in the same
+    /// packet to the next activation if the earlier one did not answer.
+    /// </summary>
+    private readonly List<Early> _early = [];
 
     /// <summary>There is nothing to tell.</summary>
     public bool IsEmpty => _taken.Count == 0;
@@ -29,9 +35,9 @@ internal sealed class GivenBatches
         }
 
         _taken[session] = publish.Number;
-        if (publish.Resent && !hasOwner)
+        if (!hasOwner && _early.Count < MostEarly)
         {
-            _resent.Add(new Resent(session, publish.Number, first, end));
+            _early.Add(new Early(session, publish.Number, first, end));
         }
     }
 
@@ -47,18 +53,18 @@ internal sealed class GivenBatches
     /// <param name="gone">Told the first offset of each stretch that goes, and the one after it.</param>
     public void Drop(IReadOnlyDictionary<SessionId, long> given, IReadyMessages ready, Action<long, long> gone)
     {
-        Resent[] dropped = [.. _resent.Where(batch => given.TryGetValue(batch.Session, out var through) && batch.Number <= through)];
-        _resent.Clear();
+        Early[] dropped = [.. _early.Where(batch => given.TryGetValue(batch.Session, out var through) && batch.Number <= through)];
+        _early.Clear();
         var kept = new List<MessageRun>();
         foreach (var lane in ready.Lanes)
         {
-            Drop(new Queue<Resent>(dropped), lane, gone, kept);
+            Drop(new Queue<Early>(dropped), lane, gone, kept);
         }
 
         kept.ForEach(run => ready.Return(run));
     }
 
-    private static void Drop(Queue<Resent> dropped, ReadyMessages ready, Action<long, long> gone, List<MessageRun> kept)
+    private static void Drop(Queue<Early> dropped, ReadyMessages ready, Action<long, long> gone, List<MessageRun> kept)
     {
         while (dropped.TryPeek(out var next) && ready.IsLoaded)
         {
@@ -83,5 +89,5 @@ internal sealed class GivenBatches
         }
     }
 
-    private readonly record struct Resent(SessionId Session, long Number, long First, long End);
+    private readonly record struct Early(SessionId Session, long Number, long First, long End);
 }
