@@ -33,7 +33,7 @@ internal sealed partial class Queue
         }
     }
 
-    /// <summary>False: there is a message, but it has to be read from the store first, or the store has to know that it is delivered.</summary>
+    /// <summary>False: there is a message, but it has to be read from the store first, or the store has to know that it is delivered, or many others have to expire before.</summary>
     private bool TryGet(QueueLink link, GetItem get, long now)
     {
         if (_groups is { } groups)
@@ -42,13 +42,14 @@ internal sealed partial class Queue
         }
 
         var top = _ready.Top;
-        while (!top.HasFirst(now + 1) && top.IsEmpty && top != _ready.Top)
+        bool isThere;
+        while (!(isThere = top.HasFirst(now + 1)) && top.IsEmpty && top != _ready.Top)
         {
             // What was there has just expired.
             top = _ready.Top;
         }
 
-        if (!top.IsLoaded)
+        if (!isThere)
         {
             if (!_ready.IsEmpty)
             {
@@ -67,7 +68,7 @@ internal sealed partial class Queue
         var length = MessageRecord.LengthOf(top.First.Records.Span);
         var message = top.Take(1, length) with { Since = now };
 
-        // What stands behind it and is overdue is first now: it is gone, and is not among the messages that are left.
+        // What is overdue is gone, and is not among the messages that are left.
         _ready.Expire(now + 1);
         Give(link, get, message);
         return true;

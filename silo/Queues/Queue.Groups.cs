@@ -33,7 +33,11 @@ internal sealed partial class Queue
     /// <summary>As <see cref="TryGet"/>. A message of a group of which anything is out is not there for this.</summary>
     private bool TryGetGrouped(QueueLink link, GetItem get, GroupedMessages groups, long now)
     {
-        groups.Expire(now + 1);
+        if (!groups.Expire(now + 1))
+        {
+            return false;
+        }
+
         if (!groups.TryFind(toHolders: false, out var found, out _))
         {
             if (groups.PagedCount > 0 && !groups.Rest.IsLoaded)

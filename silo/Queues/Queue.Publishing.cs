@@ -71,6 +71,7 @@ internal sealed partial class Queue
             if (!limit.HasRoomFor(_ready, bodyLength))
             {
                 _dispatch.Deliver(_ready, _bound, _untidy, now);
+                ExpireAll(now);
             }
 
             if (limit.HasRoomFor(_ready, bodyLength))
@@ -88,6 +89,14 @@ internal sealed partial class Queue
         }
 
         return refused?.ToArray();
+    }
+
+    /// <summary>Nothing that is overdue takes up room, however much it is.</summary>
+    private void ExpireAll(long now)
+    {
+        while (!_ready.Expire(now + 1))
+        {
+        }
     }
 
     private void Append(in MessageRun run, long now)

@@ -109,7 +109,7 @@ internal sealed partial class Queue
         else if ((_groups?.Rest ?? _ready as ReadyMessages ?? (_ready as PriorityMessages)?.Earlier) is { } ready)
         {
             var paged = PagedMessages.From(backlog.First, backlog.NextOffset, backlog.Count, backlog.Bytes, backlog.Pieces);
-            ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never);
+            ready.Recover(paged, backlog.BodyBytes, backlog.NextDue != MessageRun.Never, backlog.LastDue, backlog.Runs);
         }
 
         NoteEarlier(backlog.Sessions);

@@ -208,9 +208,9 @@ internal sealed partial class Queue : IDeclaredQueue
             _dispatch.Deliver(_ready, _bound, _untidy, now);
 
             // A time to live of nothing is up here: whoever could take the message at once has it.
-            _ready.Expire(now + 1);
+            var isAll = _ready.Expire(now + 1);
             Bury(_ready.TakeExpired(), _delayed is null ? DeathReason.Expired : DeathReason.Due);
-            if (_limit is { Refuses: false })
+            if (_limit is { Refuses: false } && isAll)
             {
                 Figures.Add(QueueCount.Drop, _limit.Trim(_ready, _live, _settings.DeadLetters is null ? _noteGone : null));
                 Bury(CollectionsMarshal.AsSpan(_live), DeathReason.MaxLength);

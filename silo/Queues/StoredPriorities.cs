@@ -38,14 +38,14 @@ internal sealed class StoredPriorities
         ready.SeparateFrom(long.MinValue);
         foreach (var (priority, found) in _found)
         {
-            ready.LaneOf(priority).Recover(found.Messages, found.BodyBytes, found.MayExpire);
+            ready.LaneOf(priority).Recover(found.Messages, found.BodyBytes, found.MayExpire, found.Times.Latest, found.Times.Runs);
         }
     }
 
     private void Add(in MessageRun run, PriorityRule rule)
     {
         Found? found = null;
-        var (priority, first, bytes) = ((byte)0, run.First, 0L);
+        var (priority, first, bytes, bodies) = ((byte)0, run.First, 0, 0);
         var records = run.Records.Span;
         for (var offset = run.First; offset < run.End; offset++)
         {
@@ -53,18 +53,17 @@ internal sealed class StoredPriorities
             var own = rule.Of(record);
             if (found is null || own != priority)
             {
-                found?.Messages.Extend(first, offset - first, bytes, isAmongOthers: true);
-                (priority, first, bytes) = (own, offset, 0);
+                found?.Add(new TimedRun(first, (int)(offset - first), run.Due, bytes, bodies));
+                (priority, first, bytes, bodies) = (own, offset, 0, 0);
                 found = FoundOf(own);
-                found.MayExpire |= run.Due != MessageRun.Never;
             }
 
             bytes += record.Length;
-            found.BodyBytes += record.Body.Length;
+            bodies += record.Body.Length;
             records = records[record.Length..];
         }
 
-        found?.Messages.Extend(first, run.End - first, bytes, isAmongOthers: true);
+        found?.Add(new TimedRun(first, (int)(run.End - first), run.Due, bytes, bodies));
     }
 
     private Found FoundOf(byte priority)
@@ -82,8 +81,18 @@ internal sealed class StoredPriorities
     {
         public PagedMessages Messages;
 
-        public long BodyBytes { get; set; }
+        public BacklogTimes Times { get; } = new(isOfAll: false);
 
-        public bool MayExpire { get; set; }
+        public long BodyBytes { get; private set; }
+
+        public bool MayExpire { get; private set; }
+
+        public void Add(in TimedRun run)
+        {
+            Messages.Extend(run.First, run.Count, run.Length, isAmongOthers: true);
+            Times.Add(run);
+            BodyBytes += run.Bodies;
+            MayExpire |= run.Due != MessageRun.Never;
+        }
     }
 }

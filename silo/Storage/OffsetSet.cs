@@ -85,6 +85,19 @@ internal sealed class OffsetSet
     /// <summary>Any of a range is in the set.</summary>
     public bool Touches(long first, long end) => _ranges.TryFind(first, out var position) && _ranges[position].First < end;
 
+    /// <summary>The first stretch of a range that is not in the set.</summary>
+    public bool TryFindAbsent(long first, long end, out long from, out long to)
+    {
+        from = first;
+        while (from < end && _ranges.TryFind(from, out var position) && _ranges[position].First <= from)
+        {
+            from = _ranges[position].End;
+        }
+
+        to = _ranges.TryFind(from, out var next) ? Math.Min(end, _ranges[next].First) : end;
+        return from < end;
+    }
+
     public void Clear() => _ranges.Clear();
 
     private struct Range : IOffsetRun

@@ -36,16 +36,27 @@ internal sealed record StoredBacklog(
     /// <summary>What parts of it take, in their order; none, where the store does not know.</summary>
     public IReadOnlyList<PagedPiece> Pieces { get; init; } = [];
 
-    /// <summary>Where messages have times of their own (<see cref="QueueIdentity.HasTimes"/>), all of them, in no order; else none.</summary>
-    public IReadOnlyList<StoredRun> Runs { get; init; } = [];
+    /// <summary>
+    /// Where messages have times of their own (<see cref="QueueIdentity.HasTimes"/>), all of them; else those that expire sooner than any before them, and possibly
+    /// others that expire. In no order.
+    /// </summary>
+    public IReadOnlyList<TimedRun> Runs { get; init; } = [];
 
-    public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []);
+    /// <summary>When the last of all expires, in Unix milliseconds, or later; <see cref="long.MaxValue"/>: some never do.</summary>
+    public long LastDue { get; init; } = long.MaxValue;
+
+    public static readonly StoredBacklog Empty = new(0, 0, 0, 0, 0, 0, MessageFlags.None, long.MaxValue, []) { LastDue = long.MinValue };
 }
 
-/// <summary>Messages with successive offsets and the same time, of which the records are in the store.</summary>
+/// <summary>Messages with successive offsets and the same time, by what is known of them without their records.</summary>
 /// <param name="Due">When they are due, in Unix milliseconds.</param>
 /// <param name="Length">The bytes of their records.</param>
-internal readonly record struct StoredRun(long First, int Count, long Due, int Length);
+/// <param name="Bodies">Of these, the bytes of their bodies.</param>
+internal readonly record struct TimedRun(long First, int Count, long Due, int Length, int Bodies)
+{
+    /// <summary>The first offset after the run.</summary>
+    public long End => First + Count;
+}
 
 /// <summary>
 /// All persistent messages that a session published up to this number are in the store, or were gone before they had to be.

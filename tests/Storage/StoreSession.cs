@@ -84,10 +84,11 @@ internal sealed class StoreSession(IStoreHome home) : IAsyncDisposable
     /// <summary>What a store says when messages are due is when they are, and it says so of all.</summary>
     private async Task CheckTimesAsync(StoredQueue queue)
     {
-        StoredRun[] told = [.. queue.Backlog.Runs.OrderBy(run => run.First)];
+        TimedRun[] told = [.. queue.Backlog.Runs.OrderBy(run => run.First)];
         var messages = (await ReadAsync(queue)).Select(message => (message.Offset, message.Due));
         Assert.Equal(messages, told.SelectMany(run => Enumerable.Range(0, run.Count).Select(i => (run.First + i, run.Due))));
-        Assert.Equal(queue.Backlog.Bytes, told.Sum(run => (long)run.Length));
+        Assert.Equal((queue.Backlog.Bytes, queue.Backlog.BodyBytes), (told.Sum(run => (long)run.Length), told.Sum(run => (long)run.Bodies)));
+        Assert.True(told.All(run => run.Due <= queue.Backlog.LastDue));
     }
 
     public Task WriteAsync(StoredQueue queue, params MessageRun[] runs)

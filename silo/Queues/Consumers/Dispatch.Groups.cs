@@ -10,8 +10,12 @@ internal sealed partial class Dispatch
 {
     private void Deliver(GroupedMessages ready, DeliveryBound bound, long now)
     {
-        ready.Expire(now);
         ready.IsBlocked = false;
+        if (!ready.Expire(now))
+        {
+            return;
+        }
+
         if (ready.Holders.Count > 0)
         {
             foreach (var holder in ready.Holders.ToArray())

@@ -10,7 +10,16 @@ internal sealed class Backlog
 {
     private const int SmallestChunk = 1024;
 
+    /// <summary>So many runs may be kept that have left, without a look at how many others there are.</summary>
+    private const int FewLeft = 16;
+
     private readonly RingBuffer<MessageRun> _runs = new();
+
+    /// <summary>How many runs between the others have left: they keep their places without records, so that nothing has to be moved. The first and the last have not left.</summary>
+    private int _left;
+
+    private TidyScan _scan;
+    private bool _scanNeeded;
 
     /// <summary>The chunk that small batches are moved to; the last run may be a slice of it that ends at <see cref="_used"/>.</summary>
     private byte[]? _chunk;
@@ -27,7 +36,7 @@ internal sealed class Backlog
 
     public ref MessageRun First => ref _runs[0];
 
-    /// <summary>The run at <paramref name="index"/>, below <see cref="RunCount"/>.</summary>
+    /// <summary>The run at <paramref name="index"/>, below <see cref="RunCount"/>. Not loaded: it has left.</summary>
     public ref MessageRun this[int index] => ref _runs[index];
 
     public void Append(in MessageRun run)
@@ -52,12 +61,40 @@ internal sealed class Backlog
         ref var first = ref _runs[0];
         if (count == first.Count)
         {
-            return _runs.RemoveFirst();
+            var run = _runs.RemoveFirst();
+            if (_left > 0)
+            {
+                ForgetLeft();
+            }
+
+            return run;
         }
 
         var taken = first.Head(count, length);
         first = first.After(count, length);
         return taken;
+    }
+
+    /// <summary>Takes out the first run that has any of the messages between two offsets, wherever it stands. False: there is none.</summary>
+    public bool TryTakeAt(long from, long end, out MessageRun run)
+    {
+        for (var index = IndexOf(from); index < _runs.Count && _runs[index].First < end; index++)
+        {
+            run = _runs[index];
+            if (run.IsLoaded)
+            {
+                Count -= run.Count;
+                Bytes -= run.Length;
+                _runs[index] = run.LetGo();
+                _left++;
+                _scanNeeded = true;
+                ForgetLeft();
+                return true;
+            }
+        }
+
+        run = default;
+        return false;
     }
 
     /// <summary>Hands all but about the first <paramref name="bytes"/> over to an empty backlog. To be called after <see cref="Settle"/>.</summary>
@@ -71,16 +108,19 @@ internal sealed class Backlog
 
         for (var i = kept; i < _runs.Count; i++)
         {
+            if (!_runs[i].IsLoaded)
+            {
+                _left--;
+                continue;
+            }
+
             rest.Take(_runs[i]);
             Count -= _runs[i].Count;
             Bytes -= _runs[i].Length;
         }
 
-        while (_runs.Count > kept)
-        {
-            _runs.RemoveAt(_runs.Count - 1);
-        }
-
+        CutTo(kept);
+        ForgetLeft();
         (rest._chunk, rest._used, _chunk) = (_chunk, _used, null);
     }
 
@@ -114,6 +154,12 @@ internal sealed class Backlog
         for (var i = first; i < first + count; i++)
         {
             var run = _runs[i];
+            if (!run.IsLoaded)
+            {
+                _left--;
+                continue;
+            }
+
             if (!IsWorthKeeping(run))
             {
                 run = Merge(run, kept);
@@ -127,13 +173,10 @@ internal sealed class Backlog
             _runs[kept++] = run;
         }
 
-        while (_runs.Count > kept)
-        {
-            _runs.RemoveAt(_runs.Count - 1);
-        }
+        CutTo(kept);
     }
 
-    /// <summary>Gives up an array of which little is left, once nothing was taken from it for a while.</summary>
+    /// <summary>Gives up arrays of which little is left, once nothing was taken from them for a while.</summary>
     /// <returns>Whether there will be something to do later.</returns>
     public bool Tidy(long now)
     {
@@ -143,13 +186,47 @@ internal sealed class Backlog
             return false;
         }
 
-        ref var first = ref _runs[0];
-        if (!SparseMemory.IsWasted(first.Records))
+        if (_scanNeeded)
+        {
+            // Something left from the middle, and may have been most of an array.
+            _scan.BeginStep();
+            while (_scan.Continue && IndexOf(_scan.Next) is var index && index < _runs.Count)
+            {
+                _scan.Advance(_runs[index].End);
+                if (Tidy(index, now))
+                {
+                    _scan.SawYoung();
+                }
+            }
+
+            _scanNeeded = _scan.EndPass();
+            return _scanNeeded;
+        }
+
+        return Tidy(0, now);
+    }
+
+    public void Clear()
+    {
+        _runs.Clear();
+        _chunk = null;
+        _unsettled = 0;
+        _left = 0;
+        _scanNeeded = false;
+        Count = 0;
+        Bytes = 0;
+    }
+
+    /// <returns>Whether there will be something to do later.</returns>
+    private bool Tidy(int index, long now)
+    {
+        ref var run = ref _runs[index];
+        if (!SparseMemory.IsWasted(run.Records))
         {
             return false;
         }
 
-        if (now - first.Since < SparseMemory.AgeLimit)
+        if (now - run.Since < SparseMemory.AgeLimit)
         {
             return true;
         }
@@ -159,17 +236,68 @@ internal sealed class Backlog
             _chunk = null;
         }
 
-        first = first with { Records = first.Records.ToArray() };
+        run = run with { Records = run.Records.ToArray() };
         return false;
     }
 
-    public void Clear()
+    /// <summary>The first run that ends after an offset, whether it has left or not.</summary>
+    private int IndexOf(long offset)
     {
-        _runs.Clear();
-        _chunk = null;
-        _unsettled = 0;
-        Count = 0;
-        Bytes = 0;
+        int low = 0, high = _runs.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            (low, high) = _runs[middle].End > offset ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
+    }
+
+    /// <summary>Forgets runs that have left, at both ends, and everywhere when they are most of all.</summary>
+    private void ForgetLeft()
+    {
+        while (_left > 0 && !_runs[0].IsLoaded)
+        {
+            _runs.RemoveFirst();
+            _left--;
+        }
+
+        while (_left > 0 && !_runs[^1].IsLoaded)
+        {
+            CutTo(_runs.Count - 1);
+            _left--;
+            _unsettled = Math.Max(0, _unsettled - 1);
+        }
+
+        if (_left <= FewLeft || _left <= _runs.Count / 2)
+        {
+            return;
+        }
+
+        var settled = _runs.Count - Math.Min(_unsettled, _runs.Count);
+        var kept = 0;
+        for (var i = 0; i < _runs.Count; i++)
+        {
+            if (_runs[i].IsLoaded)
+            {
+                _runs[kept++] = _runs[i];
+            }
+            else if (i >= settled)
+            {
+                _unsettled--;
+            }
+        }
+
+        CutTo(kept);
+        _left = 0;
+    }
+
+    private void CutTo(int count)
+    {
+        while (_runs.Count > count)
+        {
+            _runs.RemoveAt(_runs.Count - 1);
+        }
     }
 
     /// <summary>Keeping a batch as it came must not cost much more memory than copying it.</summary>

@@ -6,7 +6,7 @@ namespace Granary.Silo.Queues.Messages;
 internal sealed partial class DelayedMessages
 {
     /// <summary>Takes over what the store has. Its records are read when it is due, where it is sent on.</summary>
-    public void Recover(IReadOnlyList<StoredRun> runs)
+    public void Recover(IReadOnlyList<TimedRun> runs)
     {
         foreach (var run in runs)
         {

@@ -89,12 +89,12 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
         }
     }
 
-    public void Expire(long limit)
+    public bool Expire(long limit)
     {
         _lookedAt = Math.Max(_lookedAt, limit);
         if (IsHeld || limit <= _gathersUntil)
         {
-            return;
+            return true;
         }
 
         var before = _due.Count;
@@ -116,6 +116,8 @@ internal sealed partial class DelayedMessages(bool isPaced) : IReadyMessages
         {
             _gathersUntil = limit - 1 + GathersFor;
         }
+
+        return true;
     }
 
     public MessageRun[] TakeExpired()

@@ -33,7 +33,10 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
 
     private readonly List<MessageRun> _expired = [];
     private bool _countsBodies = countsBodies;
-    private bool _mayExpire;
+
+    /// <summary>When those that are set aside expire, and some that were. Null: none of them does.</summary>
+    private PriorityQueue<(MessageGroup Group, long Offset), (long Due, long Offset)>? _dues;
+
     private long? _heldEnd;
     private int _aside;
     private long _asideBytes;
@@ -75,7 +78,7 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
 
     public bool NeedsTidy => Rest.NeedsTidy;
 
-    public long NextDue => _mayExpire ? Math.Min(_filed.Min?.Aside[0].Due ?? MessageRun.Never, Rest.NextDue) : Rest.NextDue;
+    public long NextDue => _dues?.TryPeek(out _, out var next) == true ? Math.Min(next.Due, Rest.NextDue) : Rest.NextDue;
 
     /// <summary>All of them in their order: none is set aside after that.</summary>
     public ReadyMessages Top
@@ -96,22 +99,13 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
         Rest.CountBodies(isWanted);
     }
 
-    public void Append(in MessageRun run)
-    {
-        _mayExpire |= run.Due != MessageRun.Never;
-        Rest.Append(run);
-    }
+    public void Append(in MessageRun run) => Rest.Append(run);
 
-    public void AppendBack(in MessageRun run, long redeliveredBelow)
-    {
-        _mayExpire |= run.Due != MessageRun.Never;
-        Rest.AppendBack(run, redeliveredBelow);
-    }
+    public void AppendBack(in MessageRun run, long redeliveredBelow) => Rest.AppendBack(run, redeliveredBelow);
 
     /// <summary>They are set aside at once: whatever comes behind them in their groups is not to overtake them.</summary>
     public void Return(in MessageRun run)
     {
-        _mayExpire |= run.Due != MessageRun.Never;
         if (!run.IsLoaded)
         {
             Rest.Return(run);
@@ -238,16 +232,20 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
         }
     }
 
-    public void Expire(long limit)
+    public bool Expire(long limit)
     {
-        while (_mayExpire && _filed.Min is { } group && group.Aside[0].Due < limit)
+        while (_dues?.TryPeek(out var next, out var at) == true && at.Due < limit)
         {
-            _expired.Add(group.Aside.RemoveFirst());
-            Note(_expired[^1], -1);
-            File(group);
+            _dues.Dequeue();
+            if (next.Group.TryTakeAside(next.Offset, out var message))
+            {
+                _expired.Add(message);
+                Note(message, -1);
+                File(next.Group);
+            }
         }
 
-        Rest.Expire(limit);
+        return Rest.Expire(limit);
     }
 
     public MessageRun[] TakeExpired()
@@ -262,11 +260,7 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
         return expired;
     }
 
-    public void EndTurn()
-    {
-        Rest.EndTurn();
-        _mayExpire &= !IsEmpty;
-    }
+    public void EndTurn() => Rest.EndTurn();
 
     public void Tidy(long now) => Rest.Tidy(now);
 
@@ -279,11 +273,7 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
 
     public PageRequest? NextLoad() => Rest.NextLoad();
 
-    public long Load(PageRequest request, MessageRun[]? runs, long redeliveredBelow, long now)
-    {
-        _mayExpire |= Rest.MayExpireUnseen;
-        return Rest.Load(request, runs, redeliveredBelow, now);
-    }
+    public long Load(PageRequest request, MessageRun[]? runs, long redeliveredBelow, long now) => Rest.Load(request, runs, redeliveredBelow, now);
 
     private static bool IsNextFor(MessageGroup group, long offset) => group.Holder is { IsAble: true, Ring: not null } && (group.Aside.Count == 0 || offset < group.Aside[0].First);
 
@@ -325,6 +315,33 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
         Note(own, 1);
         group.SetAside(own);
         File(group);
+        if (own.Due != MessageRun.Never)
+        {
+            NoteDue(own, group);
+        }
+    }
+
+    private void NoteDue(in MessageRun message, MessageGroup group)
+    {
+        _dues ??= new PriorityQueue<(MessageGroup Group, long Offset), (long Due, long Offset)>();
+        if (_dues.Count < 2 * MostAside)
+        {
+            _dues.Enqueue((group, message.First), (message.Due, message.First));
+            return;
+        }
+
+        // Most of these have been given out since, or come back after that.
+        _dues.Clear();
+        foreach (var filed in _filed)
+        {
+            for (var i = 0; i < filed.Aside.Count; i++)
+            {
+                if (filed.Aside[i].Due != MessageRun.Never)
+                {
+                    _dues.Enqueue((filed, filed.Aside[i].First), (filed.Aside[i].Due, filed.Aside[i].First));
+                }
+            }
+        }
     }
 
     private void Note(in MessageRun message, int sign)

@@ -3,6 +3,9 @@ namespace Granary.Silo.Queues.Messages;
 /// <summary>All messages of a queue that can be taken, in the order in which they are: one run of offsets, or one for each priority.</summary>
 internal interface IReadyMessages
 {
+    /// <summary>So many runs of messages expire together at the most, so that none of a queue's turns takes long.</summary>
+    const int MostTogether = 4096;
+
     long Count { get; }
 
     /// <summary>The record bytes of all messages.</summary>
@@ -25,7 +28,7 @@ internal interface IReadyMessages
     /// <summary>Memory may have to be given back some time.</summary>
     bool NeedsTidy { get; }
 
-    /// <summary>When the first message of any of <see cref="Lanes"/> expires. Those behind it do not expire before it is gone.</summary>
+    /// <summary>When the next message expires, wherever it stands, or <see cref="MessageRun.Never"/>. Of what is not known, as it is not in memory, it is found out soon.</summary>
     long NextDue { get; }
 
     /// <summary>Where the next message to be taken is: it is the first there. Whoever has emptied it looks again.</summary>
@@ -45,8 +48,9 @@ internal interface IReadyMessages
     /// <summary>Appends messages that an earlier activation had; those below <paramref name="redeliveredBelow"/> may have been delivered.</summary>
     void AppendBack(in MessageRun run, long redeliveredBelow);
 
-    /// <summary>Takes out what stands first and was due before <paramref name="limit"/>.</summary>
-    void Expire(long limit);
+    /// <summary>Takes out what was due before <paramref name="limit"/>, wherever it stands.</summary>
+    /// <returns>False: there is more, which is for the next time (<see cref="MostTogether"/>).</returns>
+    bool Expire(long limit);
 
     /// <summary>Hands over what expired since the last time.</summary>
     MessageRun[] TakeExpired();

@@ -24,16 +24,33 @@ internal sealed class MessageGroup(byte[] key)
 
     public void SetAside(in MessageRun message)
     {
-        int low = 0, high = Aside.Count;
-        if (high > 0 && Aside[high - 1].First < message.First)
+        var isLast = Aside.Count > 0 && Aside[^1].First < message.First;
+        Aside.Insert(isLast ? Aside.Count : PlaceOf(message.First), message);
+    }
+
+    /// <summary>Takes out one that was set aside, wherever it stands. False: it is not there any more.</summary>
+    public bool TryTakeAside(long offset, out MessageRun message)
+    {
+        var place = PlaceOf(offset);
+        if (place == Aside.Count || Aside[place].First != offset)
         {
-            low = high;
+            message = default;
+            return false;
         }
 
+        message = Aside[place];
+        Aside.RemoveAt(place);
+        return true;
+    }
+
+    /// <summary>How many of those that were set aside stand before an offset.</summary>
+    private int PlaceOf(long offset)
+    {
+        int low = 0, high = Aside.Count;
         while (low < high)
         {
             var middle = (low + high) >>> 1;
-            if (Aside[middle].First < message.First)
+            if (Aside[middle].First < offset)
             {
                 low = middle + 1;
             }
@@ -43,6 +60,6 @@ internal sealed class MessageGroup(byte[] key)
             }
         }
 
-        Aside.Insert(low, message);
+        return low;
     }
 }

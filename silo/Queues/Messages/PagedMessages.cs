@@ -1,3 +1,5 @@
+using Granary.Silo.Storage;
+
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>Ready messages that are in the store only: all that is unsettled there between two offsets, or, where others are among them, some stretches of it.</summary>
@@ -104,6 +106,34 @@ internal struct PagedMessages
         ShrinkPieces(run, bodies);
     }
 
+    /// <summary>Nothing is left of them up to an offset.</summary>
+    public void BeginAt(long offset) => First = Math.Max(First, offset);
+
+    /// <summary>Some of them are gone, unread, wherever they stood. All that was among them is; not where others are.</summary>
+    public void Remove(in TimedRun run)
+    {
+        Forget(run.Count, run.Length, run.Bodies);
+        var at = _pieces is null ? 0 : IndexOfPiece(run.First);
+        if (at < _pieces?.Count)
+        {
+            ref var piece = ref _pieces[at];
+            piece = piece with { Count = piece.Count - run.Count, Bytes = piece.Bytes - run.Length, Bodies = piece.Bodies - run.Bodies };
+        }
+    }
+
+    /// <summary>As <see cref="Remove"/>, where others are among them: the first stretch of these messages that is there.</summary>
+    public bool TryRemove(in TimedRun run, out long first, out long end)
+    {
+        if (!TryCut(run.First, run.End, out first, out end))
+        {
+            return false;
+        }
+
+        var share = (double)(end - first) / run.Count;
+        Forget(end - first, (long)(run.Length * share), (long)(run.Bodies * share));
+        return true;
+    }
+
     /// <summary>
     /// A part of the first of them is gone, unread: as many as are known to be too many, whole pieces only, so that what the rest takes is known as well as before.
     /// </summary>
@@ -180,6 +210,18 @@ internal struct PagedMessages
     /// <summary>Takes out the first of them between two offsets, wherever that is, with about as many bytes as they have. Only where others are among them.</summary>
     public bool TryTake(long from, long limit, out long first, out long end)
     {
+        if (!TryCut(from, limit, out first, out end))
+        {
+            return false;
+        }
+
+        var share = (double)(end - first) / Count;
+        Forget(end - first, (long)(Bytes * share), (long)(Bodies * share));
+        return true;
+    }
+
+    private bool TryCut(long from, long limit, out long first, out long end)
+    {
         (first, end) = (0, 0);
         if (_stretches is null || !_stretches.TryFind(from, out var position) || _stretches[position].First >= limit)
         {
@@ -199,9 +241,7 @@ internal struct PagedMessages
             _stretches.Insert(new Stretch { First = end, End = whole.End });
         }
 
-        var share = (double)(end - first) / Count;
         First = _stretches.IsEmpty ? End : _stretches.First.First;
-        Forget(end - first, (long)(Bytes * share), (long)(Bodies * share));
         return true;
     }
 
@@ -235,6 +275,13 @@ internal struct PagedMessages
         while (_pieces is { Count: > 0 })
         {
             ref var piece = ref _pieces[0];
+            if (piece.End <= run.First)
+            {
+                // All of it is gone.
+                _pieces.RemoveFirst();
+                continue;
+            }
+
             if (run.End < piece.End)
             {
                 piece = piece with { Count = piece.Count - run.Count, Bytes = piece.Bytes - run.Length, Bodies = piece.Bodies - bodies };
@@ -251,6 +298,19 @@ internal struct PagedMessages
             run = run.After(count, run.LengthOf(count));
             bodies = run.BodyLength();
         }
+    }
+
+    /// <summary>The piece that has an offset, or would have it.</summary>
+    private readonly int IndexOfPiece(long offset)
+    {
+        int low = 0, high = _pieces!.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            (low, high) = _pieces[middle].End > offset ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
     }
 
     private void Forget(long count, long bytes, long bodies = 0)

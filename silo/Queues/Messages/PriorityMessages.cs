@@ -84,7 +84,7 @@ internal sealed class PriorityMessages : IReadyMessages
             var due = MessageRun.Never;
             foreach (var lane in _lanes)
             {
-                due = IsBehindEarlier(lane) ? due : Math.Min(due, lane.NextDue);
+                due = Math.Min(due, lane.NextDue);
             }
 
             return due;
@@ -171,15 +171,15 @@ internal sealed class PriorityMessages : IReadyMessages
         }
     }
 
-    public void Expire(long limit)
+    public bool Expire(long limit)
     {
+        var isAll = true;
         foreach (var lane in _lanes)
         {
-            if (!IsBehindEarlier(lane))
-            {
-                lane.Expire(limit);
-            }
+            isAll &= lane.Expire(limit);
         }
+
+        return isAll;
     }
 
     public MessageRun[] TakeExpired()
@@ -250,7 +250,7 @@ internal sealed class PriorityMessages : IReadyMessages
         var before = 0L;
         foreach (var lane in _lanes)
         {
-            // What stands behind enough others need not be in memory, but for that it may expire.
+            // What stands behind enough others need not be in memory, unless nobody else knows when it expires.
             var isNeeded = before <= _head / 2;
             var request = isNeeded ? lane.NextLoad(_head, before) : lane.MayExpireUnseen ? lane.NextLoad(SmallHead, 0) : null;
             if (request is { } next)
@@ -266,9 +266,6 @@ internal sealed class PriorityMessages : IReadyMessages
 
     public long Load(PageRequest request, MessageRun[]? runs, long redeliveredBelow, long now) =>
         (_earlier is not null && request.Lane == EarlierLane ? _earlier : LaneOf(request.Lane)).Load(request, runs, redeliveredBelow, now);
-
-    /// <summary>Others of the same priority stand before all of these.</summary>
-    private bool IsBehindEarlier(ReadyMessages lane) => _earlier is { IsEmpty: false } && lane != _earlier && lane.Lane == _rule.Absent;
 
     /// <summary>Takes the first messages of a run that have the same priority, and says where they belong.</summary>
     private MessageRun SplitOff(ref MessageRun run, out ReadyMessages to)

@@ -26,18 +26,18 @@ internal sealed partial class ReadyMessages
 
     public long PagedCount => _paged.Count;
 
-    /// <summary>The first message is not in memory, so that nobody can say when it expires, and it may.</summary>
-    public bool MayExpireUnseen => _mayExpire && !IsEmpty && !IsLoaded;
-
     /// <summary>Body bytes of messages that are in the store only.</summary>
     public long PagedBodies => _paged.Bodies;
 
     /// <summary>Puts in place what the store has from an earlier activation.</summary>
-    public void Recover(PagedMessages paged, long bodyBytes, bool mayExpire)
+    /// <param name="latest">When the last of it expires.</param>
+    /// <param name="early">At least those of it that expire sooner than any before them.</param>
+    public void Recover(PagedMessages paged, long bodyBytes, bool mayExpire, long latest, IReadOnlyList<TimedRun> early)
     {
         _paged = paged;
         _paged.Bodies = bodyBytes;
         _mayExpire |= mayExpire;
+        NoteEarlier(latest, early);
     }
 
     public void PageOut(long budget, long storedEnd, bool isDurable, long redeliveredBelow, List<MessageRun> copies)
@@ -73,7 +73,7 @@ internal sealed partial class ReadyMessages
         for (var i = 0; i < _tail.RunCount - 1 && handed < _headBytes; i++)
         {
             ref var run = ref _tail[i];
-            if (!IsStored(run, isDurable))
+            if (run.IsLoaded && !IsStored(run, isDurable))
             {
                 copies.Add(run);
                 handed += run.Length;
@@ -99,7 +99,7 @@ internal sealed partial class ReadyMessages
             return new PageRequest(_returned.First.First, _returned.First.End, head, _generation, Lane, IsReturned: true);
         }
 
-        if (_isLoading || _paged.IsEmpty || before + _backlog.Bytes > head / 2)
+        if (_isLoading || _paged.IsEmpty || (_cut is null && before + _backlog.Bytes > head / 2))
         {
             return null;
         }
@@ -129,12 +129,17 @@ internal sealed partial class ReadyMessages
 
         foreach (var run in runs)
         {
-            _paged.Shrink(run);
-            _loadedBodies += _countsBodies ? run.BodyLength() : 0;
-            _handed?.Add(run.First, run.End);
-            TakeBack(run with { Since = now }, redeliveredBelow);
+            if (_gone is null)
+            {
+                LoadPart(run, redeliveredBelow, now);
+                continue;
+            }
+
+            TellPaged(run.First, run.End, (first, end) => LoadPart(run.Part((int)(first - run.First), (int)(end - run.First)), redeliveredBelow, now));
+            _paged.BeginAt(run.End);
         }
 
+        PutBackCut();
         var missing = 0L;
         if (runs.Length == 0 || _paged.First >= _paged.End)
         {
@@ -144,10 +149,19 @@ internal sealed partial class ReadyMessages
 
         if (_paged.IsEmpty)
         {
+            _paged = default;
             JoinTail();
         }
 
         return missing;
+    }
+
+    private void LoadPart(in MessageRun run, long redeliveredBelow, long now)
+    {
+        _paged.Shrink(run);
+        NoteBodies(run);
+        _handed?.Add(run.First, run.End);
+        TakeBack(run with { Since = now }, redeliveredBelow);
     }
 
     /// <summary>Takes messages that are paged out from <paramref name="from"/> to below <paramref name="end"/> without reading them.</summary>
@@ -223,7 +237,7 @@ internal sealed partial class ReadyMessages
         var (all, first) = (_paged.Count, _paged.First);
         if (count >= all)
         {
-            _paged.ForEach(gone);
+            _paged.ForEach((from, end) => TellPaged(from, end, gone));
             _paged = default;
         }
         else
@@ -234,7 +248,7 @@ internal sealed partial class ReadyMessages
                 return 0;
             }
 
-            gone(first, end);
+            TellPaged(first, end, gone);
         }
 
         // What is being read back may be of those.
@@ -252,12 +266,13 @@ internal sealed partial class ReadyMessages
     {
         foreach (var run in runs)
         {
-            var before = _returned.Bytes;
-            _mayExpire |= run.Due != MessageRun.Never;
-            _returned.Load(run, now);
-            if (_countsBodies && _returned.Bytes > before)
+            foreach (var loaded in _returned.Load(run, now))
             {
-                _loadedBodies += run.BodyLength();
+                NoteBodies(loaded);
+                if (loaded.Due != MessageRun.Never)
+                {
+                    AddReturned(loaded);
+                }
             }
         }
 
@@ -269,7 +284,7 @@ internal sealed partial class ReadyMessages
 
     public void AppendBack(in MessageRun run, long redeliveredBelow)
     {
-        NoteComing(run);
+        NoteNew(run);
         TakeBack(run, redeliveredBelow);
     }
 
@@ -290,11 +305,7 @@ internal sealed partial class ReadyMessages
     /// <summary>Nothing is between head and tail any more.</summary>
     private void JoinTail()
     {
-        for (var i = 0; i < _tail.RunCount; i++)
-        {
-            _backlog.Take(_tail[i]);
-        }
-
+        ForEach(_tail, run => _backlog.Take(run));
         _tail.Clear();
     }
 

@@ -8,14 +8,12 @@ namespace Granary.Silo.Queues.Messages;
 /// <param name="lane">The priority of all of them. Null: they are all that the queue has, whatever their priority.</param>
 internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null) : IReadyMessages
 {
-    private readonly List<MessageRun> _expired = [];
     private readonly ReturnedMessages _returned = new();
     private readonly Backlog _backlog = new();
     private TidyScan _scan;
     private bool _countsBodies = countsBodies;
     private long _loadedBodies;
     private bool _scanNeeded;
-    private bool _mayExpire;
 
     /// <summary>The priority of all of them, if it matters.</summary>
     public byte Lane => lane.GetValueOrDefault();
@@ -40,20 +38,20 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
     /// <summary>There is a first message, and it is in memory.</summary>
     public bool IsLoaded => _returned.IsEmpty ? _backlog.Count > 0 : _returned.First.IsLoaded;
 
-    /// <summary>The next messages to be taken that follow each other. Only if <see cref="IsLoaded"/>, or to look when they expire.</summary>
+    /// <summary>The next messages to be taken that follow each other. Only if <see cref="IsLoaded"/>.</summary>
     public MessageRun First => _returned.IsEmpty ? _backlog.First : _returned.First;
 
     public ReadyMessages Top => this;
 
     public IReadOnlyList<ReadyMessages> Lanes => [this];
 
-    public long NextDue => _mayExpire && (!_returned.IsEmpty || _backlog.Count > 0) ? First.Due : MessageRun.Never;
+    public long NextDue => _mayExpire ? Math.Min(FrontDue, EarlyDue) : MessageRun.Never;
 
     public bool NeedsTidy { get; private set; }
 
     public void Append(in MessageRun run)
     {
-        NoteComing(run);
+        NoteNew(run);
         (_paged.IsEmpty ? _backlog : _tail).Append(run);
     }
 
@@ -76,7 +74,12 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
 
     public void Return(in MessageRun run)
     {
-        NoteComing(run);
+        NoteBodies(run);
+        if (run.Due != MessageRun.Never)
+        {
+            AddReturned(run);
+        }
+
         _returned.Add(run);
         _scanNeeded = true;
         NeedsTidy = true;
@@ -85,55 +88,14 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
     /// <summary>Takes the first <paramref name="count"/> messages of <see cref="First"/>, which take <paramref name="length"/> bytes.</summary>
     public MessageRun Take(int count, int length)
     {
-        MessageRun taken;
         if (_returned.IsEmpty)
         {
-            NeedsTidy = true;
-            taken = _backlog.Take(count, length);
-        }
-        else
-        {
-            taken = _returned.Take(count, length);
+            return TakeFront(count, length);
         }
 
-        if (_countsBodies)
-        {
-            _loadedBodies -= taken.BodyLength();
-        }
-
+        var taken = _returned.Take(count, length);
+        ForgetBodies(taken);
         return taken;
-    }
-
-    /// <summary>Whether there is a first message in memory that is not overdue; those that are leave on the way.</summary>
-    public bool HasFirst(long now)
-    {
-        if (_mayExpire)
-        {
-            Expire(now);
-        }
-
-        return IsLoaded;
-    }
-
-    public void Expire(long limit)
-    {
-        while (NextDue < limit)
-        {
-            var first = First;
-            _expired.Add(Take(first.Count, first.Length));
-        }
-    }
-
-    public MessageRun[] TakeExpired()
-    {
-        if (_expired.Count == 0)
-        {
-            return [];
-        }
-
-        MessageRun[] expired = [.. _expired];
-        _expired.Clear();
-        return expired;
     }
 
     public void EndTurn()
@@ -143,8 +105,8 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         if (IsEmpty)
         {
             NeedsTidy = false;
-            _mayExpire = false;
             _handed = null;
+            ForgetTimes();
         }
     }
 
@@ -167,14 +129,14 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         {
             _returned.ForEach(run => gone(run.First, run.End));
             Tell(_backlog, gone);
-            _paged.ForEach(gone);
-
+            _paged.ForEach((first, end) => TellPaged(first, end, gone));
             Tell(_tail, gone);
         }
 
         _returned.Clear();
         _backlog.Clear();
         ClearPaged();
+        ForgetTimes();
         NeedsTidy = false;
         _loadedBodies = 0;
         return count;
@@ -191,10 +153,7 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         });
         foreach (var backlog in new[] { _backlog, _tail })
         {
-            for (var i = 0; i < backlog.RunCount; i++)
-            {
-                runs.Add(backlog[i]);
-            }
+            ForEach(backlog, runs.Add);
         }
     }
 
@@ -210,28 +169,43 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         AddAll(_tail, runs);
     }
 
-    private static void AddAll(Backlog backlog, List<(MessageRun Run, long End)> runs)
+    private static void AddAll(Backlog backlog, List<(MessageRun Run, long End)> runs) => ForEach(backlog, run => runs.Add((run, run.End)));
+
+    private static void Tell(Backlog backlog, Action<long, long> gone) => ForEach(backlog, run => gone(run.First, run.End));
+
+    private static void ForEach(Backlog backlog, Action<MessageRun> action)
     {
         for (var i = 0; i < backlog.RunCount; i++)
         {
-            runs.Add((backlog[i], backlog[i].End));
+            if (backlog[i].IsLoaded)
+            {
+                action(backlog[i]);
+            }
         }
     }
 
-    private static void Tell(Backlog backlog, Action<long, long> gone)
+    /// <summary>As <see cref="Take"/>, of what never came back.</summary>
+    private MessageRun TakeFront(int count, int length)
     {
-        for (var i = 0; i < backlog.RunCount; i++)
-        {
-            gone(backlog[i].First, backlog[i].End);
-        }
+        NeedsTidy = true;
+        var taken = _backlog.Take(count, length);
+        ForgetBodies(taken);
+        return taken;
     }
 
-    private void NoteComing(in MessageRun run)
+    private void NoteBodies(in MessageRun run)
     {
-        _mayExpire |= run.Due != MessageRun.Never;
         if (_countsBodies)
         {
             _loadedBodies += run.BodyLength();
+        }
+    }
+
+    private void ForgetBodies(in MessageRun run)
+    {
+        if (_countsBodies)
+        {
+            _loadedBodies -= run.BodyLength();
         }
     }
 }

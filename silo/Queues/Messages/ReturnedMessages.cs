@@ -62,9 +62,56 @@ internal sealed class ReturnedMessages
         return taken;
     }
 
-    /// <summary>Puts records in place that were read back for messages that only the store had.</summary>
-    public void Load(in MessageRun read, long now)
+    /// <summary>Takes out the first messages of any between two offsets. False: there are none.</summary>
+    public bool TryTakeAt(long from, long end, out MessageRun taken)
     {
+        taken = default;
+        if (!_runs.TryFind(from, out var position) || _runs[position].First >= end)
+        {
+            return false;
+        }
+
+        var run = _runs[position].Run;
+        var (first, to) = (Math.Max(run.First, from), Math.Min(run.End, end));
+        taken = PartOf(run, first, to);
+        _runs.Remove(position);
+        if (run.First < first)
+        {
+            _runs.Insert(new Entry(PartOf(run, run.First, first)));
+        }
+
+        if (to < run.End)
+        {
+            _runs.Insert(new Entry(PartOf(run, to, run.End)));
+        }
+
+        Count -= taken.Count;
+        Bytes -= taken.Length;
+        return true;
+    }
+
+    /// <summary>Of any between two offsets only the store knows when they expire.</summary>
+    public bool HasUnseen(long from, long end)
+    {
+        while (_runs.TryFind(from, out var position) && _runs[position].First < end)
+        {
+            var run = _runs[position].Run;
+            if (run is { IsLoaded: false, Due: MessageRun.Never })
+            {
+                return true;
+            }
+
+            from = run.End;
+        }
+
+        return false;
+    }
+
+    /// <summary>Puts records in place that were read back for messages that only the store had.</summary>
+    /// <returns>Those that were put in place.</returns>
+    public List<MessageRun> Load(in MessageRun read, long now)
+    {
+        List<MessageRun> all = [];
         for (var at = read.First; at < read.End && _runs.TryFind(at, out var position) && _runs[position].First < read.End;)
         {
             var run = _runs[position].Run;
@@ -85,8 +132,11 @@ internal sealed class ReturnedMessages
             Replace(position, run, from, to);
             _runs.Insert(new Entry(loaded));
             Bytes += loaded.Length;
+            all.Add(loaded);
             at = to;
         }
+
+        return all;
     }
 
     /// <summary>Removes what of a range was not read back, because the store does not have it, and says how many messages that are.</summary>

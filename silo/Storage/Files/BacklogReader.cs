@@ -38,7 +38,7 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
     {
         // The next offset is the one after the last that there is.
         var goesOn = identity.IsStream;
-        List<StoredRun>? times = identity.HasTimes ? [] : null;
+        var times = goesOn ? null : new BacklogTimes(identity.HasTimes);
         List<(long First, long End)> partial;
         var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
         StoredBacklog backlog;
@@ -62,11 +62,12 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                     bytes += batch.RecordsLength;
                     bodies += batch.BodiesLength;
                     pieces?.Add(new PagedPiece(batch.End, batch.Count, batch.RecordsLength, batch.BodiesLength));
-                    times?.Add(new StoredRun(batch.First, batch.Count, batch.Due, batch.RecordsLength));
+                    times?.Add(new TimedRun(batch.First, batch.Count, batch.Due, batch.RecordsLength, batch.BodiesLength));
                 }
                 else
                 {
                     pieces?.Break();
+                    times?.Expect(batch.Due);
                 }
 
                 flags |= batch.Flags;
@@ -86,11 +87,11 @@ internal sealed class BacklogReader(BatchReader reader, Lock gate)
                 bytes += run.Length;
                 bodies += own;
                 pieces?.Add(new PagedPiece(run.End, run.Count, run.Length, own));
-                times?.Add(new StoredRun(run.First, run.Count, run.Due, run.Length));
+                times?.Add(new TimedRun(run.First, run.Count, run.Due, run.Length, (int)own));
             }
         }
 
-        return backlog with { Bytes = bytes, BodyBytes = bodies, Pieces = pieces?.InOrder() ?? [], Runs = times ?? [] };
+        return backlog with { Bytes = bytes, BodyBytes = bodies, Pieces = pieces?.InOrder() ?? [], Runs = times?.Runs ?? [], LastDue = times?.Latest ?? MessageRun.Never };
     }
 
     private static List<(long First, long End)> FindBatches(QueueLog queue, Func<StoredBatch, bool> isWanted)

@@ -74,6 +74,7 @@ internal sealed class MemoryQueue
 
         var (count, bytes, bodies, flags, due) = (0L, 0L, 0L, MessageFlags.None, MessageRun.Never);
         var pieces = new PagedPieces();
+        var times = new BacklogTimes(identity.HasTimes);
         foreach (var run in _runs)
         {
             var own = run.BodyLength();
@@ -83,6 +84,7 @@ internal sealed class MemoryQueue
             pieces.Add(new PagedPiece(run.End, run.Count, run.Length, own));
             flags |= run.Flags;
             due = Math.Min(due, run.Due);
+            times.Add(new TimedRun(run.First, run.Count, run.Due, run.Length, (int)own));
         }
 
         var next = goesOn ? _runs.Max.End : _offsetBound;
@@ -91,7 +93,8 @@ internal sealed class MemoryQueue
             [.. _links.Select(link => new PublishProgress(link.Key, link.Value))])
         {
             Pieces = goesOn ? [] : pieces.InOrder(),
-            Runs = identity.HasTimes ? [.. _runs.Select(static run => new StoredRun(run.First, run.Count, run.Due, run.Length))] : [],
+            Runs = goesOn ? [] : times.Runs,
+            LastDue = times.Latest,
         };
     }
 

@@ -19,7 +19,7 @@ internal sealed class BacklogScan(long low, QueueIdentity identity)
 
     // Nothing of a stream is ever skipped unread.
     private readonly PagedPieces? _pieces = identity.IsStream ? null : new PagedPieces();
-    private readonly List<StoredRun>? _times = identity.HasTimes ? [] : null;
+    private readonly BacklogTimes? _times = identity.IsStream ? null : new BacklogTimes(identity.HasTimes);
     private bool _isUnclear;
 
     public SettledOffsets Settled { get; } = new(low);
@@ -56,12 +56,13 @@ internal sealed class BacklogScan(long low, QueueIdentity identity)
             _bytes += size;
             _bodies += bodies;
             _pieces?.Add(new PagedPiece(end, count, size, bodies));
-            _times?.Add(new StoredRun(first, count, due, size));
+            _times?.Add(new TimedRun(first, count, due, size, bodies));
             _isUnclear = false;
             return;
         }
 
         _pieces?.Break();
+        _times?.Expect(due);
         if (_isUnclear)
         {
             Unclear[^1] = (Unclear[^1].From, end);
@@ -87,6 +88,7 @@ internal sealed class BacklogScan(long low, QueueIdentity identity)
     public void Count(in MessageRun run)
     {
         var offset = run.First;
+        var stretch = new TimedRun(offset, 0, run.Due, 0, 0);
         for (var records = run.Records.Span; !records.IsEmpty; offset++)
         {
             var record = new MessageRecord(records);
@@ -98,17 +100,34 @@ internal sealed class BacklogScan(long low, QueueIdentity identity)
                 _bytes += record.Length;
                 _bodies += record.Body.Length;
                 _pieces?.Add(new PagedPiece(offset + 1, 1, record.Length, record.Body.Length));
-                _times?.Add(new StoredRun(offset, 1, run.Due, record.Length));
+                stretch = stretch with { Count = stretch.Count + 1, Length = stretch.Length + record.Length, Bodies = stretch.Bodies + record.Body.Length };
             }
             else
             {
+                AddTimes(stretch);
+                stretch = new TimedRun(offset + 1, 0, run.Due, 0, 0);
                 Settled.Add(offset, offset + 1, StoredEnd);
             }
 
             records = records[record.Length..];
         }
+
+        AddTimes(stretch);
+    }
+
+    private void AddTimes(in TimedRun stretch)
+    {
+        if (stretch.Count > 0)
+        {
+            _times?.Add(stretch);
+        }
     }
 
     public StoredBacklog ToBacklog(long deliveredBound, IReadOnlyList<PublishProgress> links) =>
-        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links) { Pieces = _pieces?.InOrder() ?? [], Runs = _times ?? [] };
+        new(Settled.Low, _nextOffset, deliveredBound, _count, _bytes, _bodies, _flags, _nextDue, links)
+        {
+            Pieces = _pieces?.InOrder() ?? [],
+            Runs = _times?.Runs ?? [],
+            LastDue = _times?.Latest ?? MessageRun.Never,
+        };
 }

@@ -14,6 +14,9 @@ internal static class ChannelShorthand
     public static async Task<string> OwnQueueAsync(this IChannel channel, IDictionary<string, object?>? arguments = null) =>
         (await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: false, arguments)).QueueName;
 
+    /// <summary>A header that the broker wrote as text.</summary>
+    public static string Text(object? value) => Encoding.UTF8.GetString((byte[])value!);
+
     /// <summary>Publishes text.</summary>
     public static async Task SendAsync(
         this IChannel channel, string exchange, string key, string body, BasicProperties? properties = null, bool mandatory = false) =>

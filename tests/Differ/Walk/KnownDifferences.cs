@@ -32,6 +32,8 @@ internal static partial class KnownDifferences
             R: RedeliveriesOnly, G: RedeliveriesOnly, Both: "connection.close"),
         new("given back to a quorum queue by a connection that ends", "RabbitMQ does it a little later, when a consumer without acknowledgements has gone, too",
             R: "messages=[1-9]", G: "messages=0", Operation: "^z1 queue.declare", Sequence: """(?s)x-queue-type="quorum".*no-ack=true"""),
+        new("what expires behind other messages", "goes at its time; in RabbitMQ it stays, and counts, until it is first",
+            R: @"messages=|basic\.|^$", G: @"messages=|basic\.|^$", Sequence: "expiration=\"(0|30)\""),
     ];
 
     /// <summary>RabbitMQ's lines as the version has them that Granary follows.</summary>

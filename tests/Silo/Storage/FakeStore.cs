@@ -59,6 +59,12 @@ internal sealed class FakeStore : IMessageStore
             }
 
             var messages = content.Messages.Values;
+            var times = new BacklogTimes(identity.HasTimes);
+            foreach (var message in messages)
+            {
+                times.Add(new TimedRun(message.First, message.Count, message.Due, message.Length, (int)message.BodyLength()));
+            }
+
             return Task.FromResult<StoredQueue>(new Handle(identity, content.Epoch)
             {
                 Backlog = new StoredBacklog(
@@ -69,7 +75,8 @@ internal sealed class FakeStore : IMessageStore
                     [.. content.Sessions.Select(link => new PublishProgress(link.Key, link.Value))])
                 {
                     Pieces = Pieces(messages),
-                    Runs = identity.HasTimes ? [.. messages.Select(static message => new StoredRun(message.First, message.Count, message.Due, message.Length))] : [],
+                    Runs = times.Runs,
+                    LastDue = times.Latest,
                 },
             });
         }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Granary.Testing.Brokers;
 using RabbitMQ.Client;
+using static Granary.RabbitMqClient7.Tests.ChannelShorthand;
 
 namespace Granary.RabbitMqClient7.Tests.Semantics;
 
@@ -89,8 +90,6 @@ public sealed class DelayedRetryTests(SharedBroker shared) : IClassFixture<Share
     }
 
     private static object? CountOf(Delivery delivery) => delivery.Headers?.TryGetValue("x-delivery-count", out var count) == true ? count : null;
-
-    private static string Text(object? value) => System.Text.Encoding.UTF8.GetString((byte[])value!);
 
     private async Task DeclareAsync(params (string Name, object? Value)[] arguments)
     {

@@ -53,7 +53,7 @@ internal sealed class WalkQueue(QueueTypes type, QueueSettings settings)
                 if (!HasRoomFor(message))
                 {
                     // Whoever can be given any has been given it before.
-                    ExpireTop(now);
+                    Expire(now + 1);
                 }
 
                 if (!HasRoomFor(message))
@@ -151,10 +151,9 @@ internal sealed class WalkQueue(QueueTypes type, QueueSettings settings)
     /// <summary>Checks what was given out in a turn against who could be given what, and does it.</summary>
     public void Deliver(IReadOnlyList<(WalkConsumer Consumer, long Id)> given, long now)
     {
-        ExpireTop(now);
+        Expire(now);
         foreach (var (consumer, id) in given.OrderBy(item => Find(item.Id), _ready.Comparer).ToArray())
         {
-            ExpireTop(now);
             var message = Find(id);
             Assert.True(consumer.HasCredit, $"Message {id} was given beyond a prefetch.");
             Assert.True(!Settings.SingleActiveConsumer || consumer == Consumers[0], $"Message {id} was given to a consumer that is not active.");
@@ -171,7 +170,6 @@ internal sealed class WalkQueue(QueueTypes type, QueueSettings settings)
             consumer.Unacked += consumer.NoAck ? 0 : 1;
         }
 
-        ExpireTop(now);
         foreach (var consumer in Consumers.Where(consumer => consumer.HasCredit && (!Settings.SingleActiveConsumer || consumer == Consumers[0])))
         {
             Assert.DoesNotContain(_ready, message => !IsGrouped || MayHave(message, consumer));
@@ -182,19 +180,11 @@ internal sealed class WalkQueue(QueueTypes type, QueueSettings settings)
     public void EndTurn(long now)
     {
         Expire(now + 1);
-        var isMore = false;
         while (Settings is { IsLimited: true, Overflow: Overflow.DropHead } && (_ready.Count > (Settings.MaxLength ?? long.MaxValue) || Bodies > (Settings.MaxBytes ?? long.MaxValue)))
         {
             var first = _ready.Min!;
             _ready.Remove(first);
             Bury(first, DeathReason.MaxLength);
-            isMore = true;
-        }
-
-        if (isMore)
-        {
-            // What stands first now may be overdue.
-            EndTurn(now);
         }
     }
 
@@ -219,26 +209,13 @@ internal sealed class WalkQueue(QueueTypes type, QueueSettings settings)
         }
     }
 
-    /// <summary>Of each priority those that stand first leave.</summary>
+    /// <summary>What is due before leaves, wherever it stands.</summary>
     private void Expire(long limit)
     {
-        foreach (var lane in _ready.GroupBy(static message => message.Lane).ToArray())
+        foreach (var message in _ready.Where(message => message.Due < limit).ToArray())
         {
-            foreach (var message in lane.TakeWhile(message => message.Due < limit).ToArray())
-            {
-                _ready.Remove(message);
-                Bury(message, DeathReason.Expired);
-            }
-        }
-    }
-
-    /// <summary>Those leave that stand in the way of what is to be given out.</summary>
-    private void ExpireTop(long limit)
-    {
-        while (_ready.Min is { } first && first.Due < limit)
-        {
-            _ready.Remove(first);
-            Bury(first, DeathReason.Expired);
+            _ready.Remove(message);
+            Bury(message, DeathReason.Expired);
         }
     }
 

@@ -100,15 +100,12 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
         {
             all.Add("x-message-group", "group");
         }
-        else
+        else if (!isQuorum)
         {
-            // Which messages of a group stand first depends on what was looked past.
-            Maybe(4, "x-message-ttl", Lifetime(200));
-            if (!isQuorum)
-            {
-                Maybe(3, "x-max-priority", _random.Next(6));
-            }
+            Maybe(3, "x-max-priority", _random.Next(6));
         }
+
+        Maybe(4, "x-message-ttl", Lifetime(200));
 
         if (all.TryGetValue("x-overflow", out _) && all.ContainsKey("x-dead-letter-strategy"))
         {
@@ -179,7 +176,7 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
         var isRefusing = _model.Settings is { IsLimited: true } and not { Overflow: Overflow.DropHead };
         var count = isRefusing && _model.Consumers.Count > 0 ? 1 : Chance(3) ? 1 : Chance(8) ? _random.Next(60) + 1 : _random.Next(8) + 1;
         var isPersistent = !Chance(4);
-        var expires = !_isGrouped && Chance(4);
+        var expires = Chance(4);
         var hasPriority = Chance(2);
         var (size, low) = (_random.Next(8, 1_200), _random.Next(6));
         List<WalkMessage> batch = [];
@@ -281,7 +278,7 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
             all.Add("overflow", Chance(2) ? "drop-head" : "reject-publish");
         }
 
-        if (Chance(4) && !_isGrouped)
+        if (Chance(4))
         {
             all.Add("message-ttl", Lifetime(200));
         }

@@ -50,7 +50,7 @@ public sealed class WideWalkTests
         await store.DisposeAsync();
     }
 
-    private static IMessageStore NewStore(StoreKind kind, string folder, string database) => kind switch
+    internal static IMessageStore NewStore(StoreKind kind, string folder, string database) => kind switch
     {
         StoreKind.Files => new FileStore(new FileStoreOptions(folder), NullLogger<FileStore>.Instance),
         StoreKind.Postgres => new PostgresStore(new PostgresOptions(database), TimeProvider.System, NullLogger<PostgresStore>.Instance),
