@@ -1,5 +1,8 @@
 using Granary.Cli;
 using Granary.Cli.Commands;
+using Granary.Core.Certificates;
+
+HomeFolder.Settle();
 
 // The scripts that are called rabbitmqctl and so on say so first.
 const string CalledAs = "--called-as=";

@@ -34,7 +34,12 @@ internal sealed class JoiningNode : IAsyncDisposable
     public static JoiningNode Start(string role, string connection, params string[] more) => Start(role, connection, logsDebug: false, more);
 
     /// <param name="logsDebug">Its output has what it does, too, not only what an operator should know.</param>
-    public static JoiningNode Start(string role, string connection, bool logsDebug, params string[] more)
+    public static JoiningNode Start(string role, string connection, bool logsDebug, params string[] more) => Start(role, connection, logsDebug, isNameless: false, more);
+
+    /// <summary>As <see cref="Start(string, string, string[])"/>, run as <see cref="NamelessUser"/>.</summary>
+    public static JoiningNode StartNameless(string role, string connection, params string[] more) => Start(role, connection, logsDebug: false, isNameless: true, more);
+
+    private static JoiningNode Start(string role, string connection, bool logsDebug, bool isNameless, string[] more)
     {
         var folder = Directory.CreateTempSubdirectory("granary-joining-").FullName;
         var ports = FreePort.Take(5);
@@ -44,7 +49,15 @@ internal sealed class JoiningNode : IAsyncDisposable
             "--role", role, "--store", "postgres", "--connection", connection, "--data", folder, .. more,
             .. of.Zip(ports).SelectMany(pair => new[] { pair.First, pair.Second.ToString(CultureInfo.InvariantCulture) }),
         ];
-        return new JoiningNode(ChildProcess.Start("dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options], logsDebug ? new Dictionary<string, string> { ["Logging__LogLevel__Granary"] = "Debug" } : null), connection, folder, ports);
+        string[] command = ["dotnet", Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), .. options];
+        if (isNameless)
+        {
+            NamelessUser.Admit(folder);
+            command = NamelessUser.Command(command);
+        }
+
+        var environment = logsDebug ? new Dictionary<string, string> { ["Logging__LogLevel__Granary"] = "Debug" } : null;
+        return new JoiningNode(ChildProcess.Start(command[0], command[1..], environment), connection, folder, ports);
     }
 
     /// <summary>Completes when it is a member that serves.</summary>

@@ -1,4 +1,5 @@
 using Granary.Testing.Certificates;
+using Granary.Testing.Processes;
 
 namespace Granary.Cluster.Tests;
 
@@ -68,11 +69,13 @@ public sealed class WhoMayJoinTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(folder, "silo.key"), key);
         await WhenLoggedAsync(Renewed, times: 2);
 
-        // Newcomers know nothing of the old CA.
+        // Newcomers know nothing of the old CA. They run as containers often do: as a user without a name and a home.
         next.IssueTo(PathOf("next"), [Name]);
-        await using var silo = JoiningNode.Start("silo", cluster.Connection, Options("next"));
+        NamelessUser.Admit(_folder);
+        NamelessUser.Admit(PathOf("next"));
+        await using var silo = Start("silo");
         await silo.WhenReadyAsync();
-        await using var gateway = JoiningNode.Start("gateway", cluster.Connection, Options("next"));
+        await using var gateway = Start("gateway");
         await gateway.WhenReadyAsync();
 
         // All queues are theirs now.
@@ -87,6 +90,10 @@ public sealed class WhoMayJoinTests : IDisposable
 
         // The newcomers end first, and without its silo the gateway would wait for half a minute before it ends.
         await cluster.SignalAsync("gateway-1", "KILL");
+
+        JoiningNode Start(string role) => NamelessUser.Missing is null
+            ? JoiningNode.StartNameless(role, cluster.Connection, Options("next"))
+            : JoiningNode.Start(role, cluster.Connection, Options("next"));
 
         async Task WhenLoggedAsync(int eventId, int times)
         {

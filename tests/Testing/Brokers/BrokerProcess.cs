@@ -88,7 +88,12 @@ public sealed class BrokerProcess : IAsyncDisposable
 
     /// <inheritdoc cref="StartAsync(string[])"/>
     /// <param name="environment">Variables beside those of the test's process.</param>
-    public static async Task<BrokerProcess> StartAsync(IReadOnlyDictionary<string, string>? environment, params string[] more)
+    public static Task<BrokerProcess> StartAsync(IReadOnlyDictionary<string, string>? environment, params string[] more) => StartAsync(environment, isNameless: false, more);
+
+    /// <summary>As <see cref="StartAsync(string[])"/>, run as <see cref="NamelessUser"/>.</summary>
+    public static Task<BrokerProcess> StartNamelessAsync(params string[] more) => StartAsync(environment: null, isNameless: true, more);
+
+    private static async Task<BrokerProcess> StartAsync(IReadOnlyDictionary<string, string>? environment, bool isNameless, string[] more)
     {
         if (PortFromEnvironment("GRANARY_TEST_AMQP_PORT") is { } amqpPort)
         {
@@ -107,7 +112,14 @@ public sealed class BrokerProcess : IAsyncDisposable
             var ports = FreePort.Take(4);
             var watched = new WatchedLog();
             var mark = new LogMark(ports[0]);
-            var process = ChildProcess.Start("dotnet", [node, .. Options(ports, data), .. more], environment, onLine: line =>
+            string[] command = ["dotnet", node, .. Options(ports, data), .. more];
+            if (isNameless)
+            {
+                NamelessUser.Admit(data);
+                command = NamelessUser.Command(command);
+            }
+
+            var process = ChildProcess.Start(command[0], command[1..], environment, onLine: line =>
             {
                 watched.Add(LogLine.Parse(line));
                 mark.Look(line);

@@ -46,19 +46,10 @@ public sealed class TlsBroker : IAsyncDisposable
     }
 
     /// <param name="more">Further options.</param>
-    public static async Task<TlsBroker> StartAsync(params string[] more)
-    {
-        var folder = Directory.CreateTempSubdirectory("granary-tls-").FullName;
-        var authority = new TestAuthority();
-        authority.IssueTo(folder, [Host, "127.0.0.1"]);
-        var ports = FreePort.Take(3);
-        string[] options =
-        [
-            "--tls-certificate", Path.Combine(folder, "silo.pem"), "--tls-key", Path.Combine(folder, "silo.key"), "--tls-ca", Path.Combine(folder, "ca.pem"),
-            "--amqp-tls-port", Text(ports[0]), "--grpc-tls-port", Text(ports[1]), "--http-tls-port", Text(ports[2]),
-        ];
-        return new TlsBroker(await BrokerProcess.StartAsync([.. options, .. more]).ConfigureAwait(false), authority, folder, ports);
-    }
+    public static Task<TlsBroker> StartAsync(params string[] more) => StartAsync(isNameless: false, more);
+
+    /// <summary>As <see cref="StartAsync(string[])"/>, run as <see cref="NamelessUser"/>.</summary>
+    public static Task<TlsBroker> StartNamelessAsync(params string[] more) => StartAsync(isNameless: true, more);
 
     /// <summary>Issues a new certificate for the broker, as whoever renews it does.</summary>
     public void Renew() => Authority.IssueTo(_folder, [Host, "127.0.0.1"]);
@@ -93,6 +84,26 @@ public sealed class TlsBroker : IAsyncDisposable
             Authority.Dispose();
             Directory.Delete(_folder, recursive: true);
         }
+    }
+
+    private static async Task<TlsBroker> StartAsync(bool isNameless, string[] more)
+    {
+        var folder = Directory.CreateTempSubdirectory("granary-tls-").FullName;
+        var authority = new TestAuthority();
+        authority.IssueTo(folder, [Host, "127.0.0.1"]);
+        var ports = FreePort.Take(3);
+        string[] options =
+        [
+            "--tls-certificate", Path.Combine(folder, "silo.pem"), "--tls-key", Path.Combine(folder, "silo.key"), "--tls-ca", Path.Combine(folder, "ca.pem"),
+            "--amqp-tls-port", Text(ports[0]), "--grpc-tls-port", Text(ports[1]), "--http-tls-port", Text(ports[2]),
+        ];
+        if (isNameless)
+        {
+            NamelessUser.Admit(folder);
+        }
+
+        var broker = isNameless ? BrokerProcess.StartNamelessAsync([.. options, .. more]) : BrokerProcess.StartAsync([.. options, .. more]);
+        return new TlsBroker(await broker.ConfigureAwait(false), authority, folder, ports);
     }
 
     private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
