@@ -19,12 +19,12 @@ internal static class DiagnosticsCommands
         new("check_running", Group, "Health check that exits with a non-zero code if the RabbitMQ app on the target node is not running", "")
         {
             Banner = async call => $"Checking if RabbitMQ is running on node {await call.Broker.NodeAsync()} ...",
-            Run = RunningAsync,
+            Run = async call => await RunningAsync(call) is var (isRunning, told) && isRunning ? Answer.Of(told) : throw new CommandException(ExitCode.Unavailable, told),
         },
         new("is_running", Group, "Checks if RabbitMQ is fully booted and running on the target node", "")
         {
             Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its status ...",
-            Run = RunningAsync,
+            Run = async call => Answer.Of((await RunningAsync(call)).Told),
         },
         new("is_booting", Group, "Checks if RabbitMQ is still booting on the target node", "")
         {
@@ -148,8 +148,11 @@ internal static class DiagnosticsCommands
         },
     };
 
-    private static async Task<Answer> RunningAsync(CommandCall call) =>
-        Answer.Of($"RabbitMQ on node {await call.Broker.NodeAsync()} is fully booted and running");
+    private static async Task<(bool IsRunning, string Told)> RunningAsync(CommandCall call)
+    {
+        var (isRunning, node) = (await NodeCommands.IsRunningAsync(call.Broker), await call.Broker.NodeAsync());
+        return (isRunning, $"RabbitMQ on node {node} is {(isRunning ? "fully booted and running" : "not running or has not fully booted yet (check with is_booting)")}");
+    }
 
     private static async Task<Answer> ConnectAsync(CommandCall call)
     {

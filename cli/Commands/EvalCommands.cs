@@ -93,11 +93,7 @@ internal static partial class EvalCommands
         ? $"{{ok,{{user,<<\"{Escaped(user)}\">>,[],[{{rabbit_auth_backend_internal,none}}]}}}}"
         : $"{{refused,<<\"{Escaped(user)}\">>,\"user '~s' - invalid credentials\",[<<\"{Escaped(user)}\">>]}}";
 
-    private static async Task<string> IsThereAsync(CommandCall call)
-    {
-        await call.Broker.OverviewAsync();
-        return "true";
-    }
+    private static async Task<string> IsThereAsync(CommandCall call) => await NodeCommands.IsRunningAsync(call.Broker) ? "true" : "false";
 
     private static string Atom(string text) => PlainAtom().IsMatch(text) ? text : $"'{text}'";
 

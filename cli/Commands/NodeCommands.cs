@@ -12,9 +12,6 @@ internal static class NodeCommands
     private const string Cluster = "Cluster";
     private const string Group = "Monitoring, observability and health checks";
 
-    private const string MembersFromTheirStart =
-        "A process of Granary is a member of its cluster from its start until its end (--cluster-id): there is no application in it that stops alone. Clients stay connected.";
-
     private static readonly string[] FlagColumns = ["name", "state", "stability", "provided_by", "desc", "doc_url"];
 
     private static readonly string[] DeprecatedColumns = ["name", "deprecation_phase", "state", "provided_by", "desc", "doc_url"];
@@ -95,12 +92,12 @@ internal static class NodeCommands
         new("stop_app", Nodes, "Stops the RabbitMQ application, leaving the runtime (Erlang VM) running", "")
         {
             Banner = async call => $"Stopping rabbit application on node {await call.Broker.NodeAsync()} ...",
-            Run = static _ => Task.FromResult(Answer.Of(MembersFromTheirStart)),
+            Run = static call => SetRunningAsync(call, isRunning: false),
         },
         new("start_app", Nodes, "Starts the RabbitMQ application but leaves the runtime (Erlang VM) running", "")
         {
             Banner = async call => $"Starting node {await call.Broker.NodeAsync()} ...",
-            Run = static _ => Task.FromResult(Answer.None),
+            Run = static call => SetRunningAsync(call, isRunning: true),
         },
         Reset("reset", "Instructs a RabbitMQ node to leave the cluster and return to its virgin state"),
         Reset("force_reset", "Forcefully returns a RabbitMQ node to its virgin state"),
@@ -204,6 +201,16 @@ internal static class NodeCommands
             : throw new CommandException(ExitCode.Usage, $"This feature flag is not supported by node {await call.Broker.NodeAsync()}");
     }
 
+    /// <summary>Whether the node that is asked serves clients: <c>stop_app</c> ends that, <c>start_app</c> begins it again.</summary>
+    internal static async Task<bool> IsRunningAsync(Broker.BrokerApi broker) =>
+        (await broker.FindAsync($"nodes/{Uri.EscapeDataString(await broker.NodeAsync())}/application"))?["running"]?.GetValue<bool>() != false;
+
+    private static async Task<Answer> SetRunningAsync(CommandCall call, bool isRunning)
+    {
+        await call.Broker.PutAsync($"{await ControlCommands.PathAsync(call)}/application", new JsonObject { ["running"] = isRunning });
+        return Answer.None;
+    }
+
     private static async Task<string> NodeOrLocalAsync(CommandCall call)
     {
         try
@@ -223,17 +230,24 @@ internal static class NodeCommands
         var until = DateTime.UtcNow + call.Timeout;
         while (true)
         {
+            bool? isRunning = null;
             try
             {
                 using var broker = call.Connect();
                 if ((await broker.ListAsync("nodes")).Count(node => node["running"]?.GetValue<bool>() != false) >= wanted)
                 {
-                    return Answer.None;
+                    isRunning = call.Words.Count > 0 || await IsRunningAsync(broker);
                 }
             }
             catch (Exception exception) when (exception is Broker.OutOfReachException or CommandException { ExitCode: ExitCode.Unavailable } && DateTime.UtcNow < until)
             {
                 // Not yet: what is waited for.
+            }
+
+            if (isRunning is { } answer)
+            {
+                // One that was stopped does not start by itself.
+                return answer ? Answer.None : throw new CommandException(ExitCode.Unavailable, "rabbit_is_not_running");
             }
 
             if (DateTime.UtcNow >= until)

@@ -23,7 +23,8 @@ internal sealed partial class AmqpServer(
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
     QueueLimits? queueLimits = null, ClusterName? clusterName = null, Firehose? firehose = null, MessageSpans? spans = null) : IHostedService
 {
-    private const string Shutdown = "broker forced connection closure with reason 'shutdown'";
+    /// <summary>What clients are told when the node stops.</summary>
+    public const string Shutdown = "broker forced connection closure with reason 'shutdown'";
     private const string DeclaredDead = "broker forced connection closure: this node is no member of the cluster any more";
 
     // What takes longer is lost with the process.
@@ -32,6 +33,7 @@ internal sealed partial class AmqpServer(
     private readonly ConcurrentDictionary<AmqpConnection, Task> _connections = new();
     private readonly CancellationTokenSource _impatient = new();
     private Ticker<AmqpConnection>? _ticker;
+    private volatile string? _turnedAwayFor;
 
     public IGrainFactory Grains => grains;
 
@@ -127,6 +129,19 @@ internal sealed partial class AmqpServer(
         await (_ticker?.StopAsync() ?? Task.CompletedTask).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Closes all connections with 320, and those that come until <see cref="Admit"/>; completes when they have let go of their queues, or have taken the time of a close for it.
+    /// </summary>
+    public async Task TurnAwayAsync(string reason)
+    {
+        _turnedAwayFor = reason;
+        CloseAll(reason);
+        await Task.WhenAll(_connections.Values).WaitAsync(options.CloseTimeout, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Undoes <see cref="TurnAwayAsync"/>.</summary>
+    public void Admit() => _turnedAwayFor = null;
+
     /// <summary>Runs one connection until its socket may be closed. What it has at queues it lets go of beside that, if it takes longer.</summary>
     public async Task RunAsync(AmqpConnection connection)
     {
@@ -136,6 +151,11 @@ internal sealed partial class AmqpServer(
         if (Lease.HasEnded)
         {
             connection.ForceClose(DeclaredDead);
+        }
+        else if (_turnedAwayFor is { } reason)
+        {
+            // Its handshake was under way when the others were closed.
+            connection.ForceClose(reason);
         }
 
         try

@@ -31,6 +31,7 @@ internal static class ManagementHosting
         .AddSingleton<PageFiles>()
         .AddSingleton<PolicyCalls>()
         .AddSingleton<ParameterRules>()
+        .AddSingleton<ClientService>()
         .AddSingleton<ApiLogin>()
         .AddSingleton<RefusedLogins>()
         .AddSingleton<ApiOperations>()

@@ -91,7 +91,7 @@ internal sealed class ClientListeners(DirectTransport direct, SocketTransportFac
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(_areSuspended ? HealthCheckResult.Unhealthy("the listeners for clients are suspended (rabbitmqctl suspend_listeners)") : HealthCheckResult.Healthy());
+        Task.FromResult(_areSuspended ? HealthCheckResult.Unhealthy("the listeners for clients are suspended (rabbitmqctl suspend_listeners or stop_app)") : HealthCheckResult.Healthy());
 
     public void Dispose() => _turn.Dispose();
 

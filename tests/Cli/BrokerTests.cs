@@ -194,6 +194,33 @@ public class BrokerTests
     }
 
     [Fact]
+    public async Task App_ThatIsStopped_ServesNobodyUntilItIsStarted()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        broker.Watched.Expect(1410);
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        var factory = new ConnectionFactory { HostName = "127.0.0.1", Port = broker.AmqpPort, AutomaticRecoveryEnabled = false };
+        await using var connection = await factory.CreateConnectionAsync();
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            await channel.QueueDeclareAsync("own", durable: false, exclusive: true, autoDelete: false);
+        }
+
+        var stopped = await Ctl.RunAsync("rabbitmqctl", local, "stop_app");
+
+        Assert.Equal((ExitCode.Done, ""), (stopped.Code, stopped.Errors));
+        Assert.False(connection.IsOpen);
+        Assert.Equal((320, "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"), (connection.CloseReason!.ReplyCode, connection.CloseReason.ReplyText));
+        Assert.False(await AdmitsAsync(broker.AmqpPort));
+        var listed = await Ctl.RunAsync("rabbitmqctl", local, "list_queues", "-q", "name");
+        Assert.DoesNotContain("own", listed.Output, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, "start_app")).Code);
+
+        await using var another = await factory.CreateConnectionAsync();
+    }
+
+    [Fact]
     public async Task Environment_OfABroker_SaysWhereEachSettingIsFrom()
     {
         await using var broker = await BrokerProcess.StartAsync("--heartbeat", "17");

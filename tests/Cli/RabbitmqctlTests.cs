@@ -28,6 +28,7 @@ public sealed partial class RabbitmqctlTests
         ["list_channels", "user", "number", "consumer_count", "messages_unacknowledged", "prefetch_count", "confirm", "transactional"],
         ["list_consumers", "queue_name", "consumer_tag", "ack_required", "prefetch_count", "active", "arguments"],
         ["list_vhosts"],
+        ["list_vhosts", "name", "description", "tags"],
         ["list_users"],
         ["add_vhost", "sales"],
         ["add_user", "ann", "secret"],
@@ -203,6 +204,17 @@ public sealed partial class RabbitmqctlTests
         ["rabbitmq-upgrade", "revive", "--formatter", "json"],
         ["rabbitmq-upgrade", "drain", "--formatter", "json"],
         ["rabbitmq-upgrade", "revive"],
+        ["stop_app"],
+        ["stop_app"],
+        ["rabbitmq-diagnostics", "check_running"],
+        ["rabbitmq-diagnostics", "is_running"],
+        ["rabbitmq-diagnostics", "is_booting"],
+        ["eval", "rabbit:is_running()."],
+        ["await_startup", "-t", "1"],
+        ["start_app"],
+        ["start_app"],
+        ["rabbitmq-diagnostics", "is_running"],
+        ["await_startup"],
         ["list_queues", "--nosuch"],
     ];
 
@@ -212,6 +224,7 @@ public sealed partial class RabbitmqctlTests
         await using var broker = await BrokerProcess.StartAsync();
         await using var rabbit = await RealRabbit.StartAsync();
         broker.Watched.Expect(1408);
+        broker.Watched.Expect(1410);
         await using var ofBroker = await MakeAsync(broker.AmqpPort);
         await using var ofRabbit = await MakeAsync(rabbit.AmqpPort);
         var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };

@@ -9,6 +9,7 @@ namespace Granary.Gateway.Grpc.Connections;
 internal sealed class GrpcConnections(TimeProvider clock)
 {
     private readonly ConcurrentDictionary<GrpcConnection, byte> _open = new();
+    private volatile string? _turnedAwayFor;
 
     /// <summary>Those that there were, and those of them that are closed.</summary>
     public Turnover Connections { get; } = new();
@@ -24,6 +25,16 @@ internal sealed class GrpcConnections(TimeProvider clock)
     /// <summary>Knows every connection of a listener.</summary>
     public void Watch(ListenOptions listener) => listener.Use(next => connection => RunAsync(connection, next));
 
+    /// <summary>Closes all, and those that come until <see cref="Admit"/>.</summary>
+    public Task TurnAwayAsync(string reason)
+    {
+        _turnedAwayFor = reason;
+        return Task.WhenAll(_open.Keys.Select(connection => connection.CloseAsync(reason)));
+    }
+
+    /// <summary>Undoes <see cref="TurnAwayAsync"/>.</summary>
+    public void Admit() => _turnedAwayFor = null;
+
     private async Task RunAsync(ConnectionContext context, ConnectionDelegate next)
     {
         var connection = new GrpcConnection(context, Streams, clock);
@@ -31,6 +42,11 @@ internal sealed class GrpcConnections(TimeProvider clock)
         context.Features.Set(connection.Login);
         _open[connection] = 0;
         Connections.Begin();
+        if (_turnedAwayFor is { } reason)
+        {
+            _ = connection.CloseAsync(reason);
+        }
+
         try
         {
             await next(context).ConfigureAwait(false);

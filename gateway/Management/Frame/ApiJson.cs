@@ -39,6 +39,7 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(BindingRequest))]
 [JsonSerializable(typeof(NodeJson))]
 [JsonSerializable(typeof(LimitJson))]
+[JsonSerializable(typeof(ApplicationState))]
 [JsonSerializable(typeof(ListenersState))]
 [JsonSerializable(typeof(LogJson))]
 [JsonSerializable(typeof(AttemptsJson))]

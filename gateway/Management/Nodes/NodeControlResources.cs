@@ -12,7 +12,7 @@ namespace Granary.Gateway.Management.Nodes;
 /// What RabbitMQ has as commands of <c>rabbitmqctl</c> alone: the limits behind the alarms for memory and disk, the level of the log, and a collection of garbage. Each
 /// is asked of the node itself (another one is 404), and holds until its process ends; what a node starts with is its configuration.
 /// </summary>
-internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFigures figures, ClientListeners listeners, ILogger<NodeControlResources> log, DiskLimit? disk = null, ILogThreshold? threshold = null) : IResource
+internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFigures figures, ClientListeners listeners, ClientService clients, ILogger<NodeControlResources> log, DiskLimit? disk = null, ILogThreshold? threshold = null) : IResource
 {
     public void Map(ApiRoutes routes)
     {
@@ -22,6 +22,8 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
         routes.Get("/nodes/{name}/log-level", Need.Administrator, GetLogLevelAsync);
         routes.Put("/nodes/{name}/client-listeners", Need.Administrator, SetListenersAsync);
         routes.Get("/nodes/{name}/client-listeners", Need.Administrator, GetListenersAsync);
+        routes.Put("/nodes/{name}/application", Need.Administrator, SetApplicationAsync);
+        routes.Get("/nodes/{name}/application", Need.Management, GetApplicationAsync);
         routes.Post("/nodes/{name}/gc", Need.Administrator, CollectAsync);
     }
 
@@ -104,32 +106,64 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
             throw ApiException.BadRequest("accepting is true or false");
         }
 
+        await (isAccepting ? ResumeAsync(call) : SuspendAsync()).ConfigureAwait(false);
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+
+        async Task SuspendAsync()
+        {
+            if (await listeners.SuspendAsync().ConfigureAwait(false))
+            {
+                LogSuspended(log, call.User.Name);
+            }
+        }
+    }
+
+    private async Task ResumeAsync(ApiCall call)
+    {
         try
         {
-            if (isAccepting ? await listeners.ResumeAsync().ConfigureAwait(false) : await listeners.SuspendAsync().ConfigureAwait(false))
+            if (await clients.ResumeAsync().ConfigureAwait(false))
             {
-                if (isAccepting)
-                {
-                    LogResumed(log, call.User.Name);
-                }
-                else
-                {
-                    LogSuspended(log, call.User.Name);
-                }
+                LogResumed(log, call.User.Name);
             }
         }
         catch (IOException exception)
         {
             throw new ApiException(StatusCodes.Status503ServiceUnavailable, "service_unavailable", exception.Message);
         }
-
-        await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
     private async Task GetListenersAsync(ApiCall call)
     {
         await figures.RequireOwnAsync(call).ConfigureAwait(false);
         await call.ReplyAsync(new ListenersState { Accepting = !listeners.AreSuspended }, ApiJson.Default.ListenersState).ConfigureAwait(false);
+    }
+
+    private async Task SetApplicationAsync(ApiCall call)
+    {
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
+        var asked = await call.ReadAsync(ApiJson.Default.ApplicationState).ConfigureAwait(false);
+        if (asked.Running is not { } isRunning)
+        {
+            throw ApiException.BadRequest("running is true or false");
+        }
+
+        if (isRunning)
+        {
+            await ResumeAsync(call).ConfigureAwait(false);
+        }
+        else if (await clients.StopAsync().ConfigureAwait(false))
+        {
+            LogStopped(log, call.User.Name);
+        }
+
+        await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task GetApplicationAsync(ApiCall call)
+    {
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
+        await call.ReplyAsync(new ApplicationState { Running = !clients.IsStopped }, ApiJson.Default.ApplicationState).ConfigureAwait(false);
     }
 
     private async Task CollectAsync(ApiCall call)
@@ -159,6 +193,15 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
     [LoggerMessage(1409, LogLevel.Information, "The listeners for clients are resumed by user '{User}'")]
     private static partial void LogResumed(ILogger logger, string user);
+
+    [LoggerMessage(1410, LogLevel.Warning, "Clients are no longer served, by user '{User}' (stop_app): their connections are closed, and nobody is admitted until start_app, or the node is restarted")]
+    private static partial void LogStopped(ILogger logger, string user);
+}
+
+/// <summary>Whether clients of AMQP and gRPC are served: RabbitMQ's application <c>rabbit</c>.</summary>
+internal sealed record ApplicationState
+{
+    public bool? Running { get; set; }
 }
 
 /// <summary>Whether clients of AMQP and gRPC are admitted.</summary>

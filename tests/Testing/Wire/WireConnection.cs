@@ -59,11 +59,7 @@ public sealed class WireConnection : IAsyncDisposable
         {
             await connection.SendAsync((byte[])[.. before ?? [], .. ProtocolHeader]).ConfigureAwait(false);
             await connection.ExpectAsync(10, 10).ConfigureAwait(false);
-            await connection.SendMethodAsync(0, WireMethods.StartOk(user, password)).ConfigureAwait(false);
-            await connection.ExpectAsync(10, 30).ConfigureAwait(false);
-            await connection.SendMethodAsync(0, WireMethods.TuneOk()).ConfigureAwait(false);
-            await connection.SendMethodAsync(0, WireMethods.ConnectionOpen(vhost)).ConfigureAwait(false);
-            await connection.ExpectAsync(10, 41).ConfigureAwait(false);
+            await connection.LogInAsync(user, password, vhost).ConfigureAwait(false);
             for (ushort channel = 1; channel <= channels; channel++)
             {
                 await connection.SendMethodAsync(channel, WireMethods.ChannelOpen()).ConfigureAwait(false);
@@ -77,6 +73,16 @@ public sealed class WireConnection : IAsyncDisposable
             await connection.DisposeAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>Goes on from connection.start to connection.open-ok.</summary>
+    public async Task LogInAsync(string user = "guest", string password = "guest", string vhost = "/")
+    {
+        await SendMethodAsync(0, WireMethods.StartOk(user, password)).ConfigureAwait(false);
+        await ExpectAsync(10, 30).ConfigureAwait(false);
+        await SendMethodAsync(0, WireMethods.TuneOk()).ConfigureAwait(false);
+        await SendMethodAsync(0, WireMethods.ConnectionOpen(vhost)).ConfigureAwait(false);
+        await ExpectAsync(10, 41).ConfigureAwait(false);
     }
 
     /// <summary>Sends bytes as they are.</summary>
