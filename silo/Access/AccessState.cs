@@ -26,7 +26,7 @@ internal sealed class AccessState
     public static AccessState Of(Account? first, FirstVhost vhost) => first is null ? new() { Vhosts = [] } : new()
     {
         All = [first],
-        Vhosts = [new Vhost(vhost.Name)],
+        Vhosts = [new Vhost(vhost.Name) { Description = "Default virtual host" }],
         Permissions = [new Permission(first.Name, vhost.Name, vhost.Configure, vhost.Write, vhost.Read)],
     };
 

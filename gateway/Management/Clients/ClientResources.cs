@@ -21,16 +21,24 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
 
         // Of AMQP 1.0 alone, which nobody speaks here.
         routes.Get("/connections/{name}/sessions", Need.Management, static _ => throw ApiException.BadRequest("connection does not use AMQP 1.0"));
-        routes.Get("/channels", Need.Management, call => ListChannelsAsync(call, static _ => true));
+        routes.Get("/channels", Need.Management, call => ListChannelsAsync(WithStatistics(call), static _ => true));
         routes.Get("/vhosts/{vhost}/channels", Need.Management, call =>
         {
             var vhost = call.Vhosts.Require(call.Segments[1]);
-            return ListChannelsAsync(call, channel => channel.Vhost == vhost);
+            return ListChannelsAsync(WithStatistics(call), channel => channel.Vhost == vhost);
         });
-        routes.Get("/channels/{name}", Need.Management, GetChannelAsync);
-        routes.Get("/consumers", Need.Management, call => ListConsumersAsync(call, null));
-        routes.Get("/consumers/{vhost}", Need.Management, call => ListConsumersAsync(call, call.Vhosts.Require(call.Segments[1])));
+        routes.Get("/channels/{name}", Need.Management, call => GetChannelAsync(WithStatistics(call)));
+        routes.Get("/consumers", Need.Management, call => ListConsumersAsync(WithStatistics(call), null));
+        routes.Get("/consumers/{vhost}", Need.Management, call =>
+        {
+            var vhost = call.Vhosts.Require(call.Segments[1]);
+            return ListConsumersAsync(WithStatistics(call), vhost);
+        });
     }
+
+    // What is told of channels and consumers is statistics as a whole: who wants none is refused, as in RabbitMQ.
+    private static ApiCall WithStatistics(ApiCall call) =>
+        call.Flag("disable_stats") ? throw ApiException.BadRequest("Stats in management UI are disabled on this node") : call;
 
     private static string ReasonOf(ApiCall call) => call.Http.Request.Headers["X-Reason"].ToString() is { Length: > 0 } reason ? reason : StandardReason;
 

@@ -73,8 +73,9 @@ internal sealed class Listing
             return new ListPage<T>(found, null, 0, total, found.Count, 0);
         }
 
-        var pages = Math.Max(1, (found.Count + _size - 1) / _size);
-        return page > pages
+        // Of an empty list there are none, and the first may be asked for nevertheless.
+        var pages = (found.Count + _size - 1) / _size;
+        return page > Math.Max(1, pages)
             ? throw new ApiException(400, "page_out_of_range", $"Page out of range, page: {page} page size: {_size}, len: {found.Count}")
             : new ListPage<T>(found.GetRange((page - 1) * _size, Math.Min(_size, found.Count - ((page - 1) * _size))), page, _size, total, found.Count, pages);
     }

@@ -22,6 +22,47 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Contains("\"not_authorized\",\"reason\":\"Login failed\"", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("channels", true)]
+    [InlineData("channels/nowhere", true)]
+    [InlineData("vhosts/%2F/channels", true)]
+    [InlineData("consumers", true)]
+    [InlineData("consumers/%2F", true)]
+    [InlineData("connections", false)]
+    [InlineData("queues", false)]
+    public async Task List_WithoutStatistics_IsRefusedWhereItIsNothingElse(string path, bool isRefused)
+    {
+        var (status, body) = await broker.SendAsync(HttpMethod.Get, $"{path}?disable_stats=true");
+
+        Assert.Equal(isRefused ? HttpStatusCode.BadRequest : HttpStatusCode.OK, status);
+        Assert.Equal(isRefused ? "Stats in management UI are disabled on this node" : null, isRefused ? (string?)body!["reason"] : null);
+    }
+
+    [Theory]
+    [InlineData("overview/", HttpStatusCode.OK)]
+    [InlineData("OVERVIEW", HttpStatusCode.OK)]
+    [InlineData("overview//", HttpStatusCode.NotFound)]
+    [InlineData("queues//", HttpStatusCode.NotFound)]
+    [InlineData("queues/quorum", HttpStatusCode.NotFound)]
+    [InlineData("queues/%2F/nowhere", HttpStatusCode.NotFound)]
+    [InlineData("queues/%2F/nowhere/get", HttpStatusCode.MethodNotAllowed)]
+    [InlineData("", HttpStatusCode.NotFound)]
+    public async Task Path_IsFoundWhateverItsCaseAndWithASlashAtItsEnd(string path, HttpStatusCode expected)
+    {
+        using var answer = await broker.Client.GetAsync(new Uri(path, UriKind.Relative));
+
+        Assert.Equal(expected, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Options_OfAPath_TellItsMethods()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Options, "queues/%2F/any");
+        using var answer = await broker.Client.SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.OK, "GET,HEAD,PUT,DELETE,OPTIONS"), (answer.StatusCode, string.Join(',', answer.Content.Headers.Allow)));
+    }
+
     [Fact]
     public async Task Overview_HasWhatToolsRelyOn()
     {

@@ -105,6 +105,9 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         var reverse = await broker.GetAsync($"queues?page=1&page_size=1&name={prefix}&sort=name&sort_reverse=true");
         Assert.Equal($"{prefix}-4", (string)reverse["items"]![0]!["name"]!);
 
+        var empty = await broker.GetAsync($"queues?page=1&name={prefix}-none");
+        Assert.Equal((1, 0, 0), ((int)empty["page"]!, (int)empty["page_count"]!, (int)empty["item_count"]!));
+        Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, $"queues?page=2&name={prefix}-none")).Status);
         Assert.Equal(HttpStatusCode.BadRequest, (await broker.SendAsync(HttpMethod.Get, $"queues?page=9&page_size=1&name={prefix}")).Status);
         Assert.Equal(HttpStatusCode.OK, (await broker.SendAsync(HttpMethod.Get, "queues?page_size=501&columns=name")).Status);
         foreach (var (query, error, reason) in new[]
