@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 
@@ -23,9 +24,13 @@ public sealed partial record LogLine(DateTime Time, LogLevel Level, string Categ
     // What clients send gets into texts: a line break of theirs must not make a line that looks like one of ours.
     private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 
-    // No event has a password; an exception of a library might show where it was to connect to.
+    // No event has a password; an exception of a library might show where it was to connect to. Most lines do not, and most nodes never load what looks for it.
     private static string Hidden(string text) =>
-        text.Contains("assword=", StringComparison.Ordinal) || text.Contains("://", StringComparison.Ordinal) ? InAddress().Replace(InSettings().Replace(text, "$1***"), "$1***@") : text;
+        text.Contains("assword=", StringComparison.Ordinal) || (text.Contains("://", StringComparison.Ordinal) && text.Contains('@', StringComparison.Ordinal)) ? WithoutPasswords(text) : text;
+
+    // Apart from the question whether it is needed: what compiles a method loads all that is in it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static string WithoutPasswords(string text) => InAddress().Replace(InSettings().Replace(text, "$1***"), "$1***@");
 
     [GeneratedRegex("([Pp]assword=)[^;\\s\"']+")]
     private static partial Regex InSettings();

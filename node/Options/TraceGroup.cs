@@ -2,7 +2,6 @@ using System.CommandLine;
 using Granary.Gateway.Hosting;
 using Granary.Node.Configuration;
 using Granary.Node.Tracing;
-using OpenTelemetry.Exporter;
 
 namespace Granary.Node.Options;
 
@@ -12,8 +11,8 @@ internal sealed class TraceGroup(Settings settings)
     private readonly Option<Uri?> _endpoint = settings.Of<Uri?>(
         "--otlp-endpoint", null, "Where spans of messages are sent by OTLP, such as http://localhost:4317; messages are not traced unless told.", Address, "OTEL_EXPORTER_OTLP_ENDPOINT");
 
-    private readonly Option<OtlpExportProtocol> _protocol = settings.Of(
-        "--otlp-protocol", OtlpExportProtocol.Grpc, "How: grpc, or http/protobuf.", Protocol, "OTEL_EXPORTER_OTLP_PROTOCOL");
+    private readonly Option<TraceProtocol> _protocol = settings.Of(
+        "--otlp-protocol", TraceProtocol.Grpc, "How: grpc, or http/protobuf.", Protocol, "OTEL_EXPORTER_OTLP_PROTOCOL");
 
     private readonly Option<double> _ratio = settings.Of(
         "--trace-sample-ratio", 0d, "For which share of the messages that come without a trace one is begun, 0 to 1.", Ratio);
@@ -28,10 +27,10 @@ internal sealed class TraceGroup(Settings settings)
             ? address.UserInfo.Length == 0 ? address : throw new FormatException("a password does not belong there; OTEL_EXPORTER_OTLP_HEADERS is for that")
             : throw new FormatException($"'{text}' is no address of http or https");
 
-    private static OtlpExportProtocol Protocol(string text) => text switch
+    private static TraceProtocol Protocol(string text) => text switch
     {
-        "grpc" => OtlpExportProtocol.Grpc,
-        "http/protobuf" => OtlpExportProtocol.HttpProtobuf,
+        "grpc" => TraceProtocol.Grpc,
+        "http/protobuf" => TraceProtocol.HttpProtobuf,
         _ => throw new FormatException($"'{text}' is neither grpc nor http/protobuf"),
     };
 

@@ -37,7 +37,7 @@ internal sealed class TraceExport(TraceSettings settings, ILogger<TraceExport> l
             .SetResourceBuilder(resource)
             .SetSampler(new ParentBasedSampler(new AlwaysOnSampler()))
             .AddSource(TracingOptions.SourceName)
-            .AddProcessor(new BatchActivityExportProcessor(new ReportedExporter(new OtlpExporterOptions { Endpoint = settings.ForTraces, Protocol = settings.Protocol }, settings.Endpoint, log), scheduledDelayMilliseconds: SendEveryMilliseconds))
+            .AddProcessor(new BatchActivityExportProcessor(new ReportedExporter(new OtlpExporterOptions { Endpoint = settings.ForTraces, Protocol = settings.Protocol == TraceProtocol.HttpProtobuf ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc }, settings.Endpoint, log), scheduledDelayMilliseconds: SendEveryMilliseconds))
             .Build();
         return Task.CompletedTask;
     }

@@ -1,6 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
+using Polly;
+using Polly.Registry;
 
 namespace Granary.Silo.Hosting;
 
@@ -22,7 +26,27 @@ public static class LoneSilo
         // It remembers where other silos have grains, of which there are none, in tables that are made at their full size: 18 MiB.
         silo.Configure<GrainDirectoryOptions>(options => options.CacheSize = 1_000);
         silo.ReplaceNetwork(static _ => new NoNetwork());
+        silo.Services.AddSingleton<ResiliencePipelineProvider<string>, NothingToTryAgain>();
         return silo;
+    }
+
+    /// <summary>
+    /// Where a grain is placed is decided in this process, and cannot fail for a while and then succeed: nothing is tried again. What does that otherwise has its options
+    /// checked and its figures told by libraries that nothing else here needs: 2 MiB.
+    /// </summary>
+    private sealed class NothingToTryAgain : ResiliencePipelineProvider<string>
+    {
+        public override bool TryGetPipeline(string key, [NotNullWhen(true)] out ResiliencePipeline? pipeline)
+        {
+            pipeline = ResiliencePipeline.Empty;
+            return true;
+        }
+
+        public override bool TryGetPipeline<TResult>(string key, [NotNullWhen(true)] out ResiliencePipeline<TResult>? pipeline)
+        {
+            pipeline = ResiliencePipeline<TResult>.Empty;
+            return true;
+        }
     }
 
     /// <summary>Listens to nobody, and reaches nobody.</summary>

@@ -23,7 +23,9 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
     /// <summary>Octets of a body: as RabbitMQ's <c>management.http.max_body_size</c>.</summary>
     private const long LargestBody = 20_000_000;
 
-    private readonly Dictionary<string, List<string>> _methods = new(StringComparer.Ordinal);
+    private const string Base = "/api";
+
+    private readonly ApiPaths _paths = new();
     private readonly List<ApiQuestion> _questions = [];
     private readonly OpenApiDocument _document = new(ApiVersion.Of);
 
@@ -74,26 +76,40 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
         }
     }
 
-    /// <summary>Answers OPTIONS for all that was mapped, and 404 for the rest of <c>/api</c>.</summary>
+    /// <summary>Answers what was mapped, OPTIONS for all of it, and 404 for the rest of <c>/api</c>.</summary>
     public void Close()
     {
         Get("/openapi.json", Need.Management, call => call.ReplyAsync(_document.ToJson(), ApiJson.Default.JsonObject));
-        foreach (var (pattern, methods) in _methods)
+        var notFound = Admitted(Need.Management, static _ => throw ApiException.NotFound());
+        endpoints.Map($"{Base}/{{**rest}}", context => _paths.Find(Segments(context.Request.Path)) is { } path ? AnswerAsync(path, context) : notFound(context));
+    }
+
+    // One slash at the end says nothing.
+    private static string[] Segments(PathString path)
+    {
+        var rest = path.Value!.AsSpan(Base.Length);
+        return rest.TrimStart('/').IsEmpty ? [] : (rest.EndsWith('/') ? rest[1..^1] : rest[1..]).ToString().Split('/');
+    }
+
+    private Task AnswerAsync(ApiPaths path, HttpContext context)
+    {
+        if (path.Find(context.Request.Method) is { } answer)
         {
-            var allow = string.Join(", ", methods.Append(HttpMethods.Options));
-            endpoints.MapMethods(pattern, [HttpMethods.Options], context =>
-            {
-                context.Response.Headers.Allow = allow;
-                return Task.CompletedTask;
-            });
-            endpoints.Map(pattern, Admitted(Need.Management, call =>
-            {
-                call.Http.Response.Headers.Allow = allow;
-                throw ApiException.NotAllowed("Method Not Allowed");
-            }));
+            return answer(context);
         }
 
-        endpoints.Map("/api/{**rest}", Admitted(Need.Management, static _ => throw ApiException.NotFound()));
+        var allow = string.Join(", ", path.Methods.Append(HttpMethods.Options));
+        if (HttpMethods.IsOptions(context.Request.Method))
+        {
+            context.Response.Headers.Allow = allow;
+            return Task.CompletedTask;
+        }
+
+        return Admitted(Need.Management, call =>
+        {
+            call.Http.Response.Headers.Allow = allow;
+            throw ApiException.NotAllowed("Method Not Allowed");
+        })(context);
     }
 
     private RequestDelegate Admitted(Need need, Func<ApiCall, Task> answer) => context => RunAsync(context, admitted => AnswerAsync(admitted, admitted, need, answer));
@@ -104,19 +120,11 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
 
     private void MapAt(string pattern, Need? need, RequestDelegate answer, string[] methods)
     {
-        var path = $"/api{pattern}";
-        if (!_methods.TryGetValue(path, out var known))
-        {
-            _methods.Add(path, known = []);
-        }
-
-        known.AddRange(methods);
+        _paths.Add(pattern, methods, answer);
         foreach (var method in methods.Where(static method => method != HttpMethods.Head))
         {
-            _document.Add(path, method, need);
+            _document.Add($"{Base}{pattern}", method, need);
         }
-
-        endpoints.MapMethods(path, methods, answer);
     }
 
     private async Task RunAsync(HttpContext context, Func<HttpContext, Task> answer)

@@ -8,20 +8,11 @@ internal sealed partial class OpenApiDocument(string version)
 {
     private static readonly string[] Paged = ["page", "page_size", "name", "use_regex", "sort", "sort_reverse", "columns"];
 
-    private readonly JsonObject _paths = [];
+    private readonly List<(string Path, string Method, Need? Need)> _operations = [];
 
     /// <param name="path">With <c>/api</c>.</param>
     /// <param name="need">Null: no login.</param>
-    public void Add(string path, string method, Need? need)
-    {
-        var item = _paths[path] as JsonObject;
-        if (item is null)
-        {
-            _paths[path] = item = new JsonObject { ["parameters"] = new JsonArray([.. Parameter().Matches(path).Select(static name => (JsonNode?)InPath(name.Groups[1].Value))]) };
-        }
-
-        item[method.ToLowerInvariant()] = Operation(path, method, need);
-    }
+    public void Add(string path, string method, Need? need) => _operations.Add((path, method, need));
 
     public JsonObject ToJson() => new()
     {
@@ -29,7 +20,7 @@ internal sealed partial class OpenApiDocument(string version)
         ["info"] = new JsonObject { ["title"] = "Granary's management API", ["description"] = "With the paths, fields and codes of RabbitMQ's.", ["version"] = version },
         ["servers"] = new JsonArray(new JsonObject { ["url"] = "/" }),
         ["security"] = new JsonArray(new JsonObject { ["basic"] = new JsonArray() }, new JsonObject { ["bearer"] = new JsonArray() }),
-        ["paths"] = _paths.DeepClone(),
+        ["paths"] = Paths(),
         ["components"] = new JsonObject
         {
             ["securitySchemes"] = new JsonObject
@@ -47,6 +38,23 @@ internal sealed partial class OpenApiDocument(string version)
             },
         },
     };
+
+    // Made when somebody asks: kept, it would be larger than most nodes' lists of queues.
+    private JsonObject Paths()
+    {
+        JsonObject paths = [];
+        foreach (var (path, method, need) in _operations)
+        {
+            if (paths[path] is not JsonObject item)
+            {
+                paths[path] = item = new JsonObject { ["parameters"] = new JsonArray([.. Parameter().Matches(path).Select(static name => (JsonNode?)InPath(name.Groups[1].Value))]) };
+            }
+
+            item[method.ToLowerInvariant()] = Operation(path, method, need);
+        }
+
+        return paths;
+    }
 
     private static JsonObject Operation(string path, string method, Need? need)
     {

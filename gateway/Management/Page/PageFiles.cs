@@ -33,7 +33,7 @@ internal sealed class PageFiles
         [".svg"] = "image/svg+xml",
     };
 
-    private readonly PageFile[] _files = [.. Here.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(Read)];
+    private readonly PageFile[] _files = [.. Here.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(static name => new PageFile(name))];
 
     public void Map(IEndpointRouteBuilder endpoints)
     {
@@ -52,8 +52,9 @@ internal sealed class PageFiles
             return;
         }
 
+        var (content, packed, tag) = file.Read();
         var headers = response.Headers;
-        headers.ETag = file.Tag;
+        headers.ETag = tag;
         headers.CacheControl = file.Name == Index ? "no-cache" : ForGood;
         headers.Vary = "Accept-Encoding";
         headers.ContentSecurityPolicy = Policy;
@@ -62,16 +63,16 @@ internal sealed class PageFiles
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
-        if (context.Request.Headers.IfNoneMatch.Contains(file.Tag))
+        if (context.Request.Headers.IfNoneMatch.Contains(tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
 
         var isPacked = context.Request.GetTypedHeaders().AcceptEncoding.Any(static coding => coding.Value == "gzip" && coding.Quality != 0);
-        var content = isPacked ? file.Packed : file.Content;
         if (isPacked)
         {
+            content = packed;
             headers.ContentEncoding = "gzip";
         }
 
@@ -83,25 +84,34 @@ internal sealed class PageFiles
         }
     }
 
-    private static PageFile Read(string resource)
+    /// <summary>A file, which is read when it is first asked for: most nodes never show the page.</summary>
+    private sealed class PageFile(string resource)
     {
-        using var stream = Here.GetManifestResourceStream(resource)!;
-        var content = new byte[stream.Length];
-        stream.ReadExactly(content);
-        var name = resource[Folder.Length..];
-        return new PageFile(name, Types[Path.GetExtension(name)], content, Pack(content), new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 10))}\"").ToString());
-    }
+        private readonly Lazy<(byte[] Content, byte[] Packed, string Tag)> _read = new(() => Read(resource));
 
-    private static byte[] Pack(byte[] content)
-    {
-        using var packed = new MemoryStream();
-        using (var pack = new GZipStream(packed, CompressionLevel.SmallestSize))
+        public string Name { get; } = resource[Folder.Length..];
+
+        public string Type => Types[Path.GetExtension(Name)];
+
+        public (byte[] Content, byte[] Packed, string Tag) Read() => _read.Value;
+
+        private static (byte[] Content, byte[] Packed, string Tag) Read(string resource)
         {
-            pack.Write(content);
+            using var stream = Here.GetManifestResourceStream(resource)!;
+            var content = new byte[stream.Length];
+            stream.ReadExactly(content);
+            return (content, Pack(content), new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 10))}\"").ToString());
         }
 
-        return packed.ToArray();
-    }
+        private static byte[] Pack(byte[] content)
+        {
+            using var packed = new MemoryStream();
+            using (var pack = new GZipStream(packed, CompressionLevel.SmallestSize))
+            {
+                pack.Write(content);
+            }
 
-    private sealed record PageFile(string Name, string Type, byte[] Content, byte[] Packed, string Tag);
+            return packed.ToArray();
+        }
+    }
 }
