@@ -19,7 +19,7 @@ internal sealed partial class Queue
     public string? WhyNotMoved =>
         _recovery is not null ? "it waits for connections that hold some of it"
         : _ready.PagedCount > 0 ? "some of it is paged out"
-        : _ready.MemoryBytes + _unacked.Bytes + (_retries?.Bytes ?? 0) >= MostHandedOver / 4 ? $"more than {MostHandedOver / 4 / (1024 * 1024)} MiB of it are in memory"
+        : _ready.MemoryBytes + _unacked.Bytes + (_retries?.MemoryBytes ?? 0) >= MostHandedOver / 4 ? $"more than {MostHandedOver / 4 / (1024 * 1024)} MiB of it are in memory"
         : !CanAllBeStored() ? "some of it would be lost: messages that are not persistent, published together with some that are, or paged out"
         : null;
 

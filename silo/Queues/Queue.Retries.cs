@@ -70,13 +70,13 @@ internal sealed partial class Queue
         due = Math.Min(due, run.Due);
         counts.Wait(run.First, run.End, due);
         var own = WaitingRetries.Own(run) with { Redelivered = true, Since = now };
-        _retries!.Add(LetGoBeyondBudget(own), own.BodyLength(), due);
+        _retries!.Add(LetGoBeyondBudget(own), due);
     }
 
     private MessageRun LetGoBeyondBudget(in MessageRun run)
     {
-        var isKept = _storage is not { } storage || !run.IsLoaded || _retries!.Bytes + run.Length <= storage.Budget.Limit || run.End > storage.Journal.StoredEnd;
-        return isKept || !IsOrWillBeStored(run) ? run : run.LetGo();
+        var isKept = _storage is not { } storage || !run.IsLoaded || _retries!.MemoryBytes + run.Length <= storage.Budget.Limit || run.End > storage.Journal.StoredEnd;
+        return isKept || !IsOrWillBeStored(run) ? run : run.LetGoUnread();
     }
 
     /// <summary>Those that have waited for long enough go back to their places, but for those whose time to live is up.</summary>

@@ -141,7 +141,7 @@ internal sealed partial class Queue
         _recovery = null;
         foreach (var (run, due) in recovery.Waiting)
         {
-            _retries!.Add(WaitingRetries.Own(run), run.BodyLength(), due);
+            _retries!.Add(WaitingRetries.Own(run), due);
         }
 
         foreach (var (part, link) in recovery.Committed)
@@ -200,7 +200,7 @@ internal sealed partial class Queue
         _bound.EndTurn(held, now);
         store.Journal.EndTurn(_nextOffset, _bound.Wanted, held is not null, CollectionsMarshal.AsSpan(_copies));
         _copies.Clear();
-        ReportMemory(_ready.MemoryBytes + _unacked.Bytes + (_retries?.Bytes ?? 0));
+        ReportMemory(_ready.MemoryBytes + _unacked.Bytes + (_retries?.MemoryBytes ?? 0));
     }
 
     /// <summary>The end of what somebody could have had but for the bound of delivery.</summary>

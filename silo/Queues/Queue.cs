@@ -223,7 +223,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
         _ready.EndTurn();
         (Figures.Ready, Figures.Consumers, Figures.ReadyBytes) =
-            (_ready.Count, ConsumerCount, (_ready.Bytes + (_retries?.Bytes ?? 0), _ready.MemoryBytes + (_retries?.Bytes ?? 0)));
+            (_ready.Count, ConsumerCount, (_ready.Bytes + (_retries?.Bytes ?? 0), _ready.MemoryBytes + (_retries?.MemoryBytes ?? 0)));
         if (_retries is not null)
         {
             Figures.Waiting = (_retries.Count, _retries.NextDue, _retries.LastDue);

@@ -221,7 +221,7 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
         {
             // Of many the store has the records, and they are not needed yet.
             _waitingBytes += run.Length;
-            _waiting.Add((_waitingBytes > MostWaitingBytes ? run.LetGo() : run, hold.Due));
+            _waiting.Add((_waitingBytes > MostWaitingBytes ? run.LetGoUnread() : run, hold.Due));
             return;
         }
 

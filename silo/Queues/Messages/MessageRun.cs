@@ -8,7 +8,7 @@ namespace Granary.Silo.Queues.Messages;
 internal readonly record struct RunPlace(object Owner, int Offset, int Length);
 
 /// <summary>Messages with successive offsets, back to back in memory: the unit in which a queue keeps and moves messages.</summary>
-/// <param name="Records">The records of all messages of the run and of nothing else; empty if only the store has them.</param>
+/// <param name="Records">The records of all messages of the run and of nothing else; empty if only the store has them (see <see cref="UnreadRecords"/>).</param>
 /// <param name="First">Offset of the first message.</param>
 /// <param name="Count">At least 1.</param>
 /// <param name="Redelivered">All of them may have been seen before.</param>
@@ -63,6 +63,12 @@ internal readonly record struct MessageRun(
     /// <summary>The same messages, which only the store has from now on.</summary>
     public MessageRun LetGo() => this with { Records = default };
 
+    /// <summary>As <see cref="LetGo"/>, for a run of which is to be known how large it is; walks the records.</summary>
+    public MessageRun LetGoUnread() => this with { Records = UnreadRecords.Of(this) };
+
+    /// <summary>The bytes of the records and of their bodies, in memory or not; walks the records. 0: the store alone knows.</summary>
+    public (long Bytes, long Bodies) Size() => IsLoaded ? (Length, BodyLength()) : UnreadRecords.SizeOf(this);
+
     /// <summary>The bytes of all bodies in memory; walks the records.</summary>
     public long BodyLength()
     {
@@ -84,8 +90,19 @@ internal readonly record struct MessageRun(
     /// <summary>Joins two runs that follow each other in offsets and in memory and differ in nothing that matters.</summary>
     public static bool TryJoin(in MessageRun left, in MessageRun right, out MessageRun joined)
     {
-        if (left.End == right.First && left.Redelivered == right.Redelivered && left.Due == right.Due && left.IsPersistent == right.IsPersistent && left.Lane == right.Lane
-            && MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)
+        if (left.End != right.First || left.Redelivered != right.Redelivered || left.Due != right.Due || left.IsPersistent != right.IsPersistent || left.Lane != right.Lane)
+        {
+            joined = default;
+            return false;
+        }
+
+        if (!left.IsLoaded && !right.IsLoaded)
+        {
+            joined = left with { Count = left.Count + right.Count, Flags = left.Flags | right.Flags, InPieces = left.InPieces || right.InPieces };
+            return UnreadRecords.TryJoin(left, right);
+        }
+
+        if (MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)
             && a.Array == b.Array && a.Offset + a.Count == b.Offset)
         {
             joined = left with

@@ -261,7 +261,7 @@ internal sealed partial class ReadyMessages
         return all;
     }
 
-    /// <summary>Messages that came back when only the store had them. Against a limit in bytes they count from now on.</summary>
+    /// <summary>Messages that came back when only the store had them.</summary>
     private long LoadReturned(PageRequest request, MessageRun[] runs, long now)
     {
         foreach (var run in runs)

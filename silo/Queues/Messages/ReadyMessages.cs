@@ -23,11 +23,11 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
 
     public long Count => _returned.Count + _backlog.Count + _paged.Count + _tail.Count;
 
-    public long Bytes => MemoryBytes + _paged.Bytes;
+    public long Bytes => MemoryBytes + _paged.Bytes + _returned.Unread.Bytes;
 
     public long MemoryBytes => _returned.Bytes + _backlog.Bytes + _tail.Bytes;
 
-    public long BodyBytes => _countsBodies ? _loadedBodies + _paged.Bodies : 0;
+    public long BodyBytes => _countsBodies ? _loadedBodies + _paged.Bodies + _returned.Unread.Bodies : 0;
 
     public bool IsEmpty => Count == 0;
 

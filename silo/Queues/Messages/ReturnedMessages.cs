@@ -7,7 +7,11 @@ internal sealed class ReturnedMessages
 
     public long Count { get; private set; }
 
+    /// <summary>The record bytes of those in memory.</summary>
     public long Bytes { get; private set; }
+
+    /// <summary>The record bytes of those that only the store has, and of these the bytes of bodies.</summary>
+    public (long Bytes, long Bodies) Unread { get; private set; }
 
     public bool IsEmpty => _runs.IsEmpty;
 
@@ -17,7 +21,7 @@ internal sealed class ReturnedMessages
     {
         Count += run.Count;
         Bytes += run.Length;
-
+        NoteUnread(run, 1);
         if (!_runs.TryFind(run.First, out var next))
         {
             if (_runs.IsEmpty || !TryJoin(ref _runs.Last.Run, run))
@@ -87,6 +91,7 @@ internal sealed class ReturnedMessages
 
         Count -= taken.Count;
         Bytes -= taken.Length;
+        NoteUnread(taken, -1);
         return true;
     }
 
@@ -129,6 +134,7 @@ internal sealed class ReturnedMessages
                 Since = now,
                 Lane = run.Lane,
             };
+            NoteUnread(PartOf(run, from, to), -1);
             Replace(position, run, from, to);
             _runs.Insert(new Entry(loaded));
             Bytes += loaded.Length;
@@ -150,6 +156,7 @@ internal sealed class ReturnedMessages
             first = to;
             if (!run.IsLoaded)
             {
+                NoteUnread(PartOf(run, from, to), -1);
                 Replace(position, run, from, to);
                 removed += to - from;
             }
@@ -198,6 +205,16 @@ internal sealed class ReturnedMessages
         _runs.Clear();
         Count = 0;
         Bytes = 0;
+        Unread = default;
+    }
+
+    private void NoteUnread(in MessageRun run, int sign)
+    {
+        if (!run.IsLoaded)
+        {
+            var (bytes, bodies) = run.Size();
+            Unread = (Unread.Bytes + (sign * bytes), Unread.Bodies + (sign * bodies));
+        }
     }
 
     private static MessageRun PartOf(in MessageRun run, long from, long to)

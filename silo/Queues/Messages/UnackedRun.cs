@@ -124,8 +124,9 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
     public void LetGo()
     {
         // A large record is a run of its own.
-        LargeRecord.LetGo(_run.Records);
-        _run = _run.LetGo();
+        var large = _run.Records;
+        _run = _run.LetGoUnread();
+        LargeRecord.LetGo(large);
     }
 
     /// <summary>Takes in a run of which the memory was given up, too, and that follows; so many of them cost no more than one.</summary>

@@ -5,14 +5,17 @@ namespace Granary.Silo.Queues.Messages;
 /// <summary>Messages of a quorum queue that came back and are to be delivered again, but not yet. They are part of the queue, and none of those that can be taken.</summary>
 internal sealed class WaitingRetries
 {
-    private readonly PriorityQueue<(MessageRun Run, long Bodies), (long Due, long First)> _runs = new();
+    private readonly PriorityQueue<MessageRun, (long Due, long First)> _runs = new();
 
     public long Count { get; private set; }
 
-    /// <summary>The record bytes of those in memory. What only the store has of them is not known here.</summary>
+    /// <summary>The record bytes of all of them.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>The body bytes of those that were in memory when they came.</summary>
+    /// <summary>The record bytes of those in memory.</summary>
+    public long MemoryBytes { get; private set; }
+
+    /// <summary>The body bytes of all of them.</summary>
     public long Bodies { get; private set; }
 
     /// <summary>When the first of them can be taken again, or <see cref="MessageRun.Never"/>.</summary>
@@ -22,12 +25,11 @@ internal sealed class WaitingRetries
     public long LastDue { get; private set; }
 
     /// <param name="run">In memory that it shares with nothing that is to go sooner (<see cref="Own"/>), or in the store only.</param>
-    /// <param name="bodies">The bytes of the bodies.</param>
-    public void Add(in MessageRun run, long bodies, long due)
+    public void Add(in MessageRun run, long due)
     {
         LastDue = Count == 0 ? due : Math.Max(LastDue, due);
-        (Count, Bytes, Bodies) = (Count + run.Count, Bytes + run.Length, Bodies + bodies);
-        _runs.Enqueue((run, bodies), (due, run.First));
+        Note(run, 1);
+        _runs.Enqueue(run, (due, run.First));
     }
 
     /// <summary>Takes out the next that has waited for long enough.</summary>
@@ -39,8 +41,8 @@ internal sealed class WaitingRetries
             return false;
         }
 
-        (run, var bodies) = _runs.Dequeue();
-        (Count, Bytes, Bodies) = (Count - run.Count, Bytes - run.Length, Bodies - bodies);
+        run = _runs.Dequeue();
+        Note(run, -1);
         return true;
     }
 
@@ -49,18 +51,24 @@ internal sealed class WaitingRetries
     public long Clear(Action<long, long> gone)
     {
         var count = Count;
-        foreach (var ((run, _), _) in _runs.UnorderedItems)
+        foreach (var (run, _) in _runs.UnorderedItems)
         {
             gone(run.First, run.End);
         }
 
         _runs.Clear();
-        (Count, Bytes, Bodies) = (0, 0, 0);
+        (Count, Bytes, MemoryBytes, Bodies) = (0, 0, 0, 0);
         return count;
     }
 
     /// <summary>Adds those that are in memory, in no order.</summary>
-    public void AddLoaded(List<MessageRun> runs) => runs.AddRange(_runs.UnorderedItems.Select(static item => item.Element.Run).Where(static run => run.IsLoaded));
+    public void AddLoaded(List<MessageRun> runs) => runs.AddRange(_runs.UnorderedItems.Select(static item => item.Element).Where(static run => run.IsLoaded));
+
+    private void Note(in MessageRun run, int sign)
+    {
+        var (bytes, bodies) = run.Size();
+        (Count, Bytes, MemoryBytes, Bodies) = (Count + (sign * run.Count), Bytes + (sign * bytes), MemoryBytes + (sign * run.Length), Bodies + (sign * bodies));
+    }
 
     /// <summary>The same messages in memory of their own: they may wait for long, and must not keep the array of their batch.</summary>
     public static MessageRun Own(in MessageRun run) =>

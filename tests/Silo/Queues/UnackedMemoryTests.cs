@@ -2,6 +2,7 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
+using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -45,7 +46,8 @@ public sealed class UnackedMemoryTests : IAsyncLifetime
 
         link.Settle(Settlement.Ack, (3, 10), (500, 1));
         link.Send(new DetachItem(1), new SettleItem(Settlement.Undelivered, [new OffsetRange(900, 50)]), new SettleItem(Settlement.Requeue, [new OffsetRange(0, Count)]));
-        Assert.Equal(Count - 11, _gateway.Queue.ReadyCount);
+        Assert.Equal((Count - 11, (Count - 11) * Batches.Of(0, 1).Records.Length), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
+        Assert.InRange(_gateway.Queue.Figures.ReadyBytes.InMemory, 0, Budget + ReadyMessages.LargestHead);
         var other = _gateway.Open();
         other.Attach(1, noAck: true);
         Assert.Equal(

@@ -34,9 +34,6 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
     private bool _isGrouped;
     private bool _isPaged;
 
-    // How large those are that came back is not known where the store alone had them meanwhile, until they are read.
-    private bool _isSizeKnown = true;
-
     // What a consumer could have but for the store, which has to know first that it may have been delivered, can be dropped meanwhile: limits go without consumers.
     private bool _isLimited;
     private long _nextId;
@@ -241,7 +238,6 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
         var from = _random.Next(mine.Length);
         var (first, count) = (mine[from], Chance(2) ? 1 : _random.Next(1, 20));
         Tell($"{kind} {first} and up to {count}");
-        _isSizeKnown &= !(_isPaged && kind == Settlement.Requeue);
         foreach (var offset in mine.Where(offset => offset >= first && offset < first + count))
         {
             _model.Settle(offset, kind == Settlement.Requeue, kind == Settlement.Reject);
@@ -321,7 +317,6 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
         _gateway.Slot.Restore(definition, identity.Incarnation, [], storage, now, [], now);
         await saver.RestoreAsync(_gateway.Queue, default);
         _model.Restart(_gateway.Queue.NextOffset);
-        _isSizeKnown = true;
         _duplicates = _model.Duplicates;
         Open();
     }
@@ -377,11 +372,7 @@ internal sealed class WideWalk(int seed, GroupCommit commit)
         var figures = _gateway.Queue.Figures;
         Assert.Equal(_model.Ready.Count, _gateway.Queue.ReadyCount);
         Assert.Equal((_model.Ready.Count, _model.Unacked.Count), (figures.Ready, figures.Unacked));
-        _isSizeKnown |= _model.Ready.Count == 0;
-        if (_isSizeKnown)
-        {
-            Assert.Equal(_model.Ready.Sum(static message => (long)message.Length), figures.ReadyBytes.All);
-        }
+        Assert.Equal(_model.Ready.Sum(static message => (long)message.Length), figures.ReadyBytes.All);
     }
 
     private async Task FinishAsync()
