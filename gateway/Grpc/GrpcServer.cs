@@ -27,6 +27,7 @@ internal sealed partial class GrpcServer : IHostedService
 
     private readonly ConcurrentDictionary<LinkSet, byte> _open = new();
     private readonly ConcurrentDictionary<Caller, UnaryLinks> _unary = new();
+    private readonly Lock _unaryGate = new();
     private readonly IGrainFactory _grains;
     private readonly ILocalQueues? _local;
     private readonly SiloLosses? _losses;
@@ -108,7 +109,19 @@ internal sealed partial class GrpcServer : IHostedService
     public AtomicCommit AtomicallyFor(Caller caller) => new(_grains, caller.Vhost, _clock, Patience, _log, CancellationToken.None, apart: _apart);
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
-    public UnaryLinks UnaryLinksOf(Caller caller) => _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);
+    public UnaryLinks UnaryLinksOf(Caller caller)
+    {
+        if (_unary.TryGetValue(caller, out var known))
+        {
+            return known;
+        }
+
+        // What two first calls at once made twice nobody would close.
+        lock (_unaryGate)
+        {
+            return _unary.GetOrAdd(caller, static (key, server) => new UnaryLinks(server, key), this);
+        }
+    }
 
     /// <summary>The user may not call any more.</summary>
     public void Forget(UnaryLinks links)

@@ -14,7 +14,10 @@ using Settlement = Granary.Core.Links.Settlement;
 
 namespace Granary.Gateway.Grpc.Consuming;
 
-/// <summary>Takes messages for <c>Get</c>: several at a time, and what would make the answer too large goes back untouched.</summary>
+/// <summary>
+/// Takes messages for <c>Get</c>: several at a time. What would make the answer too large goes back untouched, and so does all when there is no answer, since a
+/// queue has not said in time whether there is more.
+/// </summary>
 internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan patience, GatewayLease lease, ClientTrace? trace, MessageSpans? spans)
 {
     private const int MostMessages = 1000;
@@ -22,9 +25,11 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
     private const int MostBytes = 1024 * 1024;
 
     private readonly SettlementBuffer _settlements = new();
+    private readonly List<(QueueSession Session, long Offset)> _taken = [];
     private readonly DeliveryDecoder _decoder = new();
     private readonly GetResponse _response = new();
     private int _bytes;
+    private bool _isOver;
 
     public async Task<GetResponse> GetAsync(GetRequest request, CancellationToken cancellationToken)
     {
@@ -41,22 +46,48 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
 
         CallErrors.ThrowIf(await rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), cancellationToken).ConfigureAwait(false));
         var limit = Math.Max(1, (int)request.Limit);
-        bool more;
-        do
+        var settlement = Settlement.Undelivered;
+        try
         {
-            var round = Ask(queue, Math.Min(limit - _response.Deliveries.Count, MostAtATime));
-            var (error, wentOn) = await round.WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(false);
-            CallErrors.ThrowIf(error);
-            more = wentOn;
+            bool more;
+            do
+            {
+                var round = Ask(queue, Math.Min(limit - _response.Deliveries.Count, MostAtATime));
+                var (error, wentOn) = await round.WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(false);
+                CallErrors.ThrowIf(error);
+                more = wentOn;
+            }
+            while (more && _response.Deliveries.Count < limit);
+            settlement = Settlement.Ack;
         }
-        while (more && _response.Deliveries.Count < limit);
+        finally
+        {
+            End(settlement);
+        }
 
-        // The next call, on whichever connection, finds settled what was taken and back what was not.
-        await links.DrainAsync(queue).AsTask().WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(false);
+        // The next call, on whichever connection, finds settled what was taken and back what was not. Who has the messages is not told that it cannot be said.
+        await links.DrainAsync(queue).AsTask().WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
         return _response;
     }
 
-    // Everything is settled as it comes, so that nothing stays behind if the call is given up.
+    // Nothing stays behind: what comes yet goes back.
+    private void End(Settlement settlement)
+    {
+        lock (links.Gate)
+        {
+            _isOver = true;
+            foreach (var (session, offset) in _taken)
+            {
+                _settlements.Add(session, settlement, new OffsetRange(offset, 1));
+            }
+
+            _taken.Clear();
+            _settlements.Emit();
+            links.Flush();
+        }
+    }
+
     private Task<(BrokerError? Error, bool More)> Ask(string queue, int count)
     {
         var answered = new TaskCompletionSource<(BrokerError?, bool)>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -77,11 +108,15 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
             {
                 if (got.Message is { } slice)
                 {
-                    isFull |= lease.IsOver || (_response.Deliveries.Count > 0 && _bytes + slice.Batch.Records.Length > MostBytes);
-                    returned += isFull ? 1 : 0;
-                    _settlements.Add(session, isFull ? Settlement.Undelivered : Settlement.Ack, new OffsetRange(slice.FirstOffset, 1));
-                    if (!isFull)
+                    isFull |= _isOver || lease.IsOver || (_response.Deliveries.Count > 0 && _bytes + slice.Batch.Records.Length > MostBytes);
+                    if (isFull)
                     {
+                        returned++;
+                        _settlements.Add(session, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, 1));
+                    }
+                    else
+                    {
+                        _taken.Add((session, slice.FirstOffset));
                         _bytes += slice.Batch.Records.Length;
                         links.Counts.Add(MessageEvent.GetNoAck, 1);
                         links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);

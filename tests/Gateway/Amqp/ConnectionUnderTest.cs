@@ -12,7 +12,6 @@ using Granary.Gateway.Amqp.Ends;
 using Granary.Gateway.Sockets;
 using Granary.Gateway.Tests.Fakes;
 using Granary.Testing.Logs;
-using Microsoft.Extensions.Hosting;
 
 namespace Granary.Gateway.Tests.Amqp;
 
@@ -51,7 +50,7 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
             Exchange);
         _router = new Router(grains.Factory, Clock, Watched.LoggerOf<Router>());
         _server = new AmqpServer(
-            grains.Factory, _router, new ReplyRegistry(), Access, new Logins(Access, new AuthenticationOptions()), new ClientCounts(Clock, Watched.LoggerOf<ClientCounts>()), Alarms, new AmqpOptions(), Clock, new Lifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
+            grains.Factory, _router, new ReplyRegistry(), Access, new Logins(Access, new AuthenticationOptions()), new ClientCounts(Clock, Watched.LoggerOf<ClientCounts>()), Alarms, new AmqpOptions(), Clock, new FakeLifetime(), Watched.LoggerOf<AmqpServer>(), lease: Lease);
         var terms = new ConnectionTerms("guest", "/", channelMax, 131072, heartbeat, new ClientCapabilities(canListen, canListen, canListen));
         Connection = new AmqpConnection(new Transport(_input, _toClient.Writer), peer: null, _server, terms, _aborted.Cancel, _aborted.Token, Peer);
         _run = _server.RunAsync(Connection);
@@ -291,15 +290,4 @@ internal sealed class ConnectionUnderTest : IAsyncDisposable
     }
 
     private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;
-
-    private sealed class Lifetime : IHostApplicationLifetime
-    {
-        public CancellationToken ApplicationStarted => CancellationToken.None;
-
-        public CancellationToken ApplicationStopping => CancellationToken.None;
-
-        public CancellationToken ApplicationStopped => CancellationToken.None;
-
-        public void StopApplication() => throw new NotSupportedException();
-    }
 }
