@@ -11,6 +11,7 @@ namespace Granary.Gateway.Amqp;
 internal sealed partial class AmqpConnection
 {
     private static readonly TimeSpan LingerAfterClose = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan OwnQueuesWait = TimeSpan.FromSeconds(1);
 
     /// <summary>Ends the connection for a reason of the broker's own (320), and lets go of what it has at queues.</summary>
     public void ForceClose(string reason)
@@ -116,10 +117,14 @@ internal sealed partial class AmqpConnection
     {
         try
         {
-            await Links.CloseAsync().WaitAsync(_server.Impatient).ConfigureAwait(false);
+            var closed = Links.CloseAsync();
+
+            // Nobody else can have an exclusive queue before it is gone: it does not wait for long for queues that do not answer.
+            await closed.WaitAsync(OwnQueuesWait, Clock, _server.Impatient).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var grains = new GrainCalls(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient);
             await Exclusive.DeleteAllAsync((name, incarnation) => grains.QueueAsync(name, queue => DeleteOwnAsync(queue, incarnation)))
                 .WaitAsync(_server.Impatient).ConfigureAwait(false);
+            await closed.WaitAsync(_server.Impatient).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -113,6 +113,33 @@ public sealed class OutOfReachTests
     }
 
     [Fact]
+    public async Task Close_WithAQueueThatNeverAnswers_DeletesExclusiveQueuesAllTheSame()
+    {
+        await using var client = new ConnectionUnderTest();
+        client.Watched.Expect(1008, 1004);
+        await client.OpenAsync();
+        var deleted = new TaskCompletionSource();
+        var own = client.AddQueue("own");
+        var there = new QueueAnswer(Error: null, Messages: 0, Consumers: 0, Incarnation: Guid.NewGuid(), Durable: false);
+        own.OnDeclare = own.OnDescribe = () => new ValueTask<QueueAnswer>(there);
+        own.OnDelete = () =>
+        {
+            deleted.SetResult();
+            return default;
+        };
+        await client.SendAsync(1, new QueueDeclare("own", Passive: false, Durable: false, Exclusive: true, AutoDelete: false, NoWait: false, FieldTable.Empty));
+        await client.ExpectAsync(1, new QueueDeclareOk("own", 0, 0));
+        await client.SendAsync(Frames.Publish(1, "q", [1]));
+
+        await client.SendAsync(0, new ConnectionClose(ReplyCode.Success, "bye", 0, 0));
+
+        await PassWhileWaitingAsync(client, deleted.Task, WellBeforeLimit);
+        await PassWhileWaitingAsync(client, client.ExpectAsync(0, new ConnectionCloseOk()));
+        await PassWhileWaitingAsync(client, client.WaitForSocketAsync());
+        await PassWhileWaitingAsync(client, client.Connection.Released, TimeSpan.FromSeconds(90));
+    }
+
+    [Fact]
     public async Task Client_ThatLeavesDuringAMethod_FreesItsSocket()
     {
         await using var client = new ConnectionUnderTest();
