@@ -71,6 +71,26 @@ internal sealed class HeldOffsets
         }
     }
 
+    /// <summary>The parts of a range that are not held.</summary>
+    public IEnumerable<OffsetRange> WithoutHeld(OffsetRange range)
+    {
+        var from = range.First;
+        for (var at = Find(from); at < _runs.Count && _runs[at].First < range.End; at++)
+        {
+            if (from < _runs[at].First)
+            {
+                yield return new OffsetRange(from, (int)(_runs[at].First - from));
+            }
+
+            from = _runs[at].End;
+        }
+
+        if (from < range.End)
+        {
+            yield return new OffsetRange(from, (int)(range.End - from));
+        }
+    }
+
     /// <summary>All that is held, as items that tell an activation of it.</summary>
     public IEnumerable<HoldItem> ToItems() => _runs.Skip(_head).GroupBy(run => run.Consumer)
         .Select(runs => new HoldItem(runs.Key, [.. runs.SelectMany(run => OffsetRange.Between(run.First, run.End))]));

@@ -256,7 +256,7 @@ public sealed partial class LinkSet : ILinkObserver
         {
             if (_byId.TryGetValue(down.Link, out var link))
             {
-                link.Pushed(down);
+                Take(new LinkNews(link, default, down, Failed: false));
                 AfterLinks();
             }
         }

@@ -13,7 +13,7 @@ public sealed class LinkStreams(TimeProvider clock)
 
     private static readonly TimeSpan ResendAfter = TimeSpan.FromSeconds(1);
 
-    private readonly Queue<LinkUp> _unreceived = new();
+    private Queue<LinkUp> _unreceived = new();
     private DownStream _downs = new();
     private long _number;
     private long _epoch;
@@ -97,6 +97,12 @@ public sealed class LinkStreams(TimeProvider clock)
             _callFailed = false;
             _lastSent = clock.GetTimestamp();
             _underWay += _unreceived.Count;
+            if (_unreceived.Peek().Open is { IsRepeated: false })
+            {
+                // The first one names no activation: it may get to another one than before.
+                _unreceived = new Queue<LinkUp>(_unreceived.Select(static up => up.Again()));
+            }
+
             return [.. _unreceived];
         }
 

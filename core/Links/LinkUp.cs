@@ -34,6 +34,17 @@ public sealed class LinkUp
     /// <summary>With number 0: the gateway knows of the end of the link, and no other packet of it is under way. The queue need not remember it.</summary>
     [Id(6)]
     public bool IsLast { get; init; }
+
+    /// <summary>The same packet as it is sent once more.</summary>
+    internal LinkUp Again() => Open is not { IsRepeated: false } open ? this : new LinkUp
+    {
+        Link = Link,
+        Epoch = Epoch,
+        Number = Number,
+        ReceivedThrough = ReceivedThrough,
+        Open = open with { IsRepeated = true },
+        Items = Items,
+    };
 }
 
 /// <summary>Who is at the gateway's end of a link.</summary>
@@ -53,6 +64,12 @@ public sealed record LinkOpen(
     /// </summary>
     [Id(5)]
     public BatchProgress[]? GivenThrough { get; init; }
+
+    /// <summary>
+    /// The packet was sent before, and nobody has answered: an activation that was lost may have taken it, and have given on what is published with it.
+    /// </summary>
+    [Id(6)]
+    public bool IsRepeated { get; init; }
 }
 
 /// <summary>The answer to a packet upward. What belongs to the downward stream may ride on it: numbers, not the way taken, give the order.</summary>

@@ -31,6 +31,7 @@ public sealed partial class QueueSession
         _link.End(isRemembered: false);
         _set.Forget(_link);
         _link = NewLink();
+        _hasSaidClose = false;
         if (_tries > 1)
         {
             var pause = FirstPause * (1 << Math.Min(_tries - 2, 8));
@@ -46,7 +47,7 @@ public sealed partial class QueueSession
         }
 
         _pending.AddRange(_held.ToItems());
-        foreach (var settle in _unstored.TakeAll())
+        foreach (var settle in _unstored.TakeAll(_held))
         {
             // An activation takes no settlement of what it does not know to be held.
             _pending.Add(new HoldItem(0, settle.Offsets));
@@ -142,5 +143,6 @@ public sealed partial class QueueSession
         _link.End(isRemembered);
         _pending.Clear();
         _set.Remove(this, _link);
+        EndDrains();
     }
 }

@@ -15,6 +15,9 @@ public sealed partial class QueueSession
 
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(60);
 
+    // For so long a queue that does not answer is told that it is left: more often than not one of several copies arrives.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(5);
+
     // A silo that goes is told of (SiloLosses). This is for an activation that ends on one that stays.
     private static readonly TimeSpan AskAfter = TimeSpan.FromSeconds(10);
 
@@ -39,6 +42,8 @@ public sealed partial class QueueSession
     private long _nextGet;
     private bool _closing;
     private long _closingSince;
+    private bool _isLeaving;
+    private bool _hasSaidClose;
     private int _tries;
     private long _pausedAt;
     private TimeSpan _pause;
@@ -78,6 +83,9 @@ public sealed partial class QueueSession
 
     /// <summary>In the set's list of sessions to flush.</summary>
     internal bool IsDirty { get; set; }
+
+    /// <summary>The queue is to say something by itself some time: that it is there no more may have got lost on the way.</summary>
+    private bool WaitsForWord => _consumers.Count > 0 || _gets.Count > 0 || _closing || !_published.IsEmpty;
 
     private bool IsPaused => _pause > TimeSpan.Zero && _set.Clock.GetElapsedTime(_pausedAt) < _pause;
 
@@ -168,7 +176,7 @@ public sealed partial class QueueSession
     /// <summary>Sends what has gathered, unless enough is on its way already.</summary>
     internal void Flush()
     {
-        if (IsEnded || !_link.HasRoom || IsPaused)
+        if (IsEnded || IsPaused || !(_link.HasRoom || (_isLeaving && !_hasSaidClose)))
         {
             return;
         }
@@ -182,6 +190,7 @@ public sealed partial class QueueSession
         var open = _link.IsNew ? new LinkOpen(_set.Connection, _set.Observer, _id, _incarnation, _links) { GivenThrough = _given.ToArray() } : null;
         LinkUpItem[] items = [.. _pending];
         _pending.Clear();
+        _hasSaidClose = _closing;
         _unstored.Sent(_link.Send(items, open), items);
     }
 
@@ -229,17 +238,22 @@ public sealed partial class QueueSession
         }
 
         SendLater();
-        if (_losses != (_losses = _set.Losses?.Count ?? 0) || (_consumers.Count > 0 && _link.Silent > AskAfter))
+        if (_losses != (_losses = _set.Losses?.Count ?? 0) || (WaitsForWord && _link.Silent > AskAfter))
         {
             _link.Suspect();
         }
 
         var said = _link.Tick(asks: _set.IsPatient && (_closing || !_published.IsEmpty));
-        if (_closing && !_link.HasAnswer && _set.Clock.GetElapsedTime(_closingSince) > IdleAfter)
+        if (_closing && !_link.HasAnswer && _set.Clock.GetElapsedTime(_closingSince) is var waited && waited > IdleAfter)
         {
-            // Nobody is there to whom it would matter. A queue that never answered has nothing of this session, as far as anybody can know.
-            LogLeft(_set.Log, QueueName, IdleAfter);
-            GiveUp();
+            // Nobody is there to whom it would matter. But the queue may have the first packet and wait for its store: then it needs to know that no more comes.
+            _isLeaving = true;
+            SendLater();
+            if (waited > IdleAfter + LastWords)
+            {
+                LogLeft(_set.Log, QueueName, IdleAfter);
+                GiveUp();
+            }
         }
         else if (!said && !_closing && _consumers.Count == 0 && Unsettled == 0 && IsDrained && _published.IsEmpty && _link.Idle > IdleAfter)
         {
@@ -267,6 +281,12 @@ public sealed partial class QueueSession
 
     internal void AfterApply()
     {
+        EndDrains();
+        SendLater();
+    }
+
+    private void EndDrains()
+    {
         if (_drainWaiters.Count > 0 && IsDrained)
         {
             foreach (var waiter in _drainWaiters)
@@ -276,8 +296,6 @@ public sealed partial class QueueSession
 
             _drainWaiters.Clear();
         }
-
-        SendLater();
     }
 
     internal void Apply(Link link, LinkDown down)

@@ -38,10 +38,14 @@ internal sealed class UnstoredSettlements
         }
     }
 
-    /// <summary>Hands over all that is not stored, as it was said.</summary>
-    public List<SettleItem> TakeAll()
+    /// <summary>
+    /// Hands over all that is not stored, as it was said. What went back and came again is another delivery: only what was said last of a message counts, and
+    /// nothing if the session has it.
+    /// </summary>
+    /// <param name="held">What the session has.</param>
+    public List<SettleItem> TakeAll(HeldOffsets held)
     {
-        var all = _said.Select(said => said.Item).ToList();
+        List<SettleItem> all = [.. _said.Select(said => said.Item)];
         if (_taken.Count > 0)
         {
             all.Add(new SettleItem(Settlement.Ack, [.. _taken.Select(taken => taken.Offsets)]));
@@ -49,6 +53,19 @@ internal sealed class UnstoredSettlements
 
         _said.Clear();
         _taken.Clear();
+        var later = new HeldOffsets();
+        for (var i = all.Count - 1; i >= 0; i--)
+        {
+            OffsetRange[] counts = [.. all[i].Offsets.SelectMany(held.WithoutHeld).SelectMany(later.WithoutHeld)];
+            foreach (var range in counts)
+            {
+                later.Add(range.First, range.Count, consumer: 0);
+            }
+
+            all[i] = all[i] with { Offsets = counts };
+        }
+
+        all.RemoveAll(static settle => settle.Offsets.Length == 0);
         return all;
     }
 }

@@ -29,7 +29,7 @@ internal sealed partial class Queue
     /// <summary>The number of the turn that is to end, and through which turn all is stored.</summary>
     public (long Current, long Stored) Turn => _journal is { } journal ? (journal.Turn, journal.StoredTurn) : default;
 
-    /// <summary>Sessions that an earlier activation had and that have not come yet.</summary>
+    /// <inheritdoc cref="Recovery.Awaited"/>
     public IReadOnlyCollection<SessionId> Awaited => _recovery?.Awaited ?? [];
 
     /// <summary>It gives nothing yet, for sessions of an earlier activation have not said what they hold.</summary>

@@ -24,6 +24,13 @@ internal sealed partial class QueueSlot(
     Func<QueueDefinition, QueueSettings>? settings = null)
 {
     private readonly LinkTable _links = new(epoch);
+
+    /// <summary>An earlier activation had the queue: what it was sent and did not answer it may have given on.</summary>
+    private bool _isRestored;
+
+    /// <summary>Null: nobody was.</summary>
+    private TurnedAway? _turnedAway;
+
     private IDeclaredQueue? _queue;
 
     /// <summary>Packets to be pushed to gateways; the caller empties it.</summary>
@@ -47,11 +54,20 @@ internal sealed partial class QueueSlot(
 
     /// <summary>Sessions that have consumers here, or hold something.</summary>
     public IReadOnlyCollection<SessionId> Sessions =>
-        [.. _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => link.Session), .. _queue?.Awaited ?? []];
+    [
+        .. _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => link.Session)
+            .Union(_queue?.Awaited ?? []),
+    ];
 
     /// <summary><see cref="Sessions"/> with the members that have their connections.</summary>
     public IEnumerable<(SessionId Session, string? Member)> SessionMembers =>
-        _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => (link.Session, link.Connection.Member));
+        _links.Living.Where(link => link.IsOpen && (link.Consumers.Count > 0 || link.Unacked.Count > 0)).Select(link => (link.Session, link.Connection.Member))
+            .Concat(
+                from session in _queue?.Awaited ?? []
+                let member = register?.MemberOf(session)
+                where register is null || member is not null
+                select (session, member))
+            .DistinctBy(static session => session.Item1);
 
     public long Epoch => epoch;
 
@@ -88,6 +104,7 @@ internal sealed partial class QueueSlot(
         QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long usedAt, SessionId[] sessions, long now,
         long patience = Recovery.Patience)
     {
+        _isRestored = true;
         _queue = Make(definition, incarnation, storage);
         _queue.Use(usedAt);
         _queue.Await(sessions, now + patience);
@@ -199,7 +216,7 @@ internal sealed partial class QueueSlot(
             return default;
         }
 
-        if (link is null && _queue is null)
+        if (link is null && (_queue is null || (packet.Number == 1 && _turnedAway?.Has(packet.Link) == true)))
         {
             return NoQueue(packet, now);
         }
@@ -375,9 +392,10 @@ internal sealed partial class QueueSlot(
                 }
             }
 
+            var mayBeSeen = _isRestored && packet.Open is { IsRepeated: true };
             foreach (var item in packet.Items)
             {
-                queue.Apply(link, item, now);
+                queue.Apply(link, mayBeSeen && item is PublishItem publish ? publish with { Resent = true } : item, now);
             }
 
             if (link.HasEnded)
@@ -454,6 +472,7 @@ internal sealed partial class QueueSlot(
 
         if (packet.Number == 1)
         {
+            (_turnedAway ??= new TurnedAway()).Add(packet.Link, now);
             return new LinkAnswer(0, [Ended(packet.Link)]);
         }
 

@@ -1,6 +1,7 @@
 using Granary.Core.Links;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
+using Granary.Silo.Storage;
 using Granary.Silo.Transactions;
 
 namespace Granary.Silo.Queues;
@@ -44,8 +45,9 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
     /// <summary>When it goes on by itself, or <see cref="MessageRun.Never"/>.</summary>
     public long Due => _awaited.Count > 0 ? until : MessageRun.Never;
 
-    /// <summary>Those that have not come yet.</summary>
-    public IReadOnlyCollection<SessionId> Awaited => _awaited;
+    /// <summary>Those that have not come yet, and those that have said what they hold, which is not theirs again before all have.</summary>
+    public IReadOnlyCollection<SessionId> Awaited =>
+        [.. _awaited, .. _holds.Where(static hold => hold.Link is { Opener: not null, HasEnded: false }).Select(static hold => hold.Link!.Session).Distinct()];
 
     public void Open(SessionId session) => _awaited.Remove(session);
 
@@ -100,6 +102,7 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
         if (!_isSorted)
         {
             CutOutWaiting();
+            CutOutGivenOn();
             _holds.Sort(static (left, right) => left.First.CompareTo(right.First));
             _isSorted = true;
         }
@@ -169,6 +172,41 @@ internal sealed class Recovery(IEnumerable<SessionId> awaited, long until)
         }
 
         _holds.AddRange(_setAside.Select(static waiting => new Hold(waiting.Offset, waiting.Offset + 1, null, 0, waiting.Due)));
+    }
+
+    // What a session has given back another one may have been given since: it is that one's. The one that gave it back need not have heard that the queue took it.
+    // And what a session says over a link that it has given up since it says once more over the one that follows.
+    private void CutOutGivenOn()
+    {
+        var givenBack = new Dictionary<QueueLink, OffsetSet>();
+        foreach (var (link, item) in _deferred)
+        {
+            if (item is SettleItem { Outcome: Settlement.Requeue or Settlement.Undelivered or Settlement.Failed } settle)
+            {
+                givenBack.TryAdd(link, new OffsetSet());
+                Array.ForEach(settle.Offsets, range => givenBack[link].Add(range.First, range.End));
+            }
+        }
+
+        Hold[] given = [.. _holds.Where(hold => IsGivenOn(hold))];
+        if (given.Length == 0)
+        {
+            return;
+        }
+
+        _holds.RemoveAll(IsGivenOn);
+        var held = new OffsetSet();
+        _holds.ForEach(hold => held.Add(hold.First, hold.End));
+        foreach (var hold in given)
+        {
+            for (var at = hold.First; held.TryFindAbsent(at, hold.End, out var first, out var end); at = end)
+            {
+                AddPart(hold, first, end);
+            }
+        }
+
+        bool IsGivenOn(Hold hold) => hold.Link is { HasEnded: true }
+            || (hold is { Link: { } link, Consumer: 0 } && givenBack.TryGetValue(link, out var offsets) && offsets.Covers(hold.First, hold.End));
     }
 
     private void AddPart(in Hold hold, long from, long end)

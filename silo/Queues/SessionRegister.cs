@@ -60,6 +60,9 @@ internal sealed class SessionRegister
         }
     }
 
+    /// <summary>The member that has the connection of a session that the store knows.</summary>
+    public string? MemberOf(SessionId session) => _known.GetValueOrDefault(session);
+
     /// <summary>The sessions of a member that is gone.</summary>
     public SessionId[] Of(string member) => [.. _known.Where(known => known.Value == member).Select(known => known.Key)];
 }

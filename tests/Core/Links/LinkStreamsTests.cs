@@ -58,6 +58,23 @@ public sealed class LinkStreamsTests
         Assert.Null(_streams.TakeLast());
     }
 
+    [Fact]
+    public void FirstPacket_SentAgain_SaysThatItWasSentBefore()
+    {
+        var open = new LinkOpen(default, null!, SessionId.New(), default, 1);
+        var first = _streams.Add([new CloseItem()], open);
+        Assert.False(first.Open!.IsRepeated);
+        _streams.Failed();
+
+        var again = Assert.Single(_streams.TakeDue());
+
+        Assert.Equal(open with { IsRepeated = true }, again.Open);
+        Assert.Equal((first.Link, 0L, 1L), (again.Link, again.Epoch, again.Number));
+        Assert.Same(first.Items, again.Items);
+        _streams.Failed();
+        Assert.Same(again, Assert.Single(_streams.TakeDue()));
+    }
+
     private LinkDown Down(long number, LinkDownItem item) =>
         new() { Link = _streams.Id, Epoch = 7, Number = number, ReceivedThrough = 1, Items = [item] };
 }

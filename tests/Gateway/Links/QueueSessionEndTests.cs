@@ -103,6 +103,26 @@ public sealed class QueueSessionEndTests : LinkTests
     }
 
     [Fact]
+    public void Lost_WhatWentBackAndHasComeAgain_IsHeldAndNotGivenBackOnceMore()
+    {
+        var link = Opened("q");
+        var consumer = Attached(link);
+        Push(Queue.Last.Down(3, 2, 0, Delivery(consumer, 5, "x", "y", "z")));
+        link.Settle(Settlement.Requeue, [new OffsetRange(5, 3)]);
+        Set.Flush();
+        Queue.Last.Answer(3, Queue.Last.Down(4, 3, 0, Delivery(consumer, 5, "x", "y")));
+        link.Settle(Settlement.Ack, [new OffsetRange(6, 1)]);
+        Set.Flush();
+
+        Push(new LinkDown { Link = link.LinkId, Epoch = 8, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] });
+
+        Assert.Equal([(consumer.Id, 5L, 1), (0, 0L, 1), (0, 7L, 1), (0, 6L, 1)], Held(Queue.Last.Up));
+        Assert.Equal(
+            [(0L, Settlement.Ack), (7L, Settlement.Requeue), (6L, Settlement.Ack)],
+            Queue.Last.Up.Items.OfType<SettleItem>().Select(item => (Assert.Single(item.Offsets).First, item.Settlement)));
+    }
+
+    [Fact]
     public void Lost_ConsumerWithARank_TellsTheNextActivationAndTheOneAfterASiloThatGivesNone()
     {
         var link = Opened("q");
@@ -268,6 +288,36 @@ public sealed class QueueSessionEndTests : LinkTests
         Assert.False(closing.IsCompleted);
         Assert.Equal(1, Grains.Observers);
         Queue.Last.Answer(2, Queue.Last.Down(2, 2, 0, new ClosedItem()));
+        await closing.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(0, Grains.Observers);
+    }
+
+    [Fact]
+    public async Task Close_QueueDoesNotTakeTheFirstPacketForAMinute_IsToldThatNoMoreComesAndLeft()
+    {
+        Watched.Expect(1008, 1004);
+        var link = Set.Open("q");
+        link.Attach(new FakeConsumer(), exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
+        Set.Flush();
+        var first = Assert.Single(Queue.Sent);
+
+        // It waits for its store.
+        first.Answer(0);
+        var closing = Set.CloseAsync();
+        Tick(60_000);
+        Assert.DoesNotContain(Queue.Sent, sent => sent.Up.Number > 1);
+
+        Tick();
+        Assert.Equal((link.LinkId, 2L), (Queue.Last.Up.Link, Queue.Last.Up.Number));
+        Assert.IsType<CloseItem>(Assert.Single(Queue.Last.Up.Items));
+        Assert.False(closing.IsCompleted);
+        Queue.Last.Fail();
+        Tick();
+        Assert.Equal([1L, 2L], Queue.Sent.TakeLast(2).Select(sent => sent.Up.Number));
+
+        Tick(5_000);
+
+        Assert.True(link.IsEnded);
         await closing.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.Equal(0, Grains.Observers);
     }

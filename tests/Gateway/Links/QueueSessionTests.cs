@@ -157,6 +157,19 @@ public sealed class QueueSessionTests : LinkTests
     }
 
     [Fact]
+    public void Pushed_CannotBeTaken_EndsTheSession()
+    {
+        Watched.Expect(1221, 1004);
+        var link = Opened("q");
+        var consumer = Attached(link);
+
+        Push(new LinkDown { Link = link.LinkId, Epoch = 7, Number = 3, Items = [null!] });
+
+        Assert.True(link.IsEnded);
+        Assert.Equal(["attached", "ended"], consumer.Events);
+    }
+
+    [Fact]
     public void Pushed_LowerEpoch_IsDropped()
     {
         var link = Opened("q");

@@ -1,4 +1,3 @@
-using Granary.Core.Certificates;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Tests.Amqp;
 using Granary.Gateway.Tls;
@@ -113,7 +112,7 @@ public sealed class RenewedTlsTests : IAsyncLifetime
         _watched.Check();
     }
 
-    private void Look() => _time.Advance(RenewedFiles.Period);
+    private void Look() => _time.Advance(RenewedTls.Period);
 
     private async Task LookUntilAsync(Func<bool> condition)
     {

@@ -112,6 +112,35 @@ public sealed class LinkPacketTests
         Assert.Equal([new EndedItem(LinkEnd.NoQueue)], Assert.Single(gateway.Slot.Send(link.Packet(1), gateway.Now).Downs!).Items);
     }
 
+    // A call that took long was made again meanwhile.
+    [Fact]
+    public void LinkThatFoundNoQueue_StaysEndedWhenTheQueueIsDeclared()
+    {
+        var gateway = new TestGateway();
+        var link = new TestLink(gateway, gateway.Connection);
+        var first = link.Packet(1, TestLink.Attachment(1), new PublishItem(Batches.Of(0, 1), Resent: false) { Number = 1 });
+        Assert.Equal([new EndedItem(LinkEnd.NoQueue)], Assert.Single(gateway.Slot.Send(first, gateway.Now).Downs!).Items);
+        Assert.True(gateway.Slot.IsEmpty);
+        gateway.Declare();
+
+        Assert.Equal([new EndedItem(LinkEnd.NoQueue)], Assert.Single(gateway.Slot.Send(first, gateway.Now).Downs!).Items);
+
+        Assert.Equal((0, 0L), (gateway.Queue.ConsumerCount, gateway.Queue.ReadyCount));
+        Assert.Single(gateway.Open().Items.OfType<OpenedItem>());
+    }
+
+    [Fact]
+    public void LinksThatFoundNoQueue_AreForgottenAfterAWhile()
+    {
+        var gateway = new TestGateway();
+        var link = new TestLink(gateway, gateway.Connection);
+        gateway.Slot.Send(link.Packet(1), gateway.Now);
+        gateway.Slot.Send(new TestLink(gateway, gateway.Connection).Packet(1), gateway.Now + LinkTable.Memory);
+        gateway.Declare();
+
+        Assert.IsType<OpenedItem>(Assert.Single(Assert.Single(gateway.Slot.Send(link.Packet(1), gateway.Now).Downs!).Items));
+    }
+
     [Fact]
     public void EndedLinks_AreForgottenAfterAWhile()
     {

@@ -43,6 +43,9 @@ internal sealed class TestGateway
     /// <summary>What sessions have had of an earlier activation, said by the next link that opens.</summary>
     public BatchProgress[]? Given { get; set; }
 
+    /// <summary>Links that open have sent their first packet before.</summary>
+    public bool IsRepeated { get; set; }
+
     /// <summary>What the queue goes by besides its arguments.</summary>
     public AppliedPolicy Policy { get; set; } = AppliedPolicy.None;
 
@@ -230,7 +233,7 @@ internal sealed class TestLink(TestGateway gateway, ConnectionId connection, Ses
         Epoch = number == 1 ? 0 : TestGateway.Epoch,
         Number = number,
         ReceivedThrough = _received,
-        Open = number == 1 ? new LinkOpen(connection, this, Session, incarnation, ordinal) { GivenThrough = gateway.Given } : null,
+        Open = number == 1 ? new LinkOpen(connection, this, Session, incarnation, ordinal) { GivenThrough = gateway.Given, IsRepeated = gateway.IsRepeated } : null,
         Items = items,
     };
 

@@ -64,6 +64,94 @@ public sealed class RecoveryTests : IAsyncLifetime
         Assert.Equal([(2L, true), (3L, true)], TestLink.Given(holder.Items, 7));
     }
 
+    // Whoever gave it back is not told that the queue took that until there is something else to tell.
+    [Theory]
+    [InlineData(Settlement.Requeue, true)]
+    [InlineData(Settlement.Requeue, false)]
+    [InlineData(Settlement.Undelivered, true)]
+    [InlineData(Settlement.Failed, true)]
+    public async Task GivenBackAndGivenToAnother_SaidAgain_StaysWithTheOtherOne(Settlement settlement, bool returnerIsFirst)
+    {
+        await FillAsync(4);
+        await RestartAsync(_holder, _other);
+        TestLink returner, holder;
+        if (returnerIsFirst)
+        {
+            returner = Returner();
+            holder = Holder();
+        }
+        else
+        {
+            holder = Holder();
+            returner = Returner();
+        }
+
+        Assert.Equal([(1L, true), (3L, true)], Redelivered(returner.Items, holder.Items));
+        holder.Settle(Settlement.Ack, (0, 1), (2, 1));
+        returner.Settle(Settlement.Ack, (0, 4));
+        holder.Settle(Settlement.Ack, (1, 1), (3, 1));
+        _gateway.Pump();
+        Assert.Empty(_stores.Store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
+
+        TestLink Holder() => _gateway.Open(_holder, Attach(7), new HoldItem(7, [new OffsetRange(0, 1), new OffsetRange(2, 1)]));
+
+        TestLink Returner() => _gateway.Open(_other, Attach(1), new HoldItem(0, [new OffsetRange(0, 4)]), SettleItem.Of(settlement, [new OffsetRange(0, 4)]));
+    }
+
+    // Its packet came late, or twice.
+    [Fact]
+    public async Task Held_SaidOverALinkThatWasGivenUpAndOverTheNext_IsGivenToNobodyElse()
+    {
+        await FillAsync(2);
+        await RestartAsync(_holder, _other);
+        _gateway.Open(_holder, 2, Attach(7), new HoldItem(7, [new OffsetRange(0, 2)]));
+        var holder = _gateway.Open(_holder, 3, Attach(7), new HoldItem(7, [new OffsetRange(0, 2)]));
+
+        var other = _gateway.Open(_other, Attach(1));
+
+        Assert.Empty(Redelivered(other.Items, holder.Items));
+        holder.Settle(Settlement.Ack, (0, 2));
+        _gateway.Pump();
+        Assert.Empty(_stores.Store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity));
+    }
+
+    [Fact]
+    public async Task Sessions_ThatHaveSaidWhatTheyHold_AreWaitedForByTheNextActivationToo()
+    {
+        await FillAsync(2);
+        await RestartAsync(_holder, _other);
+        Assert.Equal([_holder, _other], _gateway.Slot.Sessions.Order(Comparer<SessionId>.Create(Compare)));
+
+        _gateway.Open(_holder, Attach(7), new HoldItem(7, [new OffsetRange(0, 1)]), new HoldItem(0, [new OffsetRange(1, 1)]));
+
+        Assert.Equal([_holder, _other], _gateway.Slot.Sessions.Order(Comparer<SessionId>.Create(Compare)));
+        Assert.Equal([_holder, _other], _gateway.Slot.SessionMembers.Select(static session => session.Session).Order(Comparer<SessionId>.Create(Compare)));
+
+        int Compare(SessionId left, SessionId right) => left == right ? 0 : left == _holder ? -1 : 1;
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task FirstPacketOfALink_ThatAnEarlierActivationMayHaveTaken_IsRedelivered(bool isRestored)
+    {
+        if (isRestored)
+        {
+            await RestartAsync();
+        }
+
+        _gateway.IsRepeated = true;
+        var publisher = _gateway.Open(
+            _holder, new PublishItem(Batches.Of(0, 1), Resent: false) { Number = 1 },
+            new PublishItem(Batches.Of(1, 1, persistent: true), Resent: false) { Number = 2 });
+        publisher.Send(new PublishItem(Batches.Of(2, 1), Resent: false) { Number = 3 });
+        _gateway.IsRepeated = false;
+        var consumer = _gateway.Open(_other);
+        consumer.Attach(1);
+
+        Assert.Equal([(0L, isRestored), (1L, isRestored), (2L, false)], TestLink.Given(consumer.Items, 1));
+    }
+
     [Fact]
     public async Task Sessions_ThatDoNotCome_AreWaitedForAWhile()
     {

@@ -103,6 +103,28 @@ public sealed class SessionRegisterTests : IAsyncLifetime
         Assert.Single(Register.Over);
     }
 
+    // What closed it may have come while the store was out of reach.
+    [Fact]
+    public void Session_ThatIsClosedWhileItIsWrittenDown_LeavesNoConsumer()
+    {
+        var link = _gateway.Open(_holder, new AttachItem(1, "t", false, false, 0, false, default, new Window(1_000_000, 1L << 40)));
+        link.SendAhead(new CloseItem());
+
+        NoteAll();
+
+        Assert.Equal(0, _gateway.Queue.ConsumerCount);
+        Assert.Equal([_holder], Register.Over);
+    }
+
+    [Fact]
+    public async Task TakenOver_SessionsThatHaveNotComeYet_AreHandedOnWithTheirMember()
+    {
+        await FillAsync();
+        await TakeOverAsync();
+
+        Assert.Equal((_holder, Member), Assert.Single(_gateway.Slot.SessionMembers));
+    }
+
     [Fact]
     public async Task TakenOver_WhileASessionIsWaitedFor_GivesNothingButTakesWhatIsPublished()
     {
