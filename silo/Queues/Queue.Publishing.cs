@@ -145,7 +145,7 @@ internal sealed partial class Queue
         _ready.Append(run);
         if (run.IsPersistent)
         {
-            _journal?.Append(run);
+            _journal?.Append(run, isUrgent: !_isCommitting);
         }
     }
 }

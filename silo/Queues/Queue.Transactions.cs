@@ -13,6 +13,9 @@ namespace Granary.Silo.Queues;
 /// <summary>What transactions over several queues do here.</summary>
 internal sealed partial class Queue
 {
+    // What a transaction publishes is in its row of the store until it is in the queue's own.
+    private bool _isCommitting;
+
     public PrepareAnswer Prepare(PreparedPart prepared)
     {
         var part = prepared.Part;
@@ -50,6 +53,7 @@ internal sealed partial class Queue
 
     public void Commit(PreparedPart prepared, long now)
     {
+        _isCommitting = true;
         foreach (var batch in prepared.Part.Batches)
         {
             Figures.Add(QueueCount.Publish, batch.Count);
@@ -64,6 +68,7 @@ internal sealed partial class Queue
             }
         }
 
+        _isCommitting = false;
         foreach (var (settlement, run) in prepared.Taken)
         {
             Figures.Settle(settlement, run.Count);

@@ -433,7 +433,13 @@ internal sealed partial class QueueSlot(
             queue.EndTurn(now);
             NoteCommitted();
             queue.AdvanceWatermark(queue.StoredThrough);
-            return _links.EndTurn(caller, queue.Watermark, queue.Turn, now, Pushes);
+            var said = _links.EndTurn(caller, queue.Watermark, queue.Turn, now, Pushes);
+            if (_links.HasWaiting)
+            {
+                queue.Storage?.Journal.Hurry();
+            }
+
+            return said;
         }
 
         End(queue, now);

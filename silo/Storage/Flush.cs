@@ -10,7 +10,7 @@ internal sealed class Flush
 
     public List<RowChange> Rows { get; } = [];
 
-    /// <summary>Somebody waits until it is on the disk. What nobody waits for may be lost with the machine, not with the process.</summary>
+    /// <summary>It is to be on the disk when it is through. What nobody relies on may be lost with the machine, not with the process.</summary>
     public bool MustSync { get; set; }
 
     public bool IsEmpty => Queues.Count == 0 && Rows.Count == 0;

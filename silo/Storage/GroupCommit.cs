@@ -30,6 +30,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private List<PendingRow> _rows = [];
     private List<PendingRow> _flushingRows = [];
     private bool _isUrgent;
+    private bool _mustSync;
     private bool _isStopping;
     private bool _cannotTidy;
     private volatile bool _isBroken;
@@ -62,36 +63,35 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     public StoreOutage? Outage => _outage;
 
     /// <summary>Completes when the row is durable; fails with <see cref="RowConflictException"/> if its version was another one.</summary>
-    public Task WriteAsync(RowChange change)
+    /// <param name="isUrgent">False: it may gather, as what nobody waits for may.</param>
+    public Task WriteAsync(RowChange change, bool isUrgent = true)
     {
         var pending = new PendingRow(change);
         lock (Gate)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
+            var isFirst = !HasGathered;
             _rows.Add(pending);
-            Urge();
+            _mustSync = true;
+            Call(isFirst, isUrgent);
         }
 
         return pending.Written.Task;
     }
 
     /// <summary>The journal has something to be written. Called under the gate.</summary>
-    public void Add(QueueJournal journal, bool isUrgent)
+    /// <param name="mustSync">It is to be on the disk when it is through, urgent or not.</param>
+    public void Add(QueueJournal journal, bool isUrgent, bool mustSync = false)
     {
+        var isFirst = !HasGathered;
         if (!journal.IsGathered)
         {
             journal.IsGathered = true;
             _dirty.Add(journal);
-            if (_dirty.Count == 1 && !isUrgent)
-            {
-                Monitor.Pulse(Gate);
-            }
         }
 
-        if (isUrgent)
-        {
-            Urge();
-        }
+        _mustSync |= mustSync;
+        Call(isFirst, isUrgent);
     }
 
     /// <summary>Writes what there is, and stops.</summary>
@@ -111,6 +111,19 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         _stop.CancelAfter(StopsWithin);
         await Task.Run(_thread.Join).ConfigureAwait(false);
         _stop.Dispose();
+    }
+
+    /// <param name="isFirst">Nothing was gathered before.</param>
+    private void Call(bool isFirst, bool isUrgent)
+    {
+        if (isUrgent)
+        {
+            Urge();
+        }
+        else if (isFirst)
+        {
+            Monitor.Pulse(Gate);
+        }
     }
 
     private void Urge()
@@ -185,12 +198,12 @@ internal sealed partial class GroupCommit : IAsyncDisposable
                     Monitor.Wait(Gate, IdleAfter);
                 }
 
-                if (!_isUrgent && !_isStopping && _dirty.Count > 0)
+                if (!_isUrgent && !_isStopping && HasGathered)
                 {
                     Monitor.Wait(Gate, Leisure);
                 }
 
-                if ((_isUrgent || _dirty.Count > 0) && Gather() is { IsEmpty: false } flush)
+                if ((_isUrgent || HasGathered) && Gather() is { IsEmpty: false } flush)
                 {
                     return flush;
                 }
@@ -205,7 +218,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         }
     }
 
-    private bool HasWork => _isUrgent || _isStopping || _dirty.Count > 0;
+    private bool HasWork => _isUrgent || _isStopping || HasGathered;
+
+    private bool HasGathered => _dirty.Count > 0 || _rows.Count > 0;
 
     /// <summary>Whether there is more to tidy at once.</summary>
     private bool TidyStep()
@@ -231,10 +246,10 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private Flush Gather()
     {
-        var flush = new Flush { MustSync = _isUrgent };
+        var flush = new Flush { MustSync = _isUrgent || _mustSync };
         (_flushing, _dirty) = (_dirty, _flushing);
         (_flushingRows, _rows) = (_rows, _flushingRows);
-        _isUrgent = false;
+        _isUrgent = _mustSync = false;
         var count = 0;
         for (var i = 0; i < _flushing.Count; i++)
         {

@@ -31,6 +31,9 @@ internal sealed class QueueJournal
     private bool _isDeleted;
     private bool _isFlushing;
 
+    // Messages were handed over that were not urgent, and wait for the next flush.
+    private bool _hasPatience;
+
     // What the queue knows. Under the gate.
     private long _seenWatermark;
     private bool _hasNews;
@@ -103,7 +106,30 @@ internal sealed class QueueJournal
     public void OnAdvance(Action advanced) => _advanced = advanced;
 
     /// <summary>These are to be durable; whoever published them waits for the watermark.</summary>
-    public void Append(in MessageRun run) => _notes.Runs.Add(run);
+    /// <param name="isUrgent">False: nobody waits, for the store has them in another form, and they go with the next flush (see <see cref="Hurry"/>).</param>
+    public void Append(in MessageRun run, bool isUrgent = true)
+    {
+        _notes.Runs.Add(run);
+        _notes.AreRunsUrgent |= isUrgent;
+    }
+
+    /// <summary>Somebody waits for the watermark: if what he waits for includes messages that were not urgent, they are now.</summary>
+    public void Hurry()
+    {
+        if (!Volatile.Read(ref _hasPatience))
+        {
+            return;
+        }
+
+        lock (_commit.Gate)
+        {
+            if (_hasPatience && !IsFenced)
+            {
+                _hasPatience = false;
+                _commit.Add(this, isUrgent: true);
+            }
+        }
+    }
 
     /// <summary>They are gone: acknowledged, dropped, expired, purged.</summary>
     public void Settle(long first, long end)
@@ -228,6 +254,7 @@ internal sealed class QueueJournal
     {
         if (IsDone)
         {
+            _hasPatience = false;
             _delivered.Skip();
             _progress.Clear();
             _storedTurn = _handedTurn;
@@ -251,7 +278,7 @@ internal sealed class QueueJournal
         _messages.Take(changes);
         _progress.Take(changes.Sessions);
         _flushingTurn = _handedTurn;
-        _isCreated = false;
+        _isCreated = _hasPatience = false;
         _isFlushing = true;
         return changes;
     }
@@ -322,13 +349,15 @@ internal sealed class QueueJournal
 
         var hasKeys = _progress.Add(_notes, _nextOffset);
         _nextOffset = nextOffset;
-        var isUrgent = isWaitedFor || hasKeys || (_isCreated && !_isLazy) || _notes.IsDeletion || (_notes.Runs.Count > 0 && _messages.HasRuns);
-        var isNews = isUrgent || !HasOffsets(nextOffset) || delivered != _delivered.Wanted || _messages.HasCopies || _messages.HasSettled || _notes.HasLasting;
+        var hasRuns = _notes.Runs.Count > 0 && _messages.HasRuns;
+        var isUrgent = isWaitedFor || hasKeys || (_isCreated && !_isLazy) || _notes.IsDeletion || (hasRuns && _notes.AreRunsUrgent);
+        var isNews = isUrgent || hasRuns || !HasOffsets(nextOffset) || delivered != _delivered.Wanted || _messages.HasCopies || _messages.HasSettled || _notes.HasLasting;
         _delivered.Want(delivered, isWaitedFor || !copies.IsEmpty);
         _isDeleted |= _notes.IsDeletion;
         if (isNews && !IsFenced)
         {
-            _commit.Add(this, isUrgent);
+            _commit.Add(this, isUrgent, mustSync: hasRuns);
+            _hasPatience |= hasRuns && !isUrgent;
         }
 
         _handedTurn = _turn;

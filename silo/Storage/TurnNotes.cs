@@ -9,6 +9,9 @@ internal sealed class TurnNotes
     /// <summary>Messages to be durable.</summary>
     public List<MessageRun> Runs { get; } = [];
 
+    /// <summary>Of <see cref="Runs"/>, some are waited for.</summary>
+    public bool AreRunsUrgent { get; set; }
+
     /// <summary>Messages that are gone.</summary>
     public List<OffsetRange> Settled { get; } = [];
 
@@ -60,6 +63,6 @@ internal sealed class TurnNotes
         Runs.Clear();
         Settled.Clear();
         Progress.Clear();
-        HasLasting = IsDeletion = false;
+        HasLasting = IsDeletion = AreRunsUrgent = false;
     }
 }

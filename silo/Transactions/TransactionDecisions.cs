@@ -32,7 +32,7 @@ internal sealed class TransactionDecisions(QueueStores stores, TimeProvider time
     {
         if (stores.Durable is { } commit)
         {
-            await commit.WriteAsync(new RowChange(KeyOf(id), null)).ConfigureAwait(false);
+            await commit.WriteAsync(new RowChange(KeyOf(id), null), isUrgent: false).ConfigureAwait(false);
             return;
         }
 

@@ -15,9 +15,21 @@ internal sealed class Transaction
 {
     private readonly List<(PublishPath Path, MessageBatch Batch, bool Mandatory)> _publishes = [];
     private readonly List<(SettledDelivery Delivery, Settlement Settlement)> _settlements = [];
+    private OpenBatch _last;
     private bool _isCommitting;
 
-    public void Publish(PublishPath path, in MessageBatch batch, bool mandatory) => _publishes.Add((path, batch, mandatory));
+    public void Publish(PublishPath path, in MessageBatch batch, bool mandatory)
+    {
+        // A batch ends with each packet that comes; what follows the last one directly joins it.
+        if (_publishes.Count > 0 && ReferenceEquals(_publishes[^1].Path, path) && _publishes[^1].Mandatory == mandatory && _last.TryExtend(batch))
+        {
+            _publishes[^1] = (path, _last.ToBatch(), mandatory);
+            return;
+        }
+
+        _publishes.Add((path, batch, mandatory));
+        OpenBatch.TryStart(batch, out _last);
+    }
 
     public void Settle(in SettledDelivery delivery, Settlement settlement) => _settlements.Add((delivery, settlement));
 
@@ -136,6 +148,6 @@ internal sealed class Transaction
     {
         _publishes.Clear();
         _settlements.Clear();
-        (IsTooLate, _isCommitting) = (false, false);
+        (IsTooLate, _isCommitting, _last) = (false, false, default);
     }
 }

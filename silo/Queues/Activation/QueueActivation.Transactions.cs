@@ -142,8 +142,8 @@ internal sealed partial class QueueActivation
             }
             else if (prepared.HasRow && _slot.Declared is { Storage.Durable.IsFenced: false })
             {
-                // In one flush with what was done.
-                prepared.Removed = _services.Stores.Durable!.WriteAsync(PreparedRows.Removed(_key, id) with { IsGuarded = true });
+                // In one flush with what was done. Until then the row says that it is done, so nobody waits for that flush.
+                prepared.Removed = _services.Stores.Durable!.WriteAsync(PreparedRows.Removed(_key, id) with { IsGuarded = true }, isUrgent: false);
             }
         }
     }

@@ -22,6 +22,9 @@ internal sealed class LinkTable(long epoch)
 
     public bool IsEmpty => _links.Count == 0;
 
+    /// <summary>Publishers wait for the watermark.</summary>
+    public bool HasWaiting => _waiting.Count > 0;
+
     /// <summary>A packet is not acknowledged, or an ended link is still remembered.</summary>
     public bool NeedsTick => _links.Values.Any(link => !link.IsOpen || !link.Down.IsEmpty);
 

@@ -37,5 +37,43 @@ public sealed class GroupCommitTests
         Assert.Equal([6], (await store.ReadRowAsync(Key, CancellationToken.None))!.Value.ToArray());
     }
 
+    [Fact]
+    public async Task WriteAsync_NotUrgent_IsOnTheDiskSoonThoughNothingElseComes()
+    {
+        var store = new FakeStore();
+        await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        for (byte i = 1; i <= 3; i++)
+        {
+            await commit.WriteAsync(Change(i, expected: null), isUrgent: false).WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal((i, i), (store.Flushes, store.Synced));
+        }
+    }
+
+    [Fact]
+    public async Task WriteAsync_NotUrgent_GoesWithWhatIsUrgent()
+    {
+        const int Rounds = 100;
+        var store = new FakeStore();
+        await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        for (var i = 0; i < Rounds; i++)
+        {
+            await Task.WhenAll(commit.WriteAsync(Change(1, expected: null), isUrgent: false), commit.WriteAsync(Change(2, expected: null))).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
+        // Unless this thread was kept from going on for longer than the first may gather.
+        Assert.InRange(store.Flushes, Rounds, Rounds * 5 / 4);
+    }
+
+    [Fact]
+    public async Task Stop_WithARowThatIsNotUrgent_WritesIt()
+    {
+        var store = new FakeStore();
+        var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        var written = commit.WriteAsync(Change(1, expected: null), isUrgent: false);
+        await commit.DisposeAsync();
+        await written.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal([1], (await store.ReadRowAsync(Key, CancellationToken.None))!.Value.ToArray());
+    }
+
     private static RowChange Change(byte value, long? expected) => new(Key, new[] { value }, expected);
 }

@@ -173,6 +173,33 @@ public sealed class QueueJournalTests : IAsyncLifetime
         Assert.Equal([2L, 3L], _store.Offsets(Identity));
     }
 
+    [Fact]
+    public async Task Append_NotUrgent_IsOnTheDiskSoonThoughNothingElseComes()
+    {
+        Append(0, 1);
+        await _journal.FlushAsync().WaitAsync(Patience);
+        var synced = _store.Synced;
+        _journal.Append(Run(1, 2), isUrgent: false);
+        _journal.EndTurn(3, delivered: 0, isWaitedFor: false, []);
+        await _journal.WhenStoredAsync(_journal.Turn).WaitAsync(Patience);
+        Assert.Equal((synced + 1, 3), (_store.Synced, _journal.Watermark));
+    }
+
+    /// <summary>Whoever publishes behind them waits for them, too, though what he published needs no write.</summary>
+    [Fact]
+    public void Hurry_MessagesThatAreNotUrgent_GoWithTheFlushThatBeginsNow()
+    {
+        _store.Hold();
+        Append(0, 1);
+        Assert.True(SpinWait.SpinUntil(() => !_journal.IsGathered, Patience));
+        _journal.Append(Run(1, 1), isUrgent: false);
+        _journal.EndTurn(3, delivered: 0, isWaitedFor: false, []);
+        _journal.Hurry();
+        _store.Release();
+        Assert.True(SpinWait.SpinUntil(() => _journal.Watermark == 3, Patience));
+        Assert.Equal([0L, 1L], _store.Offsets(Identity));
+    }
+
     private void Append(long first, int count)
     {
         _journal.Append(Run(first, count));

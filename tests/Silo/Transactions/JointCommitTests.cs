@@ -58,6 +58,28 @@ public sealed class JointCommitTests
         Assert.Equal(Count, moved);
     }
 
+    /// <summary>What the one before did, and that it is over, goes with the flush of the next: nobody waits for that.</summary>
+    [Fact]
+    public async Task Transactions_OneAfterTheOther_NeedHardlyMoreThanAFlushEach()
+    {
+        const int Count = 100;
+        var store = new FakeStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        var (from, _) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, Count);
+        var before = store.Synced;
+        for (var i = 0; i < Count; i++)
+        {
+            Assert.Equal(AtomicOutcome.Done, (await MoveAsync(silo, link, i)).Outcome);
+        }
+
+        // Three, if all were in a hurry; a machine that is slower than the 5 ms for which they gather needs some more than one.
+        Assert.InRange(store.Synced - before, Count, Count * 2);
+        await UntilAsync(async () => (await store.ReadRowsAsync(TransactionDecisions.Table, default)).Count == 0);
+        Assert.Empty(await store.ReadTablesAsync(PreparedRows.Prefix, default));
+    }
+
     [Theory]
     [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
     public async Task Transaction_TakesEffectOnce_HoweverCallsAreTreated(int? seed)

@@ -28,4 +28,23 @@ public sealed class TransactionTests
         second.Push(own, watermark: 1);
         await client.ExpectAsync(1, new TxCommitOk());
     }
+
+    [Fact]
+    public async Task Commit_OfMessagesThatCameOneByOne_PublishesThemAsOneBatch()
+    {
+        await using var client = new ConnectionUnderTest();
+        await client.OpenAsync();
+        await client.SendAsync(Frames.Method(1, new TxSelect()));
+        await client.ExpectAsync(1, new TxSelectOk());
+        for (byte i = 0; i < 3; i++)
+        {
+            await client.SendAsync(Frames.Publish(1, "q", [i]));
+            await client.SendAsync(Frames.Method(1, new BasicQos(0, i, false)));
+            await client.ExpectAsync(1, new BasicQosOk());
+        }
+
+        await client.SendAsync([.. Frames.Publish(1, "q", [3], mandatory: true), .. Frames.Method(1, new TxCommit())]);
+        var packet = await new QueueEnd(client, "q").NextAsync();
+        Assert.Equal([3, 1], packet.Items.OfType<PublishItem>().Select(static item => item.Batch.Count));
+    }
 }
