@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace Granary.Core.Threads;
 
@@ -40,6 +41,9 @@ public static class TurnThread
         }
     }
 
+    /// <summary>To be awaited by who may be under a gate: continues as a turn that is scheduled, see <see cref="Schedule"/>.</summary>
+    public static LaterAwaitable Later() => default;
+
     internal static void Run(ITurn turn)
     {
         var following = Following ??= new();
@@ -80,5 +84,27 @@ public static class TurnThread
             IsRunning = false;
             SynchronizationContext.SetSynchronizationContext(context);
         }
+    }
+
+    /// <summary>What <see cref="Later"/> gives to be awaited.</summary>
+    public readonly struct LaterAwaitable : ICriticalNotifyCompletion
+    {
+        public bool IsCompleted => false;
+
+        public LaterAwaitable GetAwaiter() => this;
+
+        public void GetResult()
+        {
+            // There is nothing to give: that it continues is all.
+        }
+
+        public void OnCompleted(Action continuation) => Schedule(new Continuation(continuation));
+
+        public void UnsafeOnCompleted(Action continuation) => Schedule(new Continuation(continuation));
+    }
+
+    private sealed class Continuation(Action next) : ITurn
+    {
+        public void Run() => next();
     }
 }

@@ -1,4 +1,5 @@
 using Granary.Core.Grains;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Core.Transactions;
@@ -11,9 +12,10 @@ namespace Granary.Core.Transactions;
 /// <param name="decide">Writes that it takes effect, unless something else was written, and tells whether it does; may be asked again after it failed. Null: the nearest silo writes it.</param>
 /// <param name="stopping">Nobody is waited for any more.</param>
 /// <param name="apart">Knows which queues are not on one silo. Null: that is not tried.</param>
+/// <param name="local">Where the queues of this process are reached without a call; null if they are not.</param>
 public sealed partial class AtomicCommit(
     IGrainFactory grains, string vhost, TimeProvider clock, TimeSpan patience, ILogger log, CancellationToken stopping, Func<TransactionId, ValueTask<bool>>? decide = null,
-    QueuesApart? apart = null)
+    QueuesApart? apart = null, ILocalTransactions? local = null)
 {
     /// <summary>That all is ready may still be decided long after a queue has given up waiting for it: it is that queue's word then that holds.</summary>
     private static readonly TimeSpan DecidedWithin = TimeSpan.FromMinutes(5);
@@ -77,7 +79,7 @@ public sealed partial class AtomicCommit(
         try
         {
             QueuePart[] queues = [.. parts.Select(static part => new QueuePart(part.Key, part.Value))];
-            answer = await grains.Queue(vhost, queues[0].Queue).CommitTogetherAsync(queues).AsTask().WaitAsync(patience, clock, stopping).ConfigureAwait(false);
+            answer = await AskTogetherAsync(queues).WaitAsync(patience, clock, stopping).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -103,6 +105,22 @@ public sealed partial class AtomicCommit(
                     : answer.Answers.Contains(PrepareAnswer.NotHeld) ? ResultOf(AtomicOutcome.NotHeld)
                     : null;
         }
+    }
+
+    private async Task<JointAnswer> AskTogetherAsync(QueuePart[] queues)
+    {
+        if (local is not null)
+        {
+            // Who commits may be under a gate.
+            await TurnThread.Later();
+            if (local.TryCommit(vhost, queues) is { } here)
+            {
+                return await here.ConfigureAwait(false);
+            }
+        }
+
+        await OwnThread.Leave();
+        return await grains.Queue(vhost, queues[0].Queue).CommitTogetherAsync(queues).ConfigureAwait(false);
     }
 
     /// <summary>The silo has not answered: whether it happened has been decided by now, or is decided hereby.</summary>
@@ -196,6 +214,13 @@ public sealed partial class AtomicCommit(
     /// <summary>What was decided may be forgotten when all queues have stored what they did. Otherwise it stays until somebody clears it up.</summary>
     private async Task FinishAsync(string[] queues, TransactionId id)
     {
+        // Not before the answer that is due.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        if (local is not null && await TryFinishAsync(local, queues, id).ConfigureAwait(false))
+        {
+            return;
+        }
+
         try
         {
             await Task.WhenAll(queues.Select(name => AskAsync(
@@ -216,6 +241,20 @@ public sealed partial class AtomicCommit(
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
             LogNotFinished(log, exception, id.Value);
+        }
+    }
+
+    private async Task<bool> TryFinishAsync(ILocalTransactions local, string[] queues, TransactionId id)
+    {
+        try
+        {
+            await local.FinishAsync(vhost, queues, id).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            LogAgain(log, exception);
+            return false;
         }
     }
 

@@ -149,7 +149,7 @@ internal sealed partial class AmqpConnection : ILinkOwner
     public TopologyCalls Topology { get; }
 
     /// <summary>For what several queues do together. It does not end with the connection.</summary>
-    public AtomicCommit Atomically => new(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient, apart: _server.Apart);
+    public AtomicCommit Atomically => new(_server.Grains, Terms.Vhost, Clock, Options.OperationTimeout, Log, _server.Impatient, apart: _server.Apart, local: _server.Transactions);
 
     /// <summary>The client is gone: nobody waits for what a method answers.</summary>
     public CancellationToken Gone => _gone.Token;

@@ -21,7 +21,7 @@ namespace Granary.Gateway.Amqp;
 internal sealed partial class AmqpServer(
     IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, Logins logins, ClientCounts clients, PublisherAlarms alarms, AmqpOptions options, TimeProvider clock,
     IHostApplicationLifetime lifetime, ILogger<AmqpServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-    QueueLimits? queueLimits = null, ClusterName? clusterName = null, Firehose? firehose = null, MessageSpans? spans = null) : IHostedService
+    QueueLimits? queueLimits = null, ClusterName? clusterName = null, Firehose? firehose = null, MessageSpans? spans = null, ILocalTransactions? transactions = null) : IHostedService
 {
     /// <summary>What clients are told when the node stops.</summary>
     public const string Shutdown = "broker forced connection closure with reason 'shutdown'";
@@ -78,6 +78,9 @@ internal sealed partial class AmqpServer(
     public TimeProvider Clock => clock;
 
     public QueuesApart Apart { get; } = new(clock);
+
+    /// <summary>Null where no queues are reached without a call.</summary>
+    public ILocalTransactions? Transactions => transactions;
 
     public ILogger Log => log;
 

@@ -34,16 +34,18 @@ internal sealed partial class GrpcServer : IHostedService
     private readonly CancellationTokenSource _closing;
     private readonly TimeProvider _clock;
     private readonly QueuesApart _apart;
+    private readonly ILocalTransactions? _transactions;
     private readonly ILogger _log;
     private readonly Ticker<LinkSet> _ticker;
 
     public GrpcServer(
         IGrainFactory grains, Router router, ReplyRegistry replies, IAccess access, PublisherAlarms alarms, AmqpOptions options,
         IHostApplicationLifetime lifetime, TimeProvider clock, ILogger<GrpcServer> log, ILocalQueues? local = null, SiloLosses? losses = null, GatewayLease? lease = null,
-        QueueLimits? queueLimits = null, GrpcConnections? connections = null, Firehose? firehose = null, MessageSpans? spans = null)
+        QueueLimits? queueLimits = null, GrpcConnections? connections = null, Firehose? firehose = null, MessageSpans? spans = null,
+        ILocalTransactions? transactions = null)
     {
         (_grains, _local, _losses, _clock, _log) = (grains, local, losses, clock, log);
-        _apart = new QueuesApart(clock);
+        (_apart, _transactions) = (new QueuesApart(clock), transactions);
         (Router, Replies, Access, Alarms, Id) = (router, replies, access, alarms, ConnectionId.New(losses?.Own));
         (MaxMessageSize, Patience, ConsumerTimeout) = (options.MaxMessageSize, options.OperationTimeout, options.ConsumerTimeout);
         Lease = lease ?? GatewayLease.Unlimited;
@@ -106,7 +108,7 @@ internal sealed partial class GrpcServer : IHostedService
     public GrainCalls GrainsFor(Caller caller, CancellationToken cancelled) => new(_grains, caller.Vhost, _clock, Patience, _log, cancelled);
 
     /// <summary>For what several queues do together. It does not end with the call.</summary>
-    public AtomicCommit AtomicallyFor(Caller caller) => new(_grains, caller.Vhost, _clock, Patience, _log, CancellationToken.None, apart: _apart);
+    public AtomicCommit AtomicallyFor(Caller caller) => new(_grains, caller.Vhost, _clock, Patience, _log, CancellationToken.None, apart: _apart, local: _transactions);
 
     /// <summary>The links that calls of one message share; they stay open from call to call.</summary>
     public UnaryLinks UnaryLinksOf(Caller caller)

@@ -2,6 +2,7 @@ using Granary.Core.Figures;
 using Granary.Core.Health;
 using Granary.Core.Links;
 using Granary.Core.Policies;
+using Granary.Core.Transactions;
 using Granary.Silo.Access;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
@@ -11,6 +12,7 @@ using Granary.Silo.Queues.Activation;
 using Granary.Silo.Queues.Figures;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Definitions;
+using Granary.Silo.Transactions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -61,6 +63,7 @@ public static class SiloHosting
     {
         ArgumentNullException.ThrowIfNull(silo);
         silo.Services.AddSingleton<ILocalQueues>(provider => provider.GetRequiredService<LocalQueues>());
+        silo.Services.AddSingleton<ILocalTransactions>(provider => new LocalTransactions(provider.GetRequiredService<QueueServices>));
         return silo;
     }
 

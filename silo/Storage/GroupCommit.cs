@@ -27,8 +27,8 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private List<QueueJournal> _dirty = [];
     private List<QueueJournal> _flushing = [];
-    private List<PendingRow> _rows = [];
-    private List<PendingRow> _flushingRows = [];
+    private List<PendingRows> _rows = [];
+    private List<PendingRows> _flushingRows = [];
     private bool _isUrgent;
     private bool _mustSync;
     private bool _isStopping;
@@ -64,9 +64,12 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     /// <summary>Completes when the row is durable; fails with <see cref="RowConflictException"/> if its version was another one.</summary>
     /// <param name="isUrgent">False: it may gather, as what nobody waits for may.</param>
-    public Task WriteAsync(RowChange change, bool isUrgent = true)
+    public Task WriteAsync(RowChange change, bool isUrgent = true) => WriteAsync([change], isUrgent);
+
+    /// <summary>As for one row, for several that are in the same flush; fails if any of them was not changed.</summary>
+    public Task WriteAsync(RowChange[] changes, bool isUrgent = true)
     {
-        var pending = new PendingRow(change);
+        var pending = new PendingRows(changes);
         lock (Gate)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
@@ -266,7 +269,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
         foreach (var row in _flushingRows)
         {
-            flush.Rows.Add(row.Change);
+            flush.Rows.AddRange(row.Changes);
         }
 
         return flush;
@@ -334,7 +337,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private void Complete(FlushResult result)
     {
-        List<PendingRow> refused = [];
+        List<PendingRows> refused = [];
         lock (Gate)
         {
             foreach (var journal in _flushing)
@@ -346,21 +349,23 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             if (result.Conflicts.Count > 0)
             {
                 var keys = result.Conflicts.Select(static conflict => conflict.Key).ToHashSet();
-                refused.AddRange(_rows.Where(row => row.Change.Expected is not null && keys.Contains(row.Change.Key)));
-                _rows.RemoveAll(row => row.Change.Expected is not null && keys.Contains(row.Change.Key));
+                refused.AddRange(_rows.Where(row => row.Any(Builds)));
+                _rows.RemoveAll(row => row.Any(Builds));
+
+                bool Builds(RowChange change) => change.Expected is not null && keys.Contains(change.Key);
             }
         }
 
         foreach (var row in refused)
         {
-            row.Written.SetException(new RowConflictException(row.Change.Key));
+            row.Written.SetException(new RowConflictException(row.Changes[0].Key));
         }
 
         foreach (var row in _flushingRows)
         {
-            if (result.Conflicts.Contains(row.Change))
+            if (result.Conflicts.Count > 0 && row.Any(result.Conflicts.Contains))
             {
-                row.Written.SetException(new RowConflictException(row.Change.Key));
+                row.Written.SetException(new RowConflictException(row.Changes[0].Key));
             }
             else
             {
@@ -419,9 +424,11 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     [LoggerMessage(3305, LogLevel.Warning, "The store could not be tidied; trying again later")]
     private partial void LogNotTidied(Exception exception);
 
-    private sealed class PendingRow(RowChange change)
+    private sealed class PendingRows(RowChange[] changes)
     {
-        public RowChange Change { get; } = change;
+        public RowChange[] Changes => changes;
+
+        public bool Any(Predicate<RowChange> isSo) => Array.Exists(changes, isSo);
 
         public TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

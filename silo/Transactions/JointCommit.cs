@@ -47,7 +47,7 @@ internal sealed class JointCommit(QueueServices services)
             return await services.Decisions.DecideAsync(id).ConfigureAwait(false);
         }
 
-        List<Task> writes = [];
+        Task written;
         lock (commit.Gate)
         {
             foreach (var part in parts)
@@ -58,13 +58,16 @@ internal sealed class JointCommit(QueueServices services)
                 }
             }
 
-            writes.AddRange(parts.Where(static part => part.Row is not null).Select(part => commit.WriteAsync(part.Row! with { IsGuarded = true })));
-            writes.Add(commit.WriteAsync(TransactionDecisions.Decision(id, takesEffect: true, services.Time.GetUtcNow()) with { IsGuarded = true }));
+            written = commit.WriteAsync(
+            [
+                .. parts.Where(static part => part.Row is not null).Select(static part => part.Row! with { IsGuarded = true }),
+                TransactionDecisions.Decision(id, takesEffect: true, services.Time.GetUtcNow()) with { IsGuarded = true },
+            ]);
         }
 
         try
         {
-            await Task.WhenAll(writes).ConfigureAwait(false);
+            await written.ConfigureAwait(false);
             return true;
         }
         catch (RowConflictException)

@@ -88,19 +88,30 @@ internal sealed partial class QueueActivation
     {
         await _recovered.Task.ConfigureAwait(false);
 
-        // Only what takes effect is finished. A queue that could not be told before is told hereby: who finds nothing written of it any more would think that nothing came of it.
-        Decide(transaction, takesEffect: true);
-        var state = (this, transaction);
-        if (!_turns.TryRun(
-            ref state,
-            static (ref (QueueActivation Activation, TransactionId Id) call) => call.Activation._finishing.GetValueOrDefault(call.Id) ?? Task.CompletedTask,
-            out var finished))
+        var finished = FindFinishing(transaction);
+        if (finished is null)
         {
-            LookForAnother();
-            throw new InvalidOperationException("The activation has ended; the next one is to be asked.");
+            // Only what takes effect is finished. A queue that could not be told before is told hereby: who finds nothing written of it any more would think that nothing came of it.
+            Decide(transaction, takesEffect: true);
+            finished = FindFinishing(transaction) ?? Task.CompletedTask;
         }
 
         await finished.ConfigureAwait(false);
+    }
+
+    private Task? FindFinishing(TransactionId transaction)
+    {
+        var state = (this, transaction);
+        if (_turns.TryRun(
+            ref state,
+            static (ref (QueueActivation Activation, TransactionId Id) call) => call.Activation._finishing.GetValueOrDefault(call.Id),
+            out var finished))
+        {
+            return finished;
+        }
+
+        LookForAnother();
+        throw new InvalidOperationException("The activation has ended; the next one is to be asked.");
     }
 
     private (PrepareAnswer Answer, Task Stored, QueueJournal? Journal) Prepare(TransactionPart part)

@@ -31,6 +31,31 @@ public sealed class TurnThreadTests
     }
 
     [Fact]
+    public void Later_UnderALock_ContinuesOnThatThreadWithoutIt()
+    {
+        var gate = new Lock();
+        var events = new List<string>();
+        SameThreadContext.Run(
+            list =>
+            {
+                lock (gate)
+                {
+                    _ = ContinueAsync();
+                    list.Add("left");
+                }
+
+                async Task ContinueAsync()
+                {
+                    list.Add($"began {gate.IsHeldByCurrentThread}");
+                    await TurnThread.Later();
+                    list.Add($"continued {gate.IsHeldByCurrentThread}");
+                }
+            },
+            events);
+        Assert.Equal(["began True", "left", "continued False"], events);
+    }
+
+    [Fact]
     public async Task Turn_ScheduledByAShortOne_FollowsOnTheSameThread()
     {
         // The first ones take long, as they are compiled.

@@ -3,10 +3,12 @@ using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Transactions;
+using Granary.Silo.Hosting;
 using Granary.Silo.Storage.Memory;
 using Granary.Silo.Tests.Queues;
 using Granary.Silo.Tests.Storage;
 using Granary.Silo.Transactions;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -18,12 +20,14 @@ public sealed class JointCommitTests
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>What a crash behind any flush leaves: each message is in one queue or the other, and in none twice.</summary>
-    [Fact]
-    public async Task Silo_LostBehindAnyFlush_HasDoneAllOfATransactionOrNothing()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Silo_LostBehindAnyFlush_HasDoneAllOfATransactionOrNothing(bool isLocal)
     {
         const int Count = 3;
         var store = new RecordingStore();
-        await using (var silo = await TestSilo.StartAsync(store: store))
+        await using (var silo = await TestSilo.StartAsync(store: store, more: silo => AddLocal(silo, isLocal)))
         {
             var (from, _) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
             await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
@@ -64,7 +68,7 @@ public sealed class JointCommitTests
     {
         const int Count = 100;
         var store = new FakeStore();
-        await using var silo = await TestSilo.StartAsync(store: store);
+        await using var silo = await TestSilo.StartAsync(store: store, more: silo => AddLocal(silo, isLocal: true));
         var (from, _) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
         await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
         await HoldAsync(link, Count);
@@ -82,10 +86,16 @@ public sealed class JointCommitTests
 
     [Theory]
     [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
-    public async Task Transaction_TakesEffectOnce_HoweverCallsAreTreated(int? seed)
+    public Task Transaction_TakesEffectOnce_HoweverCallsAreTreated(int? seed) => TakeEffectOnceAsync(seed, isLocal: false);
+
+    [Theory]
+    [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
+    public Task Transaction_WithoutCalls_TakesEffectOnce(int? seed) => TakeEffectOnceAsync(seed, isLocal: true);
+
+    private static async Task TakeEffectOnceAsync(int? seed, bool isLocal)
     {
         const int Count = 20;
-        await using var silo = await TestSilo.StartAsync(seed, store: new MemoryStore());
+        await using var silo = await TestSilo.StartAsync(seed, store: new MemoryStore(), more: silo => AddLocal(silo, isLocal));
         var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
         await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
         await HoldAsync(link, Count);
@@ -145,12 +155,21 @@ public sealed class JointCommitTests
         Assert.False(apart.Has("/", ["a", "b"]));
     }
 
+    private static void AddLocal(ISiloBuilder silo, bool isLocal)
+    {
+        if (isLocal)
+        {
+            silo.AddLocalLinks();
+        }
+    }
+
     /// <summary>Acknowledges one message and publishes one to the other queue.</summary>
     private static Task<AtomicResult> MoveAsync(TestSilo silo, GrainLink link, int offset, TimeSpan? patience = null)
     {
         var (id, by) = (TransactionId.New(), ConnectionId.New());
         var commit = new AtomicCommit(
-            silo.Grains, "/", TimeProvider.System, patience ?? Patience, NullLogger.Instance, CancellationToken.None, apart: new QueuesApart(TimeProvider.System));
+            silo.Grains, "/", TimeProvider.System, patience ?? Patience, NullLogger.Instance, CancellationToken.None, apart: new QueuesApart(TimeProvider.System),
+            local: silo.Services.GetService<ILocalTransactions>());
         return commit.RunAsync(
             new Dictionary<string, TransactionPart>
             {

@@ -45,6 +45,6 @@ public sealed class TransactionTests
 
         await client.SendAsync([.. Frames.Publish(1, "q", [3], mandatory: true), .. Frames.Method(1, new TxCommit())]);
         var packet = await new QueueEnd(client, "q").NextAsync();
-        Assert.Equal([3, 1], packet.Items.OfType<PublishItem>().Select(static item => item.Batch.Count));
+        Assert.Equal([3, 1], packet.Up.Items.OfType<PublishItem>().Select(static item => item.Batch.Count));
     }
 }
