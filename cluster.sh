@@ -161,7 +161,6 @@ start_node() { # kind number
     fi
     lines[$name]="$name pid=$! $said$place log=$data/$name.log"
     objects[$name]="{\"kind\":\"$1\",\"name\":\"$name\",\"pid\":$!,\"silo\":$silo,\"http\":$http,\"metrics\":$metrics$more$place_json,\"log\":\"$data/$name.log\"}"
-    await "$name" "$host" "$http"
 }
 
 # One that nobody has waited for yet is there, as a zombie.
@@ -178,6 +177,7 @@ start_what_ended() {
         else
             has_ended "${pid_of[$name]}" || continue
             start_node "${name%-*}" "${name#*-}"
+            await "$name"
         fi
         if $json; then echo "${objects[$name]}"; else echo "${lines[$name]}"; fi
     done
@@ -190,9 +190,11 @@ is_ready() ( # host port
     [[ $line == *" 200 "* ]]
 ) 2>/dev/null
 
-await() { # name host port
+await() { # name
+    local host=${address_of[$1]:-127.0.0.1} http
+    read -r _ http _ <<<"${ports[$1]}"
     for _ in $(seq 600); do
-        if is_ready "$2" "$3"; then return; fi
+        if is_ready "$host" "$http"; then return; fi
         kill -0 "${pid_of[$1]}" 2>/dev/null || { tail -20 "$data/$1.log" >&2; echo "cluster.sh: $1 ended while it started" >&2; exit 1; }
         sleep 0.1
     done
@@ -207,8 +209,12 @@ if $namespaces; then
     [ ${#tls[@]} -gt 0 ] || make_certificates
 fi
 [ -n "$connection" ] || start_postgres
-for ((i = 1; i <= silos; i++)); do start_node silo "$i"; done
+# The first one makes the schema; the others start at the same time.
+start_node silo 1
+await silo-1
+for ((i = 2; i <= silos; i++)); do start_node silo "$i"; done
 for ((i = 1; i <= gateways; i++)); do start_node gateway "$i"; done
+for name in "${names[@]}"; do [ "$name" = postgres ] || await "$name"; done
 if $json; then
     all=""
     for name in "${names[@]}"; do all+="${all:+,}${objects[$name]}"; done

@@ -1,7 +1,9 @@
+using Granary.Core.Threads;
+
 namespace Granary.Core.Certificates;
 
 /// <summary>
-/// The identity of files as they are now, or as they last were of any use. They are to be looked at again and again, since what replaces them often replaces a link to a
+/// The identity of files as they are now, or as they last were of any use. They are looked at again and again, since what replaces them often replaces a link to a
 /// folder, which nobody is told of. Looked at by one, used by any thread.
 /// </summary>
 /// <param name="first">Reads the files at the start.</param>
@@ -22,22 +24,38 @@ public sealed class Renewed<T>(Func<T> first, Func<T> next)
     /// <summary>How often files that had changed were of no use, counted once for each way in which they were.</summary>
     public long Refused { get; private set; }
 
-    /// <summary>Reads the files again if they have changed.</summary>
-    /// <param name="reason">Why they cannot be used, if that is news.</param>
-    public Renewal Look(out string reason)
+    /// <summary>Looks at the files until the process stops.</summary>
+    public async Task RunAsync(IRenewalLog log, TimeProvider time, CancellationToken stopping)
     {
-        reason = "";
+        ArgumentNullException.ThrowIfNull(log);
+        ArgumentNullException.ThrowIfNull(time);
+        using var timer = new PeriodicTimer(RenewedFiles.Period, time);
+        log.LogUsed(Current.ValidUntil);
+        do
+        {
+            Look(log);
+            if (IsNewlyDue(time.GetUtcNow()))
+            {
+                log.LogDue(Current.ValidUntil);
+            }
+        }
+        while (await timer.NextAsync(stopping).ConfigureAwait(false));
+    }
+
+    // Reads the files again if they have changed.
+    private void Look(IRenewalLog log)
+    {
         if (!Current.IsStale())
         {
             _trouble = null;
-            return Renewal.None;
+            return;
         }
 
         try
         {
             Volatile.Write(ref _current, next());
             (_trouble, _isToldOfExpiry) = (null, false);
-            return Renewal.Used;
+            log.LogRenewed(Current.ValidUntil);
         }
         catch (CertificateException exception)
         {
@@ -48,17 +66,15 @@ public sealed class Renewed<T>(Func<T> first, Func<T> next)
             }
             else if (_trouble != exception.Message)
             {
-                _trouble = reason = exception.Message;
+                _trouble = exception.Message;
                 Refused++;
-                return Renewal.Refused;
+                log.LogRefused(exception.Message, Current.ValidUntil);
             }
-
-            return Renewal.None;
         }
     }
 
-    /// <summary>Whether somebody should have renewed it by now. True once for each certificate.</summary>
-    public bool IsNewlyDue(DateTimeOffset now)
+    // Whether somebody should have renewed it by now. True once for each certificate.
+    private bool IsNewlyDue(DateTimeOffset now)
     {
         var current = Current;
         if (_isToldOfExpiry || current.ValidUntil - now >= LastPart * (current.ValidUntil - current.ValidFrom))
@@ -70,15 +86,25 @@ public sealed class Renewed<T>(Func<T> first, Func<T> next)
     }
 }
 
-/// <summary>What came of a look at files that may have been replaced.</summary>
-public enum Renewal
+/// <summary>What holds for all <see cref="Renewed{T}"/> files.</summary>
+public static class RenewedFiles
 {
-    /// <summary>Nothing that is news.</summary>
-    None,
+    /// <summary>How often they are looked at.</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+}
 
-    /// <summary>They were replaced, and what is in them is used from now on.</summary>
-    Used,
+/// <summary>How operators are told of <see cref="Renewed{T}"/> files, each time with the end of the certificate that is used.</summary>
+public interface IRenewalLog
+{
+    /// <summary>It is used from the start of the process on.</summary>
+    void LogUsed(DateTimeOffset until);
 
-    /// <summary>They were replaced by what cannot be used; what was there before is used on.</summary>
-    Refused,
+    /// <summary>The files were replaced, and what is in them is used from now on.</summary>
+    void LogRenewed(DateTimeOffset until);
+
+    /// <summary>The files were replaced by what cannot be used; what was there before is used on.</summary>
+    void LogRefused(string reason, DateTimeOffset until);
+
+    /// <summary>Somebody should have renewed it by now.</summary>
+    void LogDue(DateTimeOffset until);
 }

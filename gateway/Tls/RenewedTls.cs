@@ -1,14 +1,11 @@
 using Granary.Core.Certificates;
-using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Tls;
 
 /// <summary>What clients that connect now are shown. Those that are connected keep what they were shown.</summary>
-internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, ILogger<RenewedTls> log)
+internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, ILogger<RenewedTls> log) : IRenewalLog
 {
-    public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
-
     private readonly Renewed<TlsIdentity> _files = new(() => TlsIdentity.Load(options), () => TlsIdentity.LoadValid(options, time.GetUtcNow()));
 
     public TlsOptions Options => options;
@@ -20,36 +17,15 @@ internal sealed partial class RenewedTls(TlsOptions options, TimeProvider time, 
     public long Refused => _files.Refused;
 
     /// <summary>Looks at the files until the process stops.</summary>
-    public async Task RunAsync(CancellationToken stopping)
-    {
-        using var timer = new PeriodicTimer(Period, time);
-        LogUsed(options.Certificate, Current.ValidUntil);
-        do
-        {
-            Look();
-        }
-        while (await timer.NextAsync(stopping).ConfigureAwait(false));
-    }
+    public Task RunAsync(CancellationToken stopping) => _files.RunAsync(this, time, stopping);
 
-    private void Look()
-    {
-        switch (_files.Look(out var reason))
-        {
-            case Renewal.Used:
-                LogRenewed(options.Certificate, Current.ValidUntil);
-                break;
-            case Renewal.Refused:
-                LogNotRenewed(reason, Current.ValidUntil);
-                break;
-            default:
-                break;
-        }
+    void IRenewalLog.LogUsed(DateTimeOffset until) => LogUsed(options.Certificate, until);
 
-        if (_files.IsNewlyDue(time.GetUtcNow()))
-        {
-            LogExpires(options.Certificate, Current.ValidUntil);
-        }
-    }
+    void IRenewalLog.LogRenewed(DateTimeOffset until) => LogRenewed(options.Certificate, until);
+
+    void IRenewalLog.LogRefused(string reason, DateTimeOffset until) => LogNotRenewed(reason, until);
+
+    void IRenewalLog.LogDue(DateTimeOffset until) => LogExpires(options.Certificate, until);
 
     [LoggerMessage(1711, LogLevel.Information, "Clients are shown the certificate in {File}, valid until {Until:u}")]
     private partial void LogUsed(string file, DateTimeOffset until);

@@ -1,3 +1,4 @@
+using Granary.Core.Certificates;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Tests.Amqp;
 using Granary.Gateway.Tls;
@@ -112,7 +113,7 @@ public sealed class RenewedTlsTests : IAsyncLifetime
         _watched.Check();
     }
 
-    private void Look() => _time.Advance(RenewedTls.Period);
+    private void Look() => _time.Advance(RenewedFiles.Period);
 
     private async Task LookUntilAsync(Func<bool> condition)
     {

@@ -1,53 +1,26 @@
 using Granary.Core.Certificates;
-using Granary.Core.Threads;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Hosting.Cluster.Certificates;
 
-/// <summary>
-/// The identity that new connections use: that of the files as they are now, or as they last were of any use. They are read again and again, since what replaces
-/// them often replaces a link to a folder, which nobody is told of.
-/// </summary>
-internal sealed partial class RenewedIdentity(CertificateFiles files, TimeProvider time, ILogger<RenewedIdentity> log) : BackgroundService
+/// <summary>The identity that new connections to other members use.</summary>
+internal sealed partial class RenewedIdentity(CertificateFiles files, TimeProvider time, ILogger<RenewedIdentity> log) : BackgroundService, IRenewalLog
 {
-    public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
-
     private readonly Renewed<MemberIdentity> _files = new(() => MemberIdentity.Load(files), () => MemberIdentity.Load(files));
 
     /// <summary>For a connection that begins now.</summary>
     public MemberIdentity Current => _files.Current;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Period, time);
-        LogUsed(files.Certificate, Current.ValidUntil);
-        do
-        {
-            Look();
-        }
-        while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _files.RunAsync(this, time, stoppingToken);
 
-    private void Look()
-    {
-        switch (_files.Look(out var reason))
-        {
-            case Renewal.Used:
-                LogRenewed(files.Certificate, Current.ValidUntil);
-                break;
-            case Renewal.Refused:
-                LogNotRenewed(reason, Current.ValidUntil);
-                break;
-            default:
-                break;
-        }
+    void IRenewalLog.LogUsed(DateTimeOffset until) => LogUsed(files.Certificate, until);
 
-        if (_files.IsNewlyDue(time.GetUtcNow()))
-        {
-            LogExpires(files.Certificate, Current.ValidUntil);
-        }
-    }
+    void IRenewalLog.LogRenewed(DateTimeOffset until) => LogRenewed(files.Certificate, until);
+
+    void IRenewalLog.LogRefused(string reason, DateTimeOffset until) => LogNotRenewed(reason, until);
+
+    void IRenewalLog.LogDue(DateTimeOffset until) => LogExpires(files.Certificate, until);
 
     [LoggerMessage(3401, LogLevel.Information, "Other members know this one by the certificate in {File}, valid until {Until:u}")]
     private partial void LogUsed(string file, DateTimeOffset until);

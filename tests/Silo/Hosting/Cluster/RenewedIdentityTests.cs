@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Granary.Core.Certificates;
 using Granary.Silo.Hosting.Cluster.Certificates;
 using Granary.Testing.Certificates;
 using Microsoft.Extensions.Logging;
@@ -32,7 +33,7 @@ public sealed class RenewedIdentityTests : IAsyncLifetime
         var before = _identity.Current;
 
         _authority.IssueTo(_folder, [Name]);
-        _time.Advance(RenewedIdentity.Period);
+        _time.Advance(RenewedFiles.Period);
 
         Assert.Equal(Renewed, await _events.TakeAsync());
         Assert.NotEqual(before.Certificate.TargetCertificate.Thumbprint, _identity.Current.Certificate.TargetCertificate.Thumbprint);
@@ -50,7 +51,7 @@ public sealed class RenewedIdentityTests : IAsyncLifetime
 
         _authority.IssueTo(PathOf("second"), [Name]);
         Directory.CreateSymbolicLink(PathOf("now"), "second");
-        _time.Advance(RenewedIdentity.Period);
+        _time.Advance(RenewedFiles.Period);
 
         Assert.Equal(Renewed, await _events.TakeAsync());
     }
@@ -67,16 +68,16 @@ public sealed class RenewedIdentityTests : IAsyncLifetime
         var told = _events.TakeAsync();
         while (!told.IsCompleted)
         {
-            _time.Advance(RenewedIdentity.Period);
+            _time.Advance(RenewedFiles.Period);
             await Task.Yield();
         }
 
         Assert.Equal(NotRenewed, await told);
         Assert.Same(before, _identity.Current);
-        _time.Advance(RenewedIdentity.Period);
+        _time.Advance(RenewedFiles.Period);
 
         await File.WriteAllTextAsync(PathOf("silo.key"), key);
-        _time.Advance(RenewedIdentity.Period);
+        _time.Advance(RenewedFiles.Period);
 
         Assert.Equal(Renewed, await _events.TakeAsync());
         Assert.NotSame(before, _identity.Current);
@@ -91,10 +92,10 @@ public sealed class RenewedIdentityTests : IAsyncLifetime
         await identity.StartAsync(CancellationToken.None);
         Assert.Equal(Used, await _events.TakeAsync());
         Assert.Equal(Expires, await _events.TakeAsync());
-        time.Advance(RenewedIdentity.Period);
+        time.Advance(RenewedFiles.Period);
 
         Replace();
-        time.Advance(RenewedIdentity.Period);
+        time.Advance(RenewedFiles.Period);
 
         Assert.Equal(Renewed, await _events.TakeAsync());
     }
