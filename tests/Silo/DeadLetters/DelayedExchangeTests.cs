@@ -20,6 +20,9 @@ public sealed class DelayedExchangeTests
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    // The runtime holds observers weakly, and warns when one that is still told of something is gone.
+    private readonly List<object> _kept = [];
+
     [Theory]
     [MemberData(nameof(Seeds.All), MemberType = typeof(Seeds))]
     public async Task Messages_ArriveOnceAndInTheOrderOfTheirTimes_HoweverCallsAreTreated(int? seed)
@@ -171,9 +174,10 @@ public sealed class DelayedExchangeTests
     }
 
     /// <summary>A link to where the exchange's router sends what is to be delayed.</summary>
-    private static async Task<GrainLink> OpenHiddenAsync(TestSilo silo, string exchange = Name)
+    private async Task<GrainLink> OpenHiddenAsync(TestSilo silo, string exchange = Name)
     {
         using var router = new Router(silo.Grains, TimeProvider.System, NullLogger<Router>.Instance);
+        _kept.Add(router);
         var properties = BasicPropertiesEdit.WithHeaders([0, 0], FieldTable.Of([("x-delay", 1)]));
         string? queue = null;
         await AskAsync(async () =>
@@ -182,7 +186,9 @@ public sealed class DelayedExchangeTests
             queue = Assert.Single(path.Queues);
         });
         Assert.True(HiddenQueue.IsHidden(queue!));
-        return await GrainLink.OpenAsync(silo.Grains, silo.Grains.Queue("/", queue!), ConnectionId.New(), new PublishItem(Batches.Delayed(-1, DelayHeader.Longest), false));
+        var link = await GrainLink.OpenAsync(silo.Grains, silo.Grains.Queue("/", queue!), ConnectionId.New(), new PublishItem(Batches.Delayed(-1, DelayHeader.Longest), false));
+        _kept.Add(link);
+        return link;
     }
 
     private static async Task AskAsync(Func<Task> ask)

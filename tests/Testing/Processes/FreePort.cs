@@ -9,11 +9,37 @@ namespace Granary.Testing.Processes;
 /// </summary>
 public static class FreePort
 {
+    // What is between here and 32,000 is for scripts (.ci/ports.sh).
     private const int First = 20_000;
-    private const int End = 32_000;
+    private const int End = 28_000;
 
-    /// <summary>Takes <paramref name="count"/> different ports that nobody listens on at this moment.</summary>
+    // More than there are processes of tests at any one time.
+    private const int Remembered = 2_000;
+
+    private static readonly Lock _lock = new();
+    private static readonly Queue<int> _taken = new(Remembered);
+
+    /// <summary>Takes <paramref name="count"/> different ports that nobody listens on at this moment, and that were not taken here lately: whoever took one may not listen yet, or start again.</summary>
     public static int[] Take(int count)
+    {
+        lock (_lock)
+        {
+            var ports = TakeFree(count);
+            foreach (var port in ports)
+            {
+                if (_taken.Count == Remembered)
+                {
+                    _taken.Dequeue();
+                }
+
+                _taken.Enqueue(port);
+            }
+
+            return ports;
+        }
+    }
+
+    private static int[] TakeFree(int count)
     {
         // All are held until the last is known, so that none comes twice.
         var listeners = new List<TcpListener>(count);
@@ -21,7 +47,13 @@ public static class FreePort
         {
             while (listeners.Count < count)
             {
-                var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(First, End));
+                var port = Random.Shared.Next(First, End);
+                if (_taken.Contains(port))
+                {
+                    continue;
+                }
+
+                var listener = new TcpListener(IPAddress.Loopback, port);
                 try
                 {
                     listener.Start();
