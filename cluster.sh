@@ -48,7 +48,7 @@ export GRANARY_DRAIN_TIME=${GRANARY_DRAIN_TIME:-0}
 keep=false
 if [ -n "$data" ]; then mkdir -p "$data"; keep=true; else data=$(mktemp -d "${TMPDIR:-/tmp}/granary-cluster.XXXXXX"); fi
 data=$(cd "$data" && pwd)
-names=() postgres="" postgres_port="" pause="" again=false
+names=() postgres="" postgres_port="" again=false
 declare -A lines=() objects=() ports=() pid_of=() address_of=() namespace_of=()
 
 # A process that ended long ago has a number that may be somebody else's by now: whose child it is tells.
@@ -65,7 +65,6 @@ until_ended() { # pid
 
 cleanup() {
     trap - EXIT INT TERM
-    [ -z "$pause" ] || kill "$pause" 2>/dev/null || true
     local member
     for member in "${pid_of[@]}"; do ! runs "$member" || kill -TERM "$member" 2>/dev/null || true; done
     for member in "${pid_of[@]}"; do until_ended "$member"; done
@@ -224,16 +223,14 @@ else
     echo "ready"
 fi
 
-# Until it is told to stop. That one of them ends is no reason to: tests kill them.
+# Until it is told to stop. That one of them ends is no reason to: tests kill them. Nothing is ever written to the pipe: "wait" for a program that sleeps can miss its end
+# when a signal comes at the same moment (bash 5.2), and would then wait for ever.
+exec {quiet}<> <(:)
 while true; do
     if $again; then
         again=false
         start_what_ended
         continue
     fi
-    # Not for long: a signal that comes just before is seen afterwards.
-    sleep 2 </dev/null >/dev/null 2>&1 &
-    pause=$!
-    wait "$pause" || true
-    kill "$pause" 2>/dev/null || true
+    read -r -t 0.2 -u "$quiet" || true
 done
