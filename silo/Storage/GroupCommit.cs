@@ -337,7 +337,7 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private void Complete(FlushResult result)
     {
-        List<PendingRows> refused = [];
+        List<(PendingRows Rows, RowChange Conflict)> refused = [];
         lock (Gate)
         {
             foreach (var journal in _flushing)
@@ -349,27 +349,29 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             if (result.Conflicts.Count > 0)
             {
                 var keys = result.Conflicts.Select(static conflict => conflict.Key).ToHashSet();
-                refused.AddRange(_rows.Where(row => row.Any(Builds)));
-                _rows.RemoveAll(row => row.Any(Builds));
-
-                bool Builds(RowChange change) => change.Expected is not null && keys.Contains(change.Key);
+                refused.AddRange(
+                    from rows in _rows
+                    let conflict = rows.Find(change => change.Expected is not null && keys.Contains(change.Key))
+                    where conflict is not null
+                    select (rows, conflict));
+                _rows.RemoveAll(rows => refused.Exists(one => one.Rows == rows));
             }
         }
 
-        foreach (var row in refused)
+        foreach (var (rows, conflict) in refused)
         {
-            row.Written.SetException(new RowConflictException(row.Changes[0].Key));
+            rows.Written.SetException(new RowConflictException(conflict.Key));
         }
 
-        foreach (var row in _flushingRows)
+        foreach (var rows in _flushingRows)
         {
-            if (result.Conflicts.Count > 0 && row.Any(result.Conflicts.Contains))
+            if (result.Conflicts.Count > 0 && rows.Find(result.Conflicts.Contains) is { } conflict)
             {
-                row.Written.SetException(new RowConflictException(row.Changes[0].Key));
+                rows.Written.SetException(new RowConflictException(conflict.Key));
             }
             else
             {
-                row.Written.SetResult();
+                rows.Written.SetResult();
             }
         }
 
@@ -428,7 +430,8 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     {
         public RowChange[] Changes => changes;
 
-        public bool Any(Predicate<RowChange> isSo) => Array.Exists(changes, isSo);
+        /// <summary>The first change of which it is so, if there is one.</summary>
+        public RowChange? Find(Predicate<RowChange> isSo) => Array.Find(changes, isSo);
 
         public TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

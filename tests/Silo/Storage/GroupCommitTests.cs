@@ -75,5 +75,19 @@ public sealed class GroupCommitTests
         Assert.Equal([1], (await store.ReadRowAsync(Key, CancellationToken.None))!.Value.ToArray());
     }
 
+    /// <summary>Of several rows that are written together the one is named that had another version.</summary>
+    [Fact]
+    public async Task WriteAsync_OneOfSeveralHasAnotherVersion_IsNamed()
+    {
+        var store = new FakeStore();
+        await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        var other = new RowChange(new RowKey("tests", "other"), new byte[] { 1 }, null);
+
+        var written = commit.WriteAsync([other, Change(2, expected: 7)]);
+
+        var refused = await Assert.ThrowsAsync<RowConflictException>(() => written.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Contains($"'{Key.Key}'", refused.Message, StringComparison.Ordinal);
+    }
+
     private static RowChange Change(byte value, long? expected) => new(Key, new[] { value }, expected);
 }
