@@ -31,8 +31,8 @@ public static class LoneSilo
     }
 
     /// <summary>
-    /// Where a grain is placed is decided in this process, and cannot fail for a while and then succeed: nothing is tried again. What does that otherwise has its options
-    /// checked and its figures told by libraries that nothing else here needs: 2 MiB.
+    /// Orleans has Polly try again where the placement of a grain failed. In a lone silo that is decided in this process and cannot fail for a while and then succeed, so
+    /// nothing is tried again, and the libraries that Polly loads to check its options and to report figures, which nothing else here needs, are not loaded: 2 MiB.
     /// </summary>
     private sealed class NothingToTryAgain : ResiliencePipelineProvider<string>
     {
