@@ -223,8 +223,8 @@ else
     echo "ready"
 fi
 
-# Until it is told to stop. That one of them ends is no reason to: tests kill them. Nothing is ever written to the pipe: "wait" for a program that sleeps can miss its end
-# when a signal comes at the same moment (bash 5.2), and would then wait for ever.
+# Until it is told to stop. That one of them ends is no reason to: tests kill them. Nothing is ever written to the pipe. It does not "wait" for a
+# program that sleeps: that misses what ends while a signal interrupts it (bash 5.2), and once, for whatever reason, a member that had ended was not started again.
 exec {quiet}<> <(:)
 while true; do
     if $again; then
