@@ -6,7 +6,7 @@ namespace Granary.Silo.Queues.Messages;
 
 /// <summary>
 /// What is known of the records of a run that only the store has (<see cref="MessageRun.LetGo"/>): how large each is. It is in the place of the records, as memory of no
-/// bytes, and goes wherever the run goes. Runs that follow each other may share one.
+/// bytes, and goes wherever the run goes: a field for it would make each run larger, of which nearly all are in memory. Runs that follow each other may share one.
 /// </summary>
 internal sealed class UnreadRecords : MemoryManager<byte>
 {
