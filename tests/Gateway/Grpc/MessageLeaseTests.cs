@@ -14,7 +14,8 @@ public sealed class MessageLeaseTests(GrpcBroker broker) : IClassFixture<GrpcBro
     [Fact]
     public async Task Delivery_WhoseLeaseIsOver_IsToldAndComesAgain()
     {
-        var queue = await broker.DeclareQueueAsync(("x-message-lease", new FieldValue { Int64 = (long)Lease }));
+        // Long enough for the second delivery to be acknowledged in time.
+        var queue = await broker.DeclareQueueAsync(("x-message-lease", new FieldValue { Int64 = 5 * (long)Lease }));
         await broker.PublishAsync(queue, "a");
         using var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = queue, Credit = 1 });
         await consumer.NextBodiesAsync(1);

@@ -56,6 +56,9 @@ public sealed class FirehoseTests(ApiBroker broker) : IClassFixture<ApiBroker>
         await channel.QueueDeclareAsync("q", durable: false, exclusive: false, autoDelete: false);
         await DeclareTraceAsync(channel);
         await channel.BasicPublishAsync("", "q", "x"u8.ToArray());
+
+        // What the channel asks next is answered after the message was taken: nobody traces that.
+        Assert.Equal(1u, (await channel.QueueDeclarePassiveAsync("q")).MessageCount);
         await TraceAsync(vhost, isOn: true);
         var consumer = new AsyncEventingBasicConsumer(channel);
         var acknowledged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
