@@ -76,7 +76,10 @@ public sealed class RenewedIdentityTests : IAsyncLifetime
         Assert.Same(before, _identity.Current);
         _time.Advance(RenewedFiles.Period);
 
-        await File.WriteAllTextAsync(PathOf("silo.key"), key);
+        // In one step: the look before may still be under way, and a key that is half written would be another thing to tell.
+        var whole = PathOf("whole.key");
+        await File.WriteAllTextAsync(whole, key);
+        File.Move(whole, PathOf("silo.key"), overwrite: true);
         _time.Advance(RenewedFiles.Period);
 
         Assert.Equal(Renewed, await _events.TakeAsync());
