@@ -148,6 +148,14 @@ public sealed class ServerRoomTests : IAsyncLifetime
             await connection.OpenAsync();
             _taken.Add(connection);
         }
+
+        // Those that were closed before, of which the server may still count one.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await using var command = new NpgsqlCommand("select count(*) from pg_stat_activity where backend_type = 'client backend'", _taken[0]);
+        while ((long)(await command.ExecuteScalarAsync(limit.Token))! > count)
+        {
+            await Task.Delay(20, limit.Token);
+        }
     }
 
     private async Task ExecuteAsync(string sql)
