@@ -3,6 +3,7 @@ using System.Globalization;
 using Granary.Crash.Brokers;
 using Granary.Crash.Ledger;
 using Granary.Crash.Load;
+using Granary.Testing.Processes;
 
 namespace Granary.Crash.TakeOvers;
 
@@ -170,6 +171,7 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
     /// <summary>Has the second node take the queue over; from the first word to it until its first confirm.</summary>
     private async Task<TimeSpan> TakeOverAsync(QueuePublisher other)
     {
+        using var load = new MachineLoad();
         var since = Stopwatch.GetTimestamp();
         if (number % 2 == 1)
         {
@@ -184,7 +186,7 @@ internal sealed class TakeOverRound(int number, bool isLast, Home home, NodeProc
         }
 
         var time = declared + Taken.TimeToConfirm(message);
-        if (time > TakeOverLimit)
+        if (time > load.Allow(TakeOverLimit))
         {
             faults.Add($"{Taken.Name}: taking it over took {time}");
         }

@@ -17,6 +17,7 @@ internal sealed class TakeOverRun(int seed, int takeOvers, Action<string> log)
 
     /// <summary>Connections get 5 s to let go of their queues; this leaves as much again for a busy machine, and 5 s for the rest of the stop.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan NoticeLimit = TimeSpan.FromSeconds(30);
 
     private readonly Random _random = new(seed);
     private readonly Faults _faults = new(seed, log);
@@ -40,7 +41,7 @@ internal sealed class TakeOverRun(int seed, int takeOvers, Action<string> log)
                 var round = new TakeOverRound(number, isLast: number == takeOvers - 1, home, first, second, _random, _faults);
                 _results.Add(await round.RunAsync());
                 log($"seed {seed}: take-over {number + 1} of {takeOvers}: {_results[^1]}");
-                CheckFenced(round, first);
+                await CheckFencedAsync(round, first);
             }
 
             await StopAsync(First, first);
@@ -58,11 +59,16 @@ internal sealed class TakeOverRun(int seed, int takeOvers, Action<string> log)
         return new TakeOverReport(seed, _results, _clock.Elapsed, _faults.Count, _faults.ToString());
     }
 
-    private void CheckFenced(TakeOverRound round, NodeProcess first)
+    // What it logs comes over a pipe, and after what its clients hear.
+    private async Task CheckFencedAsync(TakeOverRound round, NodeProcess first)
     {
-        if (!first.Log.Contains($"Queue {round.Name} in vhost / was taken over", StringComparison.Ordinal))
+        for (var since = Stopwatch.GetTimestamp(); !first.Log.Contains($"Queue {round.Name} in vhost / was taken over", StringComparison.Ordinal); await Task.Delay(20))
         {
-            _faults.Add($"{round.Name}: the first node has not noticed that it has lost it");
+            if (Stopwatch.GetElapsedTime(since) > NoticeLimit)
+            {
+                _faults.Add($"{round.Name}: the first node has not noticed that it has lost it");
+                return;
+            }
         }
     }
 
