@@ -27,7 +27,7 @@ async function look(visitor, theme) {
   await visitor.role('button', 'New queue').first().click();
   assert.deepEqual(await visitor.violations(), [], 'a dialog');
   await visitor.page.keyboard.press('Escape');
-  await visitor.page.keyboard.press('Control+k');
+  await visitor.openPalette();
   await visitor.page.locator('.palette [role=option]').first().waitFor();
   assert.deepEqual(await visitor.violations(), [], 'the palette');
 }

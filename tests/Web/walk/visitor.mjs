@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-const patience = 15_000;
+const patience = 30_000;
 
 /** Somebody with a browser window of his own, who may also ask the API behind the page's back. */
 export class Visitor {
@@ -65,6 +65,17 @@ export class Visitor {
 
   async title(text) {
     await this.page.getByRole('heading', { level: 1, name: text, exact: true }).waitFor();
+  }
+
+  /** Waits until the address has something: the browser tells of a change in its own time. */
+  async addressHas(pattern) {
+    await this.until(() => pattern.test(this.page.url()), `the address has ${pattern}`);
+  }
+
+  /** Opens the palette: what is typed before it has the focus would go elsewhere. */
+  async openPalette() {
+    await this.page.keyboard.press('Control+k');
+    await this.page.locator('.palette input:focus').waitFor();
   }
 
   /** Waits until something is so. */

@@ -185,7 +185,7 @@ export async function log(visitor) {
   await visitor.label('Level').selectOption('warning');
   await visitor.label('Words that a line has').fill(name);
   await visitor.until(async () => (await visitor.page.getByRole('log').locator('p').count()) === 1, 'one line is left');
-  assert.match(visitor.page.url(), /level=warning/);
+  await visitor.addressHas(/level=warning/);
   await visitor.label('Words that a line has').fill('no line has this');
   await visitor.sees('Nothing matches');
 }
@@ -200,11 +200,11 @@ export async function bulk(visitor) {
   await visitor.go('queues');
   await visitor.page.getByRole('searchbox').fill(prefix);
   await visitor.sees(/^3 (of|in all)/);
-  assert.match(visitor.page.url(), new RegExp(`filter=${prefix}`));
+  await visitor.addressHas(new RegExp(`filter=${prefix}`));
   await visitor.page.getByRole('checkbox', { name: 'Select all' }).check();
   await visitor.sees('3 selected');
   await visitor.page.locator('.bulk').getByRole('button', { name: 'Delete' }).click();
-  assert.equal(await visitor.page.locator('.preview tr').count(), 3);
+  await visitor.until(async () => (await visitor.page.locator('.preview tr').count()) === 3, 'all three are told of');
   await visitor.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await visitor.sees('Nothing matches');
   assert.ok((await visitor.api('GET', 'queues')).every(one => !one.name.startsWith(prefix)));
@@ -214,7 +214,7 @@ export async function palette(visitor) {
   const name = unique('sought');
   await visitor.enter();
   await visitor.api('PUT', `queues/%2F/${name}`, {});
-  await visitor.page.keyboard.press('Control+k');
+  await visitor.openPalette();
   await visitor.page.keyboard.type(name);
   await visitor.page.getByRole('option', { name }).waitFor();
   await visitor.page.keyboard.press('Enter');
@@ -322,7 +322,7 @@ export async function manyRows(visitor) {
   await visitor.page.getByRole('link', { name: 'q-01199' }).waitFor();
   await visitor.role('button', 'Name').click();
   await visitor.page.getByRole('link', { name: 'q-01199' }).waitFor();
-  assert.match(visitor.page.url(), /desc=1/);
+  await visitor.addressHas(/desc=1/);
   await visitor.api('DELETE', `vhosts/${vhost}`);
 }
 
