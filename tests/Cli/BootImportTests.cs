@@ -39,6 +39,7 @@ public sealed class BootImportTests : IDisposable
         Assert.Equal(["shop"], await LinesAsync(local, "list_vhosts"));
         Assert.Equal(["orders\tp"], await LinesAsync(local, "list_queues", "-p", "shop", "name", "policy"));
         Assert.Equal(["\torders\torders", "x\torders\t#"], await LinesAsync(local, "list_bindings", "-p", "shop", "source_name", "destination_name", "routing_key"));
+        broker.Settle();
         Assert.Contains("binding of 'internal' to 'orders': no exchange 'internal' in vhost 'shop'", broker.Log, StringComparison.Ordinal);
     }
 

@@ -17,7 +17,7 @@ internal sealed class RealRabbit : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly Dictionary<string, string> _environment;
 
-    private RealRabbit(ChildProcess server, DirectoryInfo folder, int port, string home)
+    private RealRabbit(ChildProcess server, DirectoryInfo folder, int port, int epmdPort, string home)
     {
         (_server, _folder, AmqpPort) = (server, folder, port);
         _environment = new Dictionary<string, string>
@@ -26,7 +26,7 @@ internal sealed class RealRabbit : IAsyncDisposable
             ["RABBITMQ_NODENAME"] = $"granary{port}@localhost",
             ["RABBITMQ_CONF_ENV_FILE"] = "/dev/null",
             ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
-            ["ERL_EPMD_PORT"] = $"{port + 1}",
+            ["ERL_EPMD_PORT"] = $"{epmdPort}",
         };
     }
 
@@ -35,8 +35,12 @@ internal sealed class RealRabbit : IAsyncDisposable
     public static async Task<RealRabbit> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("granary-test-");
-        var port = FreePort.Take(1)[0];
-        var server = ChildProcess.Start(RepositoryPath.Of("tests", "Compat", "rabbitmq.sh"), [$"{port}"], new Dictionary<string, string> { ["TMPDIR"] = folder.FullName });
+        var ports = FreePort.Take(3);
+        var port = ports[0];
+        var server = ChildProcess.Start(
+            RepositoryPath.Of("tests", "Compat", "rabbitmq.sh"),
+            [$"{port}"],
+            new Dictionary<string, string> { ["TMPDIR"] = folder.FullName, ["ERL_EPMD_PORT"] = $"{ports[1]}", ["RABBITMQ_DIST_PORT"] = $"{ports[2]}" });
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(port);)
         {
             if (server.HasExited || waited.Elapsed > StartLimit)
@@ -47,7 +51,7 @@ internal sealed class RealRabbit : IAsyncDisposable
             await Task.Delay(200);
         }
 
-        return new RealRabbit(server, folder, port, folder.GetDirectories("granary-rabbitmq.*").Single().FullName);
+        return new RealRabbit(server, folder, port, ports[1], folder.GetDirectories("granary-rabbitmq.*").Single().FullName);
     }
 
     /// <summary>Runs command lines one after the other, in one process of rabbitmqctl: its start takes longer than most of them.</summary>

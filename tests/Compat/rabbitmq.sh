@@ -3,6 +3,7 @@
 # so that the cases of this folder can be held against the broker they describe:
 #   tests/Compat/rabbitmq.sh 25672 &   GRANARY_TEST_AMQP_PORT=25672 dotnet test tests/Compat
 # With a second port, its management API is there: conformance.sh does both, runs its cases, and ends it.
+# ERL_EPMD_PORT and RABBITMQ_DIST_PORT name its other two, by which it is one of Erlang's nodes.
 set -euo pipefail
 
 port=${1:?usage: rabbitmq.sh PORT [HTTP-PORT]}
@@ -36,9 +37,9 @@ export HOME=$home \
     RABBITMQ_ENABLED_PLUGINS_FILE="$home/enabled_plugins" \
     RABBITMQ_PID_FILE="$home/pid" \
     RABBITMQ_CONF_ENV_FILE=/dev/null \
-    RABBITMQ_DIST_PORT=$((port + 20000 > 65000 ? port - 10000 : port + 20000)) \
+    RABBITMQ_DIST_PORT="${RABBITMQ_DIST_PORT:-$((port + 20000 > 65000 ? port - 10000 : port + 20000))}" \
     ERL_EPMD_ADDRESS=127.0.0.1 \
-    ERL_EPMD_PORT=$((port + 1)) \
+    ERL_EPMD_PORT="${ERL_EPMD_PORT:-$((port + 1))}" \
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}'
 "$server" &
 child=$!
