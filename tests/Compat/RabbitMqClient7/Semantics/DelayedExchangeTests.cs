@@ -30,16 +30,18 @@ public sealed class DelayedExchangeTests(SharedBroker shared) : IClassFixture<Sh
     {
         var inbox = await ConsumeAsync("direct", "k");
         var watch = Stopwatch.StartNew();
-        await SendAsync("later", 300);
-        await SendAsync("soon", 100);
+
+        // Late enough for the other two to be published before.
+        await SendAsync("later", 1500);
+        await SendAsync("soon", 1000);
         await SendAsync("now", null);
         await SendAsync("never delayed", -5);
         Assert.Equal(["now", "never delayed"], await inbox.BodiesAsync(2));
         var soon = await inbox.TakeAsync();
-        Assert.True(watch.ElapsedMilliseconds >= 100, "it came too early");
-        Assert.Equal(("soon", -100L, _exchange, "k", false), (soon.Body, soon.Headers!["x-delay"], soon.Exchange, soon.RoutingKey, soon.Redelivered));
+        Assert.True(watch.ElapsedMilliseconds >= 1000, "it came too early");
+        Assert.Equal(("soon", -1000L, _exchange, "k", false), (soon.Body, soon.Headers!["x-delay"], soon.Exchange, soon.RoutingKey, soon.Redelivered));
         Assert.Equal("later", (await inbox.TakeAsync()).Body);
-        Assert.True(watch.ElapsedMilliseconds >= 300, "it came too early");
+        Assert.True(watch.ElapsedMilliseconds >= 1500, "it came too early");
     }
 
     [Fact]

@@ -68,8 +68,10 @@ public sealed class ExpiryTests(SharedBroker shared) : IClassFixture<SharedBroke
         });
         var letters = await Inbox.ConsumeAsync(_channel, dead, autoAck: true);
         await _channel.SendAsync("", _queue, "stays", Properties(null));
-        await _channel.SendAsync("", _queue, "goes", Properties("500"));
-        await _channel.SendAsync("", _queue, "marker", Properties("510"));
+
+        // Long enough to be got before its time is over.
+        await _channel.SendAsync("", _queue, "goes", Properties("2000"));
+        await _channel.SendAsync("", _queue, "marker", Properties("2010"));
         await _channel.BasicGetAsync(_queue, autoAck: false);
         var got = (await _channel.BasicGetAsync(_queue, autoAck: false))!;
         Assert.Equal("marker", (await letters.TakeAsync()).Body);
