@@ -88,7 +88,9 @@ public sealed class AccessTests(TwoGateways gateways) : IAsyncLifetime, IDisposa
         await Task.WhenAll(cancelled).WaitAsync(Clients.Patience);
         await using var admin = await gateways.Cluster.ConnectAsync(1);
         await using var asking = await admin.CreateChannelAsync();
-        Assert.Equal(0u, (await asking.QueueDeclarePassiveAsync(_name)).ConsumerCount);
+
+        // A gateway tells its client while it takes the consumer from the queue: the queue may hear of it later.
+        await Clients.UntilAsync(async () => (await asking.QueueDeclarePassiveAsync(_name)).ConsumerCount == 0);
     }
 
     [Fact]

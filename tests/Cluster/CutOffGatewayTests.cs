@@ -101,7 +101,7 @@ public sealed class CutOffGatewayTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await cluster.ReadinessAsync("gateway-1"));
         await using var next = JoiningNode.Start("silo", cluster.Connection);
         await cluster.WhenLoggedAsync("gateway-1", SiloAnswersAgain);
-        Assert.Equal(HttpStatusCode.OK, await cluster.ReadinessAsync("gateway-1"));
+        await Clients.UntilAsync(async () => await cluster.ReadinessAsync("gateway-1") == HttpStatusCode.OK);
         await Task.WhenAll(published).WaitAsync(Clients.Patience);
         Assert.True(connection.IsOpen);
     }
