@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text;
+using Granary.Testing.Processes;
 using Granary.V1;
 using Grpc.Core;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
 using BasicProperties = RabbitMQ.Client.BasicProperties;
 
 namespace Granary.Cluster.Tests;
@@ -15,6 +15,9 @@ namespace Granary.Cluster.Tests;
 public sealed class DrainTests
 {
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(4);
+
+    // Less than it takes until a gateway is declared dead.
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(2);
 
     [Fact]
     public async Task Gateway_ToldToStop_ServesUntilItsTimeIsOverThenLeavesNothingBehind()
@@ -28,6 +31,7 @@ public sealed class DrainTests
         await consume.RequestStream.WriteAsync(new ConsumeRequest { Subscribe = new Subscribe { Queue = "held", Credit = 1 } });
         Assert.True(await consume.ResponseStream.MoveNext(CancellationToken.None));
 
+        using var machine = new MachineLoad();
         await cluster.SignalAsync("gateway-1", "TERM");
         var since = Stopwatch.GetTimestamp();
         while (await cluster.ReadinessAsync("gateway-1") != HttpStatusCode.ServiceUnavailable)
@@ -45,7 +49,7 @@ public sealed class DrainTests
         var closed = await client.ClosedAsync();
         Assert.Equal((320, "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"), (closed.ReplyCode, closed.ReplyText));
         var served = Stopwatch.GetElapsedTime(since);
-        Assert.InRange(served, DrainTime - TimeSpan.FromSeconds(0.5), DrainTime + TimeSpan.FromSeconds(2));
+        Assert.InRange(served, DrainTime - TimeSpan.FromSeconds(0.5), DrainTime + machine.Allow(AtOnce));
         var ended = await Assert.ThrowsAsync<RpcException>(async () =>
         {
             while (await consume.ResponseStream.MoveNext(CancellationToken.None))
@@ -61,15 +65,15 @@ public sealed class DrainTests
             BasicGetResult? got;
             while ((got = await taker.BasicGetAsync("held", autoAck: true)) is null)
             {
-                Assert.True(Stopwatch.GetElapsedTime(since) < TimeSpan.FromSeconds(2), "not requeued");
+                Assert.True(Stopwatch.GetElapsedTime(since) < machine.Allow(AtOnce), "not requeued");
             }
 
             Assert.Equal(($"{i}", true), (Encoding.ASCII.GetString(got.Body.Span), got.Redelivered));
         }
 
-        while (!await IsGoneAsync(other, "own"))
+        while (!await Clients.IsGoneAsync(other, "own"))
         {
-            Assert.True(Stopwatch.GetElapsedTime(since) < TimeSpan.FromSeconds(2), "an exclusive queue is there without its client");
+            Assert.True(Stopwatch.GetElapsedTime(since) < machine.Allow(AtOnce), "an exclusive queue is there without its client");
         }
     }
 
@@ -86,21 +90,6 @@ public sealed class DrainTests
 
         await cluster.SignalAsync("gateway-1", "TERM");
         Assert.Equal(320, (await client.ClosedAsync()).ReplyCode);
-    }
-
-    private static async Task<bool> IsGoneAsync(IConnection connection, string queue)
-    {
-        await using var asking = await connection.CreateChannelAsync();
-        try
-        {
-            await asking.QueueDeclarePassiveAsync(queue);
-            return false;
-        }
-        catch (OperationInterruptedException refused)
-        {
-            // 405 while it is the other's.
-            return refused.ShutdownReason!.ReplyCode == 404;
-        }
     }
 
     /// <summary>A client of the first gateway that holds messages, and owns a queue.</summary>

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Grpc.Net.Client;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Granary.Cluster.Tests;
 
@@ -74,6 +75,22 @@ internal static class Clients
         while (!await isSo())
         {
             await Task.Delay(AskAgainAfter, limit.Token);
+        }
+    }
+
+    /// <summary>Whether there is no such queue any more.</summary>
+    public static async Task<bool> IsGoneAsync(IConnection connection, string queue)
+    {
+        await using var asking = await connection.CreateChannelAsync();
+        try
+        {
+            await asking.QueueDeclarePassiveAsync(queue);
+            return false;
+        }
+        catch (OperationInterruptedException refused)
+        {
+            // 405 while it is another connection's.
+            return refused.ShutdownReason!.ReplyCode == 404;
         }
     }
 
