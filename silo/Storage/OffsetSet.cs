@@ -85,6 +85,13 @@ internal sealed class OffsetSet
     /// <summary>Any of a range is in the set.</summary>
     public bool Touches(long first, long end) => _ranges.TryFind(first, out var position) && _ranges[position].First < end;
 
+    /// <summary>The first range of it.</summary>
+    public bool TryFirst(out long first, out long end)
+    {
+        (first, end) = _ranges.IsEmpty ? default : (_ranges.First.First, _ranges.First.End);
+        return !_ranges.IsEmpty;
+    }
+
     /// <summary>The first stretch of a range that is not in the set.</summary>
     public bool TryFindAbsent(long first, long end, out long from, out long to)
     {

@@ -35,6 +35,9 @@ internal readonly record struct MessageRun(
     /// <summary>The records are in memory, not only in the store.</summary>
     public bool IsLoaded => !Records.IsEmpty;
 
+    /// <summary>The store alone knows anything of them, also when they expire: an earlier activation delivered them, and this one has not read them.</summary>
+    public bool IsUnseen => !IsLoaded && !UnreadRecords.Has(this);
+
     /// <summary>Some of the messages are to survive, and possibly not all.</summary>
     public bool IsPersistent => (Flags & MessageFlags.Persistent) != 0;
 

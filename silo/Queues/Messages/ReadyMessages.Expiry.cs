@@ -29,7 +29,7 @@ internal sealed partial class ReadyMessages
     private long _latest = long.MinValue;
 
     /// <summary>Something has to be read to know when it expires, or how large it is that has.</summary>
-    public bool MayExpireUnseen => _mayExpire && ((!_paged.IsEmpty && (_backlog.Count == 0 || _cut is not null)) || (!_returned.IsEmpty && !_returned.First.IsLoaded));
+    public bool MayExpireUnseen => _returned.HasUnseen || (_mayExpire && !_paged.IsEmpty && (_backlog.Count == 0 || _cut is not null));
 
     private long EarlyDue => _early?.NextDue ?? MessageRun.Never;
 
@@ -149,7 +149,7 @@ internal sealed partial class ReadyMessages
                 returned.Add(TimesOf(run));
             }
         });
-        early.Prune(run => run.End > front || _returned.HasUnseen(run.First, run.End), returned);
+        early.Prune(run => run.End > front || _returned.HasUnseenIn(run.First, run.End), returned);
     }
 
     private void Expire(in TimedRun early)

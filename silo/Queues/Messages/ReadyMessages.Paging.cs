@@ -93,10 +93,10 @@ internal sealed partial class ReadyMessages
     /// <summary>What should be read back now for a head of so many bytes, if so many stand before it and are in memory.</summary>
     public PageRequest? NextLoad(int head, long before)
     {
-        if (!_isLoading && !_returned.IsEmpty && !_returned.First.IsLoaded)
+        if (!_isLoading && _returned.TryFindUnread(out var unread, out var unreadEnd))
         {
             _isLoading = true;
-            return new PageRequest(_returned.First.First, _returned.First.End, head, _generation, Lane, IsReturned: true);
+            return new PageRequest(unread, unreadEnd, head, _generation, Lane, IsReturned: true);
         }
 
         if (_isLoading || _paged.IsEmpty || (_cut is null && before + _backlog.Bytes > head / 2))
@@ -264,19 +264,32 @@ internal sealed partial class ReadyMessages
     /// <summary>Messages that came back when only the store had them.</summary>
     private long LoadReturned(PageRequest request, MessageRun[] runs, long now)
     {
+        List<MessageRun> all = [];
         foreach (var run in runs)
         {
-            foreach (var loaded in _returned.Load(run, now))
+            all.AddRange(_returned.Load(run, now));
+        }
+
+        var missing = _returned.RemoveUnloaded(request.First, runs.Length == 0 ? request.End : runs[^1].End);
+        foreach (var loaded in all)
+        {
+            if (loaded.Due != MessageRun.Never)
+            {
+                AddReturned(loaded);
+            }
+
+            // What was read to know when it expires, and is not next, need not stay.
+            if (_returned.Bytes > request.Bytes && _returned.First.First < request.First)
+            {
+                _returned.LetGo(loaded);
+            }
+            else
             {
                 NoteBodies(loaded);
-                if (loaded.Due != MessageRun.Never)
-                {
-                    AddReturned(loaded);
-                }
             }
         }
 
-        return _returned.RemoveUnloaded(request.First, runs.Length == 0 ? request.End : runs[^1].End);
+        return missing;
     }
 
     private bool IsStored(in MessageRun run, bool isDurable) =>

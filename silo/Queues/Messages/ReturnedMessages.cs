@@ -1,9 +1,20 @@
+using Granary.Core.Messages;
+using Granary.Silo.Storage;
+
 namespace Granary.Silo.Queues.Messages;
 
 /// <summary>Messages that were taken and came back; they stand before the backlog, in the order of their offsets.</summary>
 internal sealed class ReturnedMessages
 {
+    private const int MostReadTogether = 1024;
+
+    /// <summary>A store reads so few messages that are between two runs sooner than it is asked again.</summary>
+    private const int MostBetween = 32;
+
     private readonly SortedRuns<Entry> _runs = new();
+
+    /// <summary>Those of which nothing is known (<see cref="MessageRun.IsUnseen"/>). Null: there never were any.</summary>
+    private OffsetSet? _unseen;
 
     public long Count { get; private set; }
 
@@ -16,6 +27,9 @@ internal sealed class ReturnedMessages
     public bool IsEmpty => _runs.IsEmpty;
 
     public MessageRun First => _runs.First.Run;
+
+    /// <summary>There are some of which nothing is known, not even when they expire.</summary>
+    public bool HasUnseen => _unseen is { IsEmpty: false };
 
     public void Add(in MessageRun run)
     {
@@ -96,20 +110,33 @@ internal sealed class ReturnedMessages
     }
 
     /// <summary>Of any between two offsets only the store knows when they expire.</summary>
-    public bool HasUnseen(long from, long end)
-    {
-        while (_runs.TryFind(from, out var position) && _runs[position].First < end)
-        {
-            var run = _runs[position].Run;
-            if (run is { IsLoaded: false, Due: MessageRun.Never })
-            {
-                return true;
-            }
+    public bool HasUnseenIn(long from, long end) => _unseen?.Touches(from, end) == true;
 
-            from = run.End;
+    /// <summary>
+    /// What is to be read next, and what follows it closely: the first, if only the store has it; else those of which nothing is known, wherever they stand. Others may
+    /// be among them.
+    /// </summary>
+    public bool TryFindUnread(out long first, out long end)
+    {
+        (first, end) = _runs.IsEmpty ? default : (First.First, First.End);
+        var isNext = !_runs.IsEmpty && !First.IsLoaded;
+        if (!isNext && _unseen?.TryFirst(out first, out end) != true)
+        {
+            return false;
         }
 
-        return false;
+        for (var count = 1; count < MostReadTogether && _runs.TryFind(end, out var position) && _runs[position].First - end < MostBetween; count++)
+        {
+            var run = _runs[position].Run;
+            if (isNext ? run.IsLoaded : !run.IsUnseen)
+            {
+                break;
+            }
+
+            end = run.End;
+        }
+
+        return true;
     }
 
     /// <summary>Puts records in place that were read back for messages that only the store had.</summary>
@@ -143,6 +170,19 @@ internal sealed class ReturnedMessages
         }
 
         return all;
+    }
+
+    /// <summary>Gives the memory up again of messages that were just read back: when they expire, and how large they are, is known from now on.</summary>
+    public void LetGo(in MessageRun loaded)
+    {
+        _runs.TryFind(loaded.First, out var position);
+        ref var run = ref _runs[position].Run;
+        Bytes -= run.Length;
+        run = run.LetGoUnread();
+        NoteUnread(run, 1);
+
+        // A large record is a run of its own.
+        LargeRecord.LetGo(loaded.Records);
     }
 
     /// <summary>Removes what of a range was not read back, because the store does not have it, and says how many messages that are.</summary>
@@ -206,11 +246,24 @@ internal sealed class ReturnedMessages
         Count = 0;
         Bytes = 0;
         Unread = default;
+        _unseen = null;
     }
 
     private void NoteUnread(in MessageRun run, int sign)
     {
-        if (!run.IsLoaded)
+        if (run.IsUnseen)
+        {
+            _unseen ??= new OffsetSet();
+            if (sign > 0)
+            {
+                _unseen.Add(run.First, run.End);
+            }
+            else
+            {
+                _unseen.Remove(run.First, run.End, removed: null);
+            }
+        }
+        else if (!run.IsLoaded)
         {
             var (bytes, bodies) = run.Size();
             Unread = (Unread.Bytes + (sign * bytes), Unread.Bodies + (sign * bodies));

@@ -31,6 +31,9 @@ internal sealed class UnreadRecords : MemoryManager<byte>
         return sizes.CreateMemory(0);
     }
 
+    /// <summary>How large the records are is known, of a run that is not in memory.</summary>
+    public static bool Has(in MessageRun run) => Find(run) is not null;
+
     /// <summary>The bytes of the records and of their bodies, of a run that is not in memory; 0, where they are not known.</summary>
     public static (long Bytes, long Bodies) SizeOf(in MessageRun run)
     {

@@ -2,6 +2,7 @@ using CsCheck;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.Hosting;
 using Granary.Silo.Tests.Queues;
 using Granary.Testing.Unkind;
@@ -75,6 +76,54 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         _gateway.Slot.RunDue(_gateway.Now);
 
         Assert.Equal(0, _gateway.Queue.ReadyCount);
+    }
+
+    /// <summary>What comes back unread behind others, with much memory or hardly any, is looked at nevertheless: it expires at its time, and how large it is counts.</summary>
+    [Theory]
+    [InlineData(StoreKind.Memory, long.MaxValue, false)]
+    [InlineData(StoreKind.Memory, 1_000, false)]
+    [InlineData(StoreKind.Files, 1_000, false)]
+    [InlineData(StoreKind.Postgres, 1_000, false)]
+    [InlineData(StoreKind.Memory, 1_000, true)]
+    [InlineData(StoreKind.Files, long.MaxValue, true)]
+    public async Task Held_ThatReturnsAfterARestartBehindOthers_ExpiresAtItsTime(StoreKind kind, long budget, bool isQuorum)
+    {
+        const int Count = 400;
+        static long? Expiry(long id) => id % 4 == 0 ? null : 1_000 + (id * 37 % 500);
+        static MessageBatch Batch(long first, int count) => Batches.Of(first, count, static _ => 1_000, Expiry, persistent: true, priority: static id => (byte)(id % 5 % 3));
+        _arguments = isQuorum ? Quorum : Classic;
+        await BeginAsync(kind, budget);
+        var session = SessionId.New();
+        var link = _gateway.Open(session);
+        for (var first = 0; first < Count; first += 20)
+        {
+            link.Send(new PublishItem(Batch(first, 20), false));
+        }
+
+        var (bytes, published) = (_gateway.Queue.ReadyBytes, _gateway.Now);
+        await RestartAsync(session);
+        var holder = _gateway.Open(session, TestLink.Attachment(7, prefetch: Count), new HoldItem(7, [new OffsetRange(0, Count)]));
+        Assert.Equal(0, _gateway.Queue.ReadyCount);
+
+        // The first of each priority stand before the others when those come back.
+        holder.Send(new DetachItem(7), new SettleItem(Settlement.Requeue, [new OffsetRange(0, 100)]));
+        holder.Settle(Settlement.Requeue, (200, Count - 200), (100, 100));
+
+        Assert.Equal((Count, bytes), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
+        List<long> left = [.. Enumerable.Range(0, Count)];
+        foreach (var after in new[] { 1_100, 1_300, 1_600 })
+        {
+            _gateway.Now = published + after;
+            for (; _gateway.Slot.NextDue <= _gateway.Now; _gateway.Pump())
+            {
+                _gateway.Slot.RunDue(_gateway.Now);
+            }
+
+            left.RemoveAll(id => Expiry(id) <= after);
+            Assert.Equal((left.Count, left.Sum(id => (long)Batch(id, 1).Records.Length)), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
+        }
+
+        Assert.Equal(left.OrderByDescending(static id => id % 5 % 3).ThenBy(static id => id), TakeAll(_gateway.Open()));
     }
 
     [Fact]
@@ -207,6 +256,12 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
         }
 
         Assert.Equal((0, 0), (_gateway.Queue.ReadyCount, _gateway.Queue.ReadyBytes));
+    }
+
+    private static long[] TakeAll(TestLink link)
+    {
+        link.Attach(9, noAck: true);
+        return link.GivenIds(9);
     }
 
     private static void PublishPlain(TestLink link, long first, int count) => link.Send(new PublishItem(Batches.Of(first, count, persistent: true), false));
