@@ -38,9 +38,29 @@ internal sealed partial class QueueActivation
         return begun.Journal is { IsFenced: true } ? PrepareAnswer.Elsewhere : begun.Answer;
     }
 
-    /// <summary>Has queues of this silo do what belongs together, of which this is one.</summary>
-    public ValueTask<JointAnswer> CommitTogetherAsync(IReadOnlyList<QueuePart> parts) => new JointCommit(_services).RunAsync(
-        [.. parts.Select(part => (part.Queue == _name ? this : _services.Local.FindActivation(GrainKeys.For(_vhost, part.Queue)), part.Part))]);
+    /// <summary>
+    /// Has queues of this silo do what belongs together, of which this is one. A copy of a call that is being carried out has the same answer, and does nothing by itself:
+    /// what it stores might come behind what the first one has cleared away.
+    /// </summary>
+    public async ValueTask<JointAnswer> CommitTogetherAsync(IReadOnlyList<QueuePart> parts)
+    {
+        var id = parts[0].Part.Id;
+        var own = new Lazy<Task<JointAnswer>>(() => new JointCommit(_services).RunAsync(
+            [.. parts.Select(part => (part.Queue == _name ? this : _services.Local.FindActivation(GrainKeys.For(_vhost, part.Queue)), part.Part))]).AsTask());
+        var first = _services.Joint.GetOrAdd(id, own);
+        try
+        {
+            return await first.Value.ConfigureAwait(false);
+        }
+        finally
+        {
+            if (first == own)
+            {
+                // Whoever asks from now on finds that it was decided.
+                _services.Joint.TryRemove(id, out _);
+            }
+        }
+    }
 
     /// <summary>As <see cref="PrepareAsync"/>, but that who asks sees to it that the part is stored.</summary>
     public async ValueTask<JointPart> PrepareTogetherAsync(TransactionPart part)

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Granary.Core.Policies;
+using Granary.Core.Transactions;
 using Granary.Silo.DeadLetters;
 using Granary.Silo.Exchanges;
 using Granary.Silo.Ownership;
@@ -24,4 +26,7 @@ internal sealed record QueueServices(
     PolicyCopy? Policies = null)
 {
     public TransactionDecisions Decisions { get; } = new(Stores, Time);
+
+    /// <summary>Transactions over queues of this silo that are being carried out.</summary>
+    public ConcurrentDictionary<TransactionId, Lazy<Task<JointAnswer>>> Joint { get; } = new();
 }

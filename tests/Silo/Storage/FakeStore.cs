@@ -22,6 +22,9 @@ internal sealed class FakeStore : IMessageStore
 
     public int Reads { get; private set; }
 
+    /// <summary>The rows that were written so far, each time one was, removals not counted.</summary>
+    public List<RowKey> RowsWritten { get; } = [];
+
     /// <summary>How many of the next flushes fail.</summary>
     public int Failures { get; set; }
 
@@ -239,6 +242,7 @@ internal sealed class FakeStore : IMessageStore
         if (change.Value is { } value)
         {
             _rows[change.Key] = new Row(change.Key, value, version + 1);
+            RowsWritten.Add(change.Key);
         }
         else
         {

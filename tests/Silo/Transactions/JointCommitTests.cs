@@ -107,6 +107,27 @@ public sealed class JointCommitTests
         Assert.Equal((0, Count), (await CountAsync(from), await CountAsync(to)));
     }
 
+    /// <summary>What a copy of a call stores might come behind what the first one has cleared away, and stay.</summary>
+    [Fact]
+    public async Task Call_ThatComesTwiceAtOnce_IsCarriedOutOnce()
+    {
+        var store = new FakeStore();
+        await using var silo = await TestSilo.StartAsync(store: store);
+        var (from, to) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
+        await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
+        await HoldAsync(link, 1);
+        var parts = PartsOf(link, 0).Select(static part => new QueuePart(part.Key, part.Value)).ToArray();
+        store.Hold();
+        var calls = new[] { from.CommitTogetherAsync(parts).AsTask(), from.CommitTogetherAsync(parts).AsTask() };
+        await from.DescribeAsync(default);
+        store.Release();
+
+        Assert.All(await Task.WhenAll(calls), static answer => Assert.Equal(JointOutcome.Done, answer.Outcome));
+        await UntilAsync(async () => (await store.ReadTablesAsync(PreparedRows.Prefix, default)).Count == 0);
+        Assert.Equal(2, store.RowsWritten.Count(static row => row.Table.StartsWith(PreparedRows.Prefix, StringComparison.Ordinal)));
+        Assert.Equal((0, 1), ((await from.DescribeAsync(default)).Messages, (await to.DescribeAsync(default)).Messages));
+    }
+
     [Fact]
     public async Task Queue_ThatCannotDoItsPart_KeepsTheOthersFromDoingTheirs()
     {
@@ -166,17 +187,20 @@ public sealed class JointCommitTests
     /// <summary>Acknowledges one message and publishes one to the other queue.</summary>
     private static Task<AtomicResult> MoveAsync(TestSilo silo, GrainLink link, int offset, TimeSpan? patience = null)
     {
-        var (id, by) = (TransactionId.New(), ConnectionId.New());
         var commit = new AtomicCommit(
             silo.Grains, "/", TimeProvider.System, patience ?? Patience, NullLogger.Instance, CancellationToken.None, apart: new QueuesApart(TimeProvider.System),
             local: silo.Services.GetService<ILocalTransactions>());
-        return commit.RunAsync(
-            new Dictionary<string, TransactionPart>
-            {
-                ["from"] = new(id, by, link.Session, [new SettleItem(Settlement.Ack, [new OffsetRange(offset, 1)])], []),
-                ["to"] = new(id, by, default, [], [Batches.Of(offset, 1, persistent: true)]),
-            },
-            static _ => false);
+        return commit.RunAsync(PartsOf(link, offset), static _ => false);
+    }
+
+    private static Dictionary<string, TransactionPart> PartsOf(GrainLink link, int offset)
+    {
+        var (id, by) = (TransactionId.New(), ConnectionId.New());
+        return new Dictionary<string, TransactionPart>
+        {
+            ["from"] = new(id, by, link.Session, [new SettleItem(Settlement.Ack, [new OffsetRange(offset, 1)])], []),
+            ["to"] = new(id, by, default, [], [Batches.Of(offset, 1, persistent: true)]),
+        };
     }
 
     private static async Task<long> CountAsync(IQueueGrain queue) =>
