@@ -106,6 +106,12 @@ internal sealed partial class Queue
             {
                 _sessions.NoteEarlier(session, number);
             }
+            else if (session == MessageKey.OfHandOver)
+            {
+                // It says nothing of what is published from now on.
+                _hasAllOfEarlier = true;
+                _journal?.NoteProgress(PublishProgress.End(session));
+            }
             else if (_seen is null)
             {
                 // It was to be forgotten when the activation was lost.
@@ -113,6 +119,7 @@ internal sealed partial class Queue
             }
         }
 
-        _seen?.Restore(sessions.Where(static progress => MessageKey.Is(progress.Session) && progress.Session != MessageKey.OfWindow));
+        _seen?.Restore(sessions.Where(static progress =>
+            MessageKey.Is(progress.Session) && progress.Session != MessageKey.OfWindow && progress.Session != MessageKey.OfHandOver));
     }
 }

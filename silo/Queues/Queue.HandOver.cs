@@ -53,10 +53,6 @@ internal sealed partial class Queue
         foreach (var session in _sessions.All)
         {
             session.Link.Unacked.AddLoaded(runs);
-            if (session.Number > 0)
-            {
-                borrowed?.NoteProgress(new PublishProgress(session.Link.Session, session.Number));
-            }
         }
 
         _deliveredEnd = runs.Skip(ready).Select(run => run.End).Append(_deliveredEnd).Max();
@@ -82,6 +78,11 @@ internal sealed partial class Queue
                 (stored, bytes) = (stored + run.Count, bytes + run.Length);
                 _copies.Add(Persistent(run));
             }
+        }
+
+        if (lost == 0)
+        {
+            LeaveProgress(journal);
         }
 
         _seen?.StoreAll(journal);

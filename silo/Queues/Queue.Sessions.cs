@@ -1,12 +1,17 @@
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Deduplication;
 using Granary.Silo.Queues.Links;
+using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues;
 
 /// <summary>What sessions publish is taken once.</summary>
 internal sealed partial class Queue
 {
+    /// <summary>The earlier activation handed over what it had taken, transient messages, too: nothing of it is taken again.</summary>
+    private bool _hasAllOfEarlier;
+
     /// <inheritdoc cref="SessionTable.Forget"/>
     public void Forget(QueueLink link) => _sessions.Forget(link);
 
@@ -74,7 +79,31 @@ internal sealed partial class Queue
     }
 
     private bool IsStored(QueueLink link, PublishItem publish) =>
-        _sessions.WasTakenEarlier(link.Session, publish.Number) && (_journal is null || (publish.Batch.Flags & MessageFlags.Persistent) != 0);
+        _sessions.WasTakenEarlier(link.Session, publish.Number)
+        && (_journal is null || _hasAllOfEarlier || (publish.Batch.Flags & MessageFlags.Persistent) != 0);
+
+    /// <summary>
+    /// At the end of the activation: the next one is to know what was taken, as publishers that have no answer yet send it again. Of a durable queue it knows that of
+    /// persistent messages anyway; of others only if all are handed over, since those that are not would be lost if they were not taken again.
+    /// </summary>
+    private void LeaveProgress(QueueJournal journal)
+    {
+        var isAny = false;
+        foreach (var session in _sessions.All)
+        {
+            if (session.HasTransient || (session.Number > 0 && journal != _journal))
+            {
+                journal.NoteProgress(new PublishProgress(session.Link.Session, session.Number) { IsLast = true });
+                isAny = true;
+            }
+        }
+
+        // Who has not come yet may have published what was lost with an activation before this one.
+        if (isAny && journal == _journal && _sessions.Earlier.Keys.All(session => _sessions.LinkOf(session) is not null))
+        {
+            journal.NoteProgress(new PublishProgress(MessageKey.OfHandOver, 1));
+        }
+    }
 
     /// <summary>The batch is taken with this turn.</summary>
     private void NoteTaken(QueueLink link, PublishItem publish)
@@ -90,6 +119,10 @@ internal sealed partial class Queue
         if ((publish.Batch.Flags & MessageFlags.Persistent) != 0)
         {
             _sessions.Store(link, publish.Number);
+        }
+        else
+        {
+            session.HasTransient = true;
         }
     }
 

@@ -68,8 +68,11 @@ internal readonly record struct PublishProgress(SessionId Session, long Number)
     /// <summary>Nothing will be heard of the session any more.</summary>
     public bool IsOver => Number < 0;
 
+    /// <summary>What an activation says of its sessions at its end, and not with messages that they publish.</summary>
+    public bool IsLast { get; init; }
+
     /// <summary>It is written whatever becomes of the messages that it came with.</summary>
-    public bool IsLasting => IsOver || MessageKey.Is(Session);
+    public bool IsLasting => IsOver || IsLast || MessageKey.Is(Session);
 
     public static PublishProgress End(SessionId session) => new(session, -1);
 }

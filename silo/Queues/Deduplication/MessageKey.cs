@@ -16,6 +16,9 @@ internal static class MessageKey
     /// <summary>No message has it: what is stored with it is the window that exchanges ask a queue for.</summary>
     public static readonly SessionId OfWindow = new(new Guid("00000000-0000-8000-8000-000000000000"));
 
+    /// <summary>No message has it, either: what sessions published that is not persistent was stored for the next activation as well.</summary>
+    public static readonly SessionId OfHandOver = new(new Guid("00000000-0000-8000-8000-000000000001"));
+
     private const int Version = 8;
     private const int SizeBits = 20;
 

@@ -12,6 +12,9 @@ internal sealed class SessionState(QueueLink link)
     /// <summary>The offset after the last message of that.</summary>
     public long PublishedEnd { get; set; }
 
+    /// <summary>Of that, some are not persistent: the store knows nothing of those.</summary>
+    public bool HasTransient { get; set; }
+
     /// <summary>The store knows of it, or is about to.</summary>
     public bool IsStored { get; set; }
 }

@@ -1,5 +1,6 @@
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
+using Granary.Silo.Tests.Queues;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Storage;
@@ -18,6 +19,9 @@ internal sealed class FakeStores : IAsyncDisposable
     public FakeStore Store { get; } = new();
 
     public QueueStores Queues { get; }
+
+    /// <summary>Where a queue that is not durable leaves what it has.</summary>
+    public QueueJournal Borrow(QueueIdentity identity) => new(_commit, Store.Create(identity, TestGateway.Epoch), isNew: true);
 
     public async ValueTask DisposeAsync()
     {

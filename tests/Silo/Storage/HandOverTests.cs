@@ -1,5 +1,6 @@
 using Granary.Core.Links;
 using Granary.Silo.Queues.Definition;
+using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
 
 namespace Granary.Silo.Tests.Storage;
@@ -63,6 +64,59 @@ public sealed class HandOverTests : IAsyncLifetime
         Assert.Equal((0L, 1L), await HandOverAsync());
     }
 
+    /// <summary>Publishers that have not heard yet that the queue took a batch send it again.</summary>
+    [Fact]
+    public async Task TransientMessages_ThatAreSentAgain_AreNotTakenTwice_ButThoseOfACrashAre()
+    {
+        var session = SessionId.New();
+        var first = new PublishItem(Batches.Of(0, 3), Resent: false) { Number = 1 };
+        _gateway.Open(session, first);
+        Assert.Equal((3L, 0L), await HandOverAsync());
+
+        var second = new PublishItem(Batches.Of(3, 2), Resent: false) { Number = 2 };
+        var third = new PublishItem(Batches.Of(5, 1, persistent: true), Resent: false) { Number = 3 };
+        _gateway.Open(session, ordinal: 2, first with { Resent = true }, second, third);
+        Assert.Equal(6, _gateway.Queue.ReadyCount);
+        _gateway.Pump();
+
+        await TakeOverAsync();
+        Assert.Equal(4, _gateway.Queue.ReadyCount);
+        _gateway.Open(session, ordinal: 3, second with { Resent = true }, third with { Resent = true });
+        Assert.Equal(6, _gateway.Queue.ReadyCount);
+    }
+
+    /// <summary>One that has not come again since a crash may have published what is gone: nobody says that it is there.</summary>
+    [Fact]
+    public async Task TransientMessages_OfASessionThatIsAwaited_AreTakenAgain()
+    {
+        var session = SessionId.New();
+        var first = new PublishItem(Batches.Of(0, 3), Resent: false) { Number = 1 };
+        var second = new PublishItem(Batches.Of(3, 1, persistent: true), Resent: false) { Number = 2 };
+        _gateway.Open(session, first, second);
+        _gateway.Pump();
+        await TakeOverAsync();
+        await HandOverAsync();
+
+        _gateway.Open(session, ordinal: 2, first with { Resent = true }, second with { Resent = true });
+        Assert.Equal(4, _gateway.Queue.ReadyCount);
+    }
+
+    [Fact]
+    public async Task QueueThatIsNotDurable_LeavesWhichBatchesItHasTaken()
+    {
+        var gateway = new TestGateway(_stores.Queues, name: "transient").Declare();
+        var session = SessionId.New();
+        gateway.Open(session, new PublishItem(Batches.Of(0, 3), Resent: false) { Number = 7 });
+        var identity = new QueueIdentity("%2F/transient", gateway.Queue.Incarnation);
+        var borrowed = _stores.Borrow(identity);
+
+        Assert.Equal((3L, 0L), gateway.Queue.HandOver(borrowed));
+
+        await borrowed.FlushAsync();
+        var storage = await _stores.Queues.TakeOverAsync(identity, TestGateway.Epoch, default);
+        Assert.Equal([new PublishProgress(session, 7)], storage!.Backlog.Sessions);
+    }
+
     [Fact]
     public async Task Acknowledged_AfterTheHandOver_IsGoneForGood()
     {
@@ -81,14 +135,21 @@ public sealed class HandOverTests : IAsyncLifetime
     private async Task<(long Stored, long Lost)> HandOverAsync()
     {
         var queue = _gateway.Queue;
-        var identity = queue.Storage!.Journal.Queue.Identity;
         var messages = queue.HandOver(borrowed: null);
         queue.CloseStorage();
+        await TakeOverAsync();
+        return messages;
+    }
+
+    /// <summary>As after a crash.</summary>
+    private async Task TakeOverAsync()
+    {
+        var queue = _gateway.Queue;
+        var identity = queue.Storage!.Journal.Queue.Identity;
         await queue.Storage.Journal.FlushAsync();
         var storage = await _stores.Queues.TakeOverAsync(identity, TestGateway.Epoch, default);
         _gateway = new TestGateway(_stores.Queues);
         _gateway.Slot.Restore(QueueDefinition.Stored("/", "q", queue.Definition.ToDeclaration()), identity.Incarnation, [], storage, _gateway.Now, [], _gateway.Now);
         _gateway.Pump();
-        return messages;
     }
 }
