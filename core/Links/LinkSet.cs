@@ -192,6 +192,18 @@ public sealed partial class LinkSet : ILinkObserver
     /// <summary>No more than that is on its way.</summary>
     public bool IsWithin(in PublishLimits limits) => Unaccepted <= limits.Unaccepted && Unpassed <= limits.Unpassed;
 
+    /// <summary>All that was published is safe, or gone. Takes the gate.</summary>
+    public bool HasNothingUnderWay
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return IsWithin(default);
+            }
+        }
+    }
+
     /// <summary>Completes at once, or when no more than that is on its way. Takes the gate.</summary>
     public Task WaitForRoomAsync(in PublishLimits limits)
     {

@@ -10,6 +10,11 @@ public sealed partial class QueueSession
             case LinkEnd.Lost when ++_tries <= MostTries:
                 Resume();
                 break;
+            case LinkEnd.Lost when _set.IsPatient:
+                Resume();
+                Pause(PatientPause);
+                LogHasSomethingAgainstIt(_set.Log, QueueName, PatientPause);
+                break;
             case LinkEnd.Elsewhere when _set.IsPatient:
                 Resume();
                 Pause(LongestPause);

@@ -24,6 +24,9 @@ public sealed partial class QueueSession
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
+    // An activation that ends because of what it is told is not to be ended all the time: others use the queue, too.
+    private static readonly TimeSpan PatientPause = TimeSpan.FromSeconds(30);
+
     private readonly LinkSet _set;
     private readonly IQueueGrain _queue;
     private readonly SessionId _id = SessionId.New();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text;
 using Granary.Core;
 using Granary.Core.Links;
@@ -13,6 +14,7 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(0.25);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(5);
 
     private readonly ConcurrentDictionary<LinkId, LinkSet> _links = new();
     private readonly ILocalQueues? _local;
@@ -21,6 +23,7 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
     private readonly CancellationTokenSource _stop = new();
     private readonly ITimer _ticks;
     private ILinkObserver? _observer;
+    private int _sending;
 
     /// <param name="local">Queues that are reached without a call; null if none are.</param>
     /// <param name="rehearsal">What precedes the first letter; null: nothing does.</param>
@@ -49,6 +52,19 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
     /// <summary>The sessions of one queue with those that its dead messages go to.</summary>
     public LinkSet Open(string vhost) => new(Grains, _local, ConnectionId.New(_losses?.Own), vhost, Time, Log) { IsPatient = true, Registry = this, Losses = _losses };
 
+    /// <summary>Another outbox has something to send, or (-1) one has nothing any more.</summary>
+    public void NoteSending(int more) => Interlocked.Add(ref _sending, more);
+
+    /// <summary>Completes when it is so, or after <paramref name="limit"/>. For whoever ends: it looks again and again, so that those who do not end pay nothing for it.</summary>
+    public static async Task WaitAsync(Func<bool> isSo, TimeSpan limit)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (!isSo() && Stopwatch.GetElapsedTime(began) < limit)
+        {
+            await Task.Delay(LookAgainAfter).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>
     /// Readies the way for the letters of a queue that is there now, so that the first is not later than those that follow: the snapshot of their exchange is
     /// fetched, and the rehearsal held. Completes when both are done, or after a second, and never fails.
@@ -75,6 +91,10 @@ internal sealed partial class DeadLetterOffice : ILinkObserver, IObserverRegistr
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        // All queues are there still. Those that letters go to would end together with those that these come from, which then could not know what has arrived.
+        await WaitAsync(
+            () => cancellationToken.IsCancellationRequested || (Volatile.Read(ref _sending) == 0 && _links.Values.All(static set => set.HasNothingUnderWay)), Patience)
+            .ConfigureAwait(false);
         await _ticks.DisposeAsync().ConfigureAwait(false);
         Router.Dispose();
         await _stop.CancelAsync().ConfigureAwait(false);

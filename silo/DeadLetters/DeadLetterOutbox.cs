@@ -30,6 +30,24 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     private readonly RingBuffer<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
     private readonly LinkSet _links = office.Open(vhost);
     private bool _isRunning;
+    private volatile bool _isLeft;
+
+    /// <summary>Nothing is under way: all has arrived, or goes nowhere.</summary>
+    private bool IsEmpty
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_isRunning)
+                {
+                    return false;
+                }
+            }
+
+            return _links.HasNothingUnderWay;
+        }
+    }
 
     /// <summary>Takes over what died in one turn.</summary>
     public void Post(IEnumerable<DeadRun> dead)
@@ -50,6 +68,7 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
             }
 
             _isRunning = true;
+            office.NoteSending(1);
         }
 
         // No part of the grain's turn, and without its context.
@@ -61,6 +80,16 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
+    }
+
+    /// <summary>
+    /// Nothing is put in any more, for the activation of the queue ends: completes when all that is under way has arrived, or <paramref name="limit"/> is over. What has
+    /// not been sent by then, and is stored, the next activation sends.
+    /// </summary>
+    public async Task LeaveAsync(TimeSpan limit)
+    {
+        await DeadLetterOffice.WaitAsync(() => IsEmpty, limit).ConfigureAwait(false);
+        _isLeft = true;
     }
 
     /// <summary>Whoever rejected a message may look for it at once: it is not to wait for another thread.</summary>
@@ -88,6 +117,23 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
     private async Task SendAllAsync()
     {
+        try
+        {
+            await SendWaitingAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (office.Stopping.IsCancellationRequested)
+        {
+            LogStopped(office.Log, exception, queue, vhost);
+            lock (_gate)
+            {
+                _isRunning = false;
+                office.NoteSending(-1);
+            }
+        }
+    }
+
+    private async Task SendWaitingAsync()
+    {
         var batch = new LetterBatch();
         while (true)
         {
@@ -99,6 +145,7 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 if (!isThere && batch.IsEmpty)
                 {
                     _isRunning = false;
+                    office.NoteSending(-1);
                     return;
                 }
 
@@ -201,6 +248,12 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
     private async ValueTask AddAsync(LetterBatch batch, ReadOnlyMemory<byte> record, long offset, DeadRun dead, DateTimeOffset at)
     {
+        if (_isLeft && dead.Waiting is not null && new MessageRecord(record.Span).IsPersistent)
+        {
+            // The next activation has it, and sends it.
+            return;
+        }
+
         try
         {
             var letter = dead.Reason switch
@@ -308,6 +361,9 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
     [LoggerMessage(3225, LogLevel.Error, "Dead messages of queue {Queue} in vhost {Vhost} could not be read from the store; trying again")]
     private static partial void LogNotRead(ILogger logger, Exception exception, string queue, string vhost);
+
+    [LoggerMessage(3227, LogLevel.Debug, "Dead messages of queue {Queue} in vhost {Vhost} are not sent any more, as the silo stops; what is stored of them is sent later")]
+    private static partial void LogStopped(ILogger logger, Exception exception, string queue, string vhost);
 
     [LoggerMessage(3223, LogLevel.Warning, "A dead message of queue {Queue} in vhost {Vhost} could not be routed yet; trying again")]
     private static partial void LogNotRouted(ILogger logger, Exception exception, string queue, string vhost);

@@ -17,7 +17,7 @@ internal sealed class LetterOutcome(int targets, IReadOnlyList<MessageRun> sourc
 
     public void Unrouted() => Done();
 
-    /// <summary>The letters are sent again until one of the others follows.</summary>
+    /// <summary>After a defect only, for all else is sent again until one of the others follows: the store keeps the messages for the next activation of their queue.</summary>
     public void Lost()
     {
     }

@@ -16,6 +16,9 @@ internal sealed partial class QueueActivation
 {
     private static readonly TimeSpan LoadAgainAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>For so long at the most an activation that ends waits for the targets of its dead letters.</summary>
+    private static readonly TimeSpan LastLetters = TimeSpan.FromSeconds(1);
+
     /// <summary>In milliseconds: before its first message is due, a queue with delayed messages is woken after a restart, so that it has time to take over those that there are.</summary>
     private const long HeadStart = 10_000;
 
@@ -95,13 +98,18 @@ internal sealed partial class QueueActivation
                 _services.Figures.Remove(queue.Figures);
             }
         });
-        var flushed = Task.WhenAll(
-            _slot.Declared?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask, _handedOver?.FlushAsync() ?? Task.CompletedTask);
         await _ended.CancelAsync().ConfigureAwait(false);
         _recovered.TrySetResult();
         _inbox.Close();
         _timer.Dispose();
         _services.Due.Forget(DueKind.Queue, _key);
+        if (isHandedOver)
+        {
+            await LeaveOutboxAsync().ConfigureAwait(false);
+        }
+
+        var flushed = Task.WhenAll(
+            _slot.Declared?.Storage?.Journal.FlushAsync() ?? Task.CompletedTask, _handedOver?.FlushAsync() ?? Task.CompletedTask);
 
         // What could not be saved was logged.
         await _saver.Saved.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -118,6 +126,22 @@ internal sealed partial class QueueActivation
 
             SendPushes();
         }
+    }
+
+    /// <summary>
+    /// Dead letters under way would be sent again by the next activation: it does not know the links that they went over. So they are waited for, for a while; nothing else
+    /// touches the queue any more.
+    /// </summary>
+    private async Task LeaveOutboxAsync()
+    {
+        if (_outbox is null || _slot.Declared is not { Storage.IsDurable: true } queue)
+        {
+            return;
+        }
+
+        await _outbox.LeaveAsync(LastLetters).ConfigureAwait(false);
+        TakeArrived();
+        queue.CloseStorage();
     }
 
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)

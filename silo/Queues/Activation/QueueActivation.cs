@@ -316,6 +316,18 @@ internal sealed partial class QueueActivation
             return;
         }
 
+        TakeArrived();
+        if (_timer.TakeCome())
+        {
+            RunDue();
+        }
+
+        _slot.Advance(Now);
+    }
+
+    /// <summary>Dead messages are where they had to go: the store need not have them any more.</summary>
+    private void TakeArrived()
+    {
         while (_arrived is not null && _arrived.TryDequeue(out var arrived))
         {
             if (arrived.From != _slot.Queue)
@@ -330,13 +342,6 @@ internal sealed partial class QueueActivation
                 _underWay -= run.Count;
             }
         }
-
-        if (_timer.TakeCome())
-        {
-            RunDue();
-        }
-
-        _slot.Advance(Now);
     }
 
     /// <summary>Does what is due by now.</summary>

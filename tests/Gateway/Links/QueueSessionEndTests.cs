@@ -180,6 +180,46 @@ public sealed class QueueSessionEndTests : LinkTests
         Assert.Equal(["attached", "ended"], consumer.Events);
     }
 
+    /// <summary>Nobody is there to be told that dead letters are lost: they are sent again, but not all the time, until an activation takes them.</summary>
+    [Fact]
+    public void Lost_AgainAndAgainByAPatientSet_IsTriedAgainOnceInHalfAMinute()
+    {
+        Watched.Expect(1014);
+        var set = new LinkSet(Grains.Factory, null, ConnectionId.New(), "/", Clock, Watched.LoggerOf<LinkSet>()) { IsPatient = true };
+        var link = set.Open("q");
+        Publisher.Publish(link, "a");
+        set.Flush();
+        Queue.Last.Answer(1, Queue.Last.Down(1, 1, 0, Opened()));
+        var epoch = 8;
+        for (var i = 0; i < 10; i++, Pass(2_000))
+        {
+            Lose();
+        }
+
+        for (var i = 0; i < 2; i++, Pass(30_000))
+        {
+            Lose();
+            var sent = Queue.Sent.Count;
+            Pass(29_000);
+            Assert.Equal(sent, Queue.Sent.Count);
+        }
+
+        Assert.Equal(["a"], Queue.Last.Published);
+        Assert.IsType<PublishItem>(Assert.Single(Queue.Last.Up.Items));
+        Assert.True(set.ReceiveAsync(new LinkDown { Link = link.LinkId, Epoch = epoch, Number = 1, ReceivedThrough = 1, Watermark = 1, Items = [Opened(), Accepted(0)] }).IsCompletedSuccessfully);
+        Assert.Equal(["a: passed"], Publisher.Outcomes);
+        Assert.Equal((false, 0L, 0L), (link.IsEnded, set.Unaccepted, set.Unpassed));
+
+        void Lose() => Assert.True(
+            set.ReceiveAsync(new LinkDown { Link = link.LinkId, Epoch = epoch++, Number = 1, Items = [new EndedItem(LinkEnd.Lost)] }).IsCompletedSuccessfully);
+
+        void Pass(int milliseconds)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(milliseconds));
+            set.Tick();
+        }
+    }
+
     [Fact]
     public void Lost_WhatAFullQueueHadRefused_IsNotSentAgain()
     {
