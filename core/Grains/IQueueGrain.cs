@@ -48,6 +48,14 @@ public interface IQueueGrain : IGrainWithStringKey
     [Alias("Move")]
     ValueTask<QueuePlace> MoveAsync(SiloAddress silo);
 
+    /// <summary>Ready messages, in the order in which they would be delivered; they stay where and as they are. A stream shows none.</summary>
+    /// <param name="by">Who asks: an exclusive queue shows what it has to its owner alone.</param>
+    /// <param name="after">The place of the message before the first (<see cref="BrowsedMessage.Place"/>), or where an answer said to go on; empty: from the start.</param>
+    /// <param name="most">How many at the most, 1 to 1,000.</param>
+    /// <param name="bytes">About how many bytes at the most, up to 1 MiB; one message may be larger.</param>
+    [Alias("Browse")]
+    ValueTask<BrowseAnswer> BrowseAsync(ConnectionId by, string after, int most, int bytes);
+
     /// <summary>Messages that an exchange delays, the next to be due first; none where the queue is not an exchange's own.</summary>
     /// <param name="after">The id of the one before the first; empty: from the start.</param>
     /// <param name="most">How many at the most.</param>

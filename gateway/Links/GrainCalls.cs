@@ -39,6 +39,12 @@ internal sealed partial class GrainCalls(
         return AskAsync(() => call(queue), () => new DelayedAnswer(BrokerError.QueueOutOfReach(vhost, name), []));
     }
 
+    public ValueTask<BrowseAnswer> QueueAsync(string name, Func<IQueueGrain, ValueTask<BrowseAnswer>> call)
+    {
+        var queue = grains.Queue(vhost, name);
+        return AskAsync(() => call(queue), () => new BrowseAnswer(BrokerError.QueueOutOfReach(vhost, name), [], null));
+    }
+
     public ValueTask<OwnQueueAnswer> ExchangeAsync(string name, Func<IExchangeGrain, ValueTask<OwnQueueAnswer>> call)
     {
         var exchange = grains.Exchange(vhost, name);

@@ -65,6 +65,7 @@ internal static class ManagementHosting
         .AddSingleton<IResource, LiveResource>()
         .AddSingleton<IResource, RouteResource>()
         .AddSingleton<IResource, MoveResource>()
+        .AddSingleton<IResource, MessageSearch>()
         .AddSingleton<IResource, PolicyResources>()
         .AddSingleton<IResource, ParameterResources>()
         .AddSingleton<IResource, ConfigurationResource>()

@@ -46,6 +46,8 @@ internal sealed class QueueGrain : Grain, IQueueGrain
 
     public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => _queue.MoveAsync(silo);
 
+    public ValueTask<BrowseAnswer> BrowseAsync(ConnectionId by, string after, int most, int bytes) => _queue.BrowseAsync(by, after, most, bytes);
+
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => _queue.ListDelayedAsync(after, most);
 
     public ValueTask ReplayAsync(Destination to, Guid request) => _queue.ReplayAsync(to, request);

@@ -73,6 +73,7 @@ namespace Granary.Gateway.Management.Frame;
 [JsonSerializable(typeof(RouteJson))]
 [JsonSerializable(typeof(MoveRequest))]
 [JsonSerializable(typeof(MovedJson))]
+[JsonSerializable(typeof(FoundJson))]
 [JsonSerializable(typeof(PolicyJson))]
 [JsonSerializable(typeof(ParameterJson))]
 [JsonSerializable(typeof(long))]

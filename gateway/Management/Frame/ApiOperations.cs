@@ -14,6 +14,9 @@ internal sealed class ApiOperations(GrpcServer server)
     public DelayedCalls Delayed(ApiCall call, string vhost) =>
         new(server.GrainsFor(new Caller(call.User.Name, vhost), call.Aborted), RightsOf(call.User, vhost, access: null));
 
+    public BrowseCalls Browsing(ApiCall call, string vhost) =>
+        new(server.GrainsFor(new Caller(call.User.Name, vhost), call.Aborted), RightsOf(call.User, vhost, access: null));
+
     /// <param name="access">Says what the user may do; null: the user's rights do.</param>
     public TopologyCalls Topology(ApiUser user, string vhost, CancellationToken aborted, IAccess? access = null) =>
         new(server.GrainsFor(new Caller(user.Name, vhost), aborted), server.Id, server.Replies, RightsOf(user, vhost, access), limits: server.QueueLimits);

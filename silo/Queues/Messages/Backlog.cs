@@ -97,6 +97,18 @@ internal sealed class Backlog
         return false;
     }
 
+    /// <summary>Those from an offset on, in their order.</summary>
+    public IEnumerable<MessageRun> From(long offset)
+    {
+        for (var index = IndexOf(offset); index < _runs.Count; index++)
+        {
+            if (_runs[index].IsLoaded)
+            {
+                yield return _runs[index].From(offset);
+            }
+        }
+    }
+
     /// <summary>Hands all but about the first <paramref name="bytes"/> over to an empty backlog. To be called after <see cref="Settle"/>.</summary>
     public void MoveRest(int bytes, Backlog rest)
     {

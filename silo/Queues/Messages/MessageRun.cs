@@ -63,6 +63,13 @@ internal readonly record struct MessageRun(
         return end == Count ? rest : rest.Head(end - start, rest.LengthOf(end - start));
     }
 
+    /// <summary>The messages from an offset on, of which there are some.</summary>
+    public MessageRun From(long offset)
+    {
+        var skipped = (int)Math.Max(offset - First, 0);
+        return skipped == 0 ? this : After(skipped, LengthOf(skipped));
+    }
+
     /// <summary>The same messages, which only the store has from now on.</summary>
     public MessageRun LetGo() => this with { Records = default };
 

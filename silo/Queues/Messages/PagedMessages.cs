@@ -269,6 +269,25 @@ internal struct PagedMessages
         }
     }
 
+    /// <summary>Of each stretch from an offset on, the first offset, and the one after it.</summary>
+    public readonly IEnumerable<(long First, long End)> From(long offset)
+    {
+        if (_stretches is null)
+        {
+            return IsEmpty || offset >= End ? [] : [(Math.Max(First, offset), End)];
+        }
+
+        return StretchesFrom(_stretches, offset);
+    }
+
+    private static IEnumerable<(long First, long End)> StretchesFrom(SortedRuns<Stretch> stretches, long offset)
+    {
+        for (var at = offset; stretches.TryFind(at, out var position); at = stretches[position].End)
+        {
+            yield return (Math.Max(stretches[position].First, offset), stretches[position].End);
+        }
+    }
+
     // Batches may have been put together in the store, so that what is read back ends anywhere.
     private readonly void ShrinkPieces(MessageRun run, long bodies)
     {

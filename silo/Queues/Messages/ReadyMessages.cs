@@ -169,6 +169,35 @@ internal sealed partial class ReadyMessages(bool countsBodies, byte? lane = null
         AddAll(_tail, runs);
     }
 
+    /// <summary>As the others, those from an offset on. Not to be used beyond the turn.</summary>
+    public IEnumerable<(MessageRun Run, long End)> From(long offset)
+    {
+        foreach (var run in _returned.From(offset).Concat(_backlog.From(offset)))
+        {
+            yield return (run, run.End);
+        }
+
+        foreach (var (first, end) in _paged.From(offset))
+        {
+            for (var at = first; at < end;)
+            {
+                var (from, to) = (at, end);
+                if (_gone?.TryFindAbsent(at, end, out from, out to) == false)
+                {
+                    break;
+                }
+
+                yield return (new MessageRun(default, from, Count: 0, Redelivered: false, Core.Messages.MessageFlags.Persistent, Since: 0), to);
+                at = to;
+            }
+        }
+
+        foreach (var run in _tail.From(offset))
+        {
+            yield return (run, run.End);
+        }
+    }
+
     private static void AddAll(Backlog backlog, List<(MessageRun Run, long End)> runs) => ForEach(backlog, run => runs.Add((run, run.End)));
 
     private static void Tell(Backlog backlog, Action<long, long> gone) => ForEach(backlog, run => gone(run.First, run.End));

@@ -206,6 +206,15 @@ internal sealed class ReturnedMessages
         return removed;
     }
 
+    /// <summary>Those from an offset on, in their order.</summary>
+    public IEnumerable<MessageRun> From(long offset)
+    {
+        for (var at = offset; _runs.TryFind(at, out var position); at = _runs[position].End)
+        {
+            yield return _runs[position].Run.From(offset);
+        }
+    }
+
     public bool Tidy(long now, ref TidyScan scan)
     {
         while (scan.Continue && _runs.TryFind(scan.Next, out var position))

@@ -155,6 +155,8 @@ internal sealed class LossyQueue(Func<Random> random, Func<ILinkObserver> gatewa
 
     public ValueTask<QueueAnswer> DeclareAsync(QueueDeclaration declaration) => throw new NotSupportedException();
 
+    public ValueTask<BrowseAnswer> BrowseAsync(ConnectionId by, string after, int most, int bytes) => throw new NotSupportedException();
+
     public ValueTask<QueueAnswer> DescribeAsync(ConnectionId by) => throw new NotSupportedException();
 
     public ValueTask<QueueAnswer> DeleteAsync(ConnectionId by, bool ifUnused, bool ifEmpty) => throw new NotSupportedException();

@@ -43,6 +43,8 @@ internal sealed class ScriptedQueue : IQueueGrain
 
     public ValueTask<QueuePlace> MoveAsync(SiloAddress silo) => throw new NotSupportedException();
 
+    public ValueTask<BrowseAnswer> BrowseAsync(ConnectionId by, string after, int most, int bytes) => throw new NotSupportedException();
+
     public ValueTask<DelayedAnswer> ListDelayedAsync(string after, int most) => throw new NotSupportedException();
 
     public ValueTask ReplayAsync(Destination to, Guid request) => throw new NotSupportedException();
