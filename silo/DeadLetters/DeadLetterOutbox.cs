@@ -89,8 +89,11 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     public async Task LeaveAsync(TimeSpan limit)
     {
         await DeadLetterOffice.WaitAsync(() => IsEmpty, limit).ConfigureAwait(false);
-        _isLeft = true;
+        Leave();
     }
+
+    /// <summary>What has not been sent yet, and is stored, is another activation's.</summary>
+    public void Leave() => _isLeft = true;
 
     /// <summary>Whoever rejected a message may look for it at once: it is not to wait for another thread.</summary>
     bool ITurn.IsBrief => true;

@@ -1,4 +1,3 @@
-using Granary.Core.Messages;
 using Granary.Silo.Queues.Browsing;
 using Granary.Silo.Queues.Messages;
 

@@ -15,7 +15,7 @@ using Settlement = Granary.Core.Links.Settlement;
 namespace Granary.Gateway.Management.Queues;
 
 /// <summary>
-/// Moves messages from a queue to another one, or each to the queue that it died in. A message is acknowledged when its new queue has confirmed it: one that is moved
+/// Moves messages from a queue to another one, or each to the queue that it died in, last or first. A message is acknowledged when its new queue has confirmed it: one that is moved
 /// while the process is lost may be in both, and is never in none. What cannot be moved goes back to its place, and the moving ends with it.
 /// </summary>
 internal sealed class MessageMove(GrpcServer server)
@@ -23,15 +23,17 @@ internal sealed class MessageMove(GrpcServer server)
     private const int MostAtATime = 64;
 
     private const string Deaths = "x-death";
+    private const string FirstDeath = "x-first-death-queue";
 
-    /// <param name="destination">Null: of each message the queue that it died in last.</param>
-    public async Task<MovedJson> RunAsync(ApiCall call, string vhost, string queue, string? destination, int count)
+    /// <param name="destination">Null: of each message the queue that it died in.</param>
+    /// <param name="isFirst">That is the one that it died in first, if it died in several.</param>
+    public async Task<MovedJson> RunAsync(ApiCall call, string vhost, string queue, string? destination, bool isFirst, int count)
     {
         var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Access));
         ApiException.ThrowIf(await shared.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), call.Aborted).ConfigureAwait(false));
         var moved = 0;
         var messages = new List<Message>();
-        var taken = new TakenMessages(shared.Links, queue, got => messages.Add(Read(got, destination)));
+        var taken = new TakenMessages(shared.Links, queue, got => messages.Add(Read(got, destination, isFirst)));
         try
         {
             var more = true;
@@ -58,12 +60,12 @@ internal sealed class MessageMove(GrpcServer server)
         return new MovedJson(moved);
     }
 
-    private static Message Read(GotItem got, string? destination)
+    private static Message Read(GotItem got, string? destination, bool isFirst)
     {
         var record = new MessageRecord(got.Message!.Value.Batch.Records.Span);
         var message = new Message
         {
-            RoutingKey = destination ?? DiedIn(Granary.Amqp.BasicProperties.Decode(record.Properties)) ?? "",
+            RoutingKey = destination ?? DiedIn(Granary.Amqp.BasicProperties.Decode(record.Properties).Headers, isFirst) ?? "",
             Body = ByteString.CopyFrom(record.Body),
         };
         if (PropertiesDecoding.Decode(record.Properties.ToArray()) is { } properties)
@@ -75,8 +77,10 @@ internal sealed class MessageMove(GrpcServer server)
     }
 
     // The newest death is the first.
-    private static string? DiedIn(Granary.Amqp.BasicProperties properties) =>
-        properties.Headers is { } headers && headers.TryGetValue(Deaths, out var deaths) && deaths.TryGetArray(out var all)
+    private static string? DiedIn(Granary.Amqp.FieldTable? headers, bool isFirst) =>
+        headers is null ? null
+        : isFirst ? headers.TryGetValue(FirstDeath, out var first) && first.TryGetText(out var origin) ? origin : null
+        : headers.TryGetValue(Deaths, out var deaths) && deaths.TryGetArray(out var all)
         && all.Count > 0 && all[0].TryGetTable(out var death) && death.TryGetValue("queue", out var name) && name.TryGetText(out var queue) ? queue : null;
 
     // Null: its queue has it.
@@ -112,11 +116,17 @@ internal sealed class MessageMove(GrpcServer server)
 /// <summary>Which messages are to be moved.</summary>
 internal sealed record MoveRequest
 {
+    public const string First = "first";
+    public const string Last = "last";
+
     /// <summary>At the most.</summary>
     public int Count { get; set; } = MoveResource.MostMessages;
 
     /// <summary>Null: to where each came from.</summary>
     public string? Queue { get; set; }
+
+    /// <summary>Where that is, if a message died in several queues: in the <c>first</c>, or in the <c>last</c>.</summary>
+    public string Death { get; set; } = Last;
 }
 
 /// <summary>What was moved.</summary>
@@ -147,6 +157,11 @@ internal sealed class MoveResource(MessageMove move) : IResource
             throw ApiException.BadRequest($"count is a number of messages, 1 to {MostMessages}");
         }
 
-        await call.ReplyAsync(await move.RunAsync(call, vhost, name, asked.Queue, asked.Count).ConfigureAwait(false), ApiJson.Default.MovedJson).ConfigureAwait(false);
+        if (asked.Death is not (MoveRequest.First or MoveRequest.Last))
+        {
+            throw ApiException.BadRequest($"death is first or last: {asked.Death}");
+        }
+
+        await call.ReplyAsync(await move.RunAsync(call, vhost, name, asked.Queue, asked.Death == MoveRequest.First, asked.Count).ConfigureAwait(false), ApiJson.Default.MovedJson).ConfigureAwait(false);
     }
 }

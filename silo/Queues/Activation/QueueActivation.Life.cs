@@ -350,6 +350,10 @@ internal sealed partial class QueueActivation
         {
             queue.AbandonStorage();
             _services.Figures.Remove(queue.Figures);
+            if (queue.Storage is { IsDurable: true })
+            {
+                _outbox?.Leave();
+            }
         }
 
         _slot.LoseLinks(Now);

@@ -67,8 +67,29 @@ public sealed class MoveTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Empty(await GetAsync(dead, "browse"));
     }
 
+    /// <summary>One that died where it waited, after it had died where it came from.</summary>
+    [Theory]
+    [InlineData("first")]
+    [InlineData("last")]
+    public async Task DeadLetter_ThatDiedTwice_IsRedrivenToTheFirstQueueOrTheLast(string death)
+    {
+        var end = await broker.DeclareQueueAsync();
+        var middle = await broker.DeclareQueueAsync($$"""{"arguments":{"x-dead-letter-exchange":"","x-dead-letter-routing-key":"{{end}}"} }""");
+        var queue = await broker.DeclareQueueAsync($$"""{"arguments":{"x-dead-letter-exchange":"","x-dead-letter-routing-key":"{{middle}}"} }""");
+        await broker.PublishAsync(queue, "one");
+        foreach (var (from, to) in new[] { (queue, middle), (middle, end) })
+        {
+            await GetAsync(from, "reject_requeue_false");
+            await broker.WaitForAsync($"queues/%2F/{to}", found => (int)found["messages_ready"]! == 1);
+        }
+
+        Assert.Equal(1, (int)(await MoveAsync(end, $$"""{"death":"{{death}}"}"""))["moved"]!);
+        Assert.Single(await GetAsync(death == "first" ? queue : middle, "browse"));
+    }
+
     [Theory]
     [InlineData("""{"queue":"SELF"}""")]
+    [InlineData("""{"death":"never"}""")]
     [InlineData("""{"queue":"other","count":0}""")]
     [InlineData("""{"queue":"other","count":10001}""")]
     public async Task Move_ThatCannotBe_IsRefused(string body)

@@ -3,13 +3,12 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
-using Granary.Core.Topology;
 using Granary.Silo.Hosting;
 using Granary.Silo.Queues.Activation;
 using Granary.Silo.Tests.Queues;
 using Granary.Silo.Tests.Storage;
 using Microsoft.Extensions.DependencyInjection;
-using Orleans.Runtime;
+using Orleans.Core.Internal;
 
 namespace Granary.Silo.Tests.DeadLetters;
 

@@ -2,7 +2,6 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
 using Granary.Core.Messages;
-using Granary.Core.Topology;
 using Granary.Silo.Hosting;
 using Granary.Silo.Queues.Browsing;
 using Granary.Silo.Tests.Storage;
