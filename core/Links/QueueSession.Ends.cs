@@ -99,7 +99,8 @@ public sealed partial class QueueSession
     }
 
     /// <summary>Nobody can say what became of what the queue was sent.</summary>
-    private void GiveUp()
+    /// <param name="isLogged">The log says already why: that the connection is gone, so that there are no consumers or channels to tell of.</param>
+    private void GiveUp(bool isLogged = false)
     {
         CloseOpenBatch();
         var unsent = _pending.OfType<PublishItem>().Count(item => !item.Resent);
@@ -109,7 +110,10 @@ public sealed partial class QueueSession
         }
 
         EndAll(isRemembered: false, BrokerError.QueueElsewhere(_set.Vhost, QueueName));
-        LogGivenUp(_set.Log, QueueName);
+        if (!isLogged)
+        {
+            LogGivenUp(_set.Log, QueueName);
+        }
     }
 
     private void EndAll(bool isRemembered, BrokerError missing)

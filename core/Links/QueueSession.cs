@@ -255,7 +255,7 @@ public sealed partial class QueueSession
             if (waited > IdleAfter + LastWords)
             {
                 LogLeft(_set.Log, QueueName, IdleAfter);
-                GiveUp();
+                GiveUp(isLogged: true);
             }
         }
         else if (!said && !_closing && _consumers.Count == 0 && Unsettled == 0 && IsDrained && _published.IsEmpty && _link.Idle > IdleAfter)
