@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Granary.Cli.Broker;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
 
@@ -10,7 +11,9 @@ internal static class VhostCommands
 
     private static readonly string[] Columns = ["name", "description", "tags", "default_queue_type", "tracing", "cluster_state", "metadata", "protected_from_deletion"];
 
-    private static readonly CommandOption[] MetadataOptions = [new("description", HasValue: true), new("tags", HasValue: true), new("default-queue-type", HasValue: true)];
+    private static readonly CommandOption[] MetadataOptions = [new("description", 'd', HasValue: true), new("tags", HasValue: true), new("default-queue-type", HasValue: true)];
+
+    private static readonly CommandOption Protection = new("protected-from-deletion");
 
     public static IEnumerable<Command> All =>
     [
@@ -24,21 +27,25 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Adding vhost \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                // One that is there stays as it is, unless something is said of it.
-                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", Metadata(call));
+                // As there, one that is there stays as it is, whatever is said of it.
+                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
+                {
+                    await call.Broker.PutAsync($"vhosts/{call.Path(0)}", Metadata(call));
+                }
+
                 return Answer.None;
             },
         },
         new(
             "update_vhost_metadata", Group,
-            "Updates metadata (tags, description, default queue type) of a virtual host",
-            "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type <quorum|classic|stream>]")
+            "Updates metadata (tags, description, default queue type, protection from deletion) of a virtual host",
+            "<vhost> [--description=<description>] [--tags=\"<tag1>,<tag2>,<...>\"] [--default-queue-type=<quorum|classic|stream>] [--protected-from-deletion=<true|false>]")
         {
             LeastWords = 1,
-            Options = MetadataOptions,
+            Options = [.. MetadataOptions, Protection],
             Check = static call =>
             {
-                if (Metadata(call).Count == 0)
+                if (MetadataOptions.Append(Protection).All(option => call[option.Name] is null))
                 {
                     throw CommandException.NotValid("not enough arguments.");
                 }
@@ -46,17 +53,21 @@ internal static class VhostCommands
             Banner = static call => UserCommands.Told($"Updating metadata of vhost \"{call.Words[0]}\" ..."),
             Run = static async call =>
             {
-                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
+                if (Metadata(call) is { Count: > 0 } metadata)
                 {
-                    throw Refusals.NoVhost(call.Words[0]);
+                    await ChangeAsync(call, call.Words[0], metadata);
                 }
 
-                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", Metadata(call));
+                if (call[Protection.Name] is not null)
+                {
+                    await ProtectAsync(call, call.Has(Protection.Name));
+                }
+
                 return Answer.None;
             },
         },
-        Protected("enable_vhost_deletion_protection", "Protects a virtual host from deletion (until the protection is removed)", static vhost => $"Protecting virtual host \"{vhost}\" from removal by updating its metadata...", static (call, path) => call.Broker.PostAsync(path)),
-        Protected("disable_vhost_deletion_protection", "Removes deletion protection from a virtual host (so that it can be deleted)", static vhost => $"Removing deletion protection from virtual host \"{vhost}\" by updating its metadata...", static (call, path) => call.Broker.DeleteAsync(path)),
+        Protected("enable_vhost_deletion_protection", "Protects a virtual host from deletion (until the protection is removed)", static vhost => $"Protecting virtual host \"{vhost}\" from removal by updating its metadata...", isProtected: true),
+        Protected("disable_vhost_deletion_protection", "Removes deletion protection from a virtual host (so that it can be deleted)", static vhost => $"Removing deletion protection from virtual host \"{vhost}\" by updating its metadata...", isProtected: false),
         new("delete_vhost", Group, "Deletes a virtual host", "<vhost>")
         {
             LeastWords = 1,
@@ -70,12 +81,7 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Setting tags for virtual host \"{call.Words[0]}\" to [{string.Join(", ", call.Words.Skip(1))}] ..."),
             Run = async call =>
             {
-                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
-                {
-                    throw Refusals.NoVhost(call.Words[0]);
-                }
-
-                await call.Broker.PutAsync($"vhosts/{call.Path(0)}", new JsonObject { ["tags"] = string.Join(',', call.Words.Skip(1)) });
+                await ChangeAsync(call, call.Words[0], new JsonObject { ["tags"] = string.Join(',', call.Words.Skip(1)) });
                 return Answer.None;
             },
         },
@@ -167,29 +173,49 @@ internal static class VhostCommands
         Banner = call => UserCommands.Told(banner(call)),
         Run = async call =>
         {
-            if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
-            {
-                throw Refusals.NoVhost(call.Vhost);
-            }
-
-            await call.Broker.PutAsync($"vhosts/{call.VhostPath}", new JsonObject { ["tracing"] = isOn });
+            await ChangeAsync(call, call.Vhost, new JsonObject { ["tracing"] = isOn });
             return Answer.Of($"Trace {done} for vhost {call.Vhost}");
         },
     };
 
-    // What is not said is left as it is.
-    private static Command Protected(string name, string summary, Func<string, string> banner, Func<CommandCall, string, Task> change) => new(name, Group, summary, "<vhost>")
+    // PUT empties the metadata that it does not name, here as in RabbitMQ: so all of it is sent, as it is now where no change of it is wanted.
+    private static async Task ChangeAsync(CommandCall call, string name, JsonObject changes)
+    {
+        var path = $"vhosts/{BrokerApi.Segment(name)}";
+        var now = await call.Broker.FindAsync(path) ?? throw Refusals.NoVhost(name);
+        var wanted = new JsonObject { ["description"] = now["description"]?.DeepClone() ?? "", ["tags"] = now["tags"]?.DeepClone() ?? "" };
+        if (now["default_queue_type"]?.GetValue<string>() is { } type and not "undefined")
+        {
+            wanted["default_queue_type"] = type;
+        }
+
+        foreach (var (key, value) in changes)
+        {
+            wanted[key] = value?.DeepClone();
+        }
+
+        await call.Broker.PutAsync(path, wanted);
+    }
+
+    private static async Task ProtectAsync(CommandCall call, bool isProtected)
+    {
+        var path = $"vhosts/{call.Path(0)}";
+        if (await call.Broker.FindAsync(path) is null)
+        {
+            throw Refusals.NoVhost(call.Words[0]);
+        }
+
+        path = $"{path}/deletion/protection";
+        await (isProtected ? call.Broker.PostAsync(path) : call.Broker.DeleteAsync(path));
+    }
+
+    private static Command Protected(string name, string summary, Func<string, string> banner, bool isProtected) => new(name, Group, summary, "<vhost>")
     {
         LeastWords = 1,
         Banner = call => UserCommands.Told(banner(call.Words[0])),
         Run = async call =>
         {
-            if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
-            {
-                throw Refusals.NoVhost(call.Words[0]);
-            }
-
-            await change(call, $"vhosts/{call.Path(0)}/deletion/protection");
+            await ProtectAsync(call, isProtected);
             return Answer.None;
         },
     };
@@ -205,6 +231,8 @@ internal static class VhostCommands
             }
         }
 
-        return body;
+        return body["default_queue_type"]?.GetValue<string>() is null or "classic" or "quorum" or "stream"
+            ? body
+            : throw new CommandException(ExitCode.Usage, "Unsupported default queue type");
     }
 }

@@ -55,6 +55,7 @@ internal static class ManagementHosting
         .AddSingleton<IResource, DelayedResources>()
         .AddSingleton<IResource, QueueResources>()
         .AddSingleton<IResource, ReplicaResources>()
+        .AddSingleton<IResource, StreamResources>()
         .AddSingleton<IResource, BindingResources>()
         .AddSingleton<IResource, DefinitionsResources>()
         .AddSingleton<IResource, VhostResources>()

@@ -59,21 +59,34 @@ internal sealed class LimitResources(AccessCalls access) : IResource
 {
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/vhost-limits", Need.Administrator, call => ListOfVhostsAsync(call, null));
-        routes.Get("/vhost-limits/{vhost}", Need.Administrator, call => ListOfVhostsAsync(call, call.Vhosts.Require(call.Segments[1])));
+        routes.Get("/vhost-limits", Need.Management, call => ListOfVhostsAsync(call, call.HeaderVhost));
+        routes.Get("/vhost-limits/{vhost}", Need.Management, call => ListOfVhostsAsync(call, call.Vhosts.Require(call.Segments[1])));
         routes.Put("/vhost-limits/{vhost}/{name}", Need.Administrator, PutOfVhostAsync);
         routes.Delete("/vhost-limits/{vhost}/{name}", Need.Administrator, DeleteOfVhostAsync);
         routes.Get("/user-limits", Need.Administrator, call => ListOfUsersAsync(call, null));
-        routes.Get("/user-limits/{user}", Need.Administrator, call => ListOfUsersAsync(call, call.Segments[1]));
+        routes.Get("/user-limits/{user}", Need.Management, ListOfUserAsync);
         routes.Put("/user-limits/{user}/{name}", Need.Administrator, PutOfUserAsync);
         routes.Delete("/user-limits/{user}/{name}", Need.Administrator, DeleteOfUserAsync);
     }
 
     private async Task ListOfVhostsAsync(ApiCall call, string? vhost)
     {
-        var limits = (await access.ListVhostsAsync().ConfigureAwait(false)).Where(one => vhost is null || one.Name == vhost)
+        var limits = (await access.ListVhostsAsync().ConfigureAwait(false)).Where(one => vhost is null ? call.Vhosts.Has(one.Name) : one.Name == vhost)
             .Select(one => new VhostLimitsJson(one.Name, LimitsJson.Of(one.Limits))).Where(one => one.Value.Count > 0);
         await call.ReplyListAsync([.. limits], ApiJson.Default.VhostLimitsJson, static one => one.Vhost).ConfigureAwait(false);
+    }
+
+    // Monitors see those of all, others their own (rabbit_mgmt_wm_user_limits).
+    private async Task ListOfUserAsync(ApiCall call)
+    {
+        var user = call.Segments[1];
+        call.RequireSeen(user);
+        if (await access.FindUserAsync(user).ConfigureAwait(false) is null)
+        {
+            throw ApiException.NotFound();
+        }
+
+        await ListOfUsersAsync(call, user).ConfigureAwait(false);
     }
 
     private async Task ListOfUsersAsync(ApiCall call, string? user)

@@ -154,7 +154,10 @@ internal sealed record VhostMetadata
     public static VhostMetadata Of(Vhost vhost) => new() { Description = vhost.Description, Tags = vhost.Tags, DefaultQueueType = vhost.DefaultQueueType };
 }
 
-/// <summary>What PUT says of a vhost. Null: as it is.</summary>
+/// <summary>
+/// What PUT says of a vhost. As in RabbitMQ (rabbit_mgmt_wm_vhost), description, tags and type of queues are emptied where it does not name them, so that a tool that
+/// sends all it wants takes back what it no longer wants; tracing and protection stay as they are.
+/// </summary>
 internal sealed record VhostRequest
 {
     public string? Description { get; set; }
@@ -164,6 +167,10 @@ internal sealed record VhostRequest
 
     public string? DefaultQueueType { get; set; }
 
+    /// <summary>What 3.11 called it first; 4.x reads it, too.</summary>
+    [JsonPropertyName("defaultqueuetype")]
+    public string? OldDefaultQueueType { get; set; }
+
     public bool? ProtectedFromDeletion { get; set; }
 
     [JsonConverter(typeof(LenientBoolean))]
@@ -171,9 +178,9 @@ internal sealed record VhostRequest
 
     public VhostSettings ToSettings(string name) => new(name)
     {
-        Description = Description,
-        Tags = Tags,
-        DefaultQueueType = DefaultQueueType is "undefined" or "default" ? "" : DefaultQueueType,
+        Description = Description ?? "",
+        Tags = Tags ?? [],
+        DefaultQueueType = (DefaultQueueType ?? OldDefaultQueueType) is { } type and not ("undefined" or "default") ? type : "",
         IsProtected = ProtectedFromDeletion,
         IsTraced = Tracing,
     };

@@ -11,24 +11,31 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
 
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/connections", Need.Management, call => ListConnectionsAsync(call, static _ => true));
-        routes.Get("/vhosts/{vhost}/connections", Need.Management, call => ListConnectionsAsync(call, OfVhost(call)));
-        routes.Get("/connections/username/{user}", Need.Management, call => ListConnectionsAsync(call, connection => connection.User == call.Segments[2]));
+        routes.Get("/connections", Need.Management, call => ListConnectionsAsync(call, OfVhost(call.HeaderVhost)));
+        routes.Get("/vhosts/{vhost}/connections", Need.Management, call => ListConnectionsAsync(call, OfVhost(call.Vhosts.Require(call.Segments[1]))));
+        routes.Get("/connections/username/{user}", Need.Management, call =>
+        {
+            call.RequireSeen(call.Segments[2]);
+            return ListConnectionsAsync(call, connection => connection.User == call.Segments[2]);
+        });
         routes.Delete("/connections/username/{user}", Need.Management, CloseAllAsync);
         routes.Get("/connections/{name}", Need.Management, GetConnectionAsync);
         routes.Delete("/connections/{name}", Need.Management, CloseAsync);
-        routes.Get("/connections/{name}/channels", Need.Management, call => ListChannelsAsync(call, channel => channel.ConnectionName == call.Segments[1]));
-
-        // Of AMQP 1.0 alone, which nobody speaks here.
-        routes.Get("/connections/{name}/sessions", Need.Management, static _ => throw ApiException.BadRequest("connection does not use AMQP 1.0"));
-        routes.Get("/channels", Need.Management, call => ListChannelsAsync(WithStatistics(call), static _ => true));
-        routes.Get("/vhosts/{vhost}/channels", Need.Management, call =>
+        routes.Get("/connections/{name}/channels", Need.Management, async call =>
         {
-            var vhost = call.Vhosts.Require(call.Segments[1]);
-            return ListChannelsAsync(WithStatistics(call), channel => channel.Vhost == vhost);
+            await RequireConnectionAsync(call).ConfigureAwait(false);
+            await ListChannelsAsync(call, channel => channel.ConnectionName == call.Segments[1]).ConfigureAwait(false);
         });
+        routes.Get("/connections/{name}/sessions", Need.Management, async call =>
+        {
+            // Of AMQP 1.0 alone, which nobody speaks here.
+            await RequireConnectionAsync(call).ConfigureAwait(false);
+            throw ApiException.BadRequest("connection does not use AMQP 1.0");
+        });
+        routes.Get("/channels", Need.Management, call => ListChannelsOfVhostAsync(call, call.HeaderVhost));
+        routes.Get("/vhosts/{vhost}/channels", Need.Management, call => ListChannelsOfVhostAsync(call, call.Vhosts.Require(call.Segments[1])));
         routes.Get("/channels/{name}", Need.Management, call => GetChannelAsync(WithStatistics(call)));
-        routes.Get("/consumers", Need.Management, call => ListConsumersAsync(WithStatistics(call), null));
+        routes.Get("/consumers", Need.Management, call => ListConsumersAsync(WithStatistics(call), call.HeaderVhost));
         routes.Get("/consumers/{vhost}", Need.Management, call =>
         {
             var vhost = call.Vhosts.Require(call.Segments[1]);
@@ -44,21 +51,30 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
 
     private static bool Sees(ApiCall call, string owner) => call.User.IsMonitor || call.User.Name == owner;
 
-    private static Func<ConnectionFigure, bool> OfVhost(ApiCall call)
-    {
-        var vhost = call.Vhosts.Require(call.Segments[1]);
-        return connection => connection.Vhost == vhost;
-    }
+    // Null: of any.
+    private static Func<ConnectionFigure, bool> OfVhost(string? vhost) => connection => vhost is null || connection.Vhost == vhost;
 
     private async Task<List<Placed<ConnectionFigure>>> FindConnectionsAsync(ApiCall call, Func<ConnectionFigure, bool> isMeant)
     {
         var picture = await figures.TakeAsync(FigureKinds.Connections, call.Aborted).ConfigureAwait(false);
-        return [.. picture.Connections.Where(connection => Sees(call, connection.Figure.User) && isMeant(connection.Figure)).OrderBy(connection => connection.Figure.Name, StringComparer.Ordinal)];
+        return [.. picture.Connections.Where(connection => isMeant(connection.Figure)).OrderBy(connection => connection.Figure.Name, StringComparer.Ordinal)];
+    }
+
+    private async Task<Placed<ConnectionFigure>> RequireConnectionAsync(ApiCall call)
+    {
+        var found = await FindConnectionsAsync(call, connection => connection.Name == call.Segments[1]).ConfigureAwait(false);
+        if (found.Count == 0)
+        {
+            throw ApiException.NotFound();
+        }
+
+        call.RequireSeen(found[0].Figure.User);
+        return found[0];
     }
 
     private async Task ListConnectionsAsync(ApiCall call, Func<ConnectionFigure, bool> isMeant)
     {
-        var connections = await FindConnectionsAsync(call, isMeant).ConfigureAwait(false);
+        var connections = await FindConnectionsAsync(call, connection => Sees(call, connection.User) && isMeant(connection)).ConfigureAwait(false);
         await call.ReplyListAsync(
             connections, static connection => ConnectionJson.Of(connection), ApiJson.Default.ConnectionJson, static connection => connection.Figure.Name,
             page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
@@ -74,25 +90,20 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
 
     private async Task GetConnectionAsync(ApiCall call)
     {
-        var connections = await FindConnectionsAsync(call, connection => connection.Name == call.Segments[1]).ConfigureAwait(false);
-        var told = await AddHistoriesAsync(call, [connections.Count > 0 ? ConnectionJson.Of(connections[0]) : throw ApiException.NotFound()]).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [ConnectionJson.Of(await RequireConnectionAsync(call).ConfigureAwait(false))]).ConfigureAwait(false);
         await call.ReplyAsync(told[0], ApiJson.Default.ConnectionJson).ConfigureAwait(false);
     }
 
     private async Task CloseAsync(ApiCall call)
     {
-        var connections = await FindConnectionsAsync(call, connection => connection.Name == call.Segments[1]).ConfigureAwait(false);
-        if (connections.Count == 0)
-        {
-            throw ApiException.NotFound();
-        }
-
-        await figures.CloseConnectionAsync(connections[0].Figure.Id, ReasonOf(call), call.Aborted).ConfigureAwait(false);
+        var connection = await RequireConnectionAsync(call).ConfigureAwait(false);
+        await figures.CloseConnectionAsync(connection.Figure.Id, ReasonOf(call), call.Aborted).ConfigureAwait(false);
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
 
     private async Task CloseAllAsync(ApiCall call)
     {
+        call.RequireSeen(call.Segments[2]);
         var connections = await FindConnectionsAsync(call, connection => connection.User == call.Segments[2]).ConfigureAwait(false);
         foreach (var connection in connections)
         {
@@ -101,6 +112,9 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
 
         await call.ReplyNothingAsync().ConfigureAwait(false);
     }
+
+    private Task ListChannelsOfVhostAsync(ApiCall call, string? vhost) =>
+        ListChannelsAsync(WithStatistics(call), channel => vhost is null || channel.Vhost == vhost);
 
     private async Task ListChannelsAsync(ApiCall call, Func<ChannelFigure, bool> isMeant)
     {
@@ -116,12 +130,13 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
     {
         var name = call.Segments[1];
         var picture = await figures.TakeAsync(FigureKinds.Channels | FigureKinds.Consumers, call.Aborted).ConfigureAwait(false);
-        var found = picture.Channels.Where(channel => Sees(call, channel.Figure.User) && channel.Figure.Name == name).ToArray();
+        var found = picture.Channels.Where(channel => channel.Figure.Name == name).ToArray();
         if (found.Length == 0)
         {
             throw ApiException.NotFound();
         }
 
+        call.RequireSeen(found[0].Figure.User);
         var consumers = picture.Consumers.Where(consumer => consumer.Figure.Connection == found[0].Figure.Connection && consumer.Figure.Channel == found[0].Figure.Number);
         var told = await AddHistoriesAsync(call, [ChannelJson.Of(found[0], [.. consumers.Select(consumer => ConsumerJson.Of(consumer))])]).ConfigureAwait(false);
         await call.ReplyAsync(told[0], ApiJson.Default.ChannelJson).ConfigureAwait(false);
@@ -130,7 +145,8 @@ internal sealed class ClientResources(ClusterFigures figures, HistoryReader hist
     private async Task ListConsumersAsync(ApiCall call, string? vhost)
     {
         var picture = await figures.TakeAsync(FigureKinds.Consumers, call.Aborted).ConfigureAwait(false);
-        var consumers = picture.Consumers.Where(consumer => vhost is null ? call.Vhosts.Has(consumer.Figure.Vhost) : consumer.Figure.Vhost == vhost)
+        var consumers = picture.Consumers.Where(consumer => Sees(call, consumer.Figure.User))
+            .Where(consumer => vhost is null ? call.Vhosts.Has(consumer.Figure.Vhost) : consumer.Figure.Vhost == vhost)
             .OrderBy(consumer => consumer.Figure.Queue, StringComparer.Ordinal).ThenBy(consumer => consumer.Figure.Tag, StringComparer.Ordinal);
         await call.ReplyListAsync([.. consumers.Select(consumer => ConsumerJson.Of(consumer))], ApiJson.Default.ConsumerJson, static consumer => consumer.ConsumerTag).ConfigureAwait(false);
     }

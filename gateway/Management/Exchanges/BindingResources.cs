@@ -15,7 +15,7 @@ internal sealed class BindingResources(ClusterFigures figures, ApiOperations ope
 
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/bindings", Need.Management, call => ListAsync(call, null, binding => call.Vhosts.Has(binding.Vhost)));
+        routes.Get("/bindings", Need.Management, call => ListAsync(call, call.HeaderVhost, binding => call.Vhosts.Has(binding.Vhost)));
         routes.Get("/bindings/{vhost}", Need.Management, call => ListAsync(call, call.Vhosts.Require(call.Segments[1]), static _ => true));
         foreach (var kind in (string[])["q", "e"])
         {

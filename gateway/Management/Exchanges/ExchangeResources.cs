@@ -17,7 +17,7 @@ internal sealed class ExchangeResources(ClusterFigures figures, HistoryReader hi
 
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/exchanges", Need.Management, call => ListAsync(call, call.Vhosts.Names));
+        routes.Get("/exchanges", Need.Management, call => ListAsync(call, call.HeaderVhost is { } vhost ? [vhost] : call.Vhosts.Names));
         routes.Get("/exchanges/{vhost}", Need.Management, call => ListAsync(call, [call.Vhosts.Require(call.Segments[1])]));
         routes.Get("/exchanges/{vhost}/{name}", Need.Management, GetAsync);
         routes.Put("/exchanges/{vhost}/{name}", Need.Management, PutAsync);

@@ -24,6 +24,21 @@ internal sealed class ApiCall(HttpContext context, ApiUser user, SeenVhosts vhos
     /// <summary>The segments of the path behind <c>/api</c>, decoded one by one, so that a name may have a slash.</summary>
     public string[] Segments { get; } = Split(context);
 
+    /// <summary>The one vhost of which a list is wanted whose path names none: RabbitMQ's page says it in the header <c>x-vhost</c>. Null: of all.</summary>
+    /// <exception cref="ApiException">404: there is no such vhost; 401: it is not the user's.</exception>
+    public string? HeaderVhost => context.Request.Headers["x-vhost"].ToString() is { Length: > 0 } vhost ? Vhosts.Require(vhost) : null;
+
+    /// <summary>What is another's may be looked at by monitors, and ended by administrators alone (rabbit_web_dispatch_access_control's is_authorized_user).</summary>
+    /// <exception cref="ApiException">401: it is another's.</exception>
+    public void RequireSeen(string owner)
+    {
+        var isAllowed = HttpMethods.IsDelete(context.Request.Method) ? user.IsAdministrator : user.IsMonitor;
+        if (!isAllowed && user.Name != owner)
+        {
+            throw ApiException.NotAuthorised("User not authorised to access object");
+        }
+    }
+
     public bool Flag(string name) => Query[name].ToString() == "true";
 
     /// <exception cref="ApiException">400: not JSON, or not of that form.</exception>

@@ -25,6 +25,9 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
 
     private const string Base = "/api";
 
+    private static readonly ApiUser Nobody = new("", []);
+    private static readonly SeenVhosts NoVhosts = new([], [], isForChange: false);
+
     private readonly ApiPaths _paths = new();
     private readonly List<ApiQuestion> _questions = [];
     private readonly OpenApiDocument _document = new(ApiVersion.Of);
@@ -41,6 +44,10 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
     public void Post(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Post);
 
     public void Delete(string pattern, Need need, Func<ApiCall, Task> answer) => Map(pattern, need, answer, HttpMethods.Delete);
+
+    /// <summary>For who does not say who he is, and is told nothing that is anybody's: load balancers ask so.</summary>
+    public void GetWithoutLogin(string pattern, Func<ApiCall, Task> answer) =>
+        Map(pattern, context => answer(new ApiCall(context, Nobody, NoVhosts)), HttpMethods.Get, HttpMethods.Head);
 
     /// <summary>For who has not said yet who he is.</summary>
     public void PostWithoutLogin(string pattern, Func<HttpContext, Task> answer) => Map(pattern, answer, HttpMethods.Post);

@@ -36,14 +36,26 @@ internal sealed class ClientService(ClientListeners listeners, AmqpServer amqp, 
         }
     }
 
-    /// <summary>Admits clients again, whether it was stopped or its listeners alone were suspended.</summary>
+    /// <summary>Serves clients again, whether it was stopped or its listeners alone were suspended.</summary>
     /// <returns>Whether they were not admitted before.</returns>
     /// <exception cref="IOException">Something else listens at one of the ports now. At the others clients are admitted; it can be tried again.</exception>
-    public async Task<bool> ResumeAsync()
+    public async Task<bool> StartAsync() => await ResumeAsync(evenIfStopped: true).ConfigureAwait(false) is true;
+
+    /// <summary>Admits clients again where the listeners alone were suspended.</summary>
+    /// <returns>Whether they were not admitted before; null: it was stopped, and still is.</returns>
+    /// <inheritdoc cref="StartAsync" path="/exception"/>
+    public Task<bool?> ResumeAsync() => ResumeAsync(evenIfStopped: false);
+
+    private async Task<bool?> ResumeAsync(bool evenIfStopped)
     {
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {
+            if (_isStopped && !evenIfStopped)
+            {
+                return null;
+            }
+
             amqp.Admit();
             grpc.Admit();
             var isNew = await listeners.ResumeAsync().ConfigureAwait(false);

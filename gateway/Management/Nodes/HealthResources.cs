@@ -29,7 +29,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         routes.Get("/health/checks/alarms", Need.Management, call => CheckAlarmsAsync(call, isLocal: false));
         routes.Get("/health/checks/local-alarms", Need.Management, call => CheckAlarmsAsync(call, isLocal: true));
         routes.Get("/health/checks/port-listener/{port}", Need.Management, CheckPortAsync);
-        routes.Get("/health/checks/protocol-listener/{protocol}", Need.Management, CheckProtocolAsync);
+        routes.Get("/health/checks/protocol-listener/{protocols}", Need.Management, CheckProtocolsAsync);
         routes.Get("/health/checks/virtual-hosts", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/certificate-expiration/{within}/{unit}", Need.Management, CheckCertificatesAsync);
 
@@ -41,13 +41,14 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         routes.Get("/health/checks/quorum-queues-without-elected-leaders/all-vhosts/pattern/{pattern}", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}/pattern/{pattern}", Need.Management, static call => ReplyAsync(call, null));
 
-        // How many members there are to be nobody says: each serves all queues.
-        routes.Get("/health/checks/reached-target-cluster-size", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/metadata-store/initialized", Need.Management, static call => ReplyAsync(call, null));
         routes.Get("/health/checks/metadata-store/initialized/with-data", Need.Management, static call => ReplyAsync(call, null));
-        routes.Get("/health/checks/below-node-connection-limit", Need.Management, static call => ReplyAsync(call, null));
-        routes.Get("/health/checks/is-in-service", Need.Management, CheckReadyAsync);
-        routes.Get("/health/checks/ready-to-serve-clients", Need.Management, CheckReadyAsync);
+
+        // These are for load balancers: RabbitMQ, too, asks nobody who he is. How many members there are to be nobody says: each serves all queues.
+        routes.GetWithoutLogin("/health/checks/reached-target-cluster-size", static call => ReplyAsync(call, null));
+        routes.GetWithoutLogin("/health/checks/below-node-connection-limit", static call => ReplyAsync(call, null));
+        routes.GetWithoutLogin("/health/checks/is-in-service", CheckReadyAsync);
+        routes.GetWithoutLogin("/health/checks/ready-to-serve-clients", CheckReadyAsync);
     }
 
     private static Task ReplyAsync(ApiCall call, string? failure) => failure is null
@@ -56,9 +57,9 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
 
     private async Task CheckNodeAsync(ApiCall call)
     {
-        if (call.Segments.Length > 2 && (await figures.TakeAsync(Asked, call.Aborted).ConfigureAwait(false)).Nodes.All(node => node.Node != call.Segments[2]))
+        if (call.Segments.Length > 2)
         {
-            throw ApiException.NotFound();
+            await figures.RequireMemberAsync(call, 2).ConfigureAwait(false);
         }
 
         await ReplyAsync(call, null).ConfigureAwait(false);
@@ -94,22 +95,32 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
                 ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
     }
 
-    private async Task CheckProtocolAsync(ApiCall call)
+    // Several with commas, as from 4.0 on: each is to be spoken.
+    private async Task CheckProtocolsAsync(ApiCall call)
     {
-        // As tools call them.
-        var protocol = call.Segments[3] switch
-        {
-            "amqp091" or "amqp0.9.1" or "amqp0-9-1" => "amqp",
-            "prometheus" => "http/prometheus",
-            var other => other,
-        };
-        var listeners = await ListenersAsync(call).ConfigureAwait(false);
-        await (listeners.Any(listener => listener.Protocol == protocol)
-            ? call.ReplyAsync(new CheckJson("ok") { Protocol = call.Segments[3] }, ApiJson.Default.CheckJson)
+        string[] spoken = [.. (await ListenersAsync(call).ConfigureAwait(false)).Select(listener => listener.Protocol).Distinct()];
+        string[] missing = [.. call.Segments[3].Split(',').Select(ProtocolOf).Distinct().Except(spoken)];
+        await (missing.Length == 0
+            ? call.ReplyAsync(new CheckJson("ok") { Protocols = spoken }, ApiJson.Default.CheckJson)
             : call.ReplyAsync(
-                new CheckJson("failed") { Reason = "No active listener", Missing = call.Segments[3], Protocols = [.. listeners.Select(listener => listener.Protocol)] },
+                new CheckJson("failed")
+                {
+                    Reason = "No active listener",
+                    Missing = new JsonArray([.. missing.Select(static protocol => (JsonNode?)protocol)]),
+                    Protocols = spoken,
+                },
                 ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
     }
+
+    // As tools call them.
+    private static string ProtocolOf(string given) => given.ToLowerInvariant() switch
+    {
+        "amqp091" or "amqp0.9.1" or "amqp0-9-1" or "amqp0_9_1" => "amqp",
+        "amqps" => "amqp/ssl",
+        "http1" or "http1.1" or "http_api" or "management" or "management_ui" or "ui" => "http",
+        "prometheus" => "http/prometheus",
+        var other => other,
+    };
 
     private Task CheckCertificatesAsync(ApiCall call)
     {
@@ -119,7 +130,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         }
 
         var now = clock.GetUtcNow();
-        var until = call.Segments[4] switch
+        var until = call.Segments[4].ToLowerInvariant() switch
         {
             "days" => now.AddDays(count),
             "weeks" => now.AddDays(7 * count),
@@ -154,9 +165,7 @@ internal sealed record CheckJson(string Status)
 
     public int? Port { get; init; }
 
-    public string? Protocol { get; init; }
-
-    /// <summary>What was looked for, as it was given: a number or a text.</summary>
+    /// <summary>What was looked for and is not there: a port, or a list of protocols.</summary>
     public JsonNode? Missing { get; init; }
 
     public int[]? Ports { get; init; }

@@ -106,7 +106,7 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
             throw ApiException.BadRequest("accepting is true or false");
         }
 
-        await (isAccepting ? ResumeAsync(call) : SuspendAsync()).ConfigureAwait(false);
+        await (isAccepting ? ResumeAsync(call, clients.ResumeAsync) : SuspendAsync()).ConfigureAwait(false);
         await call.ReplyNothingAsync().ConfigureAwait(false);
 
         async Task SuspendAsync()
@@ -118,13 +118,19 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
         }
     }
 
-    private async Task ResumeAsync(ApiCall call)
+    /// <param name="resume">Says whether clients were not admitted before; null: they still are not.</param>
+    private async Task ResumeAsync(ApiCall call, Func<Task<bool?>> resume)
     {
         try
         {
-            if (await clients.ResumeAsync().ConfigureAwait(false))
+            switch (await resume().ConfigureAwait(false))
             {
-                LogResumed(log, call.User.Name);
+                case true:
+                    LogResumed(log, call.User.Name);
+                    break;
+                case null:
+                    throw new ApiException(
+                        StatusCodes.Status409Conflict, "not_running", "clients are not served at all since stop_app: start_app has to be called first");
             }
         }
         catch (IOException exception)
@@ -150,7 +156,7 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
         if (isRunning)
         {
-            await ResumeAsync(call).ConfigureAwait(false);
+            await ResumeAsync(call, async () => await clients.StartAsync().ConfigureAwait(false)).ConfigureAwait(false);
         }
         else if (await clients.StopAsync().ConfigureAwait(false))
         {

@@ -10,8 +10,8 @@ internal sealed class ParameterResources(PolicyCalls policies, ParameterRules ru
 {
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/parameters", Need.Policymaker, call => ListAsync(call, null, null));
-        routes.Get("/parameters/{component}", Need.Policymaker, call => ListAsync(call, call.Segments[1], null));
+        routes.Get("/parameters", Need.Policymaker, call => ListAsync(call, null, call.HeaderVhost));
+        routes.Get("/parameters/{component}", Need.Policymaker, call => ListAsync(call, call.Segments[1], call.HeaderVhost));
         routes.Get("/parameters/{component}/{vhost}", Need.Policymaker, call => ListAsync(call, call.Segments[1], call.Vhosts.Require(call.Segments[2])));
         routes.Get("/parameters/{component}/{vhost}/{name}", Need.Policymaker, GetAsync);
         routes.Put("/parameters/{component}/{vhost}/{name}", Need.Policymaker, PutAsync);

@@ -15,7 +15,7 @@ internal sealed class PolicyResources(PolicyCalls policies) : IResource
 
     private void Map(ApiRoutes routes, string path, Need changes, bool isOperator)
     {
-        routes.Get(path, Need.Management, call => ListAsync(call, null, isOperator));
+        routes.Get(path, Need.Management, call => ListAsync(call, call.HeaderVhost, isOperator));
         routes.Get($"{path}/{{vhost}}", Need.Management, call => ListAsync(call, call.Vhosts.Require(call.Segments[1]), isOperator));
         routes.Get($"{path}/{{vhost}}/{{name}}", changes, call => GetAsync(call, isOperator));
         routes.Put($"{path}/{{vhost}}/{{name}}", changes, call => PutAsync(call, isOperator));

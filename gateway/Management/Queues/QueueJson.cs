@@ -28,6 +28,12 @@ internal sealed record QueueJson
 
     public required FieldTable Arguments { get; init; }
 
+    /// <summary>Of an exclusive queue: the connection that it belongs to.</summary>
+    public OwnerDetails? OwnerPidDetails { get; init; }
+
+    [JsonIgnore]
+    public Guid Owner { get; init; }
+
     public required string Node { get; init; }
 
     /// <summary><c>running</c> for all that can be used: one that nobody uses begins with the first use.</summary>
@@ -160,6 +166,7 @@ internal sealed record QueueJson
             Durable = queue.Declaration.Durable,
             AutoDelete = queue.Declaration.AutoDelete,
             Exclusive = queue.Declaration.Exclusive,
+            Owner = queue.Declaration.Connection.Value,
             Arguments = arguments,
             Node = placed.Node,
             State = "running",
@@ -216,3 +223,7 @@ internal static class QueueMemory
     /// <summary>Octets, as measured of many idle ones (docs/performance.md).</summary>
     public const long Resting = 6_000;
 }
+
+/// <summary>Who has a queue for himself.</summary>
+/// <param name="Node">Where the connection is, which need not be where the queue is.</param>
+internal sealed record OwnerDetails(string Name, string Node, string PeerHost, int PeerPort);

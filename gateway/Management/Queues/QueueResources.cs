@@ -20,8 +20,8 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
 
     public void Map(ApiRoutes routes)
     {
-        routes.Get("/queues", Need.Management, call => ListAsync(call, null));
-        routes.Get("/queues/detailed", Need.Management, call => ListAsync(call, null));
+        routes.Get("/queues", Need.Management, call => ListAsync(call, call.HeaderVhost));
+        routes.Get("/queues/detailed", Need.Management, call => ListAsync(call, call.HeaderVhost));
         routes.Get("/queues/{vhost}", Need.Management, call => ListAsync(call, call.Vhosts.Require(call.Segments[1])));
         routes.Get("/queues/{vhost}/{name}", Need.Management, GetAsync);
         routes.Put("/queues/{vhost}/{name}", Need.Management, PutAsync);
@@ -47,15 +47,32 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
         var table = policies.Table;
         await call.ReplyListAsync(
             Ordered(picture, vhost, call.Vhosts), queue => QueueJson.Of(queue, table.Of(queue.Figure)), ApiJson.Default.QueueJson, static queue => GrainKeys.Parse(queue.Figure.Key).Name,
-            page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
+            page => CompleteAsync(call, page)).ConfigureAwait(false);
     }
 
-    private Task<List<QueueJson>> AddHistoriesAsync(ApiCall call, List<QueueJson> queues)
+    private async Task<List<QueueJson>> CompleteAsync(ApiCall call, List<QueueJson> queues)
     {
         var ranges = histories.RangesOf(call);
-        return histories.AddAsync(
+        queues = await AddOwnersAsync(call, queues).ConfigureAwait(false);
+        return await histories.AddAsync(
             call, HistorySubject.Queue, queues, static queue => GrainKeys.For(queue.Vhost, queue.Name),
-            (ranges.Lengths, static (queue, history) => queue.WithLengths(history)), (ranges.MessageRates, static (queue, history) => queue.WithRates(history)));
+            (ranges.Lengths, static (queue, history) => queue.WithLengths(history)),
+            (ranges.MessageRates, static (queue, history) => queue.WithRates(history))).ConfigureAwait(false);
+    }
+
+    // Connections are looked at only where a queue is of one.
+    private async Task<List<QueueJson>> AddOwnersAsync(ApiCall call, List<QueueJson> queues)
+    {
+        if (!queues.Exists(static queue => queue.Exclusive))
+        {
+            return queues;
+        }
+
+        var picture = await figures.TakeAsync(FigureKinds.Connections, call.Aborted).ConfigureAwait(false);
+        var owners = picture.Connections.ToLookup(static connection => connection.Figure.Id);
+        return queues.ConvertAll(queue => queue.Exclusive && owners[queue.Owner].FirstOrDefault() is { Figure: { } owner } placed
+            ? queue with { OwnerPidDetails = new OwnerDetails(owner.Name, placed.Node, owner.PeerHost, owner.PeerPort) }
+            : queue);
     }
 
     private async Task GetAsync(ApiCall call)
@@ -68,7 +85,7 @@ internal sealed class QueueResources(ClusterFigures figures, HistoryReader histo
 
         var (picture, queue) = found;
         var consumers = picture.Consumers.Where(consumer => consumer.Figure.Vhost == vhost && consumer.Figure.Queue == name).Select(consumer => ConsumerJson.Of(consumer));
-        var told = await AddHistoriesAsync(call, [QueueJson.Of(queue, policies.Table.Of(queue.Figure), [.. consumers])]).ConfigureAwait(false);
+        var told = await CompleteAsync(call, [QueueJson.Of(queue, policies.Table.Of(queue.Figure), [.. consumers])]).ConfigureAwait(false);
         await call.ReplyAsync(told[0], ApiJson.Default.QueueJson).ConfigureAwait(false);
     }
 

@@ -3,6 +3,7 @@ using Granary.Core.Figures;
 using Granary.Core.Grains;
 using Granary.Core.Policies;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Management.Nodes;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Management.Queues;
@@ -28,12 +29,12 @@ internal sealed class ReplicaResources(ClusterFigures figures) : IResource
         });
         routes.Post("/queues/quorum/replicas/on/{node}/grow", Need.Administrator, async call =>
         {
-            await RequireNodeAsync(call).ConfigureAwait(false);
+            await figures.RequireMemberAsync(call, 4).ConfigureAwait(false);
             await call.ReplyNothingAsync().ConfigureAwait(false);
         });
         routes.Delete("/queues/quorum/replicas/on/{node}/shrink", Need.Administrator, async call =>
         {
-            await RequireNodeAsync(call).ConfigureAwait(false);
+            await figures.RequireMemberAsync(call, 4).ConfigureAwait(false);
             call.Http.Response.StatusCode = StatusCodes.Status202Accepted;
         });
     }
@@ -54,14 +55,6 @@ internal sealed class ReplicaResources(ClusterFigures figures) : IResource
         var key = GrainKeys.For(call.Vhosts.Require(call.Segments[2]), call.Segments[3]);
         var picture = await figures.TakeAsync(FigureKinds.Queues | FigureKinds.Stored, call.Aborted).ConfigureAwait(false);
         return picture.Queues.FirstOrDefault(queue => queue.Figure.Key == key) is { Figure: not null } found ? QueueJson.Of(found, AppliedPolicy.None) : throw ApiException.NotFound();
-    }
-
-    private async Task RequireNodeAsync(ApiCall call)
-    {
-        if ((await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false)).Nodes.All(node => node.Node != call.Segments[4]))
-        {
-            throw ApiException.NotFound();
-        }
     }
 }
 

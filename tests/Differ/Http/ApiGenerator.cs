@@ -48,7 +48,9 @@ internal sealed class ApiGenerator(int seed)
         $"operator-policies/{vhost}", $"aliveness-test/{vhost}", "vhost-limits", $"vhost-limits/{vhost}", "user-limits", "user-limits/guest", "health/checks/alarms", "health/checks/local-alarms",
         "health/checks/virtual-hosts", "health/checks/node-is-quorum-critical", "health/checks/port-listener/1", "health/checks/port-listener/x", "health/checks/protocol-listener/amqp",
         "health/checks/protocol-listener/none", "health/checks/certificate-expiration/1/days", "health/checks/certificate-expiration/1/none", "health/checks/certificate-expiration/x/days", "none",
-        $"exchanges/{vhost}/amq.direct/bindings/source", $"exchanges/{vhost}/amq.direct/bindings/none", $"vhosts/{vhost}/start/nobody", "auth", "auth/attempts/nobody", "feature-flags", "");
+        $"exchanges/{vhost}/amq.direct/bindings/source", $"exchanges/{vhost}/amq.direct/bindings/none", $"vhosts/{vhost}/start/nobody", "auth", "auth/attempts/nobody", "feature-flags", "",
+        "connections/none/channels", "connections/username/none", "nodes/nobody/memory", "nodes/nobody/memory/relative", "nodes/nobody/memory/ets", "nodes/nobody/memory/ets/x/relative",
+        "healthchecks/node/nobody", "user-limits/nobody", "reset/nobody");
 
     private string Query(string method) => method == "DELETE"
         ? Pick("", "", "?if-unused=true", "?if-empty=true", "?if-unused=false", "?if-unused=x")

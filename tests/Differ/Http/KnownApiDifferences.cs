@@ -45,7 +45,6 @@ internal static class KnownApiDifferences
         new("reserved names", "are refused before a node that is not there, or a flag that is none", "^PUT (queues|exchanges)/[^/]*/amq.(mine|default)", "^400 .*(not_boolean|could not be contacted)", "^401 .*(reserved prefix|default exchange)"),
         new("limits of connections", "do not hold for what the API does", "^(POST |PUT |DELETE |GET aliveness-test)", "^401 error=not_authorised reason=Access refused[.]$", "^(20|40)"),
         new("aliveness-test", "declares no queue, as from 4.0.6 on, so that limits of queues are no matter (rabbit_mgmt_wm_aliveness_test)", "^(GET|HEAD) aliveness-test", "^(?!200)", "^200"),
-        new("vhosts that are put again", "keep the description and the tags that are not named", "^GET (vhosts|definitions)", "tags: ", "tags: "),
         new("tracing", "ends with its virtual host", "^GET vhosts", "tracing: true", "tracing: false"),
         new("queries that RabbitMQ cannot read", "are passed over where they say nothing", "^HEAD (connections|channels)/none", "^400", "^404"),
         new("paths that nobody knows", "404 whatever is before them", "queues/[^/]*/[^/]*/none", "^400", "^404"),

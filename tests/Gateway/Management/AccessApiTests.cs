@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Text.Json.Nodes;
 using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
 
@@ -94,7 +95,6 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     {
         var vhost = ApiBroker.New("v");
         Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, $"vhosts/{vhost}", """{"description":"d","tags":"a,b"}""")).Status);
-        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, $"vhosts/{vhost}", "{}")).Status);
         var found = await broker.GetAsync($"vhosts/{vhost}");
         Assert.Equal(("d", "a", 0), ((string)found["description"]!, (string)found["metadata"]!["tags"]![0]!, (int)found["messages"]!));
         Assert.Equal("running", (string)found["cluster_state"]!.AsObject().First().Value!);
@@ -110,6 +110,24 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"vhosts/{vhost}/deletion/protection")).Status);
         Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Delete, $"vhosts/{vhost}")).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, $"queues/{vhost}")).Status);
+    }
+
+    [Fact]
+    public async Task Vhost_ThatIsPutAgain_KeepsOfItsMetadataWhatIsNamed()
+    {
+        var path = $"vhosts/{ApiBroker.New("v")}";
+        await broker.SendAsync(HttpMethod.Put, path, """{"description":"d","tags":"a,b","default_queue_type":"quorum","tracing":true,"protected_from_deletion":true}""");
+
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, path, """{"tags":["a"],"defaultqueuetype":"stream"}""")).Status);
+        var named = await broker.GetAsync(path);
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, path, "{}")).Status);
+        var emptied = await broker.GetAsync(path);
+
+        Assert.Equal(("", """["a"]""", "stream"), ((string)named["description"]!, named["tags"]!.ToJsonString(), (string)named["default_queue_type"]!));
+        Assert.Equal(("", "[]", "undefined"), ((string)emptied["description"]!, emptied["tags"]!.ToJsonString(), (string)emptied["default_queue_type"]!));
+        Assert.Equal((true, true), ((bool)emptied["tracing"]!, (bool)emptied["protected_from_deletion"]!));
+        await broker.SendAsync(HttpMethod.Delete, $"{path}/deletion/protection");
+        await broker.SendAsync(HttpMethod.Delete, path);
     }
 
     [Fact]
@@ -141,6 +159,20 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     [InlineData("management", "users", HttpStatusCode.Unauthorized)]
     [InlineData("management", "definitions", HttpStatusCode.Unauthorized)]
     [InlineData("management", "queues/%2F", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "vhost-limits", HttpStatusCode.OK)]
+    [InlineData("management", "vhost-limits/%2F", HttpStatusCode.Unauthorized)]
+    [InlineData("monitoring", "vhost-limits/%2F", HttpStatusCode.OK)]
+    [InlineData("management", "user-limits", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "user-limits/guest", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "user-limits/SELF", HttpStatusCode.OK)]
+    [InlineData("monitoring", "user-limits/guest", HttpStatusCode.OK)]
+    [InlineData("monitoring", "user-limits/nobody", HttpStatusCode.NotFound)]
+    [InlineData("management", "connections/username/guest", HttpStatusCode.Unauthorized)]
+    [InlineData("management", "connections/username/SELF", HttpStatusCode.OK)]
+    [InlineData("monitoring", "connections/username/guest", HttpStatusCode.OK)]
+    [InlineData("management", "connections/none", HttpStatusCode.NotFound)]
+    [InlineData("management", "connections/none/channels", HttpStatusCode.NotFound)]
+    [InlineData("management", "connections/none/sessions", HttpStatusCode.NotFound)]
     [InlineData("monitoring", "nodes", HttpStatusCode.OK)]
     [InlineData("monitoring", "queues/%2F", HttpStatusCode.OK)]
     [InlineData("monitoring", "users", HttpStatusCode.Unauthorized)]
@@ -153,8 +185,73 @@ public sealed class AccessApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         var user = ApiBroker.New("u");
         await broker.SendAsync(HttpMethod.Put, $"users/{user}", $$"""{"tags":"{{tag}}","password":"p"}""");
         using var client = broker.ClientOf($"{user}:p");
-        using var response = await client.GetAsync(new Uri(path, UriKind.Relative));
+        using var response = await client.GetAsync(new Uri(path.Replace("SELF", user, StringComparison.Ordinal), UriKind.Relative));
         Assert.Equal(expected, response.StatusCode);
+    }
+
+    /// <summary>Monitors look at what is another's, administrators alone end it.</summary>
+    [Theory]
+    [InlineData("management", HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized)]
+    [InlineData("monitoring", HttpStatusCode.OK, HttpStatusCode.Unauthorized)]
+    [InlineData("administrator", HttpStatusCode.OK, HttpStatusCode.NoContent)]
+    public async Task Connection_OfAnother_IsSeenAndClosedByTag(string tag, HttpStatusCode seen, HttpStatusCode closed)
+    {
+        var (user, queue) = (ApiBroker.New("u"), await broker.DeclareQueueAsync());
+        await broker.SendAsync(HttpMethod.Put, $"users/{user}", $$"""{"tags":"{{tag}}","password":"p"}""");
+        await broker.SendAsync(HttpMethod.Put, $"permissions/%2F/{user}", """{"configure":"","write":"","read":""}""");
+        await using var theirs = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await theirs.CallAsync(1, WireMethods.BasicConsume(queue, "tag"), 60, 21);
+        var all = await broker.WaitForAsync("consumers/%2F", all => all.AsArray().Any(item => (string)item!["queue"]!["name"]! == queue));
+        var details = all.AsArray().Single(item => (string)item!["queue"]!["name"]! == queue)!["channel_details"]!;
+        var (connection, channel) = (Uri.EscapeDataString((string)details["connection_name"]!), Uri.EscapeDataString((string)details["name"]!));
+        using var client = broker.ClientOf($"{user}:p");
+
+        foreach (var path in new[] { $"connections/{connection}", $"connections/{connection}/channels", $"channels/{channel}" })
+        {
+            using var told = await client.GetAsync(new Uri(path, UriKind.Relative));
+            Assert.Equal((path, seen), (path, told.StatusCode));
+        }
+
+        Assert.Equal(seen == HttpStatusCode.OK, (await client.GetStringAsync(new Uri("consumers/%2F", UriKind.Relative))).Contains(queue, StringComparison.Ordinal));
+        using var ended = await client.DeleteAsync(new Uri($"connections/{connection}", UriKind.Relative));
+        Assert.Equal(closed, ended.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("queues")]
+    [InlineData("exchanges")]
+    [InlineData("bindings")]
+    [InlineData("connections")]
+    [InlineData("channels")]
+    [InlineData("consumers")]
+    [InlineData("policies")]
+    [InlineData("operator-policies")]
+    [InlineData("parameters")]
+    [InlineData("parameters/shovel")]
+    [InlineData("vhost-limits")]
+    [InlineData("shovels")]
+    public async Task List_WithTheHeaderOfAVhost_IsOfThatAlone(string path)
+    {
+        var vhost = ApiBroker.New("v");
+        await broker.SendAsync(HttpMethod.Put, $"vhosts/{vhost}", "{}");
+        await broker.SendAsync(HttpMethod.Put, $"queues/{vhost}/q", "{}");
+        await broker.DeclareQueueAsync();
+        await using var other = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+
+        var (status, text) = await AskAsync(vhost);
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        var list = JsonNode.Parse(text)!.AsArray();
+        Assert.All(list, one => Assert.Equal(vhost, (string)one!["vhost"]!));
+        Assert.Equal(path is "queues" or "exchanges" or "bindings", list.Count > 0);
+        Assert.Equal(HttpStatusCode.NotFound, (await AskAsync("nowhere")).Status);
+
+        async Task<(HttpStatusCode Status, string Text)> AskAsync(string of)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative)) { Headers = { { "x-vhost", of } } };
+            using var answer = await broker.Client.SendAsync(request);
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
     }
 
     [Theory]

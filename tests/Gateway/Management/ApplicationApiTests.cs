@@ -53,6 +53,12 @@ public sealed class ApplicationApiTests
         using var ready = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
 
+        // Listeners that are resumed serve nobody: that is what start_app is for.
+        using var accepting = ApiBroker.Json("""{"accepting":true}""");
+        using var resumed = await http.PutAsync(new Uri(node.Replace("/application", "/client-listeners", StringComparison.Ordinal), UriKind.Relative), accepting);
+        Assert.Equal(HttpStatusCode.Conflict, resumed.StatusCode);
+        Assert.Equal("""{"running":false}""", await http.GetStringAsync(new Uri(node, UriKind.Relative)));
+
         Assert.Equal(HttpStatusCode.NoContent, await SetAsync(http, node, isRunning: true));
 
         Assert.Equal("""{"running":true}""", await http.GetStringAsync(new Uri(node, UriKind.Relative)));

@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Testing.Brokers;
+using Granary.Testing.Wire;
 
 namespace Granary.Gateway.Tests.Management;
 
@@ -23,6 +24,21 @@ public sealed class QueueApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.Accepted, (await broker.SendAsync(HttpMethod.Delete, $"queues/quorum/replicas/on/{node}/shrink")).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Delete, "queues/quorum/replicas/on/rabbit@nowhere/shrink")).Status);
         Assert.Contains((await broker.GetAsync("queues/detailed")).AsArray(), queue => (string)queue!["name"]! == quorum);
+    }
+
+    [Fact]
+    public async Task Queue_ThatIsExclusive_NamesItsOwner()
+    {
+        var (own, shared) = (ApiBroker.New("own"), await broker.DeclareQueueAsync());
+        await using var client = await WireConnection.OpenAsync(broker.Broker.AmqpPort);
+        await client.CallAsync(1, WireMethods.QueueDeclare(own, exclusive: true), 50, 11);
+
+        var owner = (await broker.GetAsync($"queues/%2F/{own}"))["owner_pid_details"]!;
+
+        var connection = await broker.GetAsync($"connections/{Uri.EscapeDataString((string)owner["name"]!)}");
+        Assert.Equal(("127.0.0.1", (int)connection["peer_port"]!, (string)connection["node"]!), ((string)owner["peer_host"]!, (int)owner["peer_port"]!, (string)owner["node"]!));
+        var all = (await broker.GetAsync("queues/%2F")).AsArray().ToDictionary(static queue => (string)queue!["name"]!, static queue => queue!["owner_pid_details"]);
+        Assert.Equal((owner.ToJsonString(), null), (all[own]!.ToJsonString(), all[shared]));
     }
 
     [Fact]
