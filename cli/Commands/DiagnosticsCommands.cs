@@ -55,7 +55,7 @@ internal static class DiagnosticsCommands
             isCheck: true),
         new("check_port_connectivity", Group, "Basic TCP connectivity health check for each listener's port on the target node", "[--address <host>]")
         {
-            Options = [new("address", HasValue: true)],
+            Options = [new("address", 'a', HasValue: true)],
             Banner = async call =>
                 $"Testing TCP connections to all active listeners on node {await call.Broker.NodeAsync()} ...",
             Run = ConnectAsync,
@@ -91,7 +91,13 @@ internal static class DiagnosticsCommands
             Run = async call =>
             {
                 var node = await call.Broker.NodeAsync();
-                var wanted = call.Words[0] is "amqp091" or "amqp0.9.1" or "amqp10" ? "amqp" : call.Words[0];
+                var wanted = call.Words[0].ToLowerInvariant() switch
+                {
+                    "amqp091" or "amqp0.9.1" or "amqp0-9-1" or "amqp0_9_1" or "amqp10" => "amqp",
+                    "amqps" => "amqp/ssl",
+                    "http1" or "http1.1" or "http_api" or "management" or "management_ui" or "ui" => "http",
+                    var other => other,
+                };
                 string[] protocols = [.. (await NodeCommands.ListenersAsync(call)).Select(listener =>
                     listener["protocol"]!.ToString()).Distinct().Order(StringComparer.Ordinal)];
                 return protocols.Contains(wanted)

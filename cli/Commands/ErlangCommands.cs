@@ -117,7 +117,7 @@ internal static class ErlangCommands
     {
         LeastWords = words,
         MostWords = int.MaxValue,
-        Options = [new("all", 'a'), .. options.Select(static option => new CommandOption(option, option == "duration" ? 'd' : null, HasValue: true))],
+        Options = [new("all", 'a'), new("offline"), .. options.Select(static option => new CommandOption(option, option is "duration" or "interval" ? option[0] : null, HasValue: true))],
         Run = _ => throw new CommandException(ExitCode.Unavailable, reason),
     };
 }

@@ -22,8 +22,9 @@ internal static class InspectCommands
 
     private static readonly string[] ConnectionColumns =
     [
-        "pid", "name", "port", "host", "peer_port", "peer_host", "ssl", "ssl_protocol", "ssl_key_exchange", "ssl_cipher", "ssl_hash", "peer_cert_subject", "peer_cert_issuer", "peer_cert_validity",
-        "state", "channels", "protocol", "auth_mechanism", "user", "vhost", "timeout", "frame_max", "channel_max", "client_properties", "recv_oct", "recv_cnt", "send_oct", "send_cnt", "send_pend", "connected_at",
+        "pid", "name", "port", "host", "peer_port", "peer_host", "ssl", "ssl_protocol", "ssl_key_exchange", "ssl_cipher", "ssl_hash", "peer_cert_subject",
+        "peer_cert_issuer", "peer_cert_serial_number", "peer_cert_validity", "state", "channels", "protocol", "auth_mechanism", "user", "vhost", "container_id",
+        "timeout", "frame_max", "channel_max", "client_properties", "recv_oct", "recv_cnt", "send_oct", "send_cnt", "send_pend", "connected_at",
     ];
 
     private static readonly string[] ChannelColumns =

@@ -16,6 +16,8 @@ internal static class NodeCommands
 
     private static readonly string[] DeprecatedColumns = ["name", "deprecation_phase", "state", "provided_by", "desc", "doc_url"];
 
+    private static readonly CommandOption[] OptIn = [new("opt-in", 'o'), new("experimental", 'e')];
+
     public static IEnumerable<Command> All =>
     [
         new("ping", Group, "Checks that the node is up and that this tool can reach it", "")
@@ -78,7 +80,7 @@ internal static class NodeCommands
             "Enables a feature flag or all supported feature flags on the target node",
             "<all | feature_flag>")
         {
-            LeastWords = 1,
+            LeastWords = 1, Options = OptIn,
             Check = static call =>
             {
                 if (call.Words[0].Length == 0)
@@ -182,7 +184,7 @@ internal static class NodeCommands
     private static Command Refused(string name, string group, string summary, string usage, string reason) => new(name, group, summary, usage)
     {
         MostWords = int.MaxValue,
-        Options = [new("wait"), new("no-wait")],
+        Options = [new("wait"), new("no-wait"), new("idempotent")],
         Run = _ => throw new CommandException(ExitCode.Unavailable, reason),
     };
 
@@ -195,6 +197,11 @@ internal static class NodeCommands
     // All of them are enabled: there is none to be found that is not.
     private static async Task<Answer> EnableFlagAsync(CommandCall call)
     {
+        if (call.Words[0] == "all" && OptIn.Any(option => call.Has(option.Name)))
+        {
+            throw new CommandException(ExitCode.Usage, "--opt-in and --experimental are for one feature flag that is named, not for all of them");
+        }
+
         var flags = await call.Broker.ListAsync("feature-flags");
         return call.Words[0] == "all" || flags.Any(flag => flag["name"]?.ToString() == call.Words[0])
             ? await ControlCommands.DoneAsync(call)

@@ -13,11 +13,14 @@ internal static class OperationCommands
     private static readonly CommandOption IfEmpty = new("if-empty", 'e');
     private static readonly CommandOption IfUnused = new("if-unused", 'u');
 
+    // For queues that plugins of RabbitMQ protect: there are none here.
+    private static readonly CommandOption Force = new("force");
+
     public static IEnumerable<Command> All =>
     [
-        new("delete_queue", Queues, "Deletes a queue", "[--vhost <vhost>] <queue_name> [--if-empty|-e] [--if-unused|-u]")
+        new("delete_queue", Queues, "Deletes a queue", "[--vhost <vhost>] <queue_name> [--if-empty|-e] [--if-unused|-u] [--force]")
         {
-            LeastWords = 1, Options = [CommandOption.Vhost, IfEmpty, IfUnused],
+            LeastWords = 1, Options = [CommandOption.Vhost, IfEmpty, IfUnused, Force],
             Banner = call => UserCommands.Told($"Deleting queue '{call.Words[0]}' on vhost '{call.Vhost}' {Condition(call)}..."),
             Run = DeleteQueueAsync,
         },

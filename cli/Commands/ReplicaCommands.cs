@@ -15,6 +15,8 @@ internal static class ReplicaCommands
 
     private const int MostPeeked = 64;
 
+    private static readonly CommandOption Tracking = new("tracking");
+
     // In the order in which rabbitmq-queues has them.
     private static readonly string[] PeekedProperties =
         ["cluster_id", "app_id", "user_id", "type", "timestamp", "message_id", "expiration", "reply_to", "correlation_id", "priority", "delivery_mode", "content_encoding", "content_type"];
@@ -58,6 +60,16 @@ internal static class ReplicaCommands
                     $"How long a stream keeps its messages is set by a policy, and holds at once: rabbitmqctl set_policy NAME '^{call.Words[0]}$' '{{\"max-age\":\"{call.Words[1]}\"}}' --apply-to streams"),
         },
         Status("stream_status", "Displays the status of a stream", "stream", "stream"),
+    ];
+
+    /// <summary>Of rabbitmq-streams alone, since RabbitMQ 4.3: rabbitmq-queues has the same names for quorum queues.</summary>
+    public static IEnumerable<Command> StreamReplicas =>
+    [
+        Nothing(
+            "grow", "Grows stream clusters by adding a replica on the specified node",
+            "<node> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>] [--errors-only]", 2),
+        Nothing("shrink", "Shrinks stream clusters by removing any replicas on the given node", "<node> [--errors-only]", 1),
+        Nothing("transfer_leadership", "Transfers the leadership of a stream to the given node", "[--vhost <vhost>] <stream> <node>", 2),
     ];
 
     /// <summary>Of rabbitmqctl: mirrors, as RabbitMQ has them up to 3.13.</summary>
@@ -127,7 +139,11 @@ internal static class ReplicaCommands
     private static Command Nothing(string name, string summary, string usage, int words) => new(name, Group, summary, usage)
     {
         LeastWords = words,
-        Options = [CommandOption.Vhost, new("errors-only"), new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true)],
+        Options =
+        [
+            CommandOption.Vhost, new("errors-only"), new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true),
+            new("membership", HasValue: true), new("preferred-leader-node", HasValue: true),
+        ],
 
         // That it answers is enough.
         Run = static async call =>
@@ -148,16 +164,28 @@ internal static class ReplicaCommands
     private static Command Status(string name, string summary, string word, string type) => new(name, Group, summary, $"[--vhost <vhost>] <{word}>")
     {
         LeastWords = 1,
-        Options = [CommandOption.Vhost],
+        Options = type == "stream" ? [CommandOption.Vhost, Tracking] : [CommandOption.Vhost],
         Banner = async call => $"Status of {type} queue {call.Words[0]} on node {await call.Broker.NodeAsync()} ...",
         Run = async call =>
         {
             var queue = await call.Broker.FindAsync($"queues/{Uri.EscapeDataString(call.Vhost)}/{Uri.EscapeDataString(call.Words[0])}");
             return queue is null ? throw new CommandException(ExitCode.Unavailable, "not_found")
                 : queue["type"]?.ToString() != type ? throw new CommandException(ExitCode.Unavailable, $"Cannot get {type} status of a {queue["type"]} queue")
+                : call.Has(Tracking.Name) ? new RowsAnswer(["type", "reference", "value"], await TrackedAsync(call))
                 : new RowsAnswer(["Node Name", "State", "Messages"], [[Text(queue["node"]), JsonValue.Create("leader"), Text(queue["messages"])]]);
         },
     };
+
+    // Offsets that consumers have stored, and the last numbers of publishers.
+    private static async Task<IReadOnlyList<IReadOnlyList<JsonNode?>>> TrackedAsync(CommandCall call)
+    {
+        var tracked = await call.Broker.GetAsync($"stream/{call.VhostPath}/{call.Path(0)}/tracking");
+        return
+        [
+            .. new[] { ("offset", "offsets"), ("sequence", "writers") }.SelectMany(kind => (tracked[kind.Item2] as JsonObject ?? [])
+                .Select(one => (IReadOnlyList<JsonNode?>)[JsonValue.Create(kind.Item1), JsonValue.Create(one.Key), Text(one.Value)])),
+        ];
+    }
 
     private static JsonNode? Text(JsonNode? value) => value is null ? null : JsonValue.Create(value.ToString());
 }

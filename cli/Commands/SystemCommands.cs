@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
@@ -14,6 +15,8 @@ internal static class SystemCommands
 {
     private const string Observability = "Monitoring, observability and health checks";
     private const string Configuration = "Configuration and Environment";
+
+    private static readonly CommandOption Offline = new("offline");
 
     private static readonly string[] TimeUnits = ["days", "weeks", "months", "years"];
 
@@ -90,7 +93,7 @@ internal static class SystemCommands
         },
         new("erlang_version", Observability, "Displays the version of the runtime on the target node, which is .NET", "[--details]")
         {
-            Options = [new("details", 'd'), new("offline")],
+            Options = [new("details", 'd'), Offline],
             Banner = static async call => $"Asking node {await call.Broker.NodeAsync()} for the version of its runtime...",
             Run = static async call =>
             {
@@ -101,12 +104,15 @@ internal static class SystemCommands
         },
         new("list_network_interfaces", Observability, "Lists network interfaces (NICs) on the target node", "[--offline]")
         {
-            Banner = static async call => $"Asking node {await call.Broker.NodeAsync()} to report its network interfaces ...",
+            Options = [Offline],
+            Banner = static async call => call.Has(Offline.Name)
+                ? "Will report the network interfaces of this machine ..."
+                : $"Asking node {await call.Broker.NodeAsync()} to report its network interfaces ...",
             Run = InterfacesAsync,
         },
         new("resolve_hostname", Configuration, "Resolves a hostname to a set of addresses", "<hostname> [--address-family <ipv4 | ipv6>]")
         {
-            LeastWords = 1, Options = [new("address-family", HasValue: true), new("offline")],
+            LeastWords = 1, Options = [new("address-family", 'a', HasValue: true), Offline],
             Check = static call =>
             {
                 if (call["address-family"] is { } family && family.ToLowerInvariant() is not ("ipv4" or "ipv6"))
@@ -119,21 +125,22 @@ internal static class SystemCommands
                 : $"Asking node {await call.Broker.NodeAsync()} to resolve hostname {call.Words[0]} to {call["address-family"] ?? "IPv4"} addresses...",
             Run = ResolveAsync,
         },
-        new("resolver_info", Configuration, "Displays effective hostname resolver configuration on target node: that of its machine", "")
+        new("resolver_info", Configuration, "Displays effective hostname resolver configuration on target node: that of its machine", "[--offline]")
         {
-            Banner = static async call => $"Asking node {await call.Broker.NodeAsync()} for its effective hostname resolver (inetrc) configuration...",
+            Options = [Offline],
+            Banner = static async call => $"Asking node {await NodeAsync(call)} for its effective hostname resolver (inetrc) configuration...",
             Run = static async call => new TextAnswer(
                 $"{NodeCommands.Head("Runtime Hostname Resolver (inetrc) Settings")}\n\nLookup order: native\nHosts file: /etc/hosts\nResolver conf file: /etc/resolv.conf\nCache size: \n\n{NodeCommands.Head("inetrc File Host Entries")}\n\n(none)",
                 new JsonObject
                 {
-                    ["node"] = await call.Broker.NodeAsync(),
+                    ["node"] = await NodeAsync(call),
                     ["resolver"] = new JsonObject { ["hosts_file"] = "/etc/hosts", ["lookup"] = "native", ["resolv_conf"] = "/etc/resolv.conf" },
                     ["result"] = "ok",
                 }),
         },
         new("runtime_thread_stats", Observability, "Provides a breakdown of what the threads of the target node do", "[--sample-interval <interval>]")
         {
-            Options = [new("sample-interval", HasValue: true)],
+            Options = [new("sample-interval", 'i', HasValue: true)],
             Check = static call => Interval(call),
             Banner = static async call => $"Will collect runtime thread stats on {await call.Broker.NodeAsync()} for {Interval(call)} seconds...",
             Run = ThreadsAsync,
@@ -240,7 +247,7 @@ internal static class SystemCommands
 
     private static async Task<Answer> InterfacesAsync(CommandCall call)
     {
-        var all = await call.Broker.ListAsync($"{await ControlCommands.PathAsync(call)}/network-interfaces");
+        var all = call.Has(Offline.Name) ? OwnInterfaces() : await call.Broker.ListAsync($"{await ControlCommands.PathAsync(call)}/network-interfaces");
         var text = new StringBuilder();
         foreach (var one in all)
         {
@@ -260,6 +267,23 @@ internal static class SystemCommands
 
         return new TextAnswer(text.ToString().TrimEnd('\n'), new JsonObject { ["interfaces"] = new JsonObject(all.Select(static one => KeyValuePair.Create(one["name"]!.ToString(), (JsonNode?)one.DeepClone()))) });
     }
+
+    /// <summary>The node that is asked; the one of this machine, if none is.</summary>
+    private static async Task<string> NodeAsync(CommandCall call) => call.Has(Offline.Name) ? NodeCommands.LocalName : await call.Broker.NodeAsync();
+
+    // As the broker tells its own.
+    private static IReadOnlyList<JsonObject> OwnInterfaces() =>
+    [
+        .. NetworkInterface.GetAllNetworkInterfaces().Select(static one => new JsonObject
+        {
+            ["name"] = one.Name,
+            ["state"] = one.OperationalStatus.ToString().ToLowerInvariant(),
+            ["hardware_address"] =
+                string.Join(':', one.GetPhysicalAddress().GetAddressBytes().Select(static octet => octet.ToString("X", CultureInfo.InvariantCulture))),
+            ["addresses"] = new JsonArray([.. one.GetIPProperties().UnicastAddresses.Select(static address =>
+                (JsonNode?)$"{new IPAddress(address.Address.GetAddressBytes())}/{address.PrefixLength}")]),
+        }),
+    ];
 
     private static async Task<Answer> ResolveAsync(CommandCall call)
     {
@@ -284,7 +308,7 @@ internal static class SystemCommands
                 ["address_family"] = call["address-family"] ?? "IPv4",
                 ["addresses"] = new JsonArray([.. addresses.Select(static address => (JsonNode?)address)]),
                 ["hostname"] = call.Words[0],
-                ["node"] = call.Has("offline") ? NodeCommands.LocalName : await call.Broker.NodeAsync(),
+                ["node"] = await NodeAsync(call),
                 ["result"] = "ok",
             });
     }

@@ -27,10 +27,14 @@ internal sealed class Tool
         "rabbitmq-plugins" => new Tool(name, [.. PluginCommands.All, .. LocalCommands.All.Where(static command => command.Name is "version" or "autocomplete")]),
         "rabbitmq-upgrade" => new Tool(name, [.. UpgradeCommands.All, .. Ctl.Where(static command => command.Name is "has_reached_target_cluster_size" or "status" or "cluster_status" or "version" or "autocomplete")]),
         "rabbitmq-queues" => new Tool(name, [.. ReplicaCommands.Queues, .. MirroringCommands.OfQueues, .. ReplicaCommands.Streams.Where(static command => command.Name == "stream_status"), .. Ctl.Where(static command => command.Name is "rebalance" or "version" or "status" or "autocomplete")]),
-        "rabbitmq-streams" => new Tool(name, [.. ReplicaCommands.Streams, .. ErlangCommands.OfStreams, .. Ctl.Where(static command => command.Name is "version" or "status" or "autocomplete")]),
+        "rabbitmq-streams" => new Tool(name,
+        [
+            .. ReplicaCommands.Streams, .. ReplicaCommands.StreamReplicas, .. SuperStreamCommands.All, .. ErlangCommands.OfStreams,
+            .. Ctl.Where(static command => command.Name is "version" or "status" or "autocomplete"),
+        ]),
         _ => new Tool("granaryctl",
         [
-            .. Ctl, .. DiagnosticsCommands.All, .. LogCommands.All, .. EventCommands.All, .. MirroringCommands.OfQueues, .. SystemCommands.All, .. ErlangCommands.OfDiagnostics.Where(static command => Ctl.All(other => other.Name != command.Name)), .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams,
+            .. Ctl, .. DiagnosticsCommands.All, .. LogCommands.All, .. EventCommands.All, .. MirroringCommands.OfQueues, .. SystemCommands.All, .. ErlangCommands.OfDiagnostics.Where(static command => Ctl.All(other => other.Name != command.Name)), .. PluginCommands.All, .. UpgradeCommands.All, .. ReplicaCommands.Queues, .. ReplicaCommands.Streams, .. SuperStreamCommands.All,
         ]),
     };
 

@@ -3,7 +3,12 @@ namespace Granary.Cli.Invocation;
 /// <summary>What was given on a command line: words, and options wherever they stand.</summary>
 internal sealed class CommandLine
 {
+    private const string No = "--no-";
+
     private readonly Dictionary<string, string> _options = new(StringComparer.Ordinal);
+
+    // Switches that were said to be off.
+    private readonly HashSet<string> _off = new(StringComparer.Ordinal);
 
     private CommandLine(IReadOnlyList<string> given) => Given = given;
 
@@ -21,7 +26,8 @@ internal sealed class CommandLine
 
     public string? this[string option] => _options.GetValueOrDefault(option);
 
-    public bool Has(string option) => _options.ContainsKey(option);
+    /// <summary>Whether it was given; of a switch, that it is on.</summary>
+    public bool Has(string option) => _options.ContainsKey(option) && !_off.Contains(option);
 
     /// <summary>The name of the command, found before its options are known: options that take a value must be among the general ones to stand before it.</summary>
     public static string? FindName(IReadOnlyList<string> given) => Parse(given, [CommandOption.Vhost]).Name;
@@ -52,11 +58,23 @@ internal sealed class CommandLine
             var (name, value) = equals > 0 ? (word[..equals], word[(equals + 1)..]) : (word, null);
             if (Find(known, name) is not { } option)
             {
-                unknown.Add(name);
+                // A switch is turned off so, too.
+                if (value is null && name.StartsWith(No, StringComparison.Ordinal) && Find(known, $"--{name[No.Length..]}") is { HasValue: false } off)
+                {
+                    line.Switch(off, isOn: false);
+                }
+                else
+                {
+                    unknown.Add(name);
+                }
+            }
+            else if (!option.HasValue && value is null or "true" or "false")
+            {
+                line.Switch(option, value != "false");
             }
             else if (!option.HasValue)
             {
-                line._options[option.Name] = value ?? "true";
+                unknown.Add(name);
             }
             else if (value is not null || i + 1 < given.Count)
             {
@@ -72,6 +90,19 @@ internal sealed class CommandLine
         line.Words = [.. words.Skip(1)];
         line.Unknown = unknown;
         return line;
+    }
+
+    private void Switch(CommandOption option, bool isOn)
+    {
+        _options[option.Name] = isOn ? "true" : "false";
+        if (isOn)
+        {
+            _off.Remove(option.Name);
+        }
+        else
+        {
+            _off.Add(option.Name);
+        }
     }
 
     // A number below zero, and a dash alone (standard output), are words.

@@ -18,8 +18,12 @@ internal sealed record CommandOption(string Name, char? Short = null, bool HasVa
     /// <summary>What each command takes.</summary>
     public static readonly CommandOption[] Everywhere =
     [
-        Node, Quiet, Silent, Timeout, Formatter, NoTableHeaders, Help,
+        Node, Vhost, Quiet, Silent, Timeout, Formatter, NoTableHeaders, Help,
         new("longnames", 'l'), new("dry-run"), new("script-name", HasValue: true), new("erlang-cookie", HasValue: true), new("print-stacktrace"),
         new("url", HasValue: true), new("user", HasValue: true),
+
+        // Of RabbitMQ's tools, and without an effect here: those who call them give some of these always.
+        new("table-headers"), new("printer", HasValue: true), new("file", HasValue: true), new("rabbitmq-home", HasValue: true), new("data-dir", HasValue: true),
+        new("mnesia-dir", HasValue: true), new("plugins-dir", HasValue: true), new("enabled-plugins-file", HasValue: true), new("aliases-file", HasValue: true),
     ];
 }

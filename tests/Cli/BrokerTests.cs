@@ -289,6 +289,12 @@ public class BrokerTests
             new CtlResult(ExitCode.Done, "Updating metadata of vhost \"sales\" ...\n", ""), await Ctl.RunAsync("rabbitmqctl", local, "update_vhost_metadata", "sales", "--description", "new", "--default-queue-type", "quorum"));
         Assert.Contains(
             "sales\tnew\t[a, b]\tquorum\n", (await Ctl.RunAsync("rabbitmqctl", local, "list_vhosts", "-s", "name", "description", "tags", "default_queue_type")).Output, StringComparison.Ordinal);
+        foreach (var line in new[] { new[] { "trace_on", "-p", "sales" }, ["trace_off", "-p", "sales"], ["add_vhost", "sales", "--description", "other"], ["set_vhost_tags", "sales", "c"] })
+        {
+            Assert.Equal(ExitCode.Done, (await Ctl.RunAsync("rabbitmqctl", local, line)).Code);
+        }
+
+        Assert.Contains("sales\tnew\t[c]\tquorum\n", (await Ctl.RunAsync("rabbitmqctl", local, "list_vhosts", "-s", "name", "description", "tags", "default_queue_type")).Output, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, (await Ctl.RunAsync("rabbitmqctl", local, "update_vhost_metadata", "sales")).Code);
         Assert.Equal(ExitCode.Data, (await Ctl.RunAsync("rabbitmqctl", local, "update_vhost_metadata", "nowhere", "--tags", "a")).Code);
 
@@ -306,6 +312,63 @@ public class BrokerTests
         })
         {
             Assert.Equal(ExitCode.Done, (await Ctl.RunAsync(tool, local, line)).Code);
+        }
+    }
+
+    [Fact]
+    public async Task SuperStream_OverItsLife_IsMadeOfStreamsAndTheirExchange()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        Task<CtlResult> StreamsAsync(params string[] line) => Ctl.RunAsync("rabbitmq-streams", local, line);
+        Task<CtlResult> ListAsync(params string[] line) => Ctl.RunAsync("rabbitmqctl", local, line);
+
+        Assert.Equal(
+            new CtlResult(ExitCode.Done, "Adding a super stream...\nSuper stream sales has been created\n", ""),
+            await StreamsAsync("add_super_stream", "sales", "--binding-keys", "north, south", "--max-length-bytes", "20gb", "--max-age", "P1DT1H"));
+        Assert.Equal(ExitCode.Software, (await StreamsAsync("add_super_stream", "sales")).Code);
+        Assert.Equal(ExitCode.Data, (await StreamsAsync("add_super_stream", "sales", "-p", "nowhere")).Code);
+        foreach (var wrong in new[] { new[] { "--partitions", "0" }, ["--partitions", "2", "--binding-keys", "a"], ["--max-age", "1D"], ["--max-length-bytes", "2x"], ["--leader-locator", "here"], ["--initial-cluster-size", "0"] })
+        {
+            Assert.Equal(ExitCode.Usage, (await StreamsAsync(["add_super_stream", "other", .. wrong])).Code);
+        }
+
+        Assert.Equal("sales-north\tstream\nsales-south\tstream\n", (await ListAsync("list_queues", "-s", "name", "type")).Output);
+        Assert.Contains("x-max-length-bytes,20000000000", (await ListAsync("list_queues", "-s", "arguments")).Output.Replace(" ", "", StringComparison.Ordinal).Replace("\"", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal(new CtlResult(ExitCode.Done, "[\n]\n", ""), await StreamsAsync("stream_status", "sales-north", "--tracking", "--formatter", "json"));
+        Assert.Equal(ExitCode.Software, (await StreamsAsync("delete_super_stream", "amq.topic")).Code);
+
+        Assert.Equal(
+            new CtlResult(ExitCode.Done, "Deleting a super stream...\nSuper stream sales has been deleted\n", ""), await StreamsAsync("delete_super_stream", "sales"));
+
+        Assert.Equal("", (await ListAsync("list_queues", "-s", "name")).Output.Trim());
+        Assert.DoesNotContain("sales", (await ListAsync("list_exchanges", "-s", "name")).Output, StringComparison.Ordinal);
+        foreach (var line in new[] { new[] { "grow", "rabbit@a", "all" }, ["shrink", "rabbit@a", "--errors-only"], ["transfer_leadership", "s", "rabbit@a"], ["restart_stream", "s", "--preferred-leader-node", "rabbit@a"] })
+        {
+            Assert.Equal(ExitCode.Done, (await StreamsAsync(line)).Code);
+        }
+    }
+
+    /// <summary>As 4.x has them.</summary>
+    [Fact]
+    public async Task Options_OfLaterVersions_AreTaken()
+    {
+        await using var broker = await BrokerProcess.StartAsync();
+        var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
+        await Ctl.RunAsync("rabbitmqctl", local, "add_vhost", "kept", "-d", "a text");
+        foreach (var (code, tool, line) in new[]
+        {
+            (ExitCode.Done, "rabbitmqctl", new[] { "update_vhost_metadata", "kept", "--protected-from-deletion" }), (ExitCode.Unavailable, "rabbitmqctl", ["delete_vhost", "kept"]),
+            (ExitCode.Done, "rabbitmqctl", ["update_vhost_metadata", "kept", "--protected-from-deletion=false", "--tags", "a"]), (ExitCode.Done, "rabbitmqctl", ["delete_vhost", "kept"]),
+            (ExitCode.Usage, "rabbitmqctl", ["add_vhost", "wrong", "--default-queue-type", "none"]), (ExitCode.Usage, "rabbitmqctl", ["enable_feature_flag", "all", "--opt-in"]),
+            (ExitCode.Done, "rabbitmqctl", ["enable_feature_flag", "-e", "quorum_queue"]), (ExitCode.Usage, "rabbitmqctl", ["delete_queue", "nowhere", "--force"]),
+            (ExitCode.Done, "rabbitmq-diagnostics", ["check_port_connectivity", "-a", "127.0.0.1"]), (ExitCode.Done, "rabbitmq-diagnostics", ["resolve_hostname", "localhost", "-a", "ipv4"]),
+            (ExitCode.Done, "rabbitmq-diagnostics", ["resolver_info", "--offline"]), (ExitCode.Done, "rabbitmq-diagnostics", ["list_network_interfaces", "--offline"]),
+            (ExitCode.Done, "rabbitmq-diagnostics", ["runtime_thread_stats", "-i", "1"]), (ExitCode.Done, "rabbitmq-queues", ["add_member", "q", "rabbit@a", "--membership", "voter"]),
+        })
+        {
+            var done = await Ctl.RunAsync(tool, local, line);
+            Assert.True(code == done.Code, $"{string.Join(' ', line)}: {done}");
         }
     }
 

@@ -28,6 +28,29 @@ public class CommandLineTests
         Assert.True(line.Has("quiet"));
     }
 
+    [Theory]
+    [InlineData("--quiet", true)]
+    [InlineData("--quiet=true", true)]
+    [InlineData("--quiet=false", false)]
+    [InlineData("--no-quiet", false)]
+    public void Parse_Switch_IsTurnedOnAndOff(string word, bool isOn)
+    {
+        var line = CommandLine.Parse(["list_queues", word], []);
+
+        Assert.Equal((isOn, isOn ? "true" : "false", 0), (line.Has("quiet"), line["quiet"], line.Unknown.Count));
+    }
+
+    [Theory]
+    [InlineData("--quiet=maybe")]
+    [InlineData("--no-vhost")]
+    [InlineData("--no-bogus")]
+    public void Parse_WhatIsNoSwitch_IsNotTurnedOff(string word) => Assert.Equal([word.Split('=')[0]], CommandLine.Parse(["list_queues", word], []).Unknown);
+
+    /// <summary>RabbitMQ's tools take these with every command.</summary>
+    [Fact]
+    public void Parse_OptionsOfEveryCommand_AreTakenByThoseThatDoNotNeedThem() => Assert.Empty(CommandLine.Parse(
+        ["list_users", "-p", "/", "--printer", "stdio", "--data-dir=/tmp", "--enabled-plugins-file", "file", "--table-headers", "--script-name", "rabbitmqctl"], []).Unknown);
+
     [Fact]
     public void FindName_VhostBeforeTheName_IsNotTakenForIt() => Assert.Equal("list_queues", CommandLine.FindName(["-p", "sales", "list_queues"]));
 

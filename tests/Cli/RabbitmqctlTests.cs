@@ -162,6 +162,11 @@ public sealed partial class RabbitmqctlTests
         ["rabbitmq-queues", "peek", "nowhere", "1", "--formatter", "json"],
         ["rabbitmq-streams", "set_stream_retention_policy"],
         ["rabbitmq-streams", "set_stream_retention_policy", "nowhere", "1D"],
+        ["list_users", "-p", "/"],
+        ["list_users", "--no-quiet"],
+        ["list_users", "--quiet=false"],
+        ["list_users", "--no-vhost"],
+        ["rabbitmq-diagnostics", "resolve_hostname", "localhost", "-a", "ipv4", "--formatter", "json"],
         ["close_all_connections", "-p", "/", "bye"],
     ];
 
