@@ -1,6 +1,7 @@
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Connections;
+using Granary.Gateway.Topology;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -38,6 +39,7 @@ internal static class GrpcHosting
         services.AddHostedService(provider => provider.GetRequiredService<GrpcServer>());
         services.AddSingleton<CallRunner>();
         services.AddSingleton<TopologyService>();
+        services.AddSingleton<MessageMove>();
         services.AddSingleton<MessagingService>();
         services.AddSingleton<RpcService>();
         return services;

@@ -20,6 +20,10 @@ internal abstract class MessagingBase
     public abstract Task Consume(IAsyncStreamReader<ConsumeRequest> requestStream, IServerStreamWriter<ConsumeResponse> responseStream, ServerCallContext context);
 
     public abstract Task<GetResponse> Get(GetRequest request, ServerCallContext context);
+
+    public abstract Task<BrowseResponse> Browse(BrowseRequest request, ServerCallContext context);
+
+    public abstract Task<MoveResponse> Move(MoveRequest request, ServerCallContext context);
 }
 
 /// <summary>Tells ASP.NET Core the methods of <see cref="MessagingBase"/>; it makes the handlers itself.</summary>

@@ -22,7 +22,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
     {
         var name = Names.Clean(ShortStrings.Check(request.Queue, "queue"));
         (name, var answer) = request.Passive
-            ? (name, await topology.DescribeQueueAsync(QueueName(name)).ConfigureAwait(false))
+            ? (name, await topology.DescribeQueueAsync(ShortStrings.QueueName(name)).ConfigureAwait(false))
             : await topology.DeclareQueueAsync(
                 name, request.Durable, isExclusive: false, request.AutoDelete, Encode(request.Arguments)).ConfigureAwait(false);
         CallErrors.ThrowIf(answer.Error);
@@ -31,14 +31,14 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
 
     public override Task<DeleteQueueResponse> DeleteQueue(DeleteQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
     {
-        var answer = await topology.DeleteQueueAsync(QueueName(request.Queue), request.IfUnused, request.IfEmpty).ConfigureAwait(false);
+        var answer = await topology.DeleteQueueAsync(ShortStrings.QueueName(request.Queue), request.IfUnused, request.IfEmpty).ConfigureAwait(false);
         CallErrors.ThrowIf(answer.Error);
         return new DeleteQueueResponse { MessageCount = (ulong)answer.Messages };
     });
 
     public override Task<PurgeQueueResponse> PurgeQueue(PurgeQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
     {
-        var answer = await topology.PurgeQueueAsync(QueueName(request.Queue)).ConfigureAwait(false);
+        var answer = await topology.PurgeQueueAsync(ShortStrings.QueueName(request.Queue)).ConfigureAwait(false);
         CallErrors.ThrowIf(answer.Error);
         return new PurgeQueueResponse { MessageCount = (ulong)answer.Messages };
     });
@@ -46,14 +46,14 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
     public override Task<BindQueueResponse> BindQueue(BindQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
     {
         CallErrors.ThrowIf(await topology.BindQueueAsync(
-            QueueName(request.Queue), ExchangeName(request.Exchange), Key(request.RoutingKey), Encode(request.Arguments)).ConfigureAwait(false));
+            ShortStrings.QueueName(request.Queue), ExchangeName(request.Exchange), Key(request.RoutingKey), Encode(request.Arguments)).ConfigureAwait(false));
         return new BindQueueResponse();
     });
 
     public override Task<UnbindQueueResponse> UnbindQueue(UnbindQueueRequest request, ServerCallContext context) => RunAsync(context, async topology =>
     {
         CallErrors.ThrowIf(await topology.UnbindQueueAsync(
-            QueueName(request.Queue), ExchangeName(request.Exchange), Key(request.RoutingKey), Encode(request.Arguments)).ConfigureAwait(false));
+            ShortStrings.QueueName(request.Queue), ExchangeName(request.Exchange), Key(request.RoutingKey), Encode(request.Arguments)).ConfigureAwait(false));
         return new UnbindQueueResponse();
     });
 
@@ -109,7 +109,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
         var silo = request.Node.Length == 0
             ? await places.FindLeastLoadedAsync(context.CancellationToken).ConfigureAwait(false)
             : places.Find(request.Node) ?? throw CallErrors.Invalid($"there is no node '{request.Node}'; nodes that have queues are {string.Join(", ", places.Names)}");
-        CallErrors.ThrowIf(await topology.MoveQueueAsync(QueueName(request.Queue), silo).ConfigureAwait(false));
+        CallErrors.ThrowIf(await topology.MoveQueueAsync(ShortStrings.QueueName(request.Queue), silo).ConfigureAwait(false));
         return new MoveQueueResponse { Node = silo.Endpoint.ToString() };
     });
 
@@ -139,9 +139,6 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
     private static EncodedTable Encode(FieldTable? table) => EncodedTable.From(FieldTableEncoding.Encode(table));
 
     private static string Key(string key) => ShortStrings.Check(key, "routing_key");
-
-    private static string QueueName(string name) =>
-        Names.Clean(ShortStrings.Check(name, "queue")) is { Length: > 0 } given ? given : throw CallErrors.Invalid("queue is empty");
 
     private static string ExchangeName(string name) => ShortStrings.Check(name, "exchange");
 }

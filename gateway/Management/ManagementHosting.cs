@@ -38,7 +38,6 @@ internal static class ManagementHosting
         .AddSingleton<VhostNames>()
         .AddSingleton<HistoryReader>()
         .AddSingleton<MessageReader>()
-        .AddSingleton<MessageMove>()
         .AddSingleton<MessagePost>()
         .AddSingleton<DefinitionsExport>()
         .AddSingleton<DefinitionsImport>()

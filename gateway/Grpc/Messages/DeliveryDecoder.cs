@@ -59,7 +59,7 @@ internal sealed class DeliveryDecoder
             Due = message.Due,
             Exchange = Encoding.UTF8.GetString(record.Exchange),
             RoutingKey = Encoding.UTF8.GetString(record.RoutingKey),
-            Body = UnsafeByteOperations.UnsafeWrap(message.Record.AsMemory(record.Length - record.Body.Length)),
+            Body = BodyOf(message.Record, record),
         };
         if (PropertiesDecoding.Decode(record.Properties) is { } properties)
         {
@@ -68,6 +68,28 @@ internal sealed class DeliveryDecoder
 
         return delayed;
     }
+
+    /// <summary>A message that stays in its queue.</summary>
+    public static BrowsedMessage ToBrowsed(Core.Topology.BrowsedMessage message)
+    {
+        var record = new MessageRecord(message.Record);
+        var browsed = new BrowsedMessage
+        {
+            Place = message.Place,
+            Redelivered = message.Redelivered,
+            Exchange = Encoding.UTF8.GetString(record.Exchange),
+            RoutingKey = Encoding.UTF8.GetString(record.RoutingKey),
+            Body = BodyOf(message.Record, record),
+        };
+        if (PropertiesDecoding.Decode(record.Properties) is { } properties)
+        {
+            browsed.Properties = properties;
+        }
+
+        return browsed;
+    }
+
+    private static ByteString BodyOf(byte[] bytes, MessageRecord record) => UnsafeByteOperations.UnsafeWrap(bytes.AsMemory(record.Length - record.Body.Length, record.Body.Length));
 
     private BasicProperties? PropertiesOf(ReadOnlySpan<byte> bytes)
     {

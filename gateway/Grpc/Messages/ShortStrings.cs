@@ -1,4 +1,5 @@
 using Granary.Amqp;
+using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
 
 namespace Granary.Gateway.Grpc.Messages;
@@ -17,6 +18,10 @@ internal static class ShortStrings
 
         return text;
     }
+
+    /// <summary>The name of a queue, without line breaks, as over AMQP.</summary>
+    /// <exception cref="AmqpChannelException">502: it is empty, or too long.</exception>
+    public static string QueueName(string name) => Names.Clean(Check(name, "queue")) is { Length: > 0 } given ? given : throw CallErrors.Invalid("queue is empty");
 
     /// <summary>Copies a text of the wire and returns its length.</summary>
     /// <exception cref="AmqpChannelException">502: more than 255 bytes.</exception>

@@ -7,6 +7,7 @@ using Granary.Core.Messages;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Topology;
 
 namespace Granary.Gateway.Management.Queues;
 
@@ -54,7 +55,8 @@ internal sealed class MessageReader(GrpcServer server)
             var more = true;
             while (more && messages.Count < count && bytes < MostBytes)
             {
-                more = await taken.TakeAsync(Math.Min(MostAtATime, count - messages.Count), server.Patience, call.Aborted).ConfigureAwait(false);
+                (var error, more) = await taken.TakeAsync(Math.Min(MostAtATime, count - messages.Count), server.Patience, call.Aborted).ConfigureAwait(false);
+                ApiException.ThrowIf(error);
             }
         }
         finally

@@ -1,10 +1,10 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Granary.Amqp;
 using Granary.Core.Messages;
 using Granary.Core.Topology;
 using Granary.Gateway.Management.Frame;
+using Granary.Gateway.Topology;
 
 namespace Granary.Gateway.Management.Queues;
 
@@ -14,16 +14,6 @@ namespace Granary.Gateway.Management.Queues;
 /// </summary>
 internal sealed class MessageSearch(ApiOperations operations) : IResource
 {
-    private const int UsualCount = 100;
-    private const int MostMessages = 1_000;
-    private const int UsualBytes = 16 * 1024 * 1024;
-    private const int MostBytes = 1024 * 1024 * 1024;
-    private const int UsualTime = 2_000;
-    private const int MostTime = 30_000;
-
-    /// <summary>What a queue is asked for at once.</summary>
-    private const int PageBytes = 256 * 1024;
-
     /// <summary>Octets of bodies in one answer; there is one message in any case.</summary>
     private const long MostBodies = 32 * 1024 * 1024;
 
@@ -31,46 +21,20 @@ internal sealed class MessageSearch(ApiOperations operations) : IResource
 
     private async Task LookAsync(ApiCall call)
     {
-        var (count, bytes, time) = (Number(call, "count", UsualCount, MostMessages), Number(call, "bytes", UsualBytes, MostBytes), Number(call, "time", UsualTime, MostTime));
-        int? truncate = call.Query.ContainsKey("truncate") ? Number(call, "truncate", 0, int.MaxValue) : null;
-        var search = Encoding.UTF8.GetBytes(call.Query["search"].ToString());
-        var isBase64 = call.Query["encoding"] == "base64";
-        var queue = operations.Browsing(call, call.Vhosts.Require(call.Segments[1]));
-        var began = Stopwatch.GetTimestamp();
-        List<BrowsedJson> found = [];
-        var (examined, looked, bodies) = (0, 0L, 0L);
-        string? next = call.Query["after"].ToString();
-        do
+        var query = new MessageQuery(call.Segments[2], call.Query["after"].ToString(), Encoding.UTF8.GetBytes(call.Query["search"].ToString()))
         {
-            var answer = await queue.BrowseAsync(call.Segments[2], next, MostMessages, PageBytes).ConfigureAwait(false);
-            ApiException.ThrowIf(answer.Error);
-            next = answer.Next;
-            foreach (var message in answer.Messages)
-            {
-                examined++;
-                looked += message.Record.Length;
-                if (!Contains(new MessageRecord(message.Record), search))
-                {
-                    continue;
-                }
-
-                found.Add(BrowsedJson.Of(message, isBase64, truncate));
-                bodies += found[^1].PayloadBytes;
-                if (found.Count == count || bodies >= MostBodies)
-                {
-                    next = answer.Next is null && message == answer.Messages[^1] ? null : message.Place;
-                    break;
-                }
-            }
-        }
-        while (next is not null && found.Count < count && looked < bytes && bodies < MostBodies && Stopwatch.GetElapsedTime(began).TotalMilliseconds < time);
-
-        await call.ReplyAsync(new FoundJson(found, examined, looked) { Next = next }, ApiJson.Default.FoundJson).ConfigureAwait(false);
+            Count = Number(call, "count", MessageQuery.UsualCount, MessageQuery.MostMessages),
+            Bytes = Number(call, "bytes", MessageQuery.UsualBytes, MessageQuery.MostBytes),
+            Time = Number(call, "time", MessageQuery.UsualTime, MessageQuery.MostTime),
+            Bodies = MostBodies,
+        };
+        int? truncate = call.Query.ContainsKey("truncate") ? Number(call, "truncate", 0, int.MaxValue) : null;
+        var isBase64 = call.Query["encoding"] == "base64";
+        var (error, found) = await operations.Browsing(call, call.Vhosts.Require(call.Segments[1])).FindAsync(query).ConfigureAwait(false);
+        ApiException.ThrowIf(error);
+        List<BrowsedJson> messages = [.. found!.Messages.Select(message => BrowsedJson.Of(message, isBase64, truncate))];
+        await call.ReplyAsync(new FoundJson(messages, found.Examined, found.ExaminedBytes) { Next = found.Next }, ApiJson.Default.FoundJson).ConfigureAwait(false);
     }
-
-    // Properties are searched as they are on the wire: texts in headers, and their names, stand there as they are.
-    private static bool Contains(MessageRecord record, ReadOnlySpan<byte> search) =>
-        search.IsEmpty || record.Body.IndexOf(search) >= 0 || record.RoutingKey.IndexOf(search) >= 0 || record.Properties.IndexOf(search) >= 0;
 
     private static int Number(ApiCall call, string name, int usual, int most) =>
         call.Query[name].ToString() is not { Length: > 0 } text ? usual

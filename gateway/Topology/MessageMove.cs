@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Granary.Amqp;
+using Granary.Core;
 using Granary.Core.Access;
 using Granary.Core.Links;
 using Granary.Core.Messages;
@@ -7,12 +8,11 @@ using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Grpc.Publishing;
-using Granary.Gateway.Management.Frame;
 using Granary.V1;
 using Grpc.Core;
 using Settlement = Granary.Core.Links.Settlement;
 
-namespace Granary.Gateway.Management.Queues;
+namespace Granary.Gateway.Topology;
 
 /// <summary>
 /// Moves messages from a queue to another one, or each to the queue that it died in, last or first. A message is acknowledged when its new queue has confirmed it: one that is moved
@@ -20,6 +20,9 @@ namespace Granary.Gateway.Management.Queues;
 /// </summary>
 internal sealed class MessageMove(GrpcServer server)
 {
+    /// <summary>So many messages are moved by one request at the most.</summary>
+    public const int MostMessages = 10_000;
+
     private const int MostAtATime = 64;
 
     private const string Deaths = "x-death";
@@ -27,10 +30,17 @@ internal sealed class MessageMove(GrpcServer server)
 
     /// <param name="destination">Null: of each message the queue that it died in.</param>
     /// <param name="isFirst">That is the one that it died in first, if it died in several.</param>
-    public async Task<MovedJson> RunAsync(ApiCall call, string vhost, string queue, string? destination, bool isFirst, int count)
+    /// <param name="count">So many at the most.</param>
+    /// <returns>How many were moved, and why there was an end to it; or why nothing can be taken from the queue.</returns>
+    public async Task<(BrokerError? Error, MovedMessages Moved)> RunAsync(Caller caller, string queue, string? destination, bool isFirst, int count, CancellationToken aborted)
     {
-        var shared = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Access));
-        ApiException.ThrowIf(await shared.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), call.Aborted).ConfigureAwait(false));
+        var shared = server.UnaryLinksOf(caller);
+        var error = await shared.Rights.CheckAsync(may => may.CheckQueue(Right.Read, queue), aborted).ConfigureAwait(false);
+        if (error is not null)
+        {
+            return (error, default);
+        }
+
         var moved = 0;
         var messages = new List<Message>();
         var taken = new TakenMessages(shared.Links, queue, got => messages.Add(Read(got, destination, isFirst)));
@@ -40,13 +50,18 @@ internal sealed class MessageMove(GrpcServer server)
             while (more && moved < count)
             {
                 messages.Clear();
-                more = await taken.TakeAsync(Math.Min(MostAtATime, count - moved), server.Patience, call.Aborted).ConfigureAwait(false);
-                var outcomes = await Task.WhenAll(messages.Select(message => PublishAsync(shared, message, call.Aborted))).ConfigureAwait(false);
+                (error, more) = await taken.TakeAsync(Math.Min(MostAtATime, count - moved), server.Patience, aborted).ConfigureAwait(false);
+                if (error is not null)
+                {
+                    return (error, new MovedMessages(moved, null));
+                }
+
+                var outcomes = await Task.WhenAll(messages.Select(message => PublishAsync(shared, message, aborted))).ConfigureAwait(false);
                 taken.Settle(place => outcomes[place] is null ? Settlement.Ack : Settlement.Undelivered);
                 moved += outcomes.Count(static refusal => refusal is null);
                 if (Array.Find(outcomes, static refusal => refusal is not null) is { } refusal)
                 {
-                    return new MovedJson(moved) { Refusal = refusal };
+                    return (null, new MovedMessages(moved, refusal));
                 }
             }
         }
@@ -54,10 +69,10 @@ internal sealed class MessageMove(GrpcServer server)
         {
             taken.End();
             taken.Settle(Settlement.Undelivered);
-            await shared.Links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, call.Aborted).ConfigureAwait(false);
+            await shared.Links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, aborted).ConfigureAwait(false);
         }
 
-        return new MovedJson(moved);
+        return (null, new MovedMessages(moved, null));
     }
 
     private static Message Read(GotItem got, string? destination, bool isFirst)
@@ -113,55 +128,6 @@ internal sealed class MessageMove(GrpcServer server)
     }
 }
 
-/// <summary>Which messages are to be moved.</summary>
-internal sealed record MoveRequest
-{
-    public const string First = "first";
-    public const string Last = "last";
-
-    /// <summary>At the most.</summary>
-    public int Count { get; set; } = MoveResource.MostMessages;
-
-    /// <summary>Null: to where each came from.</summary>
-    public string? Queue { get; set; }
-
-    /// <summary>Where that is, if a message died in several queues: in the <c>first</c>, or in the <c>last</c>.</summary>
-    public string Death { get; set; } = Last;
-}
-
 /// <summary>What was moved.</summary>
-internal sealed record MovedJson(int Moved)
-{
-    /// <summary>Why there was an end to it; null: as many were moved as there were, or were asked for.</summary>
-    public string? Refusal { get; init; }
-}
-
-/// <summary><c>POST /api/queues/…/move</c>, which RabbitMQ does not have.</summary>
-internal sealed class MoveResource(MessageMove move) : IResource
-{
-    public const int MostMessages = 10_000;
-
-    public void Map(ApiRoutes routes) => routes.Post("/queues/{vhost}/{name}/move", Need.Management, MoveAsync);
-
-    private async Task MoveAsync(ApiCall call)
-    {
-        var (vhost, name) = (call.Vhosts.Require(call.Segments[1]), call.Segments[2]);
-        var asked = await call.ReadOrEmptyAsync(ApiJson.Default.MoveRequest).ConfigureAwait(false);
-        if (asked.Queue == name)
-        {
-            throw ApiException.BadRequest("The messages are in that queue");
-        }
-
-        if (asked.Count is < 1 or > MostMessages)
-        {
-            throw ApiException.BadRequest($"count is a number of messages, 1 to {MostMessages}");
-        }
-
-        if (asked.Death is not (MoveRequest.First or MoveRequest.Last))
-        {
-            throw ApiException.BadRequest($"death is first or last: {asked.Death}");
-        }
-
-        await call.ReplyAsync(await move.RunAsync(call, vhost, name, asked.Queue, asked.Death == MoveRequest.First, asked.Count).ConfigureAwait(false), ApiJson.Default.MovedJson).ConfigureAwait(false);
-    }
-}
+/// <param name="Refusal">Why there was an end to it; null: as many were moved as there were, or were asked for.</param>
+internal readonly record struct MovedMessages(int Count, string? Refusal);

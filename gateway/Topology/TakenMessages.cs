@@ -3,7 +3,7 @@ using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Gateway.Amqp.Delivering;
 
-namespace Granary.Gateway.Management.Queues;
+namespace Granary.Gateway.Topology;
 
 /// <summary>Messages that were got of a queue and are not settled.</summary>
 /// <param name="onMessage">Told of each, in order, under the gate of the links.</param>
@@ -14,8 +14,8 @@ internal sealed class TakenMessages(LinkSet links, string queue, Action<GotItem>
     private Settlement? _late;
 
     /// <summary>Asks for up to so many more.</summary>
-    /// <returns>False: there are no more.</returns>
-    public async Task<bool> TakeAsync(int count, TimeSpan patience, CancellationToken aborted)
+    /// <returns>Why there are none, or whether there may be more.</returns>
+    public async Task<(BrokerError? Error, bool More)> TakeAsync(int count, TimeSpan patience, CancellationToken aborted)
     {
         var answered = new TaskCompletionSource<(BrokerError? Error, bool More)>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (links.Gate)
@@ -37,9 +37,7 @@ internal sealed class TakenMessages(LinkSet links, string queue, Action<GotItem>
             links.Flush();
         }
 
-        var (error, more) = await answered.Task.WaitAsync(patience, links.Clock, aborted).ConfigureAwait(false);
-        Frame.ApiException.ThrowIf(error);
-        return more;
+        return await answered.Task.WaitAsync(patience, links.Clock, aborted).ConfigureAwait(false);
     }
 
     /// <summary>Settles all that are open, and what comes yet as if it had never been got.</summary>
