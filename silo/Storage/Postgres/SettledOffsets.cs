@@ -144,6 +144,13 @@ internal sealed class SettledOffsets(long low)
     {
         while (first < end)
         {
+            if (WideEnd(first) is { } known)
+            {
+                // Billions of offsets between two activations, which a purge may span: nothing is stored there that the database would have to know of.
+                first = known;
+                continue;
+            }
+
             var chunk = first >> ChunkShift;
             var from = (int)(first & (ChunkBits - 1));
             var to = (int)Math.Min(ChunkBits, from + end - first);
@@ -175,6 +182,20 @@ internal sealed class SettledOffsets(long low)
 
             first += to - from;
         }
+    }
+
+    /// <summary>Where the wide stretch ends that an offset is in, if it is in one.</summary>
+    private long? WideEnd(long offset)
+    {
+        foreach (var (first, end) in _wide)
+        {
+            if (first <= offset && offset < end)
+            {
+                return end;
+            }
+        }
+
+        return null;
     }
 
     private byte[]? BitsOf(long chunk) =>
@@ -232,8 +253,7 @@ internal sealed class SettledOffsets(long low)
                 }
             }
 
-            var wide = isSet ? -1 : _wide.FindIndex(wide => wide.First <= from && from < wide.End);
-            from = wide < 0 ? chunkEnd : Math.Min(end, _wide[wide].End);
+            from = !isSet && WideEnd(from) is { } wideEnd ? Math.Min(end, wideEnd) : chunkEnd;
         }
 
         return end;

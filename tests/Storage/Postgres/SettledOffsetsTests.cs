@@ -76,6 +76,23 @@ public sealed class SettledOffsetsTests
         Assert.Equal(4_000_000_000, settled.Low);
     }
 
+    [Fact]
+    public void Add_AcrossBillionsThatWereNeverStored_TellsTheDatabaseOfWhatIsStoredAlone()
+    {
+        const long Gap = 4_000_000_000;
+        var settled = new SettledOffsets(low: 0);
+        settled.Add(20, Gap, storedEnd: 0);
+        List<long> told = [];
+        settled.Add(10, Gap + 10, storedEnd: Gap + 20);
+        settled.TakeChanges((chunk, _) => told.Add(chunk));
+        Assert.Equal([0, Gap >> 10], told.Order());
+        Assert.True(settled.TryFindUnsettled(10, 2 * Gap, out var first, out _));
+        Assert.Equal(Gap + 10, first);
+
+        settled.Add(0, 10, storedEnd: Gap + 20);
+        Assert.Equal(Gap + 10, settled.Low);
+    }
+
     private static long FirstOutside(HashSet<long> plain, long from)
     {
         while (plain.Contains(from))
