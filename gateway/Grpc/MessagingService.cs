@@ -57,7 +57,10 @@ internal sealed class MessagingService(GrpcServer server, CallRunner calls, Mess
         CallErrors.ThrowIf(error);
         return new BrowseResponse
         {
-            Messages = { found!.Messages.Select(DeliveryDecoder.ToBrowsed) }, Next = found.Next ?? "", Examined = (uint)found.Examined, ExaminedBytes = (ulong)found.ExaminedBytes,
+            Messages = { found!.Messages.Select(DeliveryDecoder.ToBrowsed) },
+            Next = found.Next ?? "",
+            Examined = (uint)found.Examined,
+            ExaminedBytes = (ulong)found.ExaminedBytes,
         };
     });
 

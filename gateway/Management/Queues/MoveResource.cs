@@ -30,7 +30,7 @@ internal sealed record MovedJson(int Moved)
 /// <summary><c>POST /api/queues/…/move</c>, which RabbitMQ does not have.</summary>
 internal sealed class MoveResource(MessageMove move) : IResource
 {
-        public void Map(ApiRoutes routes) => routes.Post("/queues/{vhost}/{name}/move", Need.Management, MoveAsync);
+    public void Map(ApiRoutes routes) => routes.Post("/queues/{vhost}/{name}/move", Need.Management, MoveAsync);
 
     private async Task MoveAsync(ApiCall call)
     {
