@@ -144,6 +144,25 @@ internal sealed partial class QueueActivation
         queue.CloseStorage();
     }
 
+    /// <summary>Dead messages are where they had to go: the store need not have them any more.</summary>
+    private void TakeArrived()
+    {
+        while (_arrived is not null && _arrived.TryDequeue(out var arrived))
+        {
+            if (arrived.From != _slot.Queue)
+            {
+                // It was deleted. The offsets of one declared since are others.
+                continue;
+            }
+
+            foreach (var run in arrived.Runs)
+            {
+                arrived.From.Forget(run.First, run.End);
+                _underWay -= run.Count;
+            }
+        }
+    }
+
     private async Task RestoreAsync(QueueDeclaration declaration, CancellationToken cancellation)
     {
         var incarnation = _state.Value.Incarnation;

@@ -325,25 +325,6 @@ internal sealed partial class QueueActivation
         _slot.Advance(Now);
     }
 
-    /// <summary>Dead messages are where they had to go: the store need not have them any more.</summary>
-    private void TakeArrived()
-    {
-        while (_arrived is not null && _arrived.TryDequeue(out var arrived))
-        {
-            if (arrived.From != _slot.Queue)
-            {
-                // It was deleted. The offsets of one declared since are others.
-                continue;
-            }
-
-            foreach (var run in arrived.Runs)
-            {
-                arrived.From.Forget(run.First, run.End);
-                _underWay -= run.Count;
-            }
-        }
-    }
-
     /// <summary>Does what is due by now.</summary>
     private void RunDue()
     {
