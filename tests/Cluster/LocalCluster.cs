@@ -31,15 +31,14 @@ internal sealed class LocalCluster : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
     private readonly ChildProcess _script;
-    private readonly ConcurrentDictionary<string, Member> _members;
-    private readonly Restarts _restarts;
 
+    /// <summary>As the script has told of them last: it starts again whatever has ended, whoever it was asked for.</summary>
+    private readonly ConcurrentDictionary<string, Member> _members;
     private readonly string _connection;
     private readonly HashSet<(int Event, string About)> _allowed = [];
     private readonly HashSet<string> _stopped = [];
 
-    private LocalCluster(ChildProcess script, Restarts restarts, string connection, IEnumerable<Member> members) =>
-        (_script, _restarts, _connection, _members) = (script, restarts, connection, new(members.Select(member => KeyValuePair.Create(member.Name, member))));
+    private LocalCluster(ChildProcess script, string connection, ConcurrentDictionary<string, Member> members) => (_script, _connection, _members) = (script, connection, members);
 
     /// <summary>The database that its members share.</summary>
     public string Connection => _connection;
@@ -52,20 +51,27 @@ internal sealed class LocalCluster : IAsyncDisposable
     public static async Task<LocalCluster> StartAsync(int silos, int gateways, IReadOnlyDictionary<string, string>? environment, params string[] options)
     {
         var ready = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var restarts = new Restarts();
+        var members = new ConcurrentDictionary<string, Member>();
         string[] counts = [silos.ToString(CultureInfo.InvariantCulture), gateways.ToString(CultureInfo.InvariantCulture)];
         var script = ChildProcess.Start(Path.Combine(RepositoryPath.Root, "cluster.sh"), [.. counts, "--json", .. options], environment, onLine: line =>
         {
             if (line.StartsWith('{') && !ready.TrySetResult(line))
             {
-                restarts.Add(line);
+                using var again = JsonDocument.Parse(line);
+                var member = Member.From(again.RootElement);
+                members[member.Name] = member;
             }
         });
         try
         {
             using var json = JsonDocument.Parse(await ready.Task.WaitAsync(StartLimit));
             var connection = json.RootElement.GetProperty("connection").GetString()!;
-            return new LocalCluster(script, restarts, connection, [.. json.RootElement.GetProperty("processes").EnumerateArray().Select(Member.From)]);
+            foreach (var member in json.RootElement.GetProperty("processes").EnumerateArray().Select(Member.From))
+            {
+                members[member.Name] = member;
+            }
+
+            return new LocalCluster(script, connection, members);
         }
         catch (TimeoutException)
         {
@@ -175,17 +181,14 @@ internal sealed class LocalCluster : IAsyncDisposable
     public async Task StartAgainAsync(string member)
     {
         await WhenEndedAsync(member);
-        var started = _restarts.Of(member);
+        var ended = _members[member].Pid;
         await ChildProcess.RunAsync("kill", ["-USR1", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
         using var limit = new CancellationTokenSource(StartLimit);
-        while (!started.IsCompleted)
+        while (_members[member].Pid == ended)
         {
             Assert.False(_script.HasExited || limit.IsCancellationRequested, $"{member} did not start again:\n{_script.Output}{EndOfLog(member)}");
             await Task.Delay(50, CancellationToken.None);
         }
-
-        using var json = JsonDocument.Parse(await started);
-        _members[member] = Member.From(json.RootElement);
     }
 
     /// <summary>Completes when a member's process has ended by itself.</summary>
@@ -316,22 +319,5 @@ internal sealed class LocalCluster : IAsyncDisposable
         private static string? TextOf(JsonElement process, string name) => process.TryGetProperty(name, out var text) ? text.GetString() : null;
 
         private static int PortOf(JsonElement process, string name) => process.TryGetProperty(name, out var port) ? port.GetInt32() : 0;
-    }
-
-    /// <summary>What the script says of those that it started again, a line of JSON each.</summary>
-    private sealed class Restarts
-    {
-        private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _awaited = new();
-
-        public Task<string> Of(string member) => (_awaited[member] = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-
-        public void Add(string line)
-        {
-            using var json = JsonDocument.Parse(line);
-            if (_awaited.TryRemove(json.RootElement.GetProperty("name").GetString()!, out var awaited))
-            {
-                awaited.SetResult(line);
-            }
-        }
     }
 }
