@@ -8,7 +8,7 @@ namespace Granary.Cluster.Tests;
 /// <summary>A process that a test starts beside those of a cluster, and that wants to be a member of it.</summary>
 internal sealed class JoiningNode : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly ChildProcess _process;
     private readonly string _connection;

@@ -10,7 +10,7 @@ namespace Granary.Web.Tests;
 /// <summary>A broker of its own, and everything that was walked on its page by one browser.</summary>
 public sealed class Walks : IAsyncLifetime
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     /// <summary>Logins that are refused, which some walks are about.</summary>
     private const int LoginRefused = 1681;

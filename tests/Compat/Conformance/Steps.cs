@@ -7,7 +7,7 @@ namespace Granary.Compat.Tests.Conformance;
 /// <summary>The steps that cases are made of. What has to come is waited for; nothing is taken to be so because time has passed.</summary>
 internal static class Steps
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
 
     public static ConformanceCase Case(string name, params Step[] steps) => new(name, steps);
 

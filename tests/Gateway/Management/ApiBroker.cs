@@ -71,7 +71,7 @@ public sealed class ApiBroker : BrokerFixture, IAsyncLifetime
     /// <summary>Waits until what a path answers is as it is to be.</summary>
     public async Task<JsonNode> WaitForAsync(string path, Func<JsonNode, bool> isThere)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (true)
         {
             var node = await GetAsync(path);

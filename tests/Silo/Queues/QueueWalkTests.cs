@@ -64,7 +64,7 @@ public sealed class QueueWalkTests
     [InlineData(false)]
     [InlineData(true)]
     public void RandomOperations_OnAPagedQueueWithPriorities_LeaveItAsTheModelSays(bool isDurable) => QueueTurn.AnyTurn.Array[1, 800].Walk(
-        turns => RunPagedAsync(turns, isDurable, hasPriorities: true).GetAwaiter().GetResult(), count: 5, print: Print);
+        turns => RunPagedAsync(turns, isDurable, hasPriorities: true).GetAwaiter().GetResult(), count: 10, print: Print);
 
     /// <summary>Most messages of a quorum queue say no priority, and at the beginning none does; 31 is the highest, and without one a message has 4.</summary>
     [Fact]
@@ -76,7 +76,7 @@ public sealed class QueueWalkTests
 
     [Fact]
     public void RandomOperations_OnAPagedQuorumQueueWithPriorities_LeaveItAsTheModelSays() => QueueTurn.AnyTurn.Array[1, 800].Walk(
-        turns => RunPagedAsync(turns, isDurable: true, hasPriorities: true, isQuorum: true).GetAwaiter().GetResult(), count: 5, print: Print);
+        turns => RunPagedAsync(turns, isDurable: true, hasPriorities: true, isQuorum: true).GetAwaiter().GetResult(), count: 10, print: Print);
 
     private static readonly EncodedTable Quorum = EncodedTable.From(FieldTable.Of(("x-queue-type", "quorum")));
 

@@ -206,7 +206,7 @@ public sealed class PriorityRecoveryTests : IAsyncLifetime
     [InlineData(StoreKind.Files, 1_000, true)]
     [InlineData(StoreKind.Postgres, 1_000, true)]
     public void RandomOperations_AndRestarts_KeepTheOrder(StoreKind kind, long budget, bool isQuorum) => Step.Any.Array[1, 300].Walk(
-        steps => RunAsync(steps, kind, budget, isQuorum).GetAwaiter().GetResult(), count: 5, print: static steps => string.Join('\n', steps));
+        steps => RunAsync(steps, kind, budget, isQuorum).GetAwaiter().GetResult(), count: 8, print: static steps => string.Join('\n', steps));
 
     private async Task RunAsync(Step[] steps, StoreKind kind, long budget, bool isQuorum)
     {

@@ -25,9 +25,6 @@ internal static class RuntimeLines
 
         // The timer of the silo's look at its own health came more than three seconds late: the machine stood still, or all threads of the pool were taken by the tests beside it.
         ("Orleans.Runtime.AsyncTimer.LocalSiloHealthMonitor", 790741219),
-
-        // The web server's own clock came more than a second late, for the same reasons.
-        ("Microsoft.AspNetCore.Server.Kestrel", 22),
     ];
 
     /// <summary>Of a silo that stops, on a machine that is so busy that a step of it takes more than half a second.</summary>

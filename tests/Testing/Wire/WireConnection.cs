@@ -11,7 +11,7 @@ public sealed class WireConnection : IAsyncDisposable
     /// <summary>The protocol header of 0-9-1.</summary>
     public static readonly byte[] ProtocolHeader = [.. "AMQP"u8, 0, 0, 9, 1];
 
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private readonly TcpClient _client;
     private readonly Stream _stream;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-const patience = 30_000;
+const patience = 15_000;
 
 /** Somebody with a browser window of his own, who may also ask the API behind the page's back. */
 export class Visitor {
