@@ -57,7 +57,7 @@ internal sealed class MessagingService(GrpcServer server, CallRunner calls, Mess
         CallErrors.ThrowIf(error);
         return new BrowseResponse
         {
-            Messages = { found!.Messages.Select(DeliveryDecoder.ToBrowsed) },
+            Messages = { found!.Messages.Select(new DeliveryDecoder().ToBrowsed) },
             Next = found.Next ?? "",
             Examined = (uint)found.Examined,
             ExaminedBytes = (ulong)found.ExaminedBytes,

@@ -28,26 +28,17 @@ internal sealed class DeliveryDecoder
         var tag = firstTag;
         for (var at = 0; at < records.Length;)
         {
-            var message = new MessageRecord(records.Span[at..]);
-            var end = at + message.Length;
-            var delivery = new Delivery
-            {
-                DeliveryTag = tag,
-                Redelivered = slice.Redelivered,
-                Exchange = _exchange.Get(message.Exchange),
-                RoutingKey = _key.Get(message.RoutingKey),
-                Body = UnsafeByteOperations.UnsafeWrap(records[(end - message.Body.Length)..end]),
-            };
-            if (PropertiesOf(message.Properties) is { } properties)
-            {
-                delivery.Properties = properties;
-            }
-
+            var delivery = Decode(records[at..], slice.Redelivered, out var length);
+            delivery.DeliveryTag = tag;
             to.Add(delivery);
             tag += firstTag == 0 ? 0ul : 1;
-            at = end;
+            at += length;
         }
     }
+
+    /// <summary>A message that stays in its queue.</summary>
+    public BrowsedMessage ToBrowsed(Core.Topology.BrowsedMessage message) =>
+        new() { Place = message.Place, Delivery = Decode(message.Record, message.Redelivered, out _) };
 
     /// <summary>A message that is delayed.</summary>
     public static DelayedMessage ToDelayed(Core.Topology.DelayedMessage message)
@@ -69,27 +60,28 @@ internal sealed class DeliveryDecoder
         return delayed;
     }
 
-    /// <summary>A message that stays in its queue.</summary>
-    public static BrowsedMessage ToBrowsed(Core.Topology.BrowsedMessage message)
+    // The first of them, without a delivery tag.
+    private Delivery Decode(ReadOnlyMemory<byte> records, bool redelivered, out int length)
     {
-        var record = new MessageRecord(message.Record);
-        var browsed = new BrowsedMessage
+        var message = new MessageRecord(records.Span);
+        length = message.Length;
+        var delivery = new Delivery
         {
-            Place = message.Place,
-            Redelivered = message.Redelivered,
-            Exchange = Encoding.UTF8.GetString(record.Exchange),
-            RoutingKey = Encoding.UTF8.GetString(record.RoutingKey),
-            Body = BodyOf(message.Record, record),
+            Redelivered = redelivered,
+            Exchange = _exchange.Get(message.Exchange),
+            RoutingKey = _key.Get(message.RoutingKey),
+            Body = BodyOf(records, message),
         };
-        if (PropertiesDecoding.Decode(record.Properties) is { } properties)
+        if (PropertiesOf(message.Properties) is { } properties)
         {
-            browsed.Properties = properties;
+            delivery.Properties = properties;
         }
 
-        return browsed;
+        return delivery;
     }
 
-    private static ByteString BodyOf(byte[] bytes, MessageRecord record) => UnsafeByteOperations.UnsafeWrap(bytes.AsMemory(record.Length - record.Body.Length, record.Body.Length));
+    private static ByteString BodyOf(ReadOnlyMemory<byte> records, MessageRecord message) =>
+        UnsafeByteOperations.UnsafeWrap(records[(message.Length - message.Body.Length)..message.Length]);
 
     private BasicProperties? PropertiesOf(ReadOnlySpan<byte> bytes)
     {

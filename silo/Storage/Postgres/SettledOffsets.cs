@@ -184,7 +184,7 @@ internal sealed class SettledOffsets(long low)
         }
     }
 
-    /// <summary>Where the wide stretch ends that an offset is in, if it is in one.</summary>
+    /// <summary>Where the wide stretch ends that an offset is in, if it is in one: they begin and end with chunks.</summary>
     private long? WideEnd(long offset)
     {
         foreach (var (first, end) in _wide)
@@ -200,7 +200,7 @@ internal sealed class SettledOffsets(long low)
 
     private byte[]? BitsOf(long chunk) =>
         _chunks.TryGetValue(chunk, out var bits) ? bits
-        : _wide.Count > 0 && _wide.Exists(wide => wide.First >> ChunkShift <= chunk && chunk < wide.End >> ChunkShift) ? Full
+        : WideEnd(chunk << ChunkShift) is not null ? Full
         : null;
 
     private void Advance()

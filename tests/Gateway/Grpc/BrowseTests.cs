@@ -17,7 +17,7 @@ public sealed class BrowseTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
         await broker.PublishAsync(queue, "a", "b", "c");
         var first = await broker.Messaging.BrowseAsync(new BrowseRequest { Queue = queue, Count = 2 }, With());
         Assert.Equal(["a", "b"], Bodies(first));
-        Assert.Equal((2u, queue, ""), (first.Examined, first.Messages[0].RoutingKey, first.Messages[0].Exchange));
+        Assert.Equal((2u, queue, ""), (first.Examined, first.Messages[0].Delivery.RoutingKey, first.Messages[0].Delivery.Exchange));
         var rest = await broker.Messaging.BrowseAsync(new BrowseRequest { Queue = queue, After = first.Next }, With());
         Assert.Equal(["c"], Bodies(rest));
         Assert.Equal("", rest.Next);
@@ -83,5 +83,5 @@ public sealed class BrowseTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
         Assert.Equal(["c"], Bodies(await broker.Messaging.BrowseAsync(new BrowseRequest { Queue = from }, With())));
     }
 
-    private static string[] Bodies(BrowseResponse shown) => [.. shown.Messages.Select(static message => message.Body.ToStringUtf8())];
+    private static string[] Bodies(BrowseResponse shown) => [.. shown.Messages.Select(static message => message.Delivery.Body.ToStringUtf8())];
 }
