@@ -52,6 +52,7 @@ internal static class NodeHost
             File.Delete(socket);
         }
 
+        app.Lifetime.ApplicationStopping.Register(LeftOut.Stop);
         try
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);

@@ -191,13 +191,26 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts all members again that have ended, and those that end meanwhile; completes when none is gone.</summary>
+    public async Task StartAllAgainAsync()
+    {
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (await GoneAsync() is { Length: > 0 } gone)
+        {
+            Assert.False(_script.HasExited || limit.IsCancellationRequested, $"{string.Join(", ", gone)} did not start again:\n{_script.Output}{EndOfLog(gone[0])}");
+            await ChildProcess.RunAsync("kill", ["-USR1", _script.Id.ToString(CultureInfo.InvariantCulture)], StartLimit);
+            await Task.Delay(250, CancellationToken.None);
+        }
+    }
+
     /// <summary>Completes when a member's process has ended by itself.</summary>
     public async Task WhenEndedAsync(string member)
     {
         using var limit = new CancellationTokenSource(StartLimit);
         while (!HasEnded(member))
         {
-            await Task.Delay(50, limit.Token);
+            Assert.False(limit.IsCancellationRequested, $"{member} has not ended:\n{EndOfLog(member)}");
+            await Task.Delay(50, CancellationToken.None);
         }
     }
 
