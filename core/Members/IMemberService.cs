@@ -57,7 +57,7 @@ public interface IMemberService : IGrainService
     [Alias("MoveQueues")]
     Task<int> MoveQueuesAsync(SiloAddress to, int count);
 
-    /// <summary>Whether this process has queues, and has reached the cluster's database just now.</summary>
+    /// <summary>Whether this process has queues, and reaches the cluster's database: it asks it now.</summary>
     [Alias("ReachesDatabase")]
     Task<bool> ReachesDatabaseAsync();
 

@@ -10,23 +10,18 @@ namespace Granary.Silo.Hosting.Cluster;
 /// </summary>
 internal sealed partial class DatabaseWatch(IDatabaseReach database, IMembers members, IFatalErrorHandler end, TimeProvider clock, ILogger<DatabaseWatch> log) : BackgroundService
 {
-    private const long Never = long.MinValue;
-
     /// <summary>How long the way to the database may be interrupted.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2.5);
 
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    // A look begins each second, and takes one at the most.
-    private static readonly TimeSpan GoodFor = TimeSpan.FromSeconds(2.5);
-
+    // The one who is asked looks first.
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(1);
 
-    private long _reachedAt = Never;
     private long? _missedSince;
 
-    /// <summary>Whether the last look was answered, for others who ask.</summary>
-    public bool ReachesDatabase => Volatile.Read(ref _reachedAt) is var at && at != Never && clock.GetElapsedTime(at) < GoodFor;
+    /// <summary>Looks, for others who ask. What was seen a second ago would not do: a database that ends soon after its start is seen by some and missed by others, who would end.</summary>
+    public Task<bool> ReachesDatabaseAsync() => database.LookAsync();
 
     /// <summary>Looks, and ends the process if it is the only one that misses the database.</summary>
     public async Task LookAsync()
@@ -69,13 +64,11 @@ internal sealed partial class DatabaseWatch(IDatabaseReach database, IMembers me
 
     private async Task<bool> ReachesAsync()
     {
-        var began = clock.GetTimestamp();
         if (!await database.LookAsync().ConfigureAwait(false))
         {
             return false;
         }
 
-        Volatile.Write(ref _reachedAt, began);
         _missedSince = null;
         return true;
     }

@@ -37,7 +37,7 @@ internal sealed class MemberService(
 
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => moves?.MoveAsync(to, count, CancellationToken.None) ?? Task.FromResult(0);
 
-    public Task<bool> ReachesDatabaseAsync() => Task.FromResult(watch?.ReachesDatabase ?? false);
+    public Task<bool> ReachesDatabaseAsync() => watch?.ReachesDatabaseAsync() ?? Task.FromResult(false);
 
     public Task<MemberFigures> TellFiguresAsync(FigureKinds kinds, string? queue) => figures.TellAsync(kinds, queue, CancellationToken.None);
 

@@ -72,18 +72,17 @@ public sealed class DatabaseWatchTests : IDisposable
         Assert.Null(_end.Reason);
     }
 
+    /// <summary>A database that is up for a moment and gone again is seen by some: what they saw is no reason for the others to end.</summary>
     [Fact]
-    public async Task Answer_ToOthers_IsYesOnlyShortlyAfterALookThatWasAnswered()
+    public async Task Answer_ToOthers_IsOfALookOfThatMoment()
     {
-        Assert.False(_watch.ReachesDatabase);
         await _watch.LookAsync();
-        Assert.True(_watch.ReachesDatabase);
+        Assert.True(await _watch.ReachesDatabaseAsync());
 
         _reach.Answers = false;
-        await LookAfterAsync(TimeSpan.FromSeconds(2));
-        Assert.True(_watch.ReachesDatabase);
-        await LookAfterAsync(TimeSpan.FromSeconds(0.5));
-        Assert.False(_watch.ReachesDatabase);
+        Assert.False(await _watch.ReachesDatabaseAsync());
+        _reach.Answers = true;
+        Assert.True(await _watch.ReachesDatabaseAsync());
     }
 
     public void Dispose() => _watch.Dispose();
