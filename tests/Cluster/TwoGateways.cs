@@ -31,7 +31,14 @@ public sealed class TwoSilos : IAsyncLifetime
 
     internal LocalCluster Cluster => _cluster!;
 
-    public async Task InitializeAsync() => _cluster = await LocalCluster.StartAsync(silos: 2, gateways: 1);
+    public async Task InitializeAsync()
+    {
+        _cluster = await LocalCluster.StartAsync(silos: 2, gateways: 1);
+
+        // Each has seen the other join, and moved what belongs to it: some seconds after the start.
+        await _cluster.WhenLoggedAsync("silo-1", RebalancingTests.Moving);
+        await _cluster.WhenLoggedAsync("silo-2", RebalancingTests.Moving);
+    }
 
     public async Task DisposeAsync() => await Cluster.DisposeAsync();
 }
