@@ -72,10 +72,14 @@ export class Visitor {
     await this.until(() => pattern.test(this.page.url()), `the address has ${pattern}`);
   }
 
-  /** Opens the palette: what is typed before it has the focus would go elsewhere. */
+  /** Opens the palette, which has the focus before the next key. */
   async openPalette() {
-    await this.page.keyboard.press('Control+k');
-    await this.page.locator('.palette input:focus').waitFor();
+    const hasFocus = await this.page.evaluate(async () => {
+      dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
+      await new Promise(resolve => setTimeout(resolve, 0));
+      return document.activeElement.matches('.palette input');
+    });
+    assert.ok(hasFocus, 'The palette has not the focus.');
   }
 
   /** Waits until something is so. */

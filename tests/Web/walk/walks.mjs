@@ -214,7 +214,7 @@ export async function palette(visitor) {
   const name = unique('sought');
   await visitor.enter();
   await visitor.api('PUT', `queues/%2F/${name}`, {});
-  await visitor.openPalette();
+  await visitor.page.keyboard.press('Control+k');
   await visitor.page.keyboard.type(name);
   await visitor.page.getByRole('option', { name }).waitFor();
   await visitor.page.keyboard.press('Enter');

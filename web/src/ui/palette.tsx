@@ -1,6 +1,6 @@
 /** Ctrl-K: to any object by its name, and to any page. */
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { enc, get } from '../data/api';
 import { t } from '../data/i18n';
 import { href } from '../data/router';
@@ -32,7 +32,8 @@ export function Palette() {
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const isOpen = paletteIsOpen.value;
-  useEffect(() => {
+  // Before the browser sees to the next key: what is typed right after Ctrl-K is for the palette.
+  useLayoutEffect(() => {
     if (isOpen) {
       dialog.current!.showModal();
       setText('');
