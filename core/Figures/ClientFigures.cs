@@ -83,6 +83,22 @@ public sealed record ConnectionFigure([property: Id(0)] Guid Id, [property: Id(1
     /// <summary>Whom the client's certificate is of, if it has shown one.</summary>
     [Id(25)]
     public string? CertificateSubject { get; init; }
+
+    /// <summary>How often the socket was read from: RabbitMQ counts these as packets.</summary>
+    [Id(26)]
+    public long ReceivedPackets { get; init; }
+
+    /// <summary>How often the socket was written to.</summary>
+    [Id(27)]
+    public long SentPackets { get; init; }
+
+    /// <summary>Who has signed the client's certificate.</summary>
+    [Id(28)]
+    public string? CertificateIssuer { get; init; }
+
+    /// <summary>From when until when the client's certificate is valid, as RabbitMQ writes it: <c>2026-11-01T00:00:00Z - 2027-11-01T00:00:00Z</c>.</summary>
+    [Id(29)]
+    public string? CertificateValidity { get; init; }
 }
 
 /// <summary>One channel of a connection.</summary>

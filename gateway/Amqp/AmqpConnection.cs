@@ -112,8 +112,8 @@ internal sealed partial class AmqpConnection : ILinkOwner
     /// <summary>How fast it receives and sends, and its channels work. Looked at by one who samples.</summary>
     public CountHistory History { get; }
 
-    /// <summary>Octets that came from the socket.</summary>
-    public long ReceivedBytes => ((_transport.Input is TlsInput tls ? tls.Encrypted : _transport.Input) as SocketInput)?.ReceivedBytes ?? 0;
+    /// <summary>What came from the socket.</summary>
+    public SocketTraffic Received => ((_transport.Input is TlsInput tls ? tls.Encrypted : _transport.Input) as SocketInput)?.Traffic ?? default;
 
     /// <summary>What was agreed on with the client; null: nothing is encrypted.</summary>
     public TlsSession? Tls { get; init; }

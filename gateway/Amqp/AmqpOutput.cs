@@ -42,15 +42,18 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
     /// <summary>Something was sent since the flag was last cleared: no heartbeat is due.</summary>
     public bool HasSent { get; set; }
 
-    /// <summary>Octets that the socket took, and those that wait for it.</summary>
-    public (long Sent, long Unsent) Octets => _socket is { } socket ? (socket.SentBytes, socket.UnsentBytes) : default;
+    /// <summary>What the socket took.</summary>
+    public SocketTraffic Sent => _socket?.Traffic ?? default;
+
+    /// <summary>Octets that wait for the socket.</summary>
+    public long UnsentBytes => _socket?.UnsentBytes ?? 0;
 
     /// <summary>The client does not read what it is answered. May be asked without the gate: a late answer is put right after the next read.</summary>
     public bool IsBackedUp => _flushing && !_isLost && (pipe.UnflushedBytes > UnsentLimit || Volatile.Read(ref _outcomes) > MostOutcomes);
 
     /// <summary>The client has taken nothing for too long. To be asked regularly.</summary>
     public bool IsStuck() => _socket is { } socket
-        ? watch.IsStuck(socket.UnsentBytes > 0, socket.SentBytes)
+        ? watch.IsStuck(socket.UnsentBytes > 0, socket.Traffic.Octets)
         : watch.IsStuck(_flushing && !_isLost, _flushes);
 
     public void Write<T>(ushort channel, in T method)
@@ -99,7 +102,7 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
                 _flushing = true;
                 _ = FinishFlushAsync(flush.AsTask());
             }
-            else if (!Sent(flush))
+            else if (!IsSent(flush))
             {
                 return;
             }
@@ -126,7 +129,7 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
         await ((Task)flush).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (links.Gate)
         {
-            if (Sent(new ValueTask<FlushResult>(flush)))
+            if (IsSent(new ValueTask<FlushResult>(flush)))
             {
                 _flushing = false;
                 Flush();
@@ -139,7 +142,7 @@ internal sealed class AmqpOutput(PipeWriter pipe, int frameMax, SendWatch watch,
     }
 
     // False when the client is gone; nothing is written any more then.
-    private bool Sent(ValueTask<FlushResult> flush)
+    private bool IsSent(ValueTask<FlushResult> flush)
     {
         if (flush.IsCompletedSuccessfully && flush.Result is { IsCompleted: false, IsCanceled: false })
         {

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Granary.Core.Counting;
 using Granary.Core.Figures;
 using Granary.Gateway.Amqp;
@@ -12,7 +14,7 @@ internal static class ClientViews
     public static ConnectionFigure ToFigure(this AmqpConnection connection, SampleTimes times)
     {
         var terms = connection.Terms;
-        var (sent, unsent) = connection.Output.Octets;
+        var (received, sent) = (connection.Received, connection.Output.Sent);
         var rates = connection.History.Rates(times);
         return new ConnectionFigure(connection.Id.Value, NameOf(connection))
         {
@@ -31,17 +33,28 @@ internal static class ClientViews
             Channels = connection.OfChannels(static _ => 0).Length,
             State = connection.IsBlocked ? "blocked" : "running",
             Mechanism = terms.Mechanism,
-            ReceivedBytes = connection.ReceivedBytes,
-            SentBytes = sent,
-            UnsentBytes = unsent,
+            ReceivedBytes = received.Octets,
+            ReceivedPackets = received.Packets,
+            SentBytes = sent.Octets,
+            SentPackets = sent.Packets,
+            UnsentBytes = connection.Output.UnsentBytes,
             ReceivedRate = rates.Length > 0 ? rates[0] : 0,
             SentRate = rates.Length > 0 ? rates[1] : 0,
             Counts = CountsOf(connection.Links.Counts),
             Tls = connection.Tls is { } tls ? NameOf(tls.Version) : null,
             Cipher = connection.Tls?.Cipher.ToString(),
-            CertificateSubject = connection.Tls?.Client?.Subject,
-        };
+        }.With(connection.Tls?.Client);
     }
+
+    /// <summary>With what there is to tell of the client's certificate.</summary>
+    public static ConnectionFigure With(this ConnectionFigure connection, X509Certificate2? certificate) => certificate is null
+        ? connection
+        : connection with
+        {
+            CertificateSubject = certificate.Subject,
+            CertificateIssuer = certificate.Issuer,
+            CertificateValidity = string.Create(CultureInfo.InvariantCulture, $"{certificate.NotBefore.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ} - {certificate.NotAfter.ToUniversalTime():yyyy-MM-ddTHH:mm:ssZ}"),
+        };
 
     public static ChannelFigure[] ToChannelFigures(this AmqpConnection connection, SampleTimes times)
     {
@@ -87,7 +100,7 @@ internal static class ClientViews
     /// <summary>The connection, and its channels, are looked at with all others.</summary>
     public static void Look(this AmqpConnection connection, SampleTimes times)
     {
-        connection.History.Look([connection.ReceivedBytes, connection.Output.Octets.Sent], times);
+        connection.History.Look([connection.Received.Octets, connection.Output.Sent.Octets], times);
         connection.OfChannels(channel =>
         {
             Span<long> counts = stackalloc long[MessageCounts.Events.Length];
@@ -98,7 +111,7 @@ internal static class ClientViews
     }
 
     public static HistoryFigure Tell(this AmqpConnection connection, HistoryRange range, long now, SampleTimes times) =>
-        connection.History.Read(connection.Id.Value.ToString(), range, [connection.ReceivedBytes, connection.Output.Octets.Sent], now, times);
+        connection.History.Read(connection.Id.Value.ToString(), range, [connection.Received.Octets, connection.Output.Sent.Octets], now, times);
 
     /// <param name="isMeant">Says of a key whether its channel is asked for.</param>
     public static IEnumerable<HistoryFigure> TellOfChannels(this AmqpConnection connection, Func<string, bool> isMeant, HistoryRange range, long now, SampleTimes times) =>

@@ -14,7 +14,7 @@ internal static class GrpcViews
 
     public static ConnectionFigure ToFigure(this GrpcConnection connection, SampleTimes times)
     {
-        var (received, sent) = connection.Octets;
+        var (received, sent) = connection.Traffic;
         var rates = connection.History.Rates(times);
         return new ConnectionFigure(connection.Id, NameOf(connection))
         {
@@ -31,14 +31,15 @@ internal static class GrpcViews
             Channels = connection.Streams.Length,
             State = connection.ClosedFor is null ? "running" : "closing",
             Mechanism = connection.Login.Mechanism,
-            ReceivedBytes = received,
-            SentBytes = sent,
+            ReceivedBytes = received.Octets,
+            ReceivedPackets = received.Packets,
+            SentBytes = sent.Octets,
+            SentPackets = sent.Packets,
             ReceivedRate = rates.Length > 0 ? rates[0] : 0,
             SentRate = rates.Length > 0 ? rates[1] : 0,
             Tls = connection.Tls is { } tls ? ClientViews.NameOf(tls.Protocol) : null,
             Cipher = connection.Tls?.NegotiatedCipherSuite?.ToString(),
-            CertificateSubject = connection.CertificateSubject,
-        };
+        }.With(connection.Certificate);
     }
 
     public static IEnumerable<ChannelFigure> ToChannelFigures(this GrpcConnection connection, SampleTimes times) => connection.Streams.Select(stream =>
@@ -85,8 +86,8 @@ internal static class GrpcViews
     /// <summary>The connection, and its streams, are looked at with all others.</summary>
     public static void Look(this GrpcConnection connection, SampleTimes times)
     {
-        var (received, sent) = connection.Octets;
-        connection.History.Look([received, sent], times);
+        var (received, sent) = connection.Traffic;
+        connection.History.Look([received.Octets, sent.Octets], times);
         Span<long> counts = stackalloc long[MessageCounts.Events.Length];
         foreach (var (_, stream) in connection.Streams)
         {
@@ -97,8 +98,8 @@ internal static class GrpcViews
 
     public static HistoryFigure Tell(this GrpcConnection connection, HistoryRange range, long now, SampleTimes times)
     {
-        var (received, sent) = connection.Octets;
-        return connection.History.Read(connection.Id.ToString(), range, [received, sent], now, times);
+        var (received, sent) = connection.Traffic;
+        return connection.History.Read(connection.Id.ToString(), range, [received.Octets, sent.Octets], now, times);
     }
 
     /// <param name="isMeant">Says of a key whether its stream is asked for.</param>

@@ -41,6 +41,8 @@ internal static class ClientMetrics
     [
         new(Coarse, "connection_incoming_bytes_total", true, "Total number of bytes received on a connection", static connection => connection.ReceivedBytes),
         new(Coarse, "connection_outgoing_bytes_total", true, "Total number of bytes sent on a connection", static connection => connection.SentBytes),
+        new(Fine, "connection_incoming_packets_total", true, "Total number of packets received on a connection", static connection => connection.ReceivedPackets),
+        new(Fine, "connection_outgoing_packets_total", true, "Total number of packets sent on a connection", static connection => connection.SentPackets),
         new(Fine, "connection_pending_bytes", false, "Number of bytes waiting to be sent on a connection", static connection => connection.UnsentBytes),
         new(Fine, "connection_channels", false, "Channels on a connection", static connection => connection.Channels),
     ];

@@ -28,7 +28,7 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     private ReadOnlySequence<byte> _current;
     private Memory<byte> _target;
     private int _targeted;
-    private long _receivedBytes;
+    private long _receivedBytes, _reads;
 
     // Behind what has a place of its own little is read, so that the next part of it can go to its place as well.
     private bool _readsLittle;
@@ -44,8 +44,8 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
     // The last receive got less than there was room for: another one would get nothing before the next event.
     private bool _isDrained;
 
-    /// <summary>Octets that were read so far. May be asked by any thread.</summary>
-    public long ReceivedBytes => Volatile.Read(ref _receivedBytes);
+    /// <summary>What was read so far. May be asked by any thread.</summary>
+    public SocketTraffic Traffic => new(Volatile.Read(ref _receivedBytes), Volatile.Read(ref _reads));
 
     /// <summary>Whether memory of the pool is held.</summary>
     internal bool HoldsBlock => _busy is not null;
@@ -222,6 +222,7 @@ internal sealed class SocketInput(Socket socket, Action<int> received) : PipeRea
         _isCompleted |= count == 0;
         received(count);
         Volatile.Write(ref _receivedBytes, _receivedBytes + count);
+        Volatile.Write(ref _reads, _reads + 1);
         return true;
     }
 

@@ -3,7 +3,7 @@ namespace Granary.Gateway.Sockets;
 /// <summary>What went over a socket of Kestrel's own transport; a feature of its connection.</summary>
 internal sealed class SocketOctets(WatchedInput input, WatchedOutput output)
 {
-    public long Received => input.Octets;
+    public SocketTraffic Received => input.Traffic;
 
-    public long Sent => output.Octets;
+    public SocketTraffic Sent => output.Traffic;
 }

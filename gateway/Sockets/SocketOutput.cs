@@ -48,7 +48,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     // Of what comes first: sent so far. Under the lock.
     private int _sent;
     private long _unsentBytes;
-    private long _sentBytes;
+    private long _sentBytes, _sends;
     private bool _isSending;
     private bool _isFlushWaiting;
 
@@ -67,8 +67,8 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     /// <summary>So much is unsent that a flush may be waiting.</summary>
     public bool HoldsFlushes => UnsentBytes > MostUnsent / 2;
 
-    /// <summary>Octets that the kernel has taken so far.</summary>
-    public long SentBytes => Volatile.Read(ref _sentBytes);
+    /// <summary>What the kernel has taken so far.</summary>
+    public SocketTraffic Traffic => new(Volatile.Read(ref _sentBytes), Volatile.Read(ref _sends));
 
     /// <summary>Whether memory of the pool is held, be it for what is unsent or for what comes next.</summary>
     internal bool HoldsBlock
@@ -312,6 +312,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter, ILendingWriter, 
     private void Consume(int count)
     {
         _sentBytes += count;
+        _sends += count > 0 ? 1 : 0;
         _unsentBytes -= count;
         _sent += count;
         while (_complete.TryPeek(out var piece) && _sent >= piece.Octets.Length)

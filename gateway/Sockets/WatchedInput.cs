@@ -8,10 +8,10 @@ namespace Granary.Gateway.Sockets;
 internal sealed class WatchedInput(PipeReader inner) : PipeReader
 {
     private ReadOnlySequence<byte> _read;
-    private long _octets;
+    private long _octets, _reads;
 
-    /// <summary>Those that were read and are not to be read again.</summary>
-    public long Octets => Volatile.Read(ref _octets);
+    /// <summary>What was read and is not to be read again.</summary>
+    public SocketTraffic Traffic => new(Volatile.Read(ref _octets), Volatile.Read(ref _reads));
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
@@ -37,7 +37,12 @@ internal sealed class WatchedInput(PipeReader inner) : PipeReader
     public override bool TryRead(out ReadResult result)
     {
         var isThere = inner.TryRead(out result);
-        _read = isThere ? result.Buffer : default;
+        _read = default;
+        if (isThere)
+        {
+            Note(result);
+        }
+
         return isThere;
     }
 
@@ -47,6 +52,7 @@ internal sealed class WatchedInput(PipeReader inner) : PipeReader
     private ReadResult Note(ReadResult result)
     {
         _read = result.Buffer;
+        Volatile.Write(ref _reads, _reads + 1);
         return result;
     }
 }

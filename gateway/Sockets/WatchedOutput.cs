@@ -14,8 +14,8 @@ internal sealed class WatchedOutput(PipeWriter inner) : PipeWriter
     /// <summary>Grows whenever the client has taken enough for more to be sent.</summary>
     public long Flushes => Volatile.Read(ref _flushes);
 
-    /// <summary>Those that were written.</summary>
-    public long Octets => Volatile.Read(ref _octets);
+    /// <summary>What was written.</summary>
+    public SocketTraffic Traffic => new(Volatile.Read(ref _octets), Flushes);
 
     public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
 

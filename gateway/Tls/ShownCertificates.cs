@@ -21,5 +21,14 @@ internal sealed class ShownCertificates : BackgroundService
     /// <summary>Each once.</summary>
     public IReadOnlyList<RenewedTls> All => [.. new[] { Amqp, Https }.OfType<RenewedTls>().Distinct()];
 
+    /// <summary>What the listeners of a protocol show; null: they do not speak TLS.</summary>
+    /// <param name="protocol">As <c>api/nodes</c> names it.</param>
+    public RenewedTls? Of(string protocol) => protocol switch
+    {
+        "amqp/ssl" or "grpc/ssl" => Amqp,
+        "https" => Https,
+        _ => null,
+    };
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(All.Select(tls => tls.RunAsync(stoppingToken)));
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Granary.Core.Figures;
 using Granary.Gateway.Counting;
 using Granary.Gateway.Grpc.Access;
@@ -41,14 +42,14 @@ internal sealed class GrpcConnection(ConnectionContext context, Turnover streams
 
     public EndPoint? Local => context.LocalEndPoint;
 
-    /// <summary>Octets received and sent, as they are on the wire.</summary>
-    public (long Received, long Sent) Octets => context.Features.Get<SocketOctets>() is { } octets ? (octets.Received, octets.Sent) : default;
+    /// <summary>What was received and sent, as it is on the wire.</summary>
+    public (SocketTraffic Received, SocketTraffic Sent) Traffic => context.Features.Get<SocketOctets>() is { } octets ? (octets.Received, octets.Sent) : default;
 
     /// <summary>Null: nothing is encrypted.</summary>
     public ITlsHandshakeFeature? Tls => context.Features.Get<ITlsHandshakeFeature>();
 
-    /// <summary>Whom the client's certificate is of; null: it has shown none.</summary>
-    public string? CertificateSubject => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate?.Subject;
+    /// <summary>The client's; null: it has shown none.</summary>
+    public X509Certificate2? Certificate => context.Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
     /// <summary>Why it is being closed; null: it is not.</summary>
     public string? ClosedFor => _closedFor;

@@ -60,9 +60,15 @@ internal sealed record ConnectionJson
 
     public required Rate RecvOctDetails { get; init; }
 
+    /// <summary>How often the socket was read from.</summary>
+    public required long RecvCnt { get; init; }
+
     public required long SendOct { get; init; }
 
     public required Rate SendOctDetails { get; init; }
+
+    /// <summary>How often the socket was written to.</summary>
+    public required long SendCnt { get; init; }
 
     public required long SendPend { get; init; }
 
@@ -70,10 +76,22 @@ internal sealed record ConnectionJson
     public string? SslProtocol { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? SslKeyExchange { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? SslCipher { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? SslHash { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? PeerCertSubject { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? PeerCertIssuer { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? PeerCertValidity { get; init; }
 
     /// <summary>With what it received and sent.</summary>
     public ConnectionJson WithData(History history) => this with { RecvOctDetails = history.Of(RecvOctDetails, [0]), SendOctDetails = history.Of(SendOctDetails, [1]) };
@@ -82,6 +100,7 @@ internal sealed record ConnectionJson
     {
         var connection = placed.Figure;
         var properties = connection.ClientProperties.Decode();
+        var suite = CipherSuiteJson.Of(connection.Cipher);
         return new ConnectionJson
         {
             Id = connection.Id,
@@ -105,14 +124,20 @@ internal sealed record ConnectionJson
             AuthMechanism = connection.Mechanism,
             Ssl = connection.Tls is not null,
             SslProtocol = connection.Tls,
-            SslCipher = connection.Cipher,
+            SslKeyExchange = suite?.KeyExchange,
+            SslCipher = suite?.Cipher,
+            SslHash = suite?.Hash,
             PeerCertSubject = connection.CertificateSubject,
+            PeerCertIssuer = connection.CertificateIssuer,
+            PeerCertValidity = connection.CertificateValidity,
             ConnectedAt = connection.ConnectedAt,
             ClientProperties = properties,
             RecvOct = connection.ReceivedBytes,
             RecvOctDetails = new Rate(connection.ReceivedRate),
+            RecvCnt = connection.ReceivedPackets,
             SendOct = connection.SentBytes,
             SendOctDetails = new Rate(connection.SentRate),
+            SendCnt = connection.SentPackets,
             SendPend = connection.UnsentBytes,
         };
     }

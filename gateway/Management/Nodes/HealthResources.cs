@@ -122,7 +122,7 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
         var other => other,
     };
 
-    private Task CheckCertificatesAsync(ApiCall call)
+    private async Task CheckCertificatesAsync(ApiCall call)
     {
         if (!int.TryParse(call.Segments[3], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > MostUnits)
         {
@@ -138,7 +138,21 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
             "years" => now.AddYears(count),
             _ => throw ApiException.BadRequest("Time unit not recognised. Supported units: days, weeks, months, years."),
         };
-        return ReplyAsync(call, certificates.All.Any(shown => shown.Current.ValidUntil < until) ? "Certificates expiring" : null);
+        var picture = await figures.TakeAsync(Asked, call.Aborted).ConfigureAwait(false);
+        ExpiringJson[] expiring =
+        [
+            .. from node in picture.Nodes
+               where node.Node == picture.Node
+               from listener in node.Figure.Listeners
+               let shown = certificates.Of(listener.Protocol)
+               where shown is not null
+               let told = ExpiringJson.Of(node.Node, listener, shown, until)
+               where told.CertfileExpiresOn.Length + told.CacertfileExpiresOn.Length > 0
+               select told,
+        ];
+        await (expiring.Length == 0
+            ? ReplyAsync(call, null)
+            : call.ReplyAsync(new CheckJson("failed") { Reason = "Certificates expiring", Expired = expiring }, ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
     }
 
     private async Task CheckReadyAsync(ApiCall call)
@@ -171,6 +185,8 @@ internal sealed record CheckJson(string Status)
     public int[]? Ports { get; init; }
 
     public string[]? Protocols { get; init; }
+
+    public ExpiringJson[]? Expired { get; init; }
 }
 
 internal sealed record AlarmJson(string Node, string Resource);

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json.Nodes;
 using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
 using Granary.V1;
@@ -46,6 +48,23 @@ public sealed class ExternalLoginTests : IAsyncLifetime
 
         using var http = new HttpClient(Handler(), disposeHandler: true);
         Assert.Contains("\"name\":\"CN=a member\"", await http.GetStringAsync(new Uri($"https://{TlsBroker.Host}:{Broker.HttpPort}/api/whoami")), StringComparison.Ordinal);
+
+        var listed = Assert.Single((await http.GetFromJsonAsync<JsonArray>(new Uri($"https://{TlsBroker.Host}:{Broker.HttpPort}/api/connections")))!)!;
+        Assert.Equal((true, "tlsv1.3", "any", "aes_256_gcm", "aead", User), (
+            (bool)listed["ssl"]!, (string)listed["ssl_protocol"]!, (string)listed["ssl_key_exchange"]!, (string)listed["ssl_cipher"]!, (string)listed["ssl_hash"]!, (string)listed["peer_cert_subject"]!));
+        using var authority = X509Certificate2.CreateFromPem(Broker.Authority.Pem);
+        Assert.Equal(authority.Subject, (string)listed["peer_cert_issuer"]!);
+        Assert.Matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z - [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$", (string)listed["peer_cert_validity"]!);
+
+        using var soon = await http.GetAsync(new Uri($"https://{TlsBroker.Host}:{Broker.HttpPort}/api/health/checks/certificate-expiration/1000/years"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, soon.StatusCode);
+        var expired = (await soon.Content.ReadFromJsonAsync<JsonObject>())!["expired"]!.AsArray();
+        Assert.Equal(
+            new[] { ("amqp/ssl", Broker.AmqpPort), ("grpc/ssl", Broker.GrpcPort), ("https", Broker.HttpPort) }.Order(),
+            expired.Select(static listener => ((string)listener!["protocol"]!, (int)listener["port"]!)).Distinct().Order());
+        Assert.All(expired, listener => Assert.Equal((Broker.AuthorityFile, $"{authority.NotAfter.ToUniversalTime():yyyy-MM-dd H:mm:ss}"), ((string)listener!["cacertfile"]!, (string)Assert.Single(listener["cacertfile_expires_on"]!.AsArray())!)));
+        Assert.All(expired, static listener => Assert.Matches("^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{7,8}$", (string)Assert.Single(listener!["certfile_expires_on"]!.AsArray())!));
+        Assert.Equal("""{"status":"ok"}""", await http.GetStringAsync(new Uri($"https://{TlsBroker.Host}:{Broker.HttpPort}/api/health/checks/certificate-expiration/0/days")));
 
         using var channel = GrpcChannel.ForAddress($"https://{TlsBroker.Host}:{Broker.GrpcPort}", new GrpcChannelOptions { HttpHandler = Handler(), DisposeHttpClient = true });
         var queue = await new V1.Topology.TopologyClient(channel).DeclareQueueAsync(new DeclareQueueRequest { Arguments = new FieldTable() });

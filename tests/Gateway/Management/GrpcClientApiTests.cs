@@ -30,6 +30,7 @@ public sealed class GrpcClientApiTests(ApiBroker broker) : IClassFixture<ApiBrok
             (string)connection["user"]!, (string)connection["vhost"]!, (string)connection["protocol"]!, (string)connection["state"]!, (string)connection["auth_mechanism"]!,
             (int)connection["channels"]!));
         Assert.True((long)connection["recv_oct"]! > 0 && (long)connection["send_oct"]! > 0);
+        Assert.True((long)connection["recv_cnt"]! > 0 && (long)connection["send_cnt"]! > 0);
         Assert.Equal(broker.Broker.GrpcPort, (int)connection["port"]!);
         Assert.StartsWith("grpc-dotnet", (string)connection["client_properties"]!["product"]!, StringComparison.Ordinal);
 

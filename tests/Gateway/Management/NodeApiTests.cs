@@ -251,6 +251,10 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(("guest", "/", "AMQP 0-9-1", "running", "network", 1), (
             (string)connection["user"]!, (string)connection["vhost"]!, (string)connection["protocol"]!, (string)connection["state"]!, (string)connection["type"]!, (int)connection["channels"]!));
         Assert.True((long)connection["recv_oct"]! > 0 && (long)connection["send_oct"]! > 0);
+
+        // The header, start-ok, tune-ok and open (which may come together), channel.open, basic.consume; each is answered on its own.
+        Assert.InRange((long)connection["recv_cnt"]!, 5, 6);
+        Assert.Equal(5, (long)connection["send_cnt"]!);
         var channel = await broker.GetAsync($"channels/{Uri.EscapeDataString($"{connectionName} (1)")}");
         Assert.Equal((1, 1), ((int)channel["number"]!, (int)channel["consumer_count"]!));
 
