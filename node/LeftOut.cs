@@ -30,10 +30,10 @@ internal static class LeftOut
     // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
     private const int NotHealthy = 103;
 
-    // A grain that was called when its silo had just ended, and calls that are cancelled at a silo that is there no more: the process stops, and nobody waits for them.
+    // A grain that was called when its silo had just ended, and calls that are cancelled at a silo that is there no more: it is the process' own that stops, and nobody waits for them.
     private const int NoPlaceInTheDirectory = 100064, NobodyToCancel = 101009, NotCancelled = 294010709;
 
-    private static volatile bool _isRefused, _stops;
+    private static volatile bool _isRefused, _siloStops;
 
     // When the process wrote its first line.
     private static readonly long Began = Stopwatch.GetTimestamp();
@@ -41,8 +41,8 @@ internal static class LeftOut
     /// <summary>The process is not to start, and ends: that calls of what has been started already come to nothing is no news from now on, for the operator is told why.</summary>
     public static void RefuseStart() => _isRefused = true;
 
-    /// <summary>The process stops: its silo takes no grains any more.</summary>
-    public static void Stop() => _stops = true;
+    /// <summary>The silo of the process stops: it takes no grains any more.</summary>
+    public static void StopSilo() => _siloStops = true;
 
     public static bool Includes<TState>(in LogEntry<TState> entry) => IsSaidAnyhow(entry.Exception) || entry.EventId.Id switch
     {
@@ -52,9 +52,9 @@ internal static class LeftOut
         NotHealthy => entry.Category == "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService",
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
-        NoPlaceInTheDirectory => _stops && entry.Category == "Orleans.Grain",
-        NobodyToCancel => _stops && entry.Category == "Orleans.Runtime.Messaging.MessageCenter",
-        NotCancelled => _stops && entry.Category == "Orleans.Runtime.GrainCallCancellationManager",
+        NoPlaceInTheDirectory => _siloStops && entry.Category == "Orleans.Grain",
+        NobodyToCancel => _siloStops && entry.Category == "Orleans.Runtime.Messaging.MessageCenter",
+        NotCancelled => _siloStops && entry.Category == "Orleans.Runtime.GrainCallCancellationManager",
         TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
         _ => _isRefused && entry.Category == "Orleans.Messaging",
     };

@@ -52,7 +52,6 @@ internal static class NodeHost
             File.Delete(socket);
         }
 
-        app.Lifetime.ApplicationStopping.Register(LeftOut.Stop);
         try
         {
             await app.StartAsync(cancellation).ConfigureAwait(false);
@@ -93,6 +92,7 @@ internal static class NodeHost
         {
             _ = options.Member is { } member ? silo.UseCluster(member) : silo.UseLoneSilo();
             silo.AddSiloHealth();
+            silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SiloStop>();
             if (options.Role != NodeRole.Gateway)
             {
                 silo.AddStore(options.Store with { IsInCluster = options.Member is not null }).AddQueuesAndExchanges().AddRehearsal();
