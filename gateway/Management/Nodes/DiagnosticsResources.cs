@@ -62,8 +62,10 @@ internal sealed class DiagnosticsResources(Logins logins, ShownCertificates cert
         await figures.RequireOwnAsync(call).ConfigureAwait(false);
         CertificateJson[] all =
         [
-            .. new[] { ("amqp/ssl", certificates.Amqp), ("https", certificates.Https) }.Where(static shown => shown.Item2 is not null)
-                .Select(static shown => CertificateJson.Of(shown.Item1, shown.Item2!.Current.Certificate.TargetCertificate)),
+            .. from protocol in new[] { "amqp/ssl", "https" }
+               let shown = certificates.Of(protocol)
+               where shown is not null
+               select CertificateJson.Of(protocol, shown.Current.Certificate.TargetCertificate),
         ];
         await call.ReplyListAsync(all, ApiJson.Default.CertificateJson, static certificate => certificate.Subject).ConfigureAwait(false);
     }

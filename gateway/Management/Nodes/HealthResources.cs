@@ -138,21 +138,26 @@ internal sealed class HealthResources(ClusterFigures figures, OwnFigures own, He
             "years" => now.AddYears(count),
             _ => throw ApiException.BadRequest("Time unit not recognised. Supported units: days, weeks, months, years."),
         };
-        var picture = await figures.TakeAsync(Asked, call.Aborted).ConfigureAwait(false);
         ExpiringJson[] expiring =
         [
-            .. from node in picture.Nodes
-               where node.Node == picture.Node
-               from listener in node.Figure.Listeners
+            .. from listener in await ListenersAsync(call).ConfigureAwait(false)
                let shown = certificates.Of(listener.Protocol)
                where shown is not null
-               let told = ExpiringJson.Of(node.Node, listener, shown, until)
+               let told = ExpiringJson.Of(listener, shown, until)
                where told.CertfileExpiresOn.Length + told.CacertfileExpiresOn.Length > 0
                select told,
         ];
-        await (expiring.Length == 0
-            ? ReplyAsync(call, null)
-            : call.ReplyAsync(new CheckJson("failed") { Reason = "Certificates expiring", Expired = expiring }, ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable)).ConfigureAwait(false);
+        if (expiring.Length == 0)
+        {
+            await ReplyAsync(call, null).ConfigureAwait(false);
+            return;
+        }
+
+        // How a node is called depends on who else is on its machine: only the cluster knows.
+        var node = (await figures.TakeAsync(Asked, call.Aborted).ConfigureAwait(false)).Node;
+        await call.ReplyAsync(
+            new CheckJson("failed") { Reason = "Certificates expiring", Expired = [.. expiring.Select(listener => listener with { Node = node })] },
+            ApiJson.Default.CheckJson, StatusCodes.Status503ServiceUnavailable).ConfigureAwait(false);
     }
 
     private async Task CheckReadyAsync(ApiCall call)
