@@ -43,11 +43,11 @@ internal static class ClientViews
             Counts = CountsOf(connection.Links.Counts),
             Tls = connection.Tls is { } tls ? NameOf(tls.Version) : null,
             Cipher = connection.Tls?.Cipher.ToString(),
-        }.With(connection.Tls?.Client);
+        }.WithCertificate(connection.Tls?.Client);
     }
 
     /// <summary>With what there is to tell of the client's certificate.</summary>
-    public static ConnectionFigure With(this ConnectionFigure connection, X509Certificate2? certificate) => certificate is null
+    public static ConnectionFigure WithCertificate(this ConnectionFigure connection, X509Certificate2? certificate) => certificate is null
         ? connection
         : connection with
         {

@@ -39,7 +39,7 @@ internal static class GrpcViews
             SentRate = rates.Length > 0 ? rates[1] : 0,
             Tls = connection.Tls is { } tls ? ClientViews.NameOf(tls.Protocol) : null,
             Cipher = connection.Tls?.NegotiatedCipherSuite?.ToString(),
-        }.With(connection.Certificate);
+        }.WithCertificate(connection.Certificate);
     }
 
     public static IEnumerable<ChannelFigure> ToChannelFigures(this GrpcConnection connection, SampleTimes times) => connection.Streams.Select(stream =>

@@ -47,7 +47,7 @@ internal sealed partial class UnreadSockets(TimeSpan limit, TimeProvider clock, 
         var transport = connection.Transport;
         var (input, output) = (new WatchedInput(transport.Input), new WatchedOutput(transport.Output));
         connection.Transport = new Watched(input, output);
-        connection.Features.Set(new SocketOctets(input, output));
+        connection.Features.Set(new WatchedTraffic(input, output));
         _open[connection] = (output, new SendWatch(limit, clock));
         try
         {

@@ -43,7 +43,7 @@ internal sealed class GrpcConnection(ConnectionContext context, Turnover streams
     public EndPoint? Local => context.LocalEndPoint;
 
     /// <summary>What was received and sent, as it is on the wire.</summary>
-    public (SocketTraffic Received, SocketTraffic Sent) Traffic => context.Features.Get<SocketOctets>() is { } octets ? (octets.Received, octets.Sent) : default;
+    public (SocketTraffic Received, SocketTraffic Sent) Traffic => context.Features.Get<WatchedTraffic>() is { } watched ? (watched.Received, watched.Sent) : default;
 
     /// <summary>Null: nothing is encrypted.</summary>
     public ITlsHandshakeFeature? Tls => context.Features.Get<ITlsHandshakeFeature>();

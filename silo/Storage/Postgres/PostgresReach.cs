@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace Granary.Silo.Storage.Postgres;
 
-/// <summary>Asks PostgreSQL for nothing, over a connection of its own, which waits for nothing else that is asked.</summary>
+/// <summary>Asks PostgreSQL for nothing, over a connection of its own, which waits for nothing but other looks.</summary>
 internal sealed class PostgresReach(string connection) : IDatabaseReach, IAsyncDisposable
 {
     private readonly NpgsqlDataSource _database = DatabaseConnections.CreateForLooks(new PostgresOptions(connection));

@@ -34,7 +34,7 @@ public sealed class OutboxSoakTests(ITestOutputHelper output)
             await Task.Delay(TimeSpan.FromSeconds(3 * random.NextDouble()));
             await cluster.StartAgainAsync(victim);
 
-            // Those too that have ended by themselves: a silo whose database goes while it starts ends, and cluster.sh with it.
+            // Silos may have ended by themselves, too. The next kill waits until all are there: a silo ends if its database goes while it starts, and cluster.sh ends with it.
             await cluster.StartAllAgainAsync();
             await load.WhenWrittenAsync(wanted * kill / kills);
             output.WriteLine($"kill {kill} of {kills}, {victim}: {load.Written} transfers, {load.Failures} interrupted writers");
