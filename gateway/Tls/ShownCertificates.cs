@@ -26,7 +26,7 @@ internal sealed class ShownCertificates : BackgroundService
     public RenewedTls? Of(string protocol) => protocol switch
     {
         "amqp/ssl" or "grpc/ssl" => Amqp,
-        "https" => Https,
+        "https" or "https/prometheus" => Https,
         _ => null,
     };
 

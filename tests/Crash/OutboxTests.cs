@@ -27,8 +27,8 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
         await broker.Home.QueryAsync(
             """
             begin;
-            select granary.publish('amq.topic', 'order.new', 'first', '{"message_id": "m1", "priority": 3, "headers": {"attempt": 1, "of": ["a", 2]}}');
-            select granary.publish('', 'orders', '\x00ff'::bytea, '{"delivery_mode": 1, "expiration": "60000", "content_type": "application/octet-stream"}');
+            select granary.publish('amq.topic', 'order.new', 'first', '{"message_id": "m1", "priority": 3.0, "headers": {"attempt": 1, "of": ["a", 2]}}');
+            select granary.publish('', 'orders', '\x00ff'::bytea, '{"delivery_mode": 1, "expiration": "315360000000", "content_type": "application/octet-stream"}');
             select granary.publish('amq.topic', 'nobody.asks', 'unroutable');
             commit
             """);
@@ -38,7 +38,7 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
         Assert.Equal(("m1", (byte)3, DeliveryModes.Persistent), (first.BasicProperties.MessageId, first.BasicProperties.Priority, first.BasicProperties.DeliveryMode));
         Assert.Equal(1L, first.BasicProperties.Headers!["attempt"]);
         Assert.Equal([0, 255], second.Body.ToArray());
-        Assert.Equal(("60000", DeliveryModes.Transient), (second.BasicProperties.Expiration, second.BasicProperties.DeliveryMode));
+        Assert.Equal(("315360000000", DeliveryModes.Transient), (second.BasicProperties.Expiration, second.BasicProperties.DeliveryMode));
         Assert.Equal(0u, await channel.MessageCountAsync("orders"));
         await UntilAsync(async () => await broker.Home.QueryAsync("select count(*) from granary.outbox") == "0");
     }
@@ -59,7 +59,10 @@ public sealed class OutboxTests(OutboxTests.Broker broker) : IClassFixture<Outbo
             ("'x', 'k', 'b', '{\"timestamp\": \"now\"}'", "property timestamp is a whole number of seconds"),
             ("'x', 'k', 'b', '{\"message_id\": 7}'", "property message_id is a text"),
             ("'x', 'k', 'b', '{\"expiration\": \"soon\"}'", "invalid expiration 'soon'"),
+            ("'x', 'k', 'b', '{\"expiration\": \"315360000001\"}'", "invalid expiration '315360000001'"),
             ("'x', 'k', 'b', '{\"headers\": []}'", "property headers is an object"),
+            ("'x', 'k', 'b', '{\"headers\": {\"CC\": \"q\"}}'", "headers CC and BCC are arrays"),
+            ("'x', 'k', 'b', '{\"headers\": {\"BCC\": null}}'", "headers CC and BCC are arrays"),
             ("'x', 'k', 'b', '{\"reply_to\": \"amq.rabbitmq.reply-to\"}'", "there is no connection"),
             ("'', 'amq.rabbitmq.reply-to.g1.k', 'b'", "direct replies"),
         })

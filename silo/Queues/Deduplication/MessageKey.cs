@@ -1,8 +1,8 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
 namespace Granary.Silo.Queues.Deduplication;
@@ -24,8 +24,6 @@ internal static class MessageKey
 
     // Longer than any time that may be asked for.
     private const long ForEver = (1L << 39) - 1;
-
-    private const int LongestOnStack = 1024;
 
     /// <summary>It is a key, and not the id of a session.</summary>
     public static bool Is(SessionId id) => id.Value.Version == Version;
@@ -55,7 +53,7 @@ internal static class MessageKey
 
         if (properties.TryGetMessageId(out var id))
         {
-            key = Of(0, id);
+            key = OfMessageId(id);
             return true;
         }
 
@@ -63,25 +61,25 @@ internal static class MessageKey
         return false;
     }
 
-    // Integers are the same whatever their width.
     private static SessionId Of(in FieldTableReader reader)
     {
-        if (!reader.TryGetInteger(out var number))
-        {
-            return Of((byte)reader.Kind, reader.Value);
-        }
-
-        Span<byte> octets = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64LittleEndian(octets, number);
-        return Of((byte)FieldKind.Long, octets);
+        var length = HeaderKey.LengthOf(reader);
+        Span<byte> named = length <= HeaderKey.LongestOnStack ? stackalloc byte[length] : new byte[length];
+        HeaderKey.Write(reader, named);
+        return Of(named);
     }
 
-    private static SessionId Of(byte kind, ReadOnlySpan<byte> value)
+    // A message id is a short string: no header has that kind.
+    private static SessionId OfMessageId(ReadOnlySpan<byte> id)
     {
-        var length = value.Length + 1;
-        Span<byte> named = length <= LongestOnStack ? stackalloc byte[length] : new byte[length];
-        named[0] = kind;
-        value.CopyTo(named[1..]);
+        Span<byte> named = stackalloc byte[byte.MaxValue + 1];
+        named[0] = 0;
+        id.CopyTo(named[1..]);
+        return Of(named[..(id.Length + 1)]);
+    }
+
+    private static SessionId Of(ReadOnlySpan<byte> named)
+    {
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(named, digest);
 

@@ -21,7 +21,7 @@ internal sealed class TurnedAway
             _inOrder.Enqueue((link, now));
         }
 
-        while (_inOrder.Count > Most || now - _inOrder.Peek().At >= LinkTable.Memory)
+        while (_inOrder.TryPeek(out var first) && (_inOrder.Count > Most || now - first.At >= LinkTable.Memory))
         {
             _links.Remove(_inOrder.Dequeue().Link);
         }

@@ -292,9 +292,12 @@ internal sealed class GroupedMessages(bool countsBodies, byte[] header) : IReady
             return null;
         }
 
-        if (!_groups.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(reader.Value, out var group) && isWanted)
+        var length = HeaderKey.LengthOf(reader);
+        Span<byte> key = length <= HeaderKey.LongestOnStack ? stackalloc byte[length] : new byte[length];
+        HeaderKey.Write(reader, key);
+        if (!_groups.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(key, out var group) && isWanted)
         {
-            group = new MessageGroup(reader.Value.ToArray());
+            group = new MessageGroup(key.ToArray());
             _groups.Add(group.Key, group);
         }
 

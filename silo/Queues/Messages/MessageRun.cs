@@ -108,8 +108,14 @@ internal readonly record struct MessageRun(
 
         if (!left.IsLoaded && !right.IsLoaded)
         {
-            joined = left with { Count = left.Count + right.Count, Flags = left.Flags | right.Flags, InPieces = left.InPieces || right.InPieces };
-            return UnreadRecords.TryJoin(left, right);
+            joined = default;
+            if ((long)left.Count + right.Count > int.MaxValue || !UnreadRecords.TryJoin(left, right, out var sizes))
+            {
+                return false;
+            }
+
+            joined = left with { Records = sizes, Count = left.Count + right.Count, Flags = left.Flags | right.Flags, InPieces = left.InPieces || right.InPieces };
+            return true;
         }
 
         if (MemoryMarshal.TryGetArray(left.Records, out var a) && MemoryMarshal.TryGetArray(right.Records, out var b)

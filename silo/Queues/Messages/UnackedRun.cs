@@ -132,13 +132,14 @@ internal struct UnackedRun(MessageRun run, Consumer? consumer) : IOffsetRun
     /// <summary>Takes in a run of which the memory was given up, too, and that follows; so many of them cost no more than one.</summary>
     public bool TryTakeIn(in UnackedRun next)
     {
+        // Without what is settled: the run of a consumer that always holds some would grow with all that it ever gets.
         if (next.Consumer != Consumer || _holes is not null || next._holes is not null || next._settled > 0 || _run.IsLoaded || next._run.IsLoaded
-            || !MessageRun.TryJoin(_run, next._run, out var joined))
+            || !MessageRun.TryJoin(Slice(_settled, _run.Count), next._run, out var joined))
         {
             return false;
         }
 
-        _run = joined;
+        (_run, _settled) = (joined, 0);
         Live += next.Live;
         return true;
     }

@@ -40,7 +40,7 @@ internal sealed class UnreadRecords : MemoryManager<byte>
         var (bytes, bodies) = (0L, 0L);
         if (Find(run) is { } found)
         {
-            foreach (var (length, body) in CollectionsMarshal.AsSpan(found._sizes).Slice((int)(run.First - found._first), run.Count))
+            foreach (var (length, body) in found.SizesOf(run))
             {
                 (bytes, bodies) = (bytes + length, bodies + body);
             }
@@ -50,9 +50,11 @@ internal sealed class UnreadRecords : MemoryManager<byte>
     }
 
     /// <summary>Makes what is known of two runs that follow each other, and are not in memory, one. False: it has to stay apart.</summary>
-    public static bool TryJoin(in MessageRun left, in MessageRun right)
+    /// <param name="joined">Is in the place of the records of both.</param>
+    public static bool TryJoin(in MessageRun left, in MessageRun right, out ReadOnlyMemory<byte> joined)
     {
         var (one, other) = (Find(left), Find(right));
+        joined = left.Records;
         if (one == other)
         {
             return true;
@@ -63,7 +65,15 @@ internal sealed class UnreadRecords : MemoryManager<byte>
             return false;
         }
 
-        one._sizes.AddRange(CollectionsMarshal.AsSpan(other._sizes).Slice((int)(right.First - other._first), right.Count));
+        if (left.First - one._first > one._sizes.Count / 2)
+        {
+            // Most of it is settled: a consumer that always holds some would keep the sizes of all that it has ever got. Others may share what there is.
+            var live = new UnreadRecords(left.First);
+            live._sizes.AddRange(one.SizesOf(left));
+            (one, joined) = (live, live.CreateMemory(0));
+        }
+
+        one._sizes.AddRange(other.SizesOf(right));
         return true;
     }
 
@@ -80,6 +90,8 @@ internal sealed class UnreadRecords : MemoryManager<byte>
     {
         // Nothing is held.
     }
+
+    private Span<(int Length, int Body)> SizesOf(in MessageRun run) => CollectionsMarshal.AsSpan(_sizes).Slice((int)(run.First - _first), run.Count);
 
     private static UnreadRecords? Find(in MessageRun run) => MemoryMarshal.TryGetMemoryManager<byte, UnreadRecords>(run.Records, out var found) ? found : null;
 }

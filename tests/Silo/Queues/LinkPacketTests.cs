@@ -130,6 +130,18 @@ public sealed class LinkPacketTests
     }
 
     [Fact]
+    public void LinkThatFoundNoQueue_AndAsksOnceMoreMuchLater_IsToldTheSame()
+    {
+        var gateway = new TestGateway();
+        var link = new TestLink(gateway, gateway.Connection);
+        gateway.Slot.Send(link.Packet(1), gateway.Now);
+        gateway.Declare();
+
+        Assert.Equal([new EndedItem(LinkEnd.NoQueue)], Assert.Single(gateway.Slot.Send(link.Packet(1), gateway.Now + LinkTable.Memory).Downs!).Items);
+        Assert.Single(gateway.Open().Items.OfType<OpenedItem>());
+    }
+
+    [Fact]
     public void LinksThatFoundNoQueue_AreForgottenAfterAWhile()
     {
         var gateway = new TestGateway();

@@ -54,6 +54,19 @@ public sealed class MessageGroupTests : IAsyncLifetime
         Assert.Equal([2, 3, 4], link.GivenIds(2));
     }
 
+    /// <summary>Clients choose the width by their language, and some by the number.</summary>
+    [Fact]
+    public void Integers_OfAnyWidth_AreOneGroupIfTheyAreEqual_AndOtherKindsAreOthers()
+    {
+        var link = Declare().Open();
+        link.Attach(1, prefetch: 1);
+        link.Attach(2, prefetch: 9);
+        link.Send(Publish(persistent: false, 5, 5L, "5", FieldValue.Timestamp(5), 5L));
+
+        Assert.Equal([0], link.GivenIds(1));
+        Assert.Equal([2, 3], link.GivenIds(2));
+    }
+
     [Fact]
     public void Returned_Messages_ComeBeforeThoseBehindThem()
     {
@@ -266,14 +279,17 @@ public sealed class MessageGroupTests : IAsyncLifetime
 
     private PublishItem Publish(params string?[] groups) => Publish(persistent: false, groups);
 
+    private PublishItem Publish(bool persistent, params string?[] groups) =>
+        Publish(persistent, Array.ConvertAll(groups, static group => group is null ? (FieldValue?)null : FieldValue.LongString(group)));
+
     // The ids are the offsets.
-    private PublishItem Publish(bool persistent, params string?[] groups)
+    private PublishItem Publish(bool persistent, params FieldValue?[] groups)
     {
         List<byte> records = [];
         var flags = persistent ? MessageFlags.Persistent : MessageFlags.None;
         foreach (var group in groups)
         {
-            var properties = group is null ? [0, 0] : new BasicProperties { Headers = FieldTable.Of(("group", group)) }.Encode();
+            var properties = group is null ? [0, 0] : new BasicProperties { Headers = FieldTable.Of(("group", group.Value)) }.Encode();
             var record = new byte[MessageRecord.SizeOf(hasExpiry: false, 0, 1, properties.Length, _bodyLength)];
             BinaryPrimitives.WriteInt64LittleEndian(record.AsSpan(MessageRecord.WriteHead(record, flags, 0, 0, [], "k"u8, properties, _bodyLength)), _next++);
             records.AddRange(record);

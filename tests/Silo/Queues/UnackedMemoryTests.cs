@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Links;
+using Granary.Core.Messages;
 using Granary.Silo.Queues;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -113,6 +114,42 @@ public sealed class UnackedMemoryTests : IAsyncLifetime
         _gateway.Pump();
         var stored = _store.Offsets(_gateway.Queue.Storage!.Journal.Queue.Identity);
         Assert.All(_gateway.Slot.Dead.Where(dead => !dead.Run.IsLoaded), dead => Assert.Contains(dead.Run.First, stored));
+    }
+
+    /// <summary>What is kept is in proportion to what is not settled, not to what was ever delivered.</summary>
+    [Fact]
+    public void Runs_ThatAreTakenInWhileTheFirstOnesAreSettled_CostNoMoreThanWhatIsLeft()
+    {
+        const int AtOnce = 100;
+        const int Held = 10;
+        var records = Batches.Of(0, AtOnce).Records;
+        var all = Unread(0);
+        var returned = all.Run;
+        var before = 0L;
+        for (var i = 1; i < 20_000; i++)
+        {
+            Assert.True(all.TryTakeIn(Unread(i)));
+            if (i >= Held)
+            {
+                Assert.Equal(AtOnce, all.Settle((i - Held) * AtOnce, (i - Held + 1) * AtOnce, live: null, gone: null));
+            }
+
+            Assert.Equal((all.End - all.First, all.End), (all.Live, (i + 1) * AtOnce));
+            before = i == 1_000 ? GC.GetTotalMemory(forceFullCollection: true) : before;
+        }
+
+        Assert.InRange(all.Run.Count, all.Live, all.Live + (2 * AtOnce));
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 4_000_000);
+        var (bytes, bodies) = all.Run.Size();
+        Assert.Equal((all.Run.Count * records.Length / AtOnce, all.Run.Count * sizeof(long)), (bytes, bodies));
+        Assert.Equal((records.Length, AtOnce * sizeof(long)), returned.Size());
+
+        UnackedRun Unread(long number)
+        {
+            var run = new UnackedRun(new MessageRun(records, number * AtOnce, AtOnce, Redelivered: false, MessageFlags.Persistent, Since: 0), consumer: null);
+            run.LetGo();
+            return run;
+        }
     }
 
     private TestLink Deliver(bool persistent, int atOnce)
