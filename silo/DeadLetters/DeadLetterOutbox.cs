@@ -12,7 +12,9 @@ namespace Granary.Silo.DeadLetters;
 /// puts messages in; everything else happens under the gate, and nothing is awaited there.
 /// </summary>
 /// <param name="arrived">Told, possibly under a lock, so that it may do no more than note it, which messages are safe where they went, or went nowhere; null if nobody wants to know.</param>
-internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string vhost, string queue, Action<IReadOnlyList<MessageRun>>? arrived = null)
+/// <param name="rule">By what messages that were kept are tried again; a rule of null: they are to be dropped. Null itself: by what they were sent by before.</param>
+internal sealed partial class DeadLetterOutbox(
+    DeadLetterOffice office, string vhost, string queue, Action<IReadOnlyList<MessageRun>>? arrived = null, Func<DeadLetterRule?>? rule = null)
     : ITurn
 {
     // While the targets have not accepted this much, the rest waits as it is. How much no watermark has passed is bounded by what the queue holds.
@@ -32,22 +34,8 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     private bool _isRunning;
     private volatile bool _isLeft;
 
-    /// <summary>Nothing is under way: all has arrived, or goes nowhere.</summary>
-    private bool IsEmpty
-    {
-        get
-        {
-            lock (_gate)
-            {
-                if (_isRunning)
-                {
-                    return false;
-                }
-            }
-
-            return _links.HasNothingUnderWay;
-        }
-    }
+    /// <summary>Nothing is under way: all has arrived, goes nowhere, or is to be tried again.</summary>
+    private bool IsEmpty => !IsSending() && _links.HasNothingUnderWay;
 
     /// <summary>Takes over what died in one turn.</summary>
     public void Post(IEnumerable<DeadRun> dead)
@@ -62,13 +50,10 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 count += run.Run.Count;
             }
 
-            if (_isRunning)
+            if (!TryBegin())
             {
                 return;
             }
-
-            _isRunning = true;
-            office.NoteSending(1);
         }
 
         // No part of the grain's turn, and without its context.
@@ -93,12 +78,29 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
     }
 
     /// <summary>What has not been sent yet, and is stored, is another activation's.</summary>
-    public void Leave() => _isLeft = true;
+    public void Leave()
+    {
+        _isLeft = true;
+        KeepNoMore();
+    }
 
     /// <summary>Whoever rejected a message may look for it at once: it is not to wait for another thread.</summary>
     bool ITurn.IsBrief => true;
 
     void ITurn.Run() => _ = SendAllAsync();
+
+    /// <summary>False: it is sending already. Under the gate.</summary>
+    private bool TryBegin()
+    {
+        if (_isRunning)
+        {
+            return false;
+        }
+
+        _isRunning = true;
+        office.NoteSending(1);
+        return true;
+    }
 
     /// <summary>Those that wait in the store, and follow each other, are one: so any number of them costs no memory.</summary>
     private void Enqueue(in DeadRun dead, DateTimeOffset at)
@@ -106,11 +108,9 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         if (_waiting.Count > 0 && !dead.Run.IsLoaded)
         {
             ref var last = ref _waiting[_waiting.Count - 1];
-            var (run, next) = (last.Dead.Run, dead.Run);
-            if (!run.IsLoaded && run.End == next.First && run.Count <= int.MaxValue - next.Count && last.Dead.Reason == dead.Reason
-                && last.Dead.Rule == dead.Rule && last.Dead.Waiting == dead.Waiting && last.At.ToUnixTimeSeconds() == at.ToUnixTimeSeconds())
+            if (last.At.ToUnixTimeSeconds() == at.ToUnixTimeSeconds() && last.Dead.TryJoin(dead, out var joined))
             {
-                last.Dead = last.Dead with { Run = run with { Count = run.Count + next.Count } };
+                last.Dead = joined;
                 return;
             }
         }
@@ -266,16 +266,22 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 _ => DeadLetter.From(new MessageRecord(record.Span), queue, dead.Reason, dead.Rule, at),
             };
             var (queues, window) = dead.Rule.Queue is { } only ? ([only], null) : await RouteAsync(letter).ConfigureAwait(false);
-            var targets = dead.Rule.Queue is null ? Targets(queues, letter, dead.Reason) : queues;
+            if (queues.Length == 0 && dead is { IsKept: true, Confirmed: null })
+            {
+                Keep(dead.Only(offset, record), at);
+                return;
+            }
+
+            var targets = dead.Rule.Queue is null ? Targets(queues, letter, dead) : queues;
             if (targets.Length == 0)
             {
                 Arrived(dead, offset);
                 return;
             }
 
-            if (batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets, window))
+            if (batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets, window, dead.IsKept))
             {
-                batch.AddSource(dead, offset);
+                batch.AddSource(dead, at, offset, record);
                 return;
             }
 
@@ -285,8 +291,8 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
                 await _links.WaitForRoomAsync(Limits.Half).WaitAsync(office.Stopping).ConfigureAwait(false);
             }
 
-            batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets, window);
-            batch.AddSource(dead, offset);
+            batch.TryAdd(letter, new MessageRecord(record.Span).Body, targets, window, dead.IsKept);
+            batch.AddSource(dead, at, offset, record);
         }
         catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
         {
@@ -298,9 +304,18 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
     private void Arrived(DeadRun dead, long offset)
     {
-        if (arrived is not null && offset >= 0)
+        if (offset >= 0)
         {
-            arrived([dead.Run with { First = offset, Count = 1 }]);
+            Arrived(dead.Only(offset, default));
+        }
+    }
+
+    private void Arrived(DeadRun dead)
+    {
+        arrived?.Invoke([dead.Run with { Records = default }]);
+        if (dead.IsTriedAgain)
+        {
+            _unsent?.NoteArrived(dead.Run.Count);
         }
     }
 
@@ -329,10 +344,15 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
         }
     }
 
-    private string[] Targets(string[] queues, DeadLetter letter, DeathReason reason)
+    private string[] Targets(string[] queues, DeadLetter letter, DeadRun dead)
     {
+        if (dead.Confirmed is { } confirmed)
+        {
+            queues = Array.FindAll(queues, target => Array.IndexOf(confirmed, target) < 0);
+        }
+
         // What somebody rejects may go round: that is how messages are tried again later.
-        if (reason == DeathReason.Rejected || !Array.Exists(queues, target => DeathHistory.LeadsRound(letter.Deaths, target)))
+        if (dead.Reason == DeathReason.Rejected || !Array.Exists(queues, target => DeathHistory.LeadsRound(letter.Deaths, target)))
         {
             return queues;
         }
@@ -343,15 +363,16 @@ internal sealed partial class DeadLetterOutbox(DeadLetterOffice office, string v
 
     private void Publish(LetterBatch letters)
     {
-        var targets = letters.Targets;
+        var (targets, isKept) = (letters.Targets, letters.IsKept);
         if (letters.TryTake(out var batch, out var sources))
         {
-            var outcome = arrived is null ? null : new LetterOutcome(targets.Length, sources, arrived);
+            var kept = isKept ? new KeptLetters(targets, batch.Count, sources, Arrived, Keep) : null;
+            var outcome = kept is not null || arrived is null ? null : new LetterOutcome(targets.Length, [.. sources.Select(static source => source.Dead.Run)], arrived);
             lock (_links.Gate)
             {
-                foreach (var target in targets)
+                for (var i = 0; i < targets.Length; i++)
                 {
-                    _links.Open(target).Publish(batch, outcome);
+                    _links.Open(targets[i]).Publish(batch, kept?.Of(i) ?? outcome);
                 }
 
                 _links.Flush();

@@ -8,7 +8,7 @@ internal sealed class LetterOutcome(int targets, IReadOnlyList<MessageRun> sourc
 {
     private int _left = targets;
 
-    /// <summary>What a full queue refuses is gone: nobody is there to be told. <see cref="Passed"/> follows.</summary>
+    /// <summary>What a full queue refuses is gone, for it is not kept (<see cref="DeadLetterRule.Keeps"/>). <see cref="Passed"/> follows.</summary>
     public void Refuse(int[] indexes)
     {
     }

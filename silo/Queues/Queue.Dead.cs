@@ -53,7 +53,7 @@ internal sealed partial class Queue
                 return;
             }
 
-            _dead.Add(new DeadRun(_waitingDead is { } waiting ? KeepWhatMay(run, waiting) : run, reason, rule, _waitingDead));
+            _dead.Add(_waitingDead is { } waiting ? KeepWhatMay(new DeadRun(run, reason, rule, waiting), waiting) : new DeadRun(run, reason, rule));
         }
         else
         {
@@ -61,21 +61,27 @@ internal sealed partial class Queue
         }
     }
 
-    /// <summary>Dead messages wait in memory to be sent on up to a limit; of what is beyond it, the store has the records.</summary>
-    private MessageRun KeepWhatMay(in MessageRun run, WaitingDead waiting)
+    /// <summary>
+    /// Dead messages wait in memory to be sent on up to a limit; of what is beyond it, the store has the records. It has those that are kept until they arrive, too, for they may be
+    /// read again and again.
+    /// </summary>
+    private DeadRun KeepWhatMay(in DeadRun dead, WaitingDead waiting)
     {
+        var run = dead.Run;
         if (!run.IsLoaded)
         {
-            return run;
+            return dead;
         }
 
-        if (waiting.HasRoom || !IsOrWillBeStored(run))
+        var hasRoom = waiting.HasRoom;
+        var isStored = (dead.IsKept || !hasRoom) && IsOrWillBeStored(run);
+        if (hasRoom || !isStored)
         {
             waiting.Add(run.Length);
-            return run;
+            return dead with { IsInMemoryOnly = !isStored };
         }
 
-        return run.LetGo();
+        return dead with { Run = run.LetGo() };
     }
 
     private bool IsOrWillBeStored(in MessageRun run)

@@ -22,6 +22,9 @@ internal sealed partial class QueueActivation
     /// <summary>In milliseconds: before its first message is due, a queue with delayed messages is woken after a restart, so that it has time to take over those that there are.</summary>
     private const long HeadStart = 10_000;
 
+    /// <summary>In milliseconds: so long after a restart at the most a queue is woken that keeps dead messages until they have arrived.</summary>
+    private const long KeptWake = 60_000;
+
     /// <summary>In a cluster: the owner of what is not durable and belongs to no connection.</summary>
     private string? _run;
 
@@ -218,6 +221,7 @@ internal sealed partial class QueueActivation
     private void QueueEnded(IDeclaredQueue queue, BindingDebt? debt)
     {
         PostDead();
+        _outbox?.KeepNoMore();
         (_outbox, _underWay) = (null, 0);
         if (!queue.Definition.IsHidden)
         {
@@ -341,10 +345,17 @@ internal sealed partial class QueueActivation
             : queue.NextDue is not MessageRun.Never and var next && queue.Definition.Type == QueueTypes.Delayed ? next - HeadStart
             : queue.NextDue;
 
-        // What was due and is under way is due after a crash: what is stored for it stays until it has arrived.
-        if (due > _storedDue && _underWay > 0)
+        if (_underWay > 0)
         {
-            return;
+            // What is kept until it has arrived may be so for long, and not have been due before it died.
+            var isKept = _slot.Queue is { DeadLetters.Keeps: true };
+            due = isKept ? Math.Min(due, Now + KeptWake) : due;
+
+            // What was due and is under way is due after a crash: what is stored for it stays until it has arrived.
+            if (due > _storedDue && (_storedDue != long.MinValue || !isKept))
+            {
+                return;
+            }
         }
 
         if (due < _storedDue || (due > _storedDue && (_storedDue <= Now || due == MessageRun.Never)))

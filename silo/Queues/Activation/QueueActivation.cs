@@ -440,11 +440,14 @@ internal sealed partial class QueueActivation
         }
 
         var arrived = _arrived ??= new();
-        return new DeadLetterOutbox(_services.Office, _vhost, _name, runs =>
-        {
-            arrived.Enqueue((queue, runs));
-            _inbox.PostLook();
-        });
+        return new DeadLetterOutbox(
+            _services.Office, _vhost, _name,
+            runs =>
+            {
+                arrived.Enqueue((queue, runs));
+                _inbox.PostLook();
+            },
+            () => queue.DeadLetters);
     }
 
     /// <summary>All that came to the inbox by the time of one turn.</summary>

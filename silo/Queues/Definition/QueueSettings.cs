@@ -78,7 +78,7 @@ internal sealed record QueueSettings(
                 "reject-publish-dlx" when type != QueueTypes.Quorum => Overflow.RejectPublishDeadLetter,
                 _ => Overflow.DropHead,
             },
-            Text("dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("dead-letter-routing-key")) : null,
+            Text("dead-letter-exchange") is { } exchange ? new DeadLetterRule(exchange, Text("dead-letter-routing-key")) { Keeps = KeepsDead() } : null,
             arguments.TryGetValue("x-single-active-consumer", out var single) && single.TryGetBoolean(out var isSingle) && isSingle,
             Least("consumer-timeout") is { } timeout ? Math.Min(timeout, ForEver) : null,
             type == QueueTypes.Quorum ? DeliveryLimits.Of(arguments, definition) : null,
@@ -99,6 +99,9 @@ internal sealed record QueueSettings(
             var argument = arguments.TryGetValue($"x-{name}", out var value) && value.TryGetInteger(out var number) ? number : (long?)null;
             return definition.Number(name) is { } set && (argument is null || set < argument) ? set : argument;
         }
+
+        // Whatever else is said, messages that are kept must not push others out (rabbit_quorum_queue's dead_letter_handler).
+        bool KeepsDead() => type == QueueTypes.Quorum && Text("dead-letter-strategy") == "at-least-once" && Text("overflow") == "reject-publish";
 
         bool Flag(string name) => arguments.TryGetValue($"x-{name}", out var value) && value.TryGetBoolean(out var isSet) ? isSet : definition.Flag(name);
 

@@ -125,6 +125,20 @@ public sealed class QueuePolicyTests : IAsyncLifetime
         Assert.Single(_gateway.Slot.Dead);
     }
 
+    [Theory]
+    [InlineData("quorum", "at-least-once", "reject-publish", true)]
+    [InlineData("quorum", "at-least-once", "drop-head", false)]
+    [InlineData("quorum", "at-most-once", "reject-publish", false)]
+    [InlineData("classic", "at-least-once", "reject-publish", false)]
+    public void DeadLetterStrategy_OfAPolicy_HoldsWhereNewMessagesAreRefusedInAQuorumQueue(string type, string strategy, string overflow, bool keeps)
+    {
+        _gateway.Declare(durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-queue-type", type), ("x-dead-letter-exchange", "x"))));
+        _gateway.Apply($$"""{"dead-letter-strategy":"{{strategy}}","overflow":"{{overflow}}"}""");
+        Assert.Equal(keeps, _gateway.Queue.DeadLetters!.Keeps);
+        _gateway.Apply();
+        Assert.False(_gateway.Queue.DeadLetters!.Keeps);
+    }
+
     [Fact]
     public void DeadLetterExchange_OfAnArgument_ComesFirst()
     {

@@ -1,0 +1,140 @@
+using System.Collections.Concurrent;
+using Granary.Silo.Queues.Messages;
+
+namespace Granary.Silo.DeadLetters;
+
+/// <summary>
+/// Dead messages of one queue that are kept (<see cref="DeadLetterRule.Keeps"/>) because a queue refused them, or there was none, until they are tried again. Some are after each
+/// pause: few while nobody takes them, as each has to be read from the store, and more and more while most of them arrive. Those that were not taken come last the next time.
+/// </summary>
+/// <param name="isBusy">Those that were sent before are still on their way.</param>
+/// <param name="send">Tries them again. Called by one thread at a time.</param>
+internal sealed class UnsentDead(TimeProvider time, CancellationToken stopping, Func<bool> isBusy, Action<IReadOnlyList<(DeadRun Dead, DateTimeOffset At)>> send)
+{
+    private const int Fewest = 256;
+    private const int Most = 64 * 1024;
+
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(16);
+
+    private readonly ConcurrentQueue<(DeadRun Dead, DateTimeOffset At)> _come = new();
+
+    // Touched by nobody but the timer.
+    private readonly RingBuffer<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
+    private int _most = Fewest;
+    private int _sent;
+
+    private ITimer? _timer;
+    private int _isArmed;
+    private int _arrived;
+    private long _pause = FirstPause.Ticks;
+    private volatile bool _isClosed;
+
+    /// <summary>Called on any thread, possibly under a gate.</summary>
+    public void Add(in DeadRun dead, DateTimeOffset at)
+    {
+        if (_isClosed)
+        {
+            return;
+        }
+
+        dead.Waiting!.Add(dead.Run.Length);
+        _come.Enqueue((dead with { IsTriedAgain = true }, at));
+        Arm();
+    }
+
+    /// <summary>So many of those that were tried again were taken. Called on any thread, possibly under a gate.</summary>
+    public void NoteArrived(int count)
+    {
+        Interlocked.Add(ref _arrived, count);
+        Volatile.Write(ref _pause, FirstPause.Ticks);
+    }
+
+    /// <summary>Nothing is kept any more, nor tried again.</summary>
+    public void Close() => _isClosed = true;
+
+    private void Arm()
+    {
+        if (Interlocked.Exchange(ref _isArmed, 1) == 0)
+        {
+            _timer ??= time.CreateTimer(static unsent => ((UnsentDead)unsent!).TryAgain(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer.Change(new TimeSpan(Volatile.Read(ref _pause)), Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void TryAgain()
+    {
+        while (_come.TryDequeue(out var one))
+        {
+            AddLast(one);
+        }
+
+        if (_isClosed || stopping.IsCancellationRequested)
+        {
+            _waiting.Clear();
+            _come.Clear();
+            return;
+        }
+
+        if (!isBusy())
+        {
+            Pace();
+            var round = TakeRound();
+            _sent = round.Sum(static one => one.Dead.Run.Count);
+            if (_sent > 0)
+            {
+                send(round);
+            }
+        }
+
+        Interlocked.Exchange(ref _isArmed, 0);
+        if (_waiting.Count > 0 || !_come.IsEmpty)
+        {
+            Arm();
+        }
+    }
+
+    private void Pace()
+    {
+        var arrived = Interlocked.Exchange(ref _arrived, 0);
+        _most = arrived > 0 && arrived >= _sent / 2 ? Math.Min(_most * 2, Most) : Fewest;
+        if (arrived == 0 && _sent > 0)
+        {
+            Volatile.Write(ref _pause, Math.Min(Volatile.Read(ref _pause) * 2, LongestPause.Ticks));
+        }
+    }
+
+    private List<(DeadRun Dead, DateTimeOffset At)> TakeRound()
+    {
+        List<(DeadRun Dead, DateTimeOffset At)> round = [];
+        for (var room = _most; room > 0 && _waiting.Count > 0;)
+        {
+            ref var first = ref _waiting[0];
+            var (run, dead, at) = (first.Dead.Run, first.Dead, first.At);
+            if (run.Count <= room)
+            {
+                round.Add(_waiting.RemoveFirst());
+                room -= run.Count;
+                continue;
+            }
+
+            // What is in memory is one each.
+            round.Add((dead with { Run = run.Part(0, room) }, at));
+            first.Dead = dead with { Run = run.Part(room, run.Count) };
+            room = 0;
+        }
+
+        return round;
+    }
+
+    private void AddLast(in (DeadRun Dead, DateTimeOffset At) one)
+    {
+        if (_waiting.Count > 0 && _waiting[^1] is var last && last.At.ToUnixTimeSeconds() == one.At.ToUnixTimeSeconds() && last.Dead.TryJoin(one.Dead, out var joined))
+        {
+            _waiting[^1] = (joined, last.At);
+            return;
+        }
+
+        _waiting.AddLast(one);
+    }
+}
