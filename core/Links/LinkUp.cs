@@ -89,6 +89,10 @@ public sealed record PublishItem([property: Id(0)] MessageBatch Batch, [property
     /// <summary>1, 2, 3 … within the session: what a queue has stored up to one it need not take again.</summary>
     [Id(2)]
     public long Number { get; init; }
+
+    /// <summary>The activation before has answered that it took all of these, though it may have been lost before it stored them. What it refused of the batch is not here any more.</summary>
+    [Id(3)]
+    public bool WasTaken { get; init; }
 }
 
 /// <summary>

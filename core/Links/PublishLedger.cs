@@ -117,6 +117,8 @@ public sealed class PublishLedger(Action<int> accepted, Action<int> reopened, Ac
             entries.Add(entry.Without(refused) with { WasAnswered = true });
         }
 
+        // Of those that had an answer before and were sent again since, nobody knows what the activation did that is lost now.
+        var taken = entries.Count;
         entries.AddRange(_unanswered);
         _answered.Clear();
         _unanswered.Clear();
@@ -125,7 +127,7 @@ public sealed class PublishLedger(Action<int> accepted, Action<int> reopened, Ac
         {
             var entry = entries[i];
             _unanswered.Enqueue(entry);
-            items.Add(new PublishItem(entry.Batch, Resent: i < entries.Count - unsent) { Number = entry.Number });
+            items.Add(new PublishItem(entry.Batch, Resent: i < entries.Count - unsent) { Number = entry.Number, WasTaken = i < taken });
         }
 
         return items;

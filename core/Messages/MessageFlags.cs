@@ -15,7 +15,7 @@ public enum MessageFlags : byte
     /// <summary>The broker dead-lettered it: its x-death header is the broker's own. One set by a publishing client says nothing.</summary>
     DeadLettered = 4,
 
-    /// <summary>It was dead-lettered under one new routing key: the keys in a CC header do not count any more.</summary>
+    /// <summary>The broker sent it on under one new routing key, as a dead letter or to another queue: the keys in a CC header do not count any more.</summary>
     SingleKey = 8,
 
     /// <summary>It has the property priority, if only 0: some queues take none for another one than 0.</summary>

@@ -35,6 +35,9 @@ public readonly ref struct MessageRecord
 
     public bool IsPersistent => (Flags & MessageFlags.Persistent) != 0;
 
+    /// <summary>The broker itself sent it on, as a dead letter or to another queue. No client can have its messages say so.</summary>
+    public bool WasSentOn => (Flags & (MessageFlags.DeadLettered | MessageFlags.SingleKey)) != 0;
+
     /// <summary>The priority property, 0 to 255; 0 when absent.</summary>
     public byte Priority => _bytes[5];
 

@@ -1,29 +1,27 @@
-using Google.Protobuf;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Access;
-using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
-using Granary.Gateway.Grpc.Messages;
 using Granary.Gateway.Grpc.Publishing;
-using Granary.V1;
 using Grpc.Core;
 using Settlement = Granary.Core.Links.Settlement;
 
 namespace Granary.Gateway.Topology;
 
 /// <summary>
-/// Moves messages from a queue to another one, or each to the queue that it died in, last or first. A message is acknowledged when its new queue has confirmed it: one that is moved
-/// while the process is lost may be in both, and is never in none. What cannot be moved goes back to its place, and the moving ends with it.
+/// Moves messages from a queue to another one, or each to the queue that it died in, last or first, and nowhere else, whatever further keys it has. A message is acknowledged
+/// when its new queue has confirmed it: one that is moved while the process is lost may be in both, and is never in none. What cannot be moved goes back to its place, and the
+/// moving ends with it; what was on its way behind it by then, and is taken, has been moved as well.
 /// </summary>
 internal sealed class MessageMove(GrpcServer server)
 {
     /// <summary>So many messages are moved by one request at the most.</summary>
     public const int MostMessages = 10_000;
 
-    private const int MostAtATime = 64;
+    /// <summary>Octets that are on their way at the same time; there is one message in any case.</summary>
+    private const long MostBytes = 32 * 1024 * 1024;
 
     private const string Deaths = "x-death";
     private const string FirstDeath = "x-first-death-queue";
@@ -42,23 +40,24 @@ internal sealed class MessageMove(GrpcServer server)
         }
 
         var moved = 0;
-        var messages = new List<Message>();
-        var taken = new TakenMessages(shared.Links, queue, got => messages.Add(Read(got, destination, isFirst)));
+        var messages = new List<byte[]>();
+        var taken = new TakenMessages(shared.Links, queue, got => messages.Add(new MessageRecord(got.Message!.Value.Batch.Records.Span).Bytes.ToArray()));
         try
         {
             var more = true;
             while (more && moved < count)
             {
                 messages.Clear();
-                (error, more) = await taken.TakeAsync(Math.Min(MostAtATime, count - moved), server.Patience, aborted).ConfigureAwait(false);
+                (error, more) = await taken.TakeAsync(Math.Min(taken.Fitting(MostBytes), count - moved), server.Patience, aborted).ConfigureAwait(false);
                 if (error is not null)
                 {
                     return (error, new MovedMessages(moved, null));
                 }
 
-                var outcomes = await Task.WhenAll(messages.Select(message => PublishAsync(shared, message, aborted))).ConfigureAwait(false);
-                taken.Settle(place => outcomes[place] is null ? Settlement.Ack : Settlement.Undelivered);
+                var outcomes = await PublishAsync(shared, messages, queue, destination, isFirst, aborted).ConfigureAwait(false);
+                taken.Settle(place => place < outcomes.Length && outcomes[place] is null ? Settlement.Ack : Settlement.Undelivered);
                 moved += outcomes.Count(static refusal => refusal is null);
+                aborted.ThrowIfCancellationRequested();
                 if (Array.Find(outcomes, static refusal => refusal is not null) is { } refusal)
                 {
                     return (null, new MovedMessages(moved, refusal));
@@ -69,62 +68,97 @@ internal sealed class MessageMove(GrpcServer server)
         {
             taken.End();
             taken.Settle(Settlement.Undelivered);
-            await shared.Links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, aborted).ConfigureAwait(false);
+            await shared.Links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         return (null, new MovedMessages(moved, null));
     }
 
-    private static Message Read(GotItem got, string? destination, bool isFirst)
+    /// <summary>Publishes them, in their order, up to the first that is known to be refused.</summary>
+    /// <returns>Of each that was published, and of that one: why it is not where it was to go; null: its queue has it.</returns>
+    private async Task<string?[]> PublishAsync(UnaryLinks links, List<byte[]> messages, string from, string? destination, bool isFirst, CancellationToken aborted)
     {
-        var record = new MessageRecord(got.Message!.Value.Batch.Records.Span);
-        var message = new Message
+        var outcomes = new List<Task<string?>>(messages.Count);
+        foreach (var message in messages)
         {
-            RoutingKey = destination ?? DiedIn(Granary.Amqp.BasicProperties.Decode(record.Properties).Headers, isFirst) ?? "",
-            Body = ByteString.CopyFrom(record.Body),
-        };
-        if (PropertiesDecoding.Decode(record.Properties.ToArray()) is { } properties)
-        {
-            message.Properties = properties;
+            outcomes.Add(await SendAsync(links, message, from, destination, isFirst, aborted).ConfigureAwait(false));
+            if (outcomes.Exists(static outcome => outcome is { IsCompletedSuccessfully: true, Result: not null }))
+            {
+                break;
+            }
         }
 
-        return message;
+        return await Task.WhenAll(outcomes).ConfigureAwait(false);
     }
 
-    // The newest death is the first.
-    private static string? DiedIn(Granary.Amqp.FieldTable? headers, bool isFirst) =>
-        headers is null ? null
-        : isFirst ? headers.TryGetValue(FirstDeath, out var first) && first.TryGetText(out var origin) ? origin : null
-        : headers.TryGetValue(Deaths, out var deaths) && deaths.TryGetArray(out var all)
-        && all.Count > 0 && all[0].TryGetTable(out var death) && death.TryGetValue("queue", out var name) && name.TryGetText(out var queue) ? queue : null;
-
-    // Null: its queue has it.
-    private static async Task<string?> PublishAsync(UnaryLinks links, Message message, CancellationToken aborted)
+    /// <returns>When it has been sent, what is waited for to know why its queue does not have it.</returns>
+    private async ValueTask<Task<string?>> SendAsync(UnaryLinks links, byte[] message, string from, string? destination, bool isFirst, CancellationToken aborted)
     {
-        if (message.RoutingKey.Length == 0)
-        {
-            return "A message does not say in which queue it died.";
-        }
-
         try
         {
-            var encoder = links.NewEncoder();
-            encoder.Read(message);
-            return await links.PublishAsync(encoder, aborted).ConfigureAwait(false) switch
+            if ((destination ?? DiedIn(message, isFirst)) is not { Length: > 0 } queue)
             {
-                PublishOutcome.Accepted => null,
-                PublishOutcome.Unrouted => $"There is no queue '{message.RoutingKey}'.",
-                _ => $"Queue '{message.RoutingKey}' does not take the message.",
-            };
+                return Task.FromResult<string?>("A message does not say in which queue it died.");
+            }
+
+            if (queue == from)
+            {
+                return Task.FromResult<string?>("A message died in the queue that it is in.");
+            }
+
+            var encoder = links.NewEncoder();
+            encoder.ReadMoved(message, queue);
+            return RefusalAsync(await links.SendAsync(encoder, aborted).ConfigureAwait(false), queue, aborted);
         }
         catch (RpcException refused)
         {
-            return refused.Status.Detail;
+            return Task.FromResult<string?>(refused.Status.Detail);
         }
         catch (AmqpException refused)
         {
-            return refused.Text;
+            return Task.FromResult<string?>(refused.Text);
         }
+        catch (OperationCanceledException) when (aborted.IsCancellationRequested)
+        {
+            return Task.FromResult<string?>("Nobody waits for it any more.");
+        }
+    }
+
+    private async Task<string?> RefusalAsync(Task<PublishOutcome> outcome, string queue, CancellationToken aborted)
+    {
+        try
+        {
+            // Whoever asked may have gone: what has been sent is settled by what becomes of it all the same, for a while.
+            await ((Task)outcome).WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return await (outcome.IsCompleted ? outcome : outcome.WaitAsync(server.Patience, server.Clock, CancellationToken.None)).ConfigureAwait(false) switch
+            {
+                PublishOutcome.Accepted => null,
+                PublishOutcome.Unrouted => $"There is no queue '{queue}'.",
+                _ => $"Queue '{queue}' does not take the message.",
+            };
+        }
+        catch (RpcException lost)
+        {
+            return lost.Status.Detail;
+        }
+        catch (TimeoutException)
+        {
+            return $"Queue '{queue}' did not answer in time.";
+        }
+    }
+
+    // The newest death is the first.
+    private static string? DiedIn(byte[] message, bool isFirst)
+    {
+        if (!BasicPropertiesView.Read(new MessageRecord(message).Properties).TryGetHeaders(out var content))
+        {
+            return null;
+        }
+
+        var headers = FieldTable.Decode(content);
+        return isFirst ? headers.TryGetValue(FirstDeath, out var first) && first.TryGetText(out var origin) ? origin : null
+            : headers.TryGetValue(Deaths, out var deaths) && deaths.TryGetArray(out var all)
+            && all.Count > 0 && all[0].TryGetTable(out var death) && death.TryGetValue("queue", out var name) && name.TryGetText(out var queue) ? queue : null;
     }
 }
 

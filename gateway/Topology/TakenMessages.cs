@@ -9,9 +9,15 @@ namespace Granary.Gateway.Topology;
 /// <param name="onMessage">Told of each, in order, under the gate of the links.</param>
 internal sealed class TakenMessages(LinkSet links, string queue, Action<GotItem> onMessage)
 {
+    private const int MostAtATime = 64;
+
     private readonly SettlementBuffer _settlements = new();
     private readonly List<(QueueSession Session, long Offset)> _open = [];
     private Settlement? _late;
+    private int _largest;
+
+    /// <summary>So many may be asked for at once that are to take no more than so many octets, if none is larger than those that have come; one in any case, and one at first.</summary>
+    public int Fitting(long octets) => _largest == 0 ? 1 : (int)Math.Clamp(octets / _largest, 1, MostAtATime);
 
     /// <summary>Asks for up to so many more.</summary>
     /// <returns>Why there are none, or whether there may be more.</returns>
@@ -78,6 +84,7 @@ internal sealed class TakenMessages(LinkSet links, string queue, Action<GotItem>
             return;
         }
 
+        _largest = Math.Max(_largest, slice.Batch.Records.Length);
         if (_late is { } late)
         {
             _settlements.Add(session, late, new OffsetRange(slice.FirstOffset, 1));

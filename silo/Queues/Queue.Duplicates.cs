@@ -100,9 +100,14 @@ internal sealed partial class Queue
             Deduplicate(_settings.Deduplication);
         }
 
-        foreach (var (session, number) in sessions)
+        foreach (var progress in sessions)
         {
-            if (!MessageKey.Is(session))
+            var (session, number) = progress;
+            if (progress.IsOfRefused(out var publisher))
+            {
+                _sessions.NoteEarlierRefused(publisher, number);
+            }
+            else if (!MessageKey.Is(session))
             {
                 _sessions.NoteEarlier(session, number);
             }

@@ -28,6 +28,7 @@ internal sealed partial class Queue
             var mustWait = refused is not null && Refused.IsFull(isLetter: (batch.Flags & MessageFlags.DeadLettered) != 0);
             _answers.Give(link, new PublishedItem(first, refused), IsShortOfMemory, mustWait);
             link.PublishedEnd = _nextOffset;
+            NoteTaken(link, publish, first, isWhole: refused is null);
             return;
         }
 
@@ -44,7 +45,7 @@ internal sealed partial class Queue
         }
 
         link.PublishedEnd = _nextOffset;
-        NoteTaken(link, publish);
+        NoteTaken(link, publish, run.First, isWhole: true);
     }
 
     /// <summary>Each message is refused that would be one too many; what consumers can take does not count. Says which were refused.</summary>

@@ -58,8 +58,8 @@ internal sealed partial class Queue
     }
 
     /// <summary>
-    /// The batch was taken before: over another link of its session, or by an earlier activation, which has stored it. Where a full queue refuses messages nobody
-    /// knows any more which they were, so that all are.
+    /// The batch was taken before: over another link of its session, or by an earlier activation, which has stored it. If some of it was refused nobody
+    /// knows any more what, so that all is.
     /// </summary>
     private bool TryRecognise(QueueLink link, PublishItem publish)
     {
@@ -71,12 +71,16 @@ internal sealed partial class Queue
 
         var count = publish.Batch.Count;
         var end = publish.Number <= session.Number ? session.PublishedEnd : Watermark;
-        Answer(link, _limit is { Refuses: true }
-            ? new PublishedItem(end, [.. Enumerable.Range(0, count)])
-            : new PublishedItem(end - count, null));
+        Answer(link, WasTakenWhole(link, publish)
+            ? new PublishedItem(end - count, null)
+            : new PublishedItem(end, [.. Enumerable.Range(0, count)]));
         link.PublishedEnd = Math.Max(link.PublishedEnd, end);
         return true;
     }
+
+    // What the owner of an exclusive queue has had says nothing of what was refused.
+    private bool WasTakenWhole(QueueLink link, PublishItem publish) =>
+        publish.WasTaken || (publish.Number > _sessions.RefusedThrough(link) && (_given is null || _limit is not { Refuses: true }));
 
     private bool IsStored(QueueLink link, PublishItem publish) =>
         _sessions.WasTakenEarlier(link.Session, publish.Number)
@@ -94,6 +98,11 @@ internal sealed partial class Queue
             if (session.HasTransient || (session.Number > 0 && journal != _journal))
             {
                 journal.NoteProgress(new PublishProgress(session.Link.Session, session.Number) { IsLast = true });
+                if (session.RefusedThrough > 0)
+                {
+                    journal.NoteProgress(PublishProgress.Refused(session.Link.Session, session.RefusedThrough) with { IsLast = true });
+                }
+
                 isAny = true;
             }
         }
@@ -106,7 +115,9 @@ internal sealed partial class Queue
     }
 
     /// <summary>The batch is taken with this turn.</summary>
-    private void NoteTaken(QueueLink link, PublishItem publish)
+    /// <param name="first">The offset of its first message.</param>
+    /// <param name="isWhole">Nothing of it was refused.</param>
+    private void NoteTaken(QueueLink link, PublishItem publish, long first, bool isWhole)
     {
         if (publish.Number == 0)
         {
@@ -115,7 +126,8 @@ internal sealed partial class Queue
 
         var session = link.State!;
         (session.Number, session.PublishedEnd) = (publish.Number, link.PublishedEnd);
-        _given?.Take(link.Session, publish, link.PublishedEnd - publish.Batch.Count, link.PublishedEnd, hasOwner: ConsumerCount > 0);
+        session.RefusedThrough = isWhole ? session.RefusedThrough : publish.Number;
+        _given?.Take(link.Session, publish, first, link.PublishedEnd, hasOwner: ConsumerCount > 0);
         if ((publish.Batch.Flags & MessageFlags.Persistent) != 0)
         {
             _sessions.Store(link, publish.Number);

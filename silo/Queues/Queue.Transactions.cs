@@ -3,6 +3,7 @@ using Granary.Core.Links;
 using Granary.Core.Messages;
 using Granary.Core.Transactions;
 using Granary.Silo.DeadLetters;
+using Granary.Silo.Queues.Consumers;
 using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
@@ -15,6 +16,8 @@ internal sealed partial class Queue
 {
     // What a transaction publishes is in its row of the store until it is in the queue's own.
     private bool _isCommitting;
+
+    private readonly List<Consumer?> _holders = [];
 
     public PrepareAnswer Prepare(PreparedPart prepared)
     {
@@ -69,9 +72,14 @@ internal sealed partial class Queue
         }
 
         _isCommitting = false;
-        foreach (var (settlement, run) in prepared.Taken)
+        foreach (var (settlement, run, holder) in prepared.Taken)
         {
             Figures.Settle(settlement, run.Count);
+            if (holder is not null)
+            {
+                _dispatch.Settled(holder, run.Count);
+            }
+
             if (!prepared.IsAgain)
             {
                 // An activation that begins with it looks for what is out of groups when it is done.
@@ -107,7 +115,7 @@ internal sealed partial class Queue
             return;
         }
 
-        foreach (var (_, run) in prepared.Taken)
+        foreach (var (_, run, _) in prepared.Taken)
         {
             Figures.Settle(Settlement.Failed, run.Count);
             _groups?.Settled(run);
@@ -132,29 +140,38 @@ internal sealed partial class Queue
         Commit(prepared, now);
     }
 
+    // Their consumers get nothing in their place before it is decided.
     private void Take(QueueLink link, PreparedPart prepared)
     {
         foreach (var settle in prepared.Part.Settlements)
         {
             foreach (var range in settle.Offsets)
             {
-                link.Unacked.Settle(range.First, range.End, _live, gone: null, _dispatch);
-                foreach (var run in _live)
+                link.Unacked.Settle(range.First, range.End, _live, gone: null, dispatch: null, _holders);
+                for (var i = 0; i < _live.Count; i++)
                 {
-                    prepared.Taken.Add((settle.Outcome, run));
+                    prepared.Taken.Add((settle.Outcome, _live[i], _holders[i]));
                 }
 
                 _live.Clear();
+                _holders.Clear();
             }
         }
     }
 
-    // Not to their consumers, which may have been given others in their place: they are held as messages are that were got.
     private void GiveBack(QueueLink link, PreparedPart prepared)
     {
-        foreach (var (_, run) in prepared.Taken)
+        foreach (var (_, run, before) in prepared.Taken)
         {
-            link.Unacked.Add(run, consumer: null);
+            var holder = before;
+            if (before is not null && before.Link != link)
+            {
+                // Its session has gone on over another link since, and it has come again.
+                holder = link.Consumers.GetValueOrDefault(before.Number);
+                holder?.Hold(run.Count);
+            }
+
+            link.Unacked.Add(run, holder);
         }
 
         NoteUntidy(link);

@@ -395,7 +395,7 @@ internal sealed partial class QueueSlot(
             var mayBeSeen = _isRestored && packet.Open is { IsRepeated: true };
             foreach (var item in packet.Items)
             {
-                queue.Apply(link, mayBeSeen && item is PublishItem publish ? publish with { Resent = true } : item, now);
+                queue.Apply(link, mayBeSeen && item is PublishItem publish ? publish with { Resent = true, WasTaken = false } : item, now);
             }
 
             if (link.HasEnded)

@@ -60,11 +60,17 @@ internal readonly record struct TimedRun(long First, int Count, long Due, int Le
 
 /// <summary>
 /// All persistent messages that a session published up to this number are in the store, or were gone before they had to be.
-/// Or, where the id is that of a message (<see cref="MessageKey"/>): when a message with it was taken.
+/// Or, where the id is that of a message (<see cref="MessageKey"/>): when a message with it was taken. Or see <see cref="Refused"/>.
 /// </summary>
 /// <param name="Number">Below 0: the session is over, and the store forgets it.</param>
 internal readonly record struct PublishProgress(SessionId Session, long Number)
 {
+    /// <summary>As a number: the session is over.</summary>
+    public const long Over = -1;
+
+    private const int OfSession = 4;
+    private const int OfRefused = 9;
+
     /// <summary>Nothing will be heard of the session any more.</summary>
     public bool IsOver => Number < 0;
 
@@ -74,5 +80,27 @@ internal readonly record struct PublishProgress(SessionId Session, long Number)
     /// <summary>It is written whatever becomes of the messages that it came with.</summary>
     public bool IsLasting => IsOver || IsLast || MessageKey.Is(Session);
 
-    public static PublishProgress End(SessionId session) => new(session, -1);
+    public static PublishProgress End(SessionId session) => new(session, Over);
+
+    /// <summary>
+    /// Of what the session published up to this number some was refused, and of what was taken after it nothing. It stands under the session's id with a version that none has
+    /// (RFC 9562 knows none above 8): a store has one list of sessions, and silos that do not know this take it for one that never comes.
+    /// </summary>
+    public static PublishProgress Refused(SessionId session, long number) => new(WithVersion(session, OfRefused), number);
+
+    /// <summary>It is <see cref="Refused"/>.</summary>
+    public bool IsOfRefused(out SessionId session)
+    {
+        var isOfRefused = Session.Value.Version == OfRefused;
+        session = isOfRefused ? WithVersion(Session, OfSession) : default;
+        return isOfRefused;
+    }
+
+    private static SessionId WithVersion(SessionId id, int version)
+    {
+        Span<byte> octets = stackalloc byte[16];
+        id.Value.TryWriteBytes(octets, bigEndian: true, out _);
+        octets[6] = (byte)((octets[6] & 0x0F) | (version << 4));
+        return new SessionId(new Guid(octets, bigEndian: true));
+    }
 }

@@ -6,10 +6,17 @@ using Granary.Silo.Transactions;
 
 namespace Granary.Silo.Streams;
 
-/// <summary>What transactions over several queues publish here. What they acknowledge of a stream makes room for more, with which they have nothing to do.</summary>
+/// <summary>
+/// What transactions over several queues publish here. What they settle of a stream makes room for more, with which they have nothing to do: gateways say that of acknowledgements and
+/// rejections again, when it is decided, as of all queues. Only of what goes back they do not.
+/// </summary>
 internal sealed partial class StreamQueue
 {
-    public PrepareAnswer Prepare(PreparedPart prepared) => PrepareAnswer.Prepared;
+    public PrepareAnswer Prepare(PreparedPart prepared)
+    {
+        prepared.Link = prepared.Part.Settlements.Length == 0 ? null : _sessions.LinkOf(prepared.Part.Session);
+        return PrepareAnswer.Prepared;
+    }
 
     public void Commit(PreparedPart prepared, long now)
     {
@@ -17,6 +24,17 @@ internal sealed partial class StreamQueue
         {
             Figures.Add(QueueCount.Publish, batch.Count);
             Append(batch, now);
+        }
+
+        if (prepared.Link is { HasEnded: false } link)
+        {
+            foreach (var settle in prepared.Part.Settlements)
+            {
+                if (settle.Outcome is Settlement.Requeue or Settlement.Failed)
+                {
+                    Settle(link, settle);
+                }
+            }
         }
 
         prepared.IsCommitted = true;

@@ -1,5 +1,7 @@
 using Granary.Core.Links;
 using Granary.Core.Transactions;
+using Granary.Silo.Queues.Consumers;
+using Granary.Silo.Queues.Links;
 using Granary.Silo.Queues.Messages;
 using Granary.Silo.Storage;
 
@@ -15,8 +17,11 @@ internal sealed class PreparedPart(TransactionPart part, long now)
     /// <summary>On the queue's clock.</summary>
     public long Since { get; } = now;
 
-    /// <summary>What is to be settled, taken from the session that has it.</summary>
-    public List<(Settlement Settlement, MessageRun Run)> Taken { get; } = [];
+    /// <summary>What is to be settled, taken from the session that has it, and who got it, if that was a consumer: until it is decided it takes up that one's prefetch.</summary>
+    public List<(Settlement Settlement, MessageRun Run, Consumer? Holder)> Taken { get; } = [];
+
+    /// <summary>The session's link when a stream got ready for it: what goes back frees room there. Null: an earlier activation did that.</summary>
+    public QueueLink? Link { get; set; }
 
     /// <summary>Completes when the part is stored, if it has to be.</summary>
     public Task Stored { get; set; } = Task.CompletedTask;

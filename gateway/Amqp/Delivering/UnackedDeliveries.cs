@@ -43,15 +43,15 @@ internal sealed partial class UnackedDeliveries
         _runs[_tail++] = new Run { FirstTag = firstTag, Count = count, Session = session, FirstOffset = firstOffset, Consumer = consumer, Since = since };
     }
 
-    /// <summary>Takes back deliveries that a rolled back transaction had settled; their tags may lie anywhere. For all the time to acknowledge begins anew.</summary>
+    /// <summary>Takes back deliveries that a rolled back transaction had settled; their tags may lie anywhere. For these the time to acknowledge begins anew.</summary>
     public void Restore(IEnumerable<SettledDelivery> deliveries, long since)
     {
-        var all = new List<SettledDelivery>(deliveries);
+        var all = deliveries.Select(delivery => delivery with { Since = since }).ToList();
         TakeAll(all.Add);
         all.Sort((a, b) => a.FirstTag.CompareTo(b.FirstTag));
         foreach (var delivery in all)
         {
-            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Session, delivery.Offsets.First, delivery.Consumer, since);
+            Add(delivery.FirstTag, delivery.Offsets.Count, delivery.Session, delivery.Offsets.First, delivery.Consumer, delivery.Since);
         }
     }
 

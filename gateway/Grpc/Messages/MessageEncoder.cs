@@ -27,6 +27,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     private int _keyLength;
     private int _propertiesLength;
     private ReadOnlyMemory<byte> _body;
+    private string? _claimedUser;
 
     // Of the last message that came as it was encoded by its client: publishers repeat themselves.
     private byte[] _lastProperties = [];
@@ -45,7 +46,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     /// <summary>The record's length.</summary>
     public int Size { get; private set; }
 
-    public MessageFlags Flags => _acted.Flags;
+    public MessageFlags Flags { get; private set; }
 
     private ReadOnlySpan<byte> Properties => _properties.AsSpan(0, _propertiesLength);
 
@@ -111,6 +112,21 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
             reply.Body.Memory);
     }
 
+    /// <summary>A message that a queue has, to another queue and no further one, whatever keys it has besides. Nothing of it changes: whose it is was looked at when it was published.</summary>
+    /// <param name="record">Is kept until the record is written.</param>
+    /// <exception cref="AmqpException">502: no queue has such a name.</exception>
+    public void ReadMoved(ReadOnlyMemory<byte> record, string queue)
+    {
+        var message = new MessageRecord(record.Span);
+        _exchangeLength = 0;
+        _keyLength = ShortStrings.Write(queue, "queue", _names);
+        _isLast = false;
+        _acted.Read(message.Properties, user);
+        (Flags, _claimedUser, Copies) = (_acted.Flags | MessageFlags.SingleKey, null, []);
+        Keep(message.Properties);
+        Take(record[(message.Length - message.Body.Length)..message.Length]);
+    }
+
     /// <summary>Under the gate. Null: <see cref="FetchPathAsync"/> first, and come again with what it found.</summary>
     /// <exception cref="global::Grpc.Core.RpcException">404, 403: the message cannot be published.</exception>
     public PublishPath? FindPath(PathFinder paths, RoutePath? fetched = null)
@@ -143,7 +159,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
 
     private void CheckUser(PathFinder paths, bool isAllowed)
     {
-        if (isAllowed && _acted.ClaimedUser is { } claimed)
+        if (isAllowed && _claimedUser is { } claimed)
         {
             CallErrors.ThrowIf(paths.CheckUser(claimed));
         }
@@ -155,7 +171,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     /// <summary>Writes the record; <paramref name="to"/> has <see cref="Size"/> bytes at least.</summary>
     public void Write(Span<byte> to)
     {
-        var bodyAt = MessageRecord.WriteHead(to, _acted.Flags, _acted.Priority, _acted.Expiry, Exchange, RoutingKey, Properties, _body.Length);
+        var bodyAt = MessageRecord.WriteHead(to, Flags, _acted.Priority, _acted.Expiry, Exchange, RoutingKey, Properties, _body.Length);
         _body.Span.CopyTo(to[bodyAt..]);
     }
 
@@ -191,6 +207,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
             Copies = [];
         }
 
+        (Flags, _claimedUser) = (_acted.Flags, _acted.ClaimedUser);
         Keep(properties);
         SetBody(body);
     }
@@ -202,8 +219,13 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
             throw CallErrors.Precondition($"message size {body.Length} is larger than configured max size {maxMessageSize}");
         }
 
+        Take(body);
+    }
+
+    private void Take(ReadOnlyMemory<byte> body)
+    {
         _body = body;
-        Size = (int)MessageRecord.SizeOf((_acted.Flags & MessageFlags.HasExpiry) != 0, _exchangeLength, _keyLength, _propertiesLength, body.Length);
+        Size = (int)MessageRecord.SizeOf((Flags & MessageFlags.HasExpiry) != 0, _exchangeLength, _keyLength, _propertiesLength, body.Length);
     }
 
     private void Keep(ReadOnlySpan<byte> properties)

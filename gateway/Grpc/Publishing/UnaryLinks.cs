@@ -46,6 +46,14 @@ internal sealed class UnaryLinks
     /// <summary>Publishes and waits for the confirm.</summary>
     public async Task<PublishOutcome> PublishAsync(MessageEncoder message, CancellationToken cancellationToken)
     {
+        var outcome = await SendAsync(message, cancellationToken).ConfigureAwait(false);
+        return await outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Publishes. What is sent when it has been sent comes behind it.</summary>
+    /// <returns>What is waited for to know the confirm.</returns>
+    public async ValueTask<Task<PublishOutcome>> SendAsync(MessageEncoder message, CancellationToken cancellationToken)
+    {
         await _server.WaitToPublishAsync(cancellationToken).ConfigureAwait(false);
         if (!Links.IsWithin(PublishLimits.SharedLinks))
         {
@@ -63,7 +71,7 @@ internal sealed class UnaryLinks
             fetched = await message.FetchPathAsync(_paths, _server.GrainsFor(Caller, cancellationToken)).ConfigureAwait(false);
         }
 
-        return await publish.Outcome.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return publish.Outcome;
     }
 
     private void OnRightsChanged()

@@ -14,8 +14,6 @@ namespace Granary.Gateway.Management.Queues;
 /// <summary>Takes messages for <c>POST /api/queues/…/get</c>, and gives them back where that is asked for.</summary>
 internal sealed class MessageReader(GrpcServer server)
 {
-    private const int MostAtATime = 64;
-
     /// <summary>Octets of bodies in one answer; there is one message in any case.</summary>
     private const long MostBytes = 32 * 1024 * 1024;
 
@@ -55,7 +53,7 @@ internal sealed class MessageReader(GrpcServer server)
             var more = true;
             while (more && messages.Count < count && bytes < MostBytes)
             {
-                (var error, more) = await taken.TakeAsync(Math.Min(MostAtATime, count - messages.Count), server.Patience, call.Aborted).ConfigureAwait(false);
+                (var error, more) = await taken.TakeAsync(Math.Min(taken.Fitting(MostBytes - bytes), count - messages.Count), server.Patience, call.Aborted).ConfigureAwait(false);
                 ApiException.ThrowIf(error);
             }
         }

@@ -7,7 +7,8 @@ namespace Granary.Silo.Queues.Deduplication;
 
 /// <summary>
 /// The keys of messages that a queue took, the oldest first: another message with one of them is a duplicate. A key is written with its message, and so is as durable;
-/// what becomes of the message later is of no matter. A duplicate does not make its key younger.
+/// what becomes of the message later is of no matter. A duplicate does not make its key younger. What the broker itself sends on, dead letters and what is moved, is no
+/// duplicate: it may well be the message that was taken, on its way back. It is remembered as others are.
 /// </summary>
 /// <param name="journal">Where keys of persistent messages are written; null: nowhere.</param>
 internal sealed class SeenKeys(DeduplicationWindow rule, QueueJournal? journal)
@@ -30,12 +31,12 @@ internal sealed class SeenKeys(DeduplicationWindow rule, QueueJournal? journal)
         }
     }
 
-    /// <summary>Whether a message like it was taken before.</summary>
+    /// <summary>Whether a message like it was taken before, and it is not to be taken again.</summary>
     /// <param name="key">By which it is to be remembered if it is taken now; none: it is like no other.</param>
     public bool HasSeen(in MessageRecord message, long now, out SessionId key)
     {
         Expire(now);
-        return MessageKey.TryRead(message, out key) && _keys.Contains(key);
+        return MessageKey.TryRead(message, out key) && !message.WasSentOn && _keys.Contains(key);
     }
 
     /// <summary>The message is taken in this turn.</summary>

@@ -9,7 +9,10 @@ internal sealed class SessionState(QueueLink link)
     /// <summary>What it published up to this number was taken.</summary>
     public long Number { get; set; }
 
-    /// <summary>The offset after the last message of that.</summary>
+    /// <summary>Of its batches up to this number some were refused, or messages of them; of those after it none.</summary>
+    public long RefusedThrough { get; set; }
+
+    /// <summary>The offset after the last message of what was taken.</summary>
     public long PublishedEnd { get; set; }
 
     /// <summary>Of that, some are not persistent: the store knows nothing of those.</summary>

@@ -15,6 +15,9 @@ internal sealed class SessionTable(QueueJournal? journal)
     /// <summary>What was taken by earlier activations.</summary>
     private readonly Dictionary<SessionId, long> _earlier = [];
 
+    /// <summary>Through which number some of it was refused.</summary>
+    private readonly Dictionary<SessionId, long> _earlierRefused = [];
+
     private long _forgetAt;
 
     public IEnumerable<SessionState> All => _sessions.Values;
@@ -24,6 +27,12 @@ internal sealed class SessionTable(QueueJournal? journal)
 
     /// <summary>Earlier activations took the session's batches up to this number.</summary>
     public void NoteEarlier(SessionId session, long number) => _earlier[session] = Math.Max(number, _earlier.GetValueOrDefault(session));
+
+    /// <summary>Of the session's batches up to this number earlier activations refused some.</summary>
+    public void NoteEarlierRefused(SessionId session, long number) => _earlierRefused[session] = number;
+
+    /// <summary>Of the session's batches up to this number some were refused, or messages of them; of those after it none, as far as they were taken.</summary>
+    public long RefusedThrough(QueueLink link) => Math.Max(link.State!.RefusedThrough, _earlierRefused.GetValueOrDefault(link.Session));
 
     /// <summary>An earlier activation took this batch.</summary>
     public bool WasTakenEarlier(SessionId session, long number) => _earlier.Count > 0 && _earlier.TryGetValue(session, out var through) && number <= through;
@@ -59,6 +68,11 @@ internal sealed class SessionTable(QueueJournal? journal)
         {
             link.State!.IsStored = true;
             journal.NoteProgress(new PublishProgress(link.Session, number));
+            if (link.State.RefusedThrough is > 0 and var refused)
+            {
+                // Though it was noted before: that may have been in a turn of which nothing had to be stored.
+                journal.NoteProgress(PublishProgress.Refused(link.Session, refused));
+            }
         }
     }
 
@@ -74,6 +88,11 @@ internal sealed class SessionTable(QueueJournal? journal)
         if (_earlier.Remove(link.Session) || session.IsStored)
         {
             journal?.NoteProgress(PublishProgress.End(link.Session));
+        }
+
+        if (_earlierRefused.Remove(link.Session) || session is { IsStored: true, RefusedThrough: > 0 })
+        {
+            journal?.NoteProgress(PublishProgress.Refused(link.Session, PublishProgress.Over));
         }
     }
 
@@ -98,6 +117,19 @@ internal sealed class SessionTable(QueueJournal? journal)
             }
         }
 
+        foreach (var (id, refused) in _earlierRefused)
+        {
+            if (_sessions.TryGetValue(id, out var session))
+            {
+                session.RefusedThrough = Math.Max(session.RefusedThrough, refused);
+            }
+            else
+            {
+                journal?.NoteProgress(PublishProgress.Refused(id, PublishProgress.Over));
+            }
+        }
+
         _earlier.Clear();
+        _earlierRefused.Clear();
     }
 }

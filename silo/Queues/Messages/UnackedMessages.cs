@@ -64,8 +64,10 @@ internal sealed class UnackedMessages
     }
 
     /// <summary>Settles the live ones of a range; what they were is added to <paramref name="live"/> when it is wanted, and told to <paramref name="gone"/>.</summary>
+    /// <param name="dispatch">Told how many each consumer has settled; null: they still have them.</param>
+    /// <param name="holders">Takes who got it for each of <paramref name="live"/>; null for a get.</param>
     /// <returns>How many messages were settled.</returns>
-    public long Settle(long from, long to, List<MessageRun>? live, QueueJournal? gone, Dispatch dispatch)
+    public long Settle(long from, long to, List<MessageRun>? live, QueueJournal? gone, Dispatch? dispatch, List<Consumer?>? holders = null)
     {
         var before = Count;
         var at = from;
@@ -86,9 +88,14 @@ internal sealed class UnackedMessages
                 at = run.End;
                 var settled = run.Settle(from, to, live, gone);
                 Count -= settled;
+                while (holders?.Count < live?.Count)
+                {
+                    holders.Add(run.Consumer);
+                }
+
                 if (run.Consumer is { } consumer)
                 {
-                    dispatch.Settled(consumer, settled);
+                    dispatch?.Settled(consumer, settled);
                 }
 
                 if (run.Live > 0)

@@ -122,6 +122,63 @@ public sealed class TransactionTests(GrpcBroker broker) : IClassFixture<GrpcBrok
     }
 
     [Fact]
+    public async Task Transaction_OfWhichNothingComes_BringsNoMoreThanTheCredit()
+    {
+        var from = await broker.DeclareQueueAsync();
+        var full = await broker.DeclareQueueAsync(
+            ("x-max-length", new FieldValue { Int64 = 1 }), ("x-overflow", new FieldValue { LongString = ByteString.CopyFromUtf8("reject-publish") }));
+        await broker.PublishAsync(from, "a", "b", "c");
+        await broker.PublishAsync(full, "there");
+        using var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = from, Credit = 1 });
+        await consumer.NextBodiesAsync(1);
+        for (var round = 0; round < 3; round++)
+        {
+            await consumer.SendAsync(new ConsumeRequest { Transaction = new Transaction { Id = 1, Acks = { 1 }, Messages = { MessageOf(full, "c") } } });
+            Assert.Equal((uint)StatusCode.ResourceExhausted, (await NextResultAsync(consumer)).Code);
+            Assert.Equal(2ul, await broker.CountReadyAsync(from));
+        }
+
+        await consumer.AckAsync(1);
+        Assert.Equal(["b"], await consumer.NextBodiesAsync(1));
+        await consumer.AckAsync(2);
+        Assert.Equal(["c"], await consumer.NextBodiesAsync(1));
+    }
+
+    /// <summary>A stream keeps what is given back, and its consumer is given what follows.</summary>
+    [Theory]
+    [InlineData(Outcome.Ack)]
+    [InlineData(Outcome.Requeue)]
+    [InlineData(Outcome.Reject)]
+    public async Task Transaction_OfDeliveriesOfAStream_HasItsConsumerGoOn(Outcome outcome)
+    {
+        var to = await broker.DeclareQueueAsync();
+        var stream = $"stream.{Guid.NewGuid():n}";
+        var text = static (string value) => new FieldValue { LongString = ByteString.CopyFromUtf8(value) };
+        await broker.Topology.DeclareQueueAsync(
+            new DeclareQueueRequest { Queue = stream, Durable = true, Arguments = new FieldTable { Entries = { new FieldEntry { Name = "x-queue-type", Value = text("stream") } } } }, With());
+        await broker.PublishAsync(stream, "a", "b", "c");
+        using var consumer = await ConsumerStream.OpenAsync(
+            broker, new Subscribe { Queue = stream, Credit = 1, Arguments = new FieldTable { Entries = { new FieldEntry { Name = "x-stream-offset", Value = text("first") } } } });
+        Assert.Equal(["a"], await consumer.NextBodiesAsync(1));
+        var transaction = new Transaction { Id = 1, Settlements = { new Settlement { DeliveryTag = 1, Outcome = outcome } }, Messages = { MessageOf(to, "c") } };
+        await consumer.SendAsync(new ConsumeRequest { Transaction = transaction });
+
+        // In any order.
+        var (results, next) = (0, new List<string>());
+        while (results == 0 || next.Count == 0)
+        {
+            var response = await consumer.ReadAsync();
+            results += response.Transaction is { Code: 0 } ? 1 : 0;
+            next.AddRange(response.Deliveries.Select(static delivery => delivery.Body.ToStringUtf8()));
+        }
+
+        Assert.Equal(["b"], next);
+        await consumer.AckAsync(2);
+        Assert.Equal(["c"], await consumer.NextBodiesAsync(1));
+        await broker.Topology.DeleteQueueAsync(new DeleteQueueRequest { Queue = stream }, With());
+    }
+
+    [Fact]
     public async Task Transaction_ThatReturnsAMessage_HasItComeOnceMore()
     {
         var (from, to) = (await broker.DeclareQueueAsync(), await broker.DeclareQueueAsync());

@@ -82,7 +82,7 @@ public sealed class QueueSessionEndTests : LinkTests
         Assert.Equal((consumer.Id, 16 * 1024 - 3L), (attach.Consumer, attach.Window.Messages));
         Assert.Equal([(consumer.Id, 5L, 1), (consumer.Id, 7L, 1), (0, 0L, 1), (0, 6L, 1)], Held(again));
         Assert.Equal([(0L, Settlement.Ack), (6L, Settlement.Ack)], again.Items.OfType<SettleItem>().Select(item => (item.Offsets[0].First, item.Settlement)));
-        Assert.Equal([(1L, true), (2L, true)], again.Items.OfType<PublishItem>().Select(item => (item.Number, item.Resent)));
+        Assert.Equal([(1L, true, true), (2L, true, false)], again.Items.OfType<PublishItem>().Select(item => (item.Number, item.Resent, item.WasTaken)));
         Assert.Equal(new GetItem(1, NoAck: false), again.Items[^1]);
 
         Push(new LinkDown

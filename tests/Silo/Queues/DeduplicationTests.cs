@@ -88,6 +88,34 @@ public sealed class DeduplicationTests : IAsyncLifetime
         Assert.Equal(1, gateway.Queue.ReadyCount);
     }
 
+    /// <summary>It may be the message that was taken, on its way back as a dead letter or by a move.</summary>
+    [Theory]
+    [InlineData(MessageFlags.DeadLettered, false)]
+    [InlineData(MessageFlags.SingleKey, false)]
+    [InlineData(MessageFlags.DeadLettered | MessageFlags.SingleKey, true)]
+    public void Message_ThatTheBrokerSendsOn_IsNoDuplicateAndIsRemembered(MessageFlags flags, bool isLimited)
+    {
+        var gateway = isLimited ? Declare(("x-max-length", 10), ("x-overflow", "reject-publish")) : Declare();
+        gateway.Open().Send(Publish(Id("a")), Publish(flags, Id("a"), Id("b")), Publish(Id("a"), Id("b")), Publish(flags, Id("b")));
+
+        Assert.Equal((4, 2), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+    }
+
+    /// <summary>Batches are known by their numbers, whatever is in them.</summary>
+    [Fact]
+    public async Task BatchThatTheBrokerSendsOn_AndSendsAgain_IsTakenOnce()
+    {
+        var session = SessionId.New();
+        var item = Publish(MessageFlags.Persistent | MessageFlags.DeadLettered, Id("a")) with { Number = 1 };
+        var gateway = Declare();
+        gateway.Open(session, item);
+        gateway = await RestartAsync(gateway, session);
+
+        gateway.Open(session, item with { Resent = true });
+
+        Assert.Equal((1, 0), (gateway.Queue.ReadyCount, gateway.Queue.Figures[QueueCount.Duplicate]));
+    }
+
     [Fact]
     public void Message_ThatIsRefused_IsNotRemembered()
     {
@@ -274,11 +302,12 @@ public sealed class DeduplicationTests : IAsyncLifetime
 
     private PublishItem Publish(params Func<byte[]>[] messages) => Publish(persistent: false, messages);
 
+    private PublishItem Publish(bool persistent, params Func<byte[]>[] messages) => Publish(persistent ? MessageFlags.Persistent : MessageFlags.None, messages);
+
     // Bodies count on.
-    private PublishItem Publish(bool persistent, params Func<byte[]>[] messages)
+    private PublishItem Publish(MessageFlags flags, params Func<byte[]>[] messages)
     {
         List<byte> records = [];
-        var flags = persistent ? MessageFlags.Persistent : MessageFlags.None;
         foreach (var message in messages)
         {
             var properties = message();

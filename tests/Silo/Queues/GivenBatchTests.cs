@@ -1,3 +1,5 @@
+using Granary.Amqp;
+using Granary.Core;
 using Granary.Core.Links;
 
 namespace Granary.Silo.Tests.Queues;
@@ -99,6 +101,21 @@ public sealed class GivenBatchTests
         }
 
         PublishItem Again(long number, long first, int count) => Publish(number, first, count) with { Resent = isResent };
+    }
+
+    /// <summary>What was refused the owner cannot know; the publisher does, if it had the answer.</summary>
+    [Fact]
+    public void Batch_ThatTheOwnerHasHad_OfAQueueThatRefuses_IsConfirmedOnlyIfItWasAnswered()
+    {
+        var next = new TestGateway { Given = [new BatchProgress(_publisher, 2)] }.Declare(
+            exclusive: true, arguments: EncodedTable.From(FieldTable.Of(("x-max-length", 3), ("x-overflow", "reject-publish"))));
+        next.Resumed.UnionWith([_publisher, _owner]);
+        next.Open(_owner, Consumer(noAck: true));
+        next.Given = null;
+        var publisher = next.Open(_publisher, Resent(1, 0, 2) with { WasTaken = true }, Resent(2, 2, 2));
+
+        Assert.Equal(["", "0,1"], publisher.Items.OfType<PublishedItem>().Select(static item => string.Join(',', item.Refused ?? [])));
+        Assert.Equal(0, next.Queue.NextOffset);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Transactions;
 using Granary.Silo.Streams;
 using Granary.Silo.Tests.Queues;
 using static Granary.Silo.Tests.Streams.TestStream;
@@ -330,6 +331,55 @@ public sealed class StreamQueueTests : IAsyncLifetime
 
         Assert.Equal(Numbered(2, 3), Given(second, 1));
         Assert.Equal((1, 3), (_stream.Stream.ConsumerCount, _stream.Stream.ReadyCount));
+    }
+
+    /// <summary>What a transaction acknowledges or rejects the gateway says once more, and what it gives back it does not.</summary>
+    [Theory]
+    [InlineData(Settlement.Ack)]
+    [InlineData(Settlement.Reject)]
+    [InlineData(Settlement.Requeue)]
+    [InlineData(Settlement.Failed)]
+    public void Transaction_ThatSettlesADelivery_MakesRoomForOneMore(Settlement settlement)
+    {
+        var link = Publish(0, 5);
+        link.Send(Consumer(1, "first", prefetch: 1), Consumer(2, "first", prefetch: 1));
+        var settle = SettleItem.Of(settlement, [new OffsetRange(StreamOffsets.Tag(1, 0), 1)]);
+        var gateway = _stream.Gateway;
+        foreach (var takesEffect in (ReadOnlySpan<bool>)[false, true])
+        {
+            var part = new TransactionPart(TransactionId.New(), gateway.Connection, link.Session, [settle], []);
+            Assert.Equal(PrepareAnswer.Prepared, gateway.Slot.Prepare(part, gateway.Now, out _));
+            Assert.Equal(Numbered(0, 1), Given(link, 1));
+            gateway.Slot.Decide(part.Id, takesEffect, gateway.Now);
+            gateway.Pump();
+        }
+
+        if (settlement is Settlement.Ack or Settlement.Reject)
+        {
+            Assert.Equal(Numbered(0, 1), Given(link, 1));
+            link.Send(settle);
+        }
+
+        Assert.Equal(Numbered(0, 2), Given(link, 1));
+        Assert.Equal(Numbered(0, 1), Given(link, 2));
+        Assert.Equal(2, _stream.Stream.Figures.Unacked);
+    }
+
+    /// <summary>The session says over its next link what it holds: what a transaction is about to give back is not among that.</summary>
+    [Fact]
+    public void Transaction_OfASessionThatHasGoneOnOverAnotherLink_MakesNoRoomThere()
+    {
+        var link = Publish(0, 5);
+        link.Send(Consumer(1, "first", prefetch: 1));
+        var gateway = _stream.Gateway;
+        var part = new TransactionPart(
+            TransactionId.New(), gateway.Connection, link.Session, [new SettleItem(Settlement.Requeue, [new OffsetRange(StreamOffsets.Tag(1, 0), 1)])], []);
+        Assert.Equal(PrepareAnswer.Prepared, gateway.Slot.Prepare(part, gateway.Now, out _));
+        var next = gateway.Open(link.Session, 2, Consumer(1, "first", prefetch: 1, position: StreamOffsets.Tag(1, 1)));
+        gateway.Slot.Decide(part.Id, takesEffect: true, gateway.Now);
+        gateway.Pump();
+
+        Assert.Equal(Numbered(1, 2), Given(next, 1));
     }
 
     [Fact]

@@ -183,6 +183,79 @@ public sealed class TransactionTests
         }
     }
 
+    /// <summary>What it settles is out to its consumer until that is decided, and after that if nothing comes of it.</summary>
+    [Fact]
+    public void Transaction_UntilItTakesEffect_MakesItsConsumerNoRoom()
+    {
+        var gateway = new TestGateway().Declare();
+        var link = gateway.Open();
+        link.Attach(1, prefetch: 2);
+        link.Publish(0, 9);
+        Assert.Equal([0, 1], link.GivenIds(1));
+        for (var round = 0; round < 3; round++)
+        {
+            var failed = Prepare(gateway, link, (0, 2));
+            Assert.Equal([0, 1], link.GivenIds(1));
+            Decide(gateway, failed, takesEffect: false);
+            Assert.Equal([0, 1], link.GivenIds(1));
+        }
+
+        var done = Prepare(gateway, link, (0, 2));
+        Assert.Equal([0, 1], link.GivenIds(1));
+        Decide(gateway, done, takesEffect: true);
+        Assert.Equal([0, 1, 2, 3], link.GivenIds(1));
+
+        // That the gateway says it once more changes nothing.
+        link.Settle(Settlement.Ack, (0, 2));
+        Assert.Equal([0, 1, 2, 3], link.GivenIds(1));
+        link.Settle(Settlement.Ack, (2, 2));
+        Assert.Equal([0, 1, 2, 3, 4, 5], link.GivenIds(1));
+    }
+
+    [Fact]
+    public void Transaction_OfMoreThanIsHeld_MakesItsConsumerNoRoom()
+    {
+        var (gateway, link, failed) = Prepared(ConnectionId.New());
+        Decide(gateway, failed, takesEffect: false);
+        link.Publish(1, 2);
+        Assert.Equal(PrepareAnswer.NotHeld, gateway.Slot.Prepare(Settling(link, (0, 2)), gateway.Now, out _));
+        gateway.DeliverPushes();
+        Assert.Equal([0], link.GivenIds(1));
+        link.Settle(Settlement.Ack, (0, 1));
+        Assert.Equal([0, 1], link.GivenIds(1));
+    }
+
+    /// <summary>It has settled nothing as long as that may be undone: nobody takes its place before.</summary>
+    [Fact]
+    public void Transaction_OfTheActiveConsumer_LetsItMakeWayOnlyWhenItTakesEffect()
+    {
+        var gateway = new TestGateway().Declare(
+            durable: true, arguments: EncodedTable.From(FieldTable.Of(("x-queue-type", "quorum"), ("x-single-active-consumer", true))));
+        var link = gateway.Open();
+        link.Attach(1, prefetch: 1);
+        link.Publish(0, 3);
+        link.Attach(2, priority: 5);
+        Decide(gateway, Prepare(gateway, link, (0, 1)), takesEffect: false);
+        Assert.Empty(link.GivenIds(2));
+        Decide(gateway, Prepare(gateway, link, (0, 1)), takesEffect: true);
+        Assert.Equal([0], link.GivenIds(1));
+        Assert.Equal([1, 2], link.GivenIds(2));
+    }
+
+    [Fact]
+    public void Transaction_OfASessionThatHasGoneOnOverAnotherLink_GivesBackToItsConsumerThere()
+    {
+        var (gateway, link, id) = Prepared(ConnectionId.New());
+        link.Publish(1, 4);
+        var next = gateway.Open(link.Session, ordinal: 2, TestLink.Attachment(1, prefetch: 2));
+        Assert.Equal([1, 2], next.GivenIds(1));
+        Decide(gateway, id, takesEffect: false);
+        next.Settle(Settlement.Ack, (1, 1));
+        Assert.Equal([1, 2], next.GivenIds(1));
+        next.Settle(Settlement.Ack, (0, 1));
+        Assert.Equal([1, 2, 3], next.GivenIds(1));
+    }
+
     [Fact]
     public void Transaction_ThatNobodyDecides_IsLookedForAfterTwentySeconds()
     {
@@ -289,9 +362,24 @@ public sealed class TransactionTests
         var link = gateway.Open();
         link.Attach(1, prefetch: 1);
         link.Publish(0, 1);
-        var part = new TransactionPart(TransactionId.New(), by, link.Session, [new SettleItem(Settlement.Ack, [new OffsetRange(0, 1)])], []);
+        return (gateway, link, Prepare(gateway, link, (0, 1), by));
+    }
+
+    private static TransactionPart Settling(TestLink link, (long First, int Count) offsets, ConnectionId? by = null) =>
+        new(TransactionId.New(), by ?? ConnectionId.New(), link.Session, [new SettleItem(Settlement.Ack, [new OffsetRange(offsets.First, offsets.Count)])], []);
+
+    private static TransactionId Prepare(TestGateway gateway, TestLink link, (long First, int Count) offsets, ConnectionId? by = null)
+    {
+        var part = Settling(link, offsets, by);
         Assert.Equal(PrepareAnswer.Prepared, gateway.Slot.Prepare(part, gateway.Now, out _));
-        return (gateway, link, part.Id);
+        gateway.DeliverPushes();
+        return part.Id;
+    }
+
+    private static void Decide(TestGateway gateway, TransactionId id, bool takesEffect)
+    {
+        gateway.Slot.Decide(id, takesEffect, gateway.Now);
+        gateway.DeliverPushes();
     }
 
     private static TransactionPart Publishing(TransactionId id, params long[] messages) =>

@@ -92,6 +92,20 @@ public sealed class UnackedDeliveriesTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Leases_OfWhatATransactionGivesBack_BeginAnew_AndThoseOfOthersGoOn()
+    {
+        var (unacked, patience) = (new UnackedDeliveries(), Patience(out var clock));
+        unacked.Add(1, 3, _links.Open("q"), 0, null, patience.Now);
+        var taken = new List<SettledDelivery>();
+        Assert.True(unacked.TrySettle(2, multiple: false, taken.Add));
+        Assert.Empty(End(unacked, patience, clock, TimeSpan.FromSeconds(0.7)));
+        unacked.Restore(taken, patience.Now);
+
+        Assert.Equal([0L, 2L], End(unacked, patience, clock, TimeSpan.FromSeconds(0.5)).Select(delivery => delivery.Offsets.First));
+        Assert.Equal([1L], End(unacked, patience, clock, TimeSpan.FromSeconds(0.7)).Select(delivery => delivery.Offsets.First));
+    }
+
+    [Fact]
     public void LateTags_InAnyOrder_AreKnownOneByOne()
     {
         var (unacked, random, known) = (new UnackedDeliveries(), new Random(1), new SortedSet<ulong>());
