@@ -30,8 +30,9 @@ internal static class LeftOut
     // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
     private const int NotHealthy = 103;
 
-    // A grain that was called when its silo had just ended, and calls that are cancelled at a silo that is there no more: it is the process' own that stops, and nobody waits for them.
-    private const int NoPlaceInTheDirectory = 100064, NobodyToCancel = 101009, NotCancelled = 294010709;
+    // A grain that was called when its silo had just ended, calls that it sends no more, and calls that are cancelled at a silo that is there no more: it is the process' own that stops, and
+    // nobody waits for them.
+    private const int NoPlaceInTheDirectory = 100064, NotSent = 101540, NobodyToCancel = 101009, NotCancelled = 294010709;
 
     private static volatile bool _isRefused, _siloStops;
 
@@ -53,7 +54,7 @@ internal static class LeftOut
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         NoPlaceInTheDirectory => _siloStops && entry.Category == "Orleans.Grain",
-        NobodyToCancel => _siloStops && entry.Category == "Orleans.Runtime.Messaging.MessageCenter",
+        NotSent or NobodyToCancel => _siloStops && entry.Category == "Orleans.Runtime.Messaging.MessageCenter",
         NotCancelled => _siloStops && entry.Category == "Orleans.Runtime.GrainCallCancellationManager",
         TriedAgain or Tried => entry.Category == "Polly" && IsOfPlacement(entry.State),
         _ => _isRefused && entry.Category == "Orleans.Messaging",

@@ -9,6 +9,9 @@ internal sealed partial class DeadLetterOutbox
 
     private volatile bool _keepsNoMore;
     private UnsentDead? _unsent;
+
+    /// <summary>How many that are tried again wait to be sent. Under the gate.</summary>
+    private long _triedAgain;
     private long _toldAt;
 
     /// <summary>The queue is deleted, or another activation's: what waits to be tried again goes with it, and what is on its way is not tried again.</summary>
@@ -16,6 +19,14 @@ internal sealed partial class DeadLetterOutbox
     {
         _keepsNoMore = true;
         Volatile.Read(ref _unsent)?.Close();
+    }
+
+    private bool IsTryingAgain()
+    {
+        lock (_gate)
+        {
+            return _triedAgain > 0;
+        }
     }
 
     private bool IsSending()
@@ -44,7 +55,7 @@ internal sealed partial class DeadLetterOutbox
 
     private UnsentDead NewUnsent()
     {
-        var mine = new UnsentDead(office.Time, office.Stopping, IsSending, SendAgain);
+        var mine = new UnsentDead(office.Time, office.Stopping, IsTryingAgain, SendAgain);
         return Interlocked.CompareExchange(ref _unsent, mine, null) ?? mine;
     }
 
@@ -66,11 +77,18 @@ internal sealed partial class DeadLetterOutbox
             return;
         }
 
+        if (now is { Keeps: false })
+        {
+            // Once more, and whatever becomes of it: nobody tells.
+            _unsent!.NoteArrived(all.Sum(static one => one.Dead.Run.Count));
+        }
+
         lock (_gate)
         {
             foreach (var (dead, at) in all)
             {
                 Enqueue(dead with { Rule = now ?? dead.Rule }, at);
+                _triedAgain += dead.Run.Count;
             }
 
             if (!TryBegin())

@@ -73,6 +73,8 @@ internal sealed partial class DeadLetterOutbox(
     /// </summary>
     public async Task LeaveAsync(TimeSpan limit)
     {
+        // Nothing more is put under way meanwhile.
+        KeepNoMore();
         await DeadLetterOffice.WaitAsync(() => IsEmpty, limit).ConfigureAwait(false);
         Leave();
     }
@@ -152,7 +154,7 @@ internal sealed partial class DeadLetterOutbox(
                     return;
                 }
 
-                next = isThere ? _waiting.RemoveFirst() : default;
+                next = isThere ? TakeFirst() : default;
             }
 
             if (!isThere)
@@ -178,6 +180,13 @@ internal sealed partial class DeadLetterOutbox(
         }
     }
 
+    private (DeadRun Dead, DateTimeOffset At) TakeFirst()
+    {
+        var first = _waiting.RemoveFirst();
+        _triedAgain -= first.Dead.IsTriedAgain ? first.Dead.Run.Count : 0;
+        return first;
+    }
+
     /// <summary>Takes, behind one that waits in the store, those that do as well: what is delayed has the next message anywhere there, and one look for each would take too long.</summary>
     private List<(DeadRun Dead, DateTimeOffset At)> TakeStored((DeadRun Dead, DateTimeOffset At) first)
     {
@@ -186,7 +195,7 @@ internal sealed partial class DeadLetterOutbox(
         {
             while (together.Count < MostReadTogether && _waiting.Count > 0 && !_waiting[0].Dead.Run.IsLoaded && _waiting[0].Dead.Waiting == first.Dead.Waiting)
             {
-                together.Add(_waiting.RemoveFirst());
+                together.Add(TakeFirst());
             }
         }
 

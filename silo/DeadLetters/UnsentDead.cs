@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.DeadLetters;
@@ -17,7 +16,10 @@ internal sealed class UnsentDead(TimeProvider time, CancellationToken stopping, 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(16);
 
-    private readonly ConcurrentQueue<(DeadRun Dead, DateTimeOffset At)> _come = new();
+    private readonly Lock _gate = new();
+
+    /// <summary>Since the last try. Under the gate.</summary>
+    private readonly RingBuffer<(DeadRun Dead, DateTimeOffset At)> _come = new();
 
     // Touched by nobody but the timer.
     private readonly RingBuffer<(DeadRun Dead, DateTimeOffset At)> _waiting = new();
@@ -39,7 +41,11 @@ internal sealed class UnsentDead(TimeProvider time, CancellationToken stopping, 
         }
 
         dead.Waiting!.Add(dead.Run.Length);
-        _come.Enqueue((dead with { IsTriedAgain = true }, at));
+        lock (_gate)
+        {
+            AddLast(_come, (dead with { IsTriedAgain = true }, at));
+        }
+
         Arm();
     }
 
@@ -57,22 +63,38 @@ internal sealed class UnsentDead(TimeProvider time, CancellationToken stopping, 
     {
         if (Interlocked.Exchange(ref _isArmed, 1) == 0)
         {
-            _timer ??= time.CreateTimer(static unsent => ((UnsentDead)unsent!).TryAgain(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer ??= NewTimer();
             _timer.Change(new TimeSpan(Volatile.Read(ref _pause)), Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    // Of nobody's call: it would be kept for as long as the timer is.
+    private ITimer NewTimer()
+    {
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            return time.CreateTimer(static unsent => ((UnsentDead)unsent!).TryAgain(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
+        using (ExecutionContext.SuppressFlow())
+        {
+            return NewTimer();
         }
     }
 
     private void TryAgain()
     {
-        while (_come.TryDequeue(out var one))
+        lock (_gate)
         {
-            AddLast(one);
+            while (_come.Count > 0)
+            {
+                AddLast(_waiting, _come.RemoveFirst());
+            }
         }
 
         if (_isClosed || stopping.IsCancellationRequested)
         {
             _waiting.Clear();
-            _come.Clear();
             return;
         }
 
@@ -88,9 +110,17 @@ internal sealed class UnsentDead(TimeProvider time, CancellationToken stopping, 
         }
 
         Interlocked.Exchange(ref _isArmed, 0);
-        if (_waiting.Count > 0 || !_come.IsEmpty)
+        if (_waiting.Count > 0 || HaveSomeCome())
         {
             Arm();
+        }
+    }
+
+    private bool HaveSomeCome()
+    {
+        lock (_gate)
+        {
+            return _come.Count > 0;
         }
     }
 
@@ -127,14 +157,14 @@ internal sealed class UnsentDead(TimeProvider time, CancellationToken stopping, 
         return round;
     }
 
-    private void AddLast(in (DeadRun Dead, DateTimeOffset At) one)
+    private static void AddLast(RingBuffer<(DeadRun Dead, DateTimeOffset At)> all, in (DeadRun Dead, DateTimeOffset At) one)
     {
-        if (_waiting.Count > 0 && _waiting[^1] is var last && last.At.ToUnixTimeSeconds() == one.At.ToUnixTimeSeconds() && last.Dead.TryJoin(one.Dead, out var joined))
+        if (all.Count > 0 && all[^1] is var last && last.At.ToUnixTimeSeconds() == one.At.ToUnixTimeSeconds() && last.Dead.TryJoin(one.Dead, out var joined))
         {
-            _waiting[^1] = (joined, last.At);
+            all[^1] = (joined, last.At);
             return;
         }
 
-        _waiting.AddLast(one);
+        all.AddLast(one);
     }
 }

@@ -39,7 +39,11 @@ internal sealed partial class Queue
             Figures.Add(QueueCount.Exhaust, run.Count);
         }
 
-        DeliveryCounts?.Forget(run.First, run.End);
+        if (_settings.DeadLetters is not { Keeps: true })
+        {
+            // Otherwise when it has arrived: after a restart before that the message is here again.
+            DeliveryCounts?.Forget(run.First, run.End);
+        }
 
         if (_settings.DeadLetters is { } rule)
         {

@@ -59,6 +59,7 @@ internal sealed partial class Queue
     public void Forget(long first, long end)
     {
         _storage?.Journal.Settle(first, end);
+        DeliveryCounts?.Forget(first, end);
         _delayed?.Leave(end - first);
     }
 

@@ -52,6 +52,11 @@ internal sealed class TurnNotes
         {
             Progress[^1] = progress;
         }
+        else if (Progress.Count > 1 && Progress[^2].Session == progress.Session)
+        {
+            // Two are noted in turn for each batch of a session of which something was refused.
+            Progress[^2] = progress;
+        }
         else
         {
             Progress.Add(progress);

@@ -139,6 +139,7 @@ internal sealed partial class QueueActivation
         _slot.Declared is not { } queue ? "there is none"
         : queue.Definition.Owner?.Member == LossWatch.NameOf(_context.Address.SiloAddress!) ? "it is exclusive to a connection of the silo that it is on"
         : _slot.IsPrepared ? "a transaction waits for its decision"
+        : _underWay > 0 && _slot.Queue is { DeadLetters.Keeps: true } ? "dead messages of it are not yet where they are to go"
         : queue.WhyNotMoved;
 
     private bool TryMove(SiloAddress silo)

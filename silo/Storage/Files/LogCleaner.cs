@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using Granary.Silo.Queues.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -11,6 +13,10 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
 {
     private readonly HashSet<ulong> _queues = [];
     private readonly Dictionary<long, long> _shared = [];
+
+    /// <summary>Of the part that is being moved, by where shared records are: how many batches that stay references need them. Counted when the first reference is met.</summary>
+    private readonly Dictionary<long, int> _uses = [];
+    private bool _areUsesCounted;
     private byte[] _bytes = [];
     private Segment? _segment;
     private long _position;
@@ -47,6 +53,8 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
         _nextPosition = _position;
         _queues.Clear();
         _shared.Clear();
+        _uses.Clear();
+        _areUsesCounted = false;
         try
         {
             MovePart(_segment, (int)Math.Min(_segment.End - _position, options.CleaningStep + Math.Min(bytes, 4 * options.CleaningStep)), buffer);
@@ -87,6 +95,12 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
         {
             if (LogEntry.TryRead(part.Span[at..], segment.Header.Salt, _position + at, out var entry))
             {
+                if (entry.Type == EntryType.Reference && !_areUsesCounted)
+                {
+                    _areUsesCounted = true;
+                    CountUses(part.Span[at..], segment, _position + at);
+                }
+
                 Move(entry, part.Slice(at, entry.Length), _position + at, buffer);
                 at += LogEntry.Padded(entry.Length);
                 continue;
@@ -109,6 +123,25 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
 
         _nextPosition = _position + at;
     }
+
+    /// <summary>
+    /// Each of them is weighed by its share of the records (<see cref="StoredBatch.Weight"/>): by one of then, when more queues needed them, as much would seem to be won by moving them
+    /// again, and again.
+    /// </summary>
+    private void CountUses(ReadOnlySpan<byte> part, Segment segment, long position)
+    {
+        for (var at = 0; at < part.Length && LogEntry.TryRead(part[at..], segment.Header.Salt, position + at, out var entry); at += LogEntry.Padded(entry.Length))
+        {
+            if (entry.Type == EntryType.Reference && state.Find(entry.QueueNumber) is { } queue
+                && queue.Batches.IndexOf(entry.First) is var index && index < queue.Batches.Count && queue.Batches[index] is var batch
+                && batch.IsAt(segment.Number, position + at) && StaysReference(batch))
+            {
+                CollectionsMarshal.GetValueRefOrAddDefault(_uses, position + at - entry.Distance, out _)++;
+            }
+        }
+    }
+
+    private static bool StaysReference(in StoredBatch batch) => batch is { IsReference: true, IsPart: false } && batch.Live > batch.Count / 2;
 
     private void GiveUp(Segment segment, string problem)
     {
@@ -172,9 +205,9 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
                 continue;
             }
 
-            if (batch is { IsReference: true, IsPart: false } && batch.Live > batch.Count / 2)
+            if (StaysReference(batch) && _uses.GetValueOrDefault(position - entry.Distance) is > 1 and var uses)
             {
-                MoveReference(queue, batch, position - entry.Distance, buffer);
+                MoveReference(queue, batch, position - entry.Distance, uses, buffer);
                 continue;
             }
 
@@ -214,7 +247,7 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
     }
 
     /// <summary>The records stay shared: they are moved with the first of those that need them, and settled ones are settled again.</summary>
-    private void MoveReference(QueueLog queue, in StoredBatch batch, long sharedAt, FlushBuffer buffer)
+    private void MoveReference(QueueLog queue, in StoredBatch batch, long sharedAt, int uses, FlushBuffer buffer)
     {
         if (!_shared.TryGetValue(sharedAt, out var moved))
         {
@@ -227,7 +260,7 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
 
         buffer.BeginBatch(
             EntryType.Reference,
-            new BatchHead(queue.Number, batch.First, batch.Due, batch.Count, batch.RecordsLength, batch.BodiesLength, batch.Flags, batch.Marks, batch.Uses, moved));
+            new BatchHead(queue.Number, batch.First, batch.Due, batch.Count, batch.RecordsLength, batch.BodiesLength, batch.Flags, batch.Marks, (byte)BitOperations.Log2((uint)uses), moved));
         buffer.End();
 
         var settled = new List<(long, long)>();

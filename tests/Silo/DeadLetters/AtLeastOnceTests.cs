@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
@@ -199,6 +200,21 @@ public sealed class AtLeastOnceTests
         await UntilAsync(async () => await CountAsync(dead) > 0);
         await PassAsync();
         Assert.Equal([7], await TakeAllAsync(silo, dead));
+    }
+
+    /// <summary>Elsewhere they would be in it again, as if they had not died.</summary>
+    [Fact]
+    public async Task Queue_OfWhichMessagesWait_StaysWhereItIs()
+    {
+        await using var silo = await StartAsync();
+        var source = await DeclareSourceAsync(silo, "", "dead");
+        var dead = await DeclareFullAsync(silo, "dead");
+        await PublishAsync(silo);
+        await UntilSentAsync("dead", 2);
+        var answer = await source.MoveAsync(SiloAddress.New(IPAddress.Loopback, 9, 9));
+        Assert.Equal("queue 'source' in vhost '/' cannot be moved: dead messages of it are not yet where they are to go", answer.Error?.Explanation);
+        await dead.PurgeAsync(default);
+        await UntilAsync(async () => await CountStoredAsync("source") == 0);
     }
 
     [Fact]

@@ -259,6 +259,43 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
         }
     }
 
+    /// <summary>Of four queues, or of eight, some consume, and the others do not.</summary>
+    [Theory]
+    [InlineData(4, 1)]
+    [InlineData(8, 2)]
+    [InlineData(8, 3)]
+    public async Task Segments_SharedRecordsThatFewStillNeed_AreMovedOnce(int count, int left)
+    {
+        await OpenAsync();
+        var queues = new List<StoredQueue>();
+        for (var i = 0; i < count; i++)
+        {
+            queues.Add(await _session.CreateAsync($"shared{i}"));
+        }
+
+        var runs = Enumerable.Range(0, 120).Select(static i => Messages.Run(i * 10, 10, size: 500)).ToArray();
+        foreach (var run in runs)
+        {
+            await _session.FlushAsync([.. queues.Select(queue => new QueueChanges(queue) { Runs = { run } })]);
+        }
+
+        await _session.FlushAsync([.. queues.Skip(left).Select(static queue => new QueueChanges(queue) { Settled = { new OffsetRange(0, 1_200) } })]);
+        var before = _disk.Written;
+        var steps = 0;
+        while (await _session.Store.TidyAsync(CancellationToken.None))
+        {
+            Assert.True(++steps < 1_000, $"{_disk.Written - before} bytes were moved, and there is no end of it.");
+        }
+
+        // Once, and written ahead of.
+        Assert.InRange(_disk.Written - before, 0, 1_500_000);
+        await _session.ReopenAsync();
+        foreach (var queue in queues.Take(left))
+        {
+            Assert.Equal(runs.SelectMany(static run => Messages.Of(run)), await _session.ReadAsync(await _session.TakeOverAsync(queue)));
+        }
+    }
+
     [Fact]
     public async Task Flush_NobodyWaits_IsNotSynced()
     {

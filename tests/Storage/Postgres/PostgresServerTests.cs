@@ -224,20 +224,7 @@ public sealed class PostgresServerTests : IDisposable
 
         // At most 1.7 MB are in batches of which a message is left. Half of a partition that stays is live, and a quarter of the current one, which is no
         // larger than all others together or 1 MB: 4.5 MB, of 15 to 22 written.
-        var smallest = long.MaxValue;
-        var since = Stopwatch.StartNew();
-        while (await SizeAsync(home) is var size && size > 5 << 20)
-        {
-            // On a busy machine it takes its time, but not without getting anywhere.
-            Assert.True(size < smallest || since.Elapsed < TimeSpan.FromSeconds(120), $"{size} bytes are left, and have been for long.");
-            if (size < smallest)
-            {
-                smallest = size;
-                since.Restart();
-            }
-
-            await Task.Delay(50);
-        }
+        await UntilSmallAsync(home, 5 << 20);
 
         var expected = Enumerable.Range(0, 30).Select(i => i * 1000L + 99).ToArray();
         foreach (var queue in queues)
@@ -253,7 +240,63 @@ public sealed class PostgresServerTests : IDisposable
         }
     }
 
+    /// <summary>In one partition, which the ring passes over from then on, or in each.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(12)]
+    public async Task Ring_BacklogsThatStay_GivesTheDiskBackOfWhatGoes(int backlogs)
+    {
+        const int Backlog = 750_000;
+        var home = await PostgresHome.CreateAsync();
+        await using var store = NewStore(new PostgresOptions(home.ConnectionString) { PartitionBytes = 1 << 20, IdleTime = TimeSpan.FromMilliseconds(50) });
+        await store.OpenAsync(CancellationToken.None);
+        var (stays, goes) = (store.Create(StoreSession.Identity("stays"), 1), store.Create(StoreSession.Identity("goes"), 1));
+        for (var i = 0; i < backlogs; i++)
+        {
+            var flush = new Flush();
+            flush.Queues.Add(new QueueChanges(stays) { IsCreated = i == 0, Runs = { Messages.Run(i * 1000, 1000, size: Backlog / 1000) }, OffsetBound = (i + 1) * 1000 });
+            await PostgresHome.RepeatAsync(store, flush);
+            await PassAsync(first: i * 20, count: 20);
+        }
+
+        await PassAsync(backlogs * 20, 1_000);
+
+        // Half of a partition that stays is live, and the current one is no larger than all others together: of 100 MB that came and went hardly anything is left.
+        await UntilSmallAsync(home, (4L * backlogs * Backlog) + (6 << 20));
+        Assert.Equal(backlogs * 1000L, (await store.TakeOverAsync(stays.Identity, 0, CancellationToken.None)).Backlog.Count);
+
+        async Task PassAsync(int first, int count)
+        {
+            for (var i = first; i < first + count; i++)
+            {
+                var changes = new QueueChanges(goes) { IsCreated = i == 0, Runs = { Messages.Run(i * 100, 100, size: 1_000) }, OffsetBound = (i + 1) * 100 };
+                changes.Settled.Add(new(i * 100, 100));
+                var flush = new Flush();
+                flush.Queues.Add(changes);
+                await PostgresHome.RepeatAsync(store, flush);
+            }
+        }
+    }
+
     private PostgresStore NewStore(PostgresOptions options) => PostgresHome.NewStore(options, _watched);
+
+    private static async Task UntilSmallAsync(PostgresHome home, long most)
+    {
+        var smallest = long.MaxValue;
+        var since = Stopwatch.StartNew();
+        while (await SizeAsync(home) is var size && size > most)
+        {
+            // On a busy machine it takes its time, but not without getting anywhere.
+            Assert.True(size < smallest || since.Elapsed < TimeSpan.FromSeconds(120), $"{size} bytes are left, and have been for long.");
+            if (size < smallest)
+            {
+                smallest = size;
+                since.Restart();
+            }
+
+            await Task.Delay(50);
+        }
+    }
 
     private static async Task<int> WriteUntilAsync(PostgresStore store, StoredQueue queue, CancellationToken stop)
     {

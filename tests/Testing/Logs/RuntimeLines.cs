@@ -46,6 +46,9 @@ internal static class RuntimeLines
         // A grain that somebody called when the silo was as good as gone: its directory takes none any more.
         ("Orleans.Grain", 100064),
 
+        // A call that was made when nothing is sent any more comes back at once, to a silo whose directory has gone.
+        ("Orleans.Runtime.Messaging.MessageCenter", 101540),
+
         // Calls that were not answered by then are cancelled, at a silo that is there no more.
         ("Orleans.Runtime.Messaging.MessageCenter", 101009),
         ("Orleans.Runtime.GrainCallCancellationManager", 294010709),

@@ -3,6 +3,8 @@
 -- Returns which of the servers that the database was on this one is, counted from 1, and whether nobody has noticed it before.
 select generation, is_news,
     set_config('plan_cache_mode', 'force_generic_plan', false),
+    -- What waits for the disk does, whatever the database, or the role, has been told.
+    set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, false),
     set_config('jit', 'off', false),
     set_config('enable_seqscan', 'off', false),
     set_config('enable_bitmapscan', 'off', false),
