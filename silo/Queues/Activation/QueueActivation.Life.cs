@@ -144,6 +144,12 @@ internal sealed partial class QueueActivation
 
         await _outbox.LeaveAsync(LastLetters).ConfigureAwait(false);
         TakeArrived();
+        if (_slot.Queue is { } counting)
+        {
+            // No turn follows that would.
+            _counts.Save(counting);
+        }
+
         queue.CloseStorage();
     }
 

@@ -40,6 +40,17 @@ public sealed class RenewedTlsTests : IAsyncLifetime
         Assert.Equal(0, _tls.Refused);
     }
 
+    /// <summary>By what the listener is called (<c>api/nodes</c>): the health check of certificates goes by it.</summary>
+    [Fact]
+    public void Listeners_OfEachProtocol_ShowTheirCertificate()
+    {
+        using var other = new TestCertificates();
+        using var shown = new ShownCertificates(_certificates.Options, other.Options, _time, _watched.LoggerOf<RenewedTls>());
+        Assert.All(["amqp/ssl", "grpc/ssl"], protocol => Assert.Same(shown.Amqp, shown.Of(protocol)));
+        Assert.All(["https", "https/prometheus"], protocol => Assert.Same(shown.Https, shown.Of(protocol)));
+        Assert.All(["amqp", "http", "http/prometheus"], protocol => Assert.Null(shown.Of(protocol)));
+    }
+
     [Fact]
     public async Task Pair_HalfReplaced_LeavesTheOldOneIsCountedAndToldOnce()
     {

@@ -33,4 +33,28 @@ public sealed class DatabaseConnectionsTests
             before = connection.ProcessID;
         }
     }
+
+    /// <summary>As some set it for a role or a database: what is confirmed is on the disk all the same. Whoever waits for a standby goes on to.</summary>
+    [Theory]
+    [InlineData("off", "on")]
+    [InlineData("on", "on")]
+    [InlineData("remote_apply", "remote_apply")]
+    public async Task Connection_ToADatabaseThatDoesNotWaitForTheDisk_DoesWait(string told, string expected)
+    {
+        var home = await PostgresHome.CreateAsync();
+        await using (var store = home.NewStore())
+        {
+            await store.OpenAsync(CancellationToken.None);
+        }
+
+        await using (var owner = NpgsqlDataSource.Create(home.ConnectionString + ";Pooling=false"))
+        {
+            await using var alter = owner.CreateCommand($"do $$ begin execute format('alter database %I set synchronous_commit = {told}', current_database()); end $$");
+            await alter.ExecuteNonQueryAsync();
+        }
+
+        await using var database = DatabaseConnections.CreateForFlushes(new PostgresOptions(home.ConnectionString), new ServerGeneration(NullLogger.Instance));
+        await using var asked = database.CreateCommand("show synchronous_commit");
+        Assert.Equal(expected, await asked.ExecuteScalarAsync());
+    }
 }
