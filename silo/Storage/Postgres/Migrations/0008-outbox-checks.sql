@@ -1,5 +1,5 @@
 -- granary.publish refuses more of what no broker could take: it waited, and was tried again and again. An expiration beyond ten years, headers CC and BCC that are no arrays; and whole numbers
--- that are written with a fraction of zero are stored without it.
+-- that are written with a fraction of zero are stored without it. The rest is as in 0005: a function is replaced as a whole.
 create or replace function granary.publish(
     exchange text, routing_key text, body bytea, properties jsonb default '{}', vhost text default '/', mandatory boolean default false)
     returns bigint

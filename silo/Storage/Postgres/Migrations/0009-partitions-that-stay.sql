@@ -1,6 +1,6 @@
 -- One step of keeping the ring small: moves on to the next partition when the current one is large, empties partitions whose messages are all settled,
 -- and moves what is left in a sparse one to the current one, "step" batches at a time. Partitions with a backlog that stays are passed over. Returns whether another step may
--- find more to do.
+-- find more to do. Replaces that of 0007, which stopped at a partition with such a backlog.
 create or replace function granary.tidy_ring(partition_bytes bigint, step int, is_idle boolean) returns boolean
     language plpgsql as
 $$
