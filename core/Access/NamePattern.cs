@@ -17,6 +17,9 @@ public sealed class NamePattern
 
     private static readonly TimeSpan LongestMatch = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>The time of a match also passes while its thread has no processor, or the engine is compiled: a name is refused when each of so many matches took too long.</summary>
+    private const int Tries = 4;
+
     private static readonly NamePattern All = new(matchesAll: true);
     private static readonly NamePattern None = new(matchesAll: false);
 
@@ -84,15 +87,7 @@ public sealed class NamePattern
             return _plain.Matches(name);
         }
 
-        try
-        {
-            return _text.MayBeIn(name) && _regex.Value.IsMatch(name);
-        }
-        catch (RegexMatchTimeoutException)
-        {
-            // Refused: the name's owner is told so, and can have a pattern that is found sooner.
-            return false;
-        }
+        return _text.MayBeIn(name) && IsFound(_regex.Value, name);
     }
 
     /// <summary>The engine that patterns are compiled for. Throws <see cref="ArgumentException"/> for what is no regular expression.</summary>
@@ -108,6 +103,23 @@ public sealed class NamePattern
             // It looks around or refers back, or would be too large without: it is matched by going back, within the time.
             return new Regex(pattern, Options, LongestMatch);
         }
+    }
+
+    private static bool IsFound(Regex regex, string name)
+    {
+        for (var i = 0; i < Tries; i++)
+        {
+            try
+            {
+                return regex.IsMatch(name);
+            }
+            catch (RegexMatchTimeoutException)
+            {
+                // Once more, or refused: the name's owner is told so, and can have a pattern that is found sooner.
+            }
+        }
+
+        return false;
     }
 
     private static Regex? TryCompile(string pattern, out string? refusal)

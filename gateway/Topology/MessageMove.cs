@@ -13,7 +13,8 @@ namespace Granary.Gateway.Topology;
 /// <summary>
 /// Moves messages from a queue to another one, or each to the queue that it died in, last or first, and nowhere else, whatever further keys it has. A message is acknowledged
 /// when its new queue has confirmed it: one that is moved while the process is lost may be in both, and is never in none. What cannot be moved goes back to its place, and the
-/// moving ends with it; what was on its way behind it by then, and is taken, has been moved as well.
+/// moving ends with it; what was on its way behind it by then, and is taken, has been moved as well. No more are moved than were ready at first: what comes back from where it was
+/// moved to, because it dies there again, does not go round.
 /// </summary>
 internal sealed class MessageMove(GrpcServer server)
 {
@@ -40,15 +41,20 @@ internal sealed class MessageMove(GrpcServer server)
         }
 
         var moved = 0;
+        long? ready = null;
         var messages = new List<byte[]>();
-        var taken = new TakenMessages(shared.Links, queue, got => messages.Add(new MessageRecord(got.Message!.Value.Batch.Records.Span).Bytes.ToArray()));
+        var taken = new TakenMessages(shared.Links, queue, got =>
+        {
+            ready ??= got.MessageCount + 1;
+            messages.Add(new MessageRecord(got.Message!.Value.Batch.Records.Span).Bytes.ToArray());
+        });
         try
         {
             var more = true;
-            while (more && moved < count)
+            while (more && moved < Most(count, ready))
             {
                 messages.Clear();
-                (error, more) = await taken.TakeAsync(Math.Min(taken.Fitting(MostBytes), count - moved), server.Patience, aborted).ConfigureAwait(false);
+                (error, more) = await taken.TakeAsync(Math.Min(taken.Fitting(MostBytes), Most(count, ready) - moved), server.Patience, aborted).ConfigureAwait(false);
                 if (error is not null)
                 {
                     return (error, new MovedMessages(moved, null));
@@ -73,6 +79,8 @@ internal sealed class MessageMove(GrpcServer server)
 
         return (null, new MovedMessages(moved, null));
     }
+
+    private static int Most(int count, long? ready) => (int)Math.Min(count, ready ?? count);
 
     /// <summary>Publishes them, in their order, up to the first that is known to be refused.</summary>
     /// <returns>Of each that was published, and of that one: why it is not where it was to go; null: its queue has it.</returns>
