@@ -122,10 +122,17 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
             new FileStoreOptions(options.Data?.FullName ?? throw new NotSupportedException("The store of files needs a folder.")) { Repair = options.Repair },
             services.GetRequiredService<ILogger<FileStore>>()),
         StoreKind.Postgres => new PostgresStore(
-            new PostgresOptions(options.Connection ?? throw new NotSupportedException("The store in PostgreSQL needs a connection string.")) { IsMember = options.IsInCluster },
+            new PostgresOptions(options.Connection ?? throw new NotSupportedException("The store in PostgreSQL needs a connection string.")) 
+            {
+                IsMember = options.IsInCluster,
+                Silo = options.IsInCluster ? NameOf(services.GetRequiredService<ILocalSiloDetails>().SiloAddress) : null,
+            },
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<PostgresStore>>()),
         _ => throw new NotSupportedException($"There is no store of the kind '{options.Kind}'."),
     };
+
+    // As the list of members has it.
+    private static string NameOf(SiloAddress silo) => $"{silo.Endpoint.Address}:{silo.Endpoint.Port}@{silo.Generation}";
 
     private static FileStore? CreateScratch(StoreOptions options, IServiceProvider services) => options is { Kind: not StoreKind.Memory, Data: { } data }
         ? new FileStore(new FileStoreOptions(Path.Combine(data.FullName, "scratch")) { Scratch = true }, services.GetRequiredService<ILogger<FileStore>>())

@@ -162,7 +162,15 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         {
             // Nothing is confirmed any more, and nothing is lost but what was not confirmed.
             _isBroken = true;
-            LogBroken(exception);
+            if (exception is StoreFencedException)
+            {
+                LogFenced(exception.Message);
+            }
+            else
+            {
+                LogBroken(exception);
+            }
+
             _cannotWrite(true);
         }
     }
@@ -419,6 +427,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     [LoggerMessage(3303, LogLevel.Critical, "The store is broken; nothing durable is confirmed until the node is restarted")]
     private partial void LogBroken(Exception exception);
+
+    [LoggerMessage(3309, LogLevel.Error, "{Reason}")]
+    private partial void LogFenced(string reason);
 
     [LoggerMessage(3304, LogLevel.Error, "The node stops while the store is out of reach: what {Queues} queues had for it, and had not confirmed, is not stored")]
     private partial void LogGaveUp(int queues);

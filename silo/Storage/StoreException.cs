@@ -8,3 +8,8 @@ internal sealed class StoreUnavailableException(string message, Exception? cause
 
 /// <summary>The store has not what it said it had: nothing is written to it any more, and trying again is of no use.</summary>
 internal sealed class StoreLostException(string message) : Exception(message);
+
+/// <summary>The store takes nothing of this process any more, and trying again is of no use.</summary>
+internal sealed class StoreFencedException(Exception? cause = null) : Exception(
+    "PostgreSQL takes nothing of this process any more: the other members of its cluster have declared it dead, and may have what it had. "
+    + "Or the database is one from before its start: a backup was restored, or a standby promoted that had not received everything. A restart goes on with what there is.", cause);

@@ -23,7 +23,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     public const string Database = "postgres";
 
     // What a member that was stopped may find when it wakes up.
-    private static readonly int[] NewsOfTheStopped = [3511, 3521];
+    private static readonly int[] NewsOfTheStopped = [3309, 3511, 3521];
 
     // Nobody's: what is sent there is nowhere received.
     private const string Nowhere = "02:00:00:00:00:01";

@@ -62,7 +62,7 @@ internal sealed partial class FileStore
         {
             Commit(sync: true, freesSpace: true);
         }
-        catch (StoreUnavailableException e)
+        catch (Exception e) when (e is StoreUnavailableException or StoreLostException)
         {
             foreach (var request in requests)
             {

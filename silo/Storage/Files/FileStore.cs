@@ -382,7 +382,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
                 _buffer.Clear();
                 writer.Write(_buffer, sync: true, freesSpace: true, EntryMarks.Closed);
             }
-            catch (StoreUnavailableException e)
+            catch (Exception e) when (e is StoreUnavailableException or StoreLostException)
             {
                 logger.LogSpoiled(options.Folder, e.Message);
             }

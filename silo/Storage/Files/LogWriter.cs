@@ -6,7 +6,7 @@ namespace Granary.Silo.Storage.Files;
 internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segments, FileStoreOptions options, ILogger logger)
 {
     private readonly ReadOnlyMemory<byte>[] _zeros = [new byte[options.Scratch ? 0 : options.WrittenAhead / 4]];
-    private bool _syncLost;
+    private StoreLostException? _lost;
 
     /// <summary>Of the last flush in the log.</summary>
     public long Sequence { get; set; }
@@ -20,9 +20,11 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
     /// <summary>Writes a flush. After a failure the log is as it was.</summary>
     /// <param name="freesSpace">It may have what was held in reserve.</param>
     /// <returns>The segment and the position where it is.</returns>
-    /// <exception cref="StoreUnavailableException">The disk is full, or does not write or sync.</exception>
+    /// <exception cref="StoreUnavailableException">The disk is full, or does not write.</exception>
+    /// <exception cref="StoreLostException">A sync failed, now or before.</exception>
     public (Segment Segment, long Position) Write(FlushBuffer buffer, bool sync, bool freesSpace, EntryMarks marks = EntryMarks.None)
     {
+        ThrowIfLost();
         var size = buffer.Length + LogEntry.CommitSize;
         var segment = segments.Last;
         if (segment is null || segment.IsSpoiled || segment.End + size > segment.Capacity)
@@ -86,8 +88,10 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
     }
 
     /// <summary>Returns when all that was written is on the disk.</summary>
+    /// <exception cref="StoreLostException">A sync failed, now or before.</exception>
     public void SyncAll()
     {
+        ThrowIfLost();
         if (Synced < Sequence && !options.Scratch && segments.Last is { } segment)
         {
             Sync(segment);
@@ -167,7 +171,6 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
                     disk.SyncFolder(folder.LogPath);
                 }
 
-                _syncLost = false;
                 return new Segment(header, path, handle, capacity);
             }
             catch (IOException)
@@ -198,12 +201,8 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
 
     private void EndSegment(Segment segment)
     {
-        if (!_syncLost)
-        {
-            // So that a bad flush in it can only be damage. After a failed sync that cannot be had: the system may have dropped what it did not write.
-            SyncAll();
-        }
-
+        // So that a bad flush in it can only be damage.
+        SyncAll();
         if (!segment.IsSpoiled)
         {
             TryTruncate(segment);
@@ -223,8 +222,21 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         }
         catch (IOException e)
         {
-            _syncLost = true;
-            throw Spoil(segment, e);
+            // The system may have dropped what it did not write, tells so once, and syncs the rest when it is asked again: all written since the last sync may be gone, copies
+            // of what older segments have among it.
+            Spoil(segment, e);
+            _lost = new StoreLostException(
+                $"The data folder {folder.Path} could not be synced: {e.Message}. Nothing more is written there, so that nothing is confirmed on top of what may be missing; "
+                + "a restart goes on with what there is.");
+            throw _lost;
+        }
+    }
+
+    private void ThrowIfLost()
+    {
+        if (_lost is not null)
+        {
+            throw _lost;
         }
     }
 

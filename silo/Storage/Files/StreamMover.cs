@@ -112,7 +112,7 @@ internal sealed class StreamMover(
                 return true;
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or StoreException or StoreUnavailableException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or StoreException or StoreUnavailableException or StoreLostException)
         {
             if (!_cannotMove)
             {

@@ -33,15 +33,18 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     private NpgsqlCommand? _command;
     private NpgsqlCommand? _common;
 
-    public async Task RegisterAsync(CancellationToken cancellation)
+    /// <param name="silo">See <see cref="PostgresOptions.Silo"/>.</param>
+    public async Task RegisterAsync(string? silo, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(SqlText.RegisterWriter);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
+        command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = silo, NpgsqlDbType = NpgsqlDbType.Text });
         await command.ExecuteNonQueryAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Queues that are fenced, by id, and the ordinals of conflicting rows, and of guarded ones among themselves. The calling thread waits.</summary>
     /// <exception cref="StoreLostException">The database has not what it said it had.</exception>
+    /// <exception cref="StoreFencedException">It takes nothing of this process any more.</exception>
     public (long[] Fenced, int[] Conflicts, int[] Guarded) Write(EncodedFlush flush, CancellationToken cancellation)
     {
         var answer = FlushOneWriter.CanWrite(flush) ? WriteCommon(flush, cancellation) : WriteParts(flush, cancellation);
@@ -140,6 +143,11 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
             {
                 return execute(command);
             }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.NoDataFound)
+            {
+                // What is not found is the writer.
+                throw new StoreFencedException(e);
+            }
             catch (NpgsqlException e) when (cancellation.IsCancellationRequested)
             {
                 throw new OperationCanceledException("The flush was given up.", e, cancellation);
@@ -163,11 +171,15 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     {
         using var command = new NpgsqlCommand(SqlText.ReadWriter, connection);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
-        var known = command.ExecuteScalar() as long? ?? -1;
-        if (known < _synced || known < 0)
+        if (command.ExecuteScalar() is not long known)
+        {
+            throw new StoreFencedException();
+        }
+
+        if (known < _synced)
         {
             throw new StoreLostException(
-                $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {Math.Max(known, 0)}. "
+                $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {known}. "
                 + "A standby was promoted that had not received everything, for replication is not synchronous, or a backup was restored. "
                 + "Nothing more is written here, so that nothing is confirmed on top of what is missing; a restart goes on with what there is, and gives no offset twice.");
         }

@@ -7,6 +7,9 @@ internal sealed record PostgresOptions(string ConnectionString)
     /// <summary>The process has a list of the members of its cluster there, too.</summary>
     public bool IsMember { get; init; }
 
+    /// <summary>The silo whose store it is, as <c>ADDRESS:PORT@GENERATION</c>: when its cluster has declared it dead, it writes nothing any more. Null: of no cluster.</summary>
+    public string? Silo { get; init; }
+
     /// <summary>Connections for reading back and for take-overs; writing, tidying up and freeing locks have one each besides.</summary>
     public int ReadConnections { get; init; } = 4;
 

@@ -17,6 +17,7 @@ internal sealed class PostgresStore : IMessageStore
     private readonly FlushWriter _writer;
     private readonly BatchReader _batches;
     private readonly RowReader _rows;
+    private readonly LockedCall _locked;
     private readonly TakeOver _takeOver;
     private readonly RingTidier _ring;
     private readonly UnsyncedQueues _unsynced = new();
@@ -36,7 +37,8 @@ internal sealed class PostgresStore : IMessageStore
         _writer = new FlushWriter(_database, _flushDatabase);
         _batches = new BatchReader(_database);
         _rows = new RowReader(_database);
-        _takeOver = new TakeOver(_database, ids, _batches, options.LockPatience, time);
+        _locked = new LockedCall(_database, options.LockPatience, time);
+        _takeOver = new TakeOver(_database, ids, _batches, _locked);
         _ring = new RingTidier(_database, options, logger);
     }
 
@@ -44,8 +46,8 @@ internal sealed class PostgresStore : IMessageStore
     {
         await RunAsync(async () =>
         {
-            _takeOver.IsBehindPool = await Schema.PrepareAsync(_options, ConnectionBudget.OfSilo(_options), cancellation).ConfigureAwait(false);
-            await _writer.RegisterAsync(cancellation).ConfigureAwait(false);
+            _locked.IsBehindPool = await Schema.PrepareAsync(_options, ConnectionBudget.OfSilo(_options), cancellation).ConfigureAwait(false);
+            await _writer.RegisterAsync(_options.Silo, cancellation).ConfigureAwait(false);
             return true;
         }).ConfigureAwait(false);
         _ring.Start();
@@ -96,10 +98,10 @@ internal sealed class PostgresStore : IMessageStore
         ReadAsync(() => _batches.CountMessagesAsync(cancellation), cancellation);
 
     public Task<Row?> ReadRowAsync(RowKey key, CancellationToken cancellation) =>
-        ReadAsync(() => _rows.ReadAsync(key, cancellation), cancellation);
+        ReadFencedAsync(() => _rows.ReadAsync(key, cancellation), cancellation);
 
     public Task<IReadOnlyList<Row>> ReadRowsAsync(string table, CancellationToken cancellation) =>
-        ReadAsync(() => _rows.ReadAllAsync(table, cancellation), cancellation);
+        ReadFencedAsync(() => _rows.ReadAllAsync(table, cancellation), cancellation);
 
     public Task<IReadOnlyList<Row>> ReadTablesAsync(string prefix, CancellationToken cancellation) =>
         ReadAsync(() => _rows.ReadTablesAsync(prefix, cancellation), cancellation);
@@ -151,6 +153,26 @@ internal sealed class PostgresStore : IMessageStore
         var unguarded = encoded.Superseded.Count > 0 ? Enumerable.Range(0, rows.Guarded.Count) : guarded;
         return new FlushResult(
             [.. encoded.Superseded.Union(leftOut)], [.. conflicts.Select(ordinal => rows.Rows[ordinal]), .. unguarded.Select(ordinal => rows.Guarded[ordinal])]);
+    }
+
+    /// <summary>What is read, nobody changes who was declared dead before: others may have taken over what the rows are about.</summary>
+    private Task<T> ReadFencedAsync<T>(Func<Task<T>> read, CancellationToken cancellation) => ReadAsync(
+        async () =>
+        {
+            if (_options.Silo is not null)
+            {
+                await FenceLostAsync(cancellation).ConfigureAwait(false);
+            }
+
+            return await read().ConfigureAwait(false);
+        },
+        cancellation);
+
+    private async Task FenceLostAsync(CancellationToken cancellation)
+    {
+        await using var connection = await _database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
+        await using var command = new NpgsqlCommand(SqlText.FenceLost, connection);
+        await _locked.RunAsync(connection, command.ExecuteNonQueryAsync, cancellation).ConfigureAwait(false);
     }
 
     private async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellation)

@@ -18,6 +18,7 @@ internal static class SqlText
     public static readonly string ReadRows = Read("Sql/read-rows.sql");
     public static readonly string CountMessages = Read("Sql/count-messages.sql");
     public static readonly string ReadTables = Read("Sql/read-tables.sql");
+    public static readonly string FenceLost = Read("Sql/fence-lost.sql");
     public static readonly string RegisterWriter = Read("Sql/register-writer.sql");
     public static readonly string ReadWriter = Read("Sql/read-writer.sql");
     public static readonly string TakeIds = Read("Sql/take-ids.sql");

@@ -1,17 +1,11 @@
 using Granary.Core.Links;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Granary.Silo.Storage.Postgres;
 
 /// <summary>Takes queues over: raises the epoch, whoever holds the queue, and finds out what there is of it.</summary>
-internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchReader reader, TimeSpan patience, TimeProvider time)
+internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchReader reader, LockedCall locked)
 {
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromMilliseconds(50);
-
-    /// <summary>What a connection was told that it is called at the server is not true.</summary>
-    public bool IsBehindPool { get; set; }
-
     public async Task<PostgresQueue> RunAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
@@ -39,27 +33,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
     private async Task<QueueState> RaiseEpochAsync(NpgsqlConnection connection, QueueIdentity identity, long atLeast, CancellationToken cancellation)
     {
         var id = await ids.TakeAsync(cancellation).ConfigureAwait(false);
-        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var backend = IsBehindPool ? await AskBackendAsync(connection, cancellation).ConfigureAwait(false) : connection.ProcessID;
-        var raised = RaiseAsync(connection, identity, atLeast, id, giveUp.Token);
-        await Task.WhenAny(raised, Task.Delay(patience, time, giveUp.Token)).ConfigureAwait(false);
-        try
-        {
-            while (!raised.IsCompleted)
-            {
-                await EndBlockersAsync(backend, cancellation).ConfigureAwait(false);
-                await Task.WhenAny(raised, Task.Delay(AgainAfter, time, giveUp.Token)).ConfigureAwait(false);
-            }
-        }
-        catch
-        {
-            await giveUp.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAny(raised).ConfigureAwait(false);
-            throw;
-        }
-
-        await giveUp.CancelAsync().ConfigureAwait(false);
-        return await raised.ConfigureAwait(false);
+        return await locked.RunAsync(connection, ended => RaiseAsync(connection, identity, atLeast, id, ended), cancellation).ConfigureAwait(false);
     }
 
     private static async Task<QueueState> RaiseAsync(
@@ -73,19 +47,6 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         await using var row = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
         await row.ReadAsync(cancellation).ConfigureAwait(false);
         return new QueueState(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4));
-    }
-
-    private static async Task<int> AskBackendAsync(NpgsqlConnection connection, CancellationToken cancellation)
-    {
-        await using var command = new NpgsqlCommand("select pg_backend_pid()", connection);
-        return (int)(await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false))!;
-    }
-
-    private async Task EndBlockersAsync(int processId, CancellationToken cancellation)
-    {
-        await using var command = database.CreateCommand(SqlText.EndBlockers);
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = processId, NpgsqlDbType = NpgsqlDbType.Integer });
-        await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false);
     }
 
     // One round trip: what is settled, the links, and all batches without their bytes.

@@ -39,31 +39,61 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Flush_SyncFails_IsWrittenAgainInANewSegment()
+    public async Task Flush_SyncFails_EndsTheStore()
     {
         _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
         var changes = new QueueChanges(queue) { Runs = { Messages.Run(10, 10) } };
         _disk.SyncFails = true;
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.FlushAsync(changes));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.FlushAsync(changes));
-        var before = _home.Segments.Length;
+        var lost = await Assert.ThrowsAsync<StoreLostException>(() => _session.FlushAsync(changes));
+        Assert.StartsWith($"The data folder {_home.Folder} could not be synced: ", lost.Message, StringComparison.Ordinal);
 
+        // The system says so only once.
         _disk.SyncFails = false;
-        await _session.FlushAsync(changes);
-        Assert.Equal(before + 1, _home.Segments.Length);
-        await ExpectAsync(queue, 0, 20);
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.FlushAsync(changes));
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.FlushAsync());
+        await _session.ReopenAsync();
+        Assert.Equal(0, (await _session.ReadAsync(await _session.TakeOverAsync(queue)))[0].Offset);
+    }
+
+    /// <summary>What is needed of a segment was copied, and the copy was not synced: the segment stays, whatever a later sync says.</summary>
+    [Fact]
+    public async Task Tidy_SyncFailsBeforeWhatWasCopiedIsThere_RemovesNothing()
+    {
+        _home.Log.Watched.Expect(SegmentGivenUp);
+        var queue = await OpenAsync();
+        for (var i = 1; i < 100; i++)
+        {
+            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
+        }
+
+        var oldest = _home.Segments[0];
+        _disk.SyncFails = true;
+        var changes = new QueueChanges(queue) { Settled = { new OffsetRange(1, 998) } };
+        var lost = await Record.ExceptionAsync(async () =>
+        {
+            await _session.TryFlushAsync([changes], mustSync: false);
+            while (await _session.Store.TidyAsync(CancellationToken.None))
+            {
+            }
+        });
+        Assert.IsType<StoreLostException>(lost);
+        _disk.SyncFails = false;
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.Store.TidyAsync(CancellationToken.None).AsTask());
+        Assert.True(File.Exists(oldest));
     }
 
     [Fact]
-    public async Task TakeOver_SyncFails_MayBeRepeated()
+    public async Task TakeOver_SyncFails_EndsTheStore()
     {
         _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
         _disk.SyncFails = true;
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.TakeOverAsync(queue));
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.TakeOverAsync(queue));
 
         _disk.SyncFails = false;
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.TakeOverAsync(queue));
+        await _session.ReopenAsync();
         Assert.True((await _session.TakeOverAsync(queue)).Epoch > queue.Epoch);
     }
 

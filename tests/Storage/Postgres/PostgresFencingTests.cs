@@ -10,7 +10,7 @@ using Npgsql;
 namespace Granary.Storage.Tests.Postgres;
 
 /// <summary>Two stores on one database, one of which was stopped and has lost a queue to the other.</summary>
-public sealed class PostgresFencingTests : IAsyncLifetime
+public sealed partial class PostgresFencingTests : IAsyncLifetime
 {
     private static readonly TimeSpan TakeOverLimit = TimeSpan.FromSeconds(2);
 
@@ -178,11 +178,11 @@ public sealed class PostgresFencingTests : IAsyncLifetime
         }
     }
 
-    private async Task<PostgresStore> OpenAsync(bool throughProxy = false)
+    private async Task<PostgresStore> OpenAsync(bool throughProxy = false, string? silo = null)
     {
         var connection = new NpgsqlConnectionStringBuilder(_connectionString);
         connection.Port = throughProxy ? Proxy.Port : connection.Port;
-        var store = PostgresHome.NewStore(new PostgresOptions(connection.ConnectionString), _watched);
+        var store = PostgresHome.NewStore(new PostgresOptions(connection.ConnectionString) { Silo = silo }, _watched);
         _used.Add(store);
         await store.OpenAsync(CancellationToken.None);
         return store;

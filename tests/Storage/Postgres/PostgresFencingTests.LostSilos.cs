@@ -1,0 +1,115 @@
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Postgres;
+using Npgsql;
+
+namespace Granary.Storage.Tests.Postgres;
+
+public sealed partial class PostgresFencingTests
+{
+    private const int Active = 3, Dead = 6;
+
+    private static readonly RowKey Definition = new("queue", "%2F/orders");
+
+    /// <summary>Its queue has an epoch, which fences its messages; its row has none, and begins at version 1 again.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LostSilo_ThatComesBack_ChangesNoDefinitionThatOthersHaveRead(bool isRenewed)
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7");
+        await ChangeAsync(lost, 1, expected: 0);
+        await DeclareAsync("10.0.0.1", 7, Active);
+        var other = await OpenOfAsync("10.0.0.2:11111@8");
+        await other.ReadRowAsync(Definition, CancellationToken.None);
+        await ChangeAsync(lost, 2);
+
+        await DeclareAsync("10.0.0.1", 7, Dead);
+        Assert.Equal(2, (await other.ReadRowAsync(Definition, CancellationToken.None))!.Version);
+        if (isRenewed)
+        {
+            await ChangeAsync(other, null);
+            await ChangeAsync(other, 3, expected: 0);
+        }
+
+        await Assert.ThrowsAsync<StoreFencedException>(() => ChangeAsync(lost, null));
+        await Assert.ThrowsAsync<StoreFencedException>(() => ChangeAsync(lost, 4, expected: 1));
+        Assert.Equal(isRenewed ? 3 : 2, (await other.ReadRowAsync(Definition, CancellationToken.None))!.Value.Span[0]);
+        await ChangeAsync(other, 5);
+    }
+
+    /// <summary>Of one batch, for which the database has another function; on the connection that there is, and on a new one.</summary>
+    [Fact]
+    public async Task LostSilo_ThatComesBack_IsToldSoWithEveryFlush()
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7");
+        var queue = await CreateAsync(lost, "kept");
+        await WriteAsync(lost, queue, 0);
+        await DeclareAsync("10.0.0.1", 7, Dead);
+        await (await OpenOfAsync("10.0.0.2:11111@8")).ReadRowsAsync(Definition.Table, CancellationToken.None);
+
+        for (var i = 0; i < 3; i++)
+        {
+            var refused = await Assert.ThrowsAsync<StoreFencedException>(() => WriteAsync(lost, queue, 1));
+            Assert.StartsWith("PostgreSQL takes nothing of this process any more: the other members of its cluster have declared it dead", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Such as one that was started again at the same address.</summary>
+    [Fact]
+    public async Task Silo_OfAnotherGenerationThanTheLostOne_GoesOn()
+    {
+        PostgresStore[] others = [await OpenOfAsync("10.0.0.1:11111@8"), await OpenOfAsync("10.0.0.2:11111@7"), await OpenAsync()];
+        await DeclareAsync("10.0.0.1", 7, Dead);
+        await others[0].ReadRowAsync(Definition, CancellationToken.None);
+        foreach (var other in others)
+        {
+            await ChangeAsync(other, 1);
+        }
+    }
+
+    [Fact]
+    public async Task LostSilo_StoppedInTheMiddleOfAFlush_HoldsNobodyUp()
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7", throughProxy: true);
+        var queue = await CreateAsync(lost, "large");
+        var flush = new Flush { MustSync = true };
+        flush.Queues.Add(new QueueChanges(queue) { Runs = { Messages.Run(0, 400, size: 60_000) }, OffsetBound = 1000 });
+        flush.Rows.Add(new RowChange(Definition, new byte[] { 1 }));
+        Proxy.StallAfter(13_000_000);
+        var writing = Task.Run(() => lost.FlushAsync(flush, CancellationToken.None).AsTask());
+        await Proxy.Stalled.WaitAsync(TimeSpan.FromSeconds(30));
+        await WaitForLockAsync(queue);
+        await DeclareAsync("10.0.0.1", 7, Dead);
+
+        var other = await OpenOfAsync("10.0.0.2:11111@8");
+        var (row, time) = await TimeAsync(() => other.ReadRowAsync(Definition, CancellationToken.None));
+        Assert.InRange(time, TimeSpan.FromSeconds(0.9), TakeOverLimit);
+        Assert.Null(row);
+
+        Proxy.Resume();
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => writing);
+        await Assert.ThrowsAsync<StoreFencedException>(() => lost.FlushAsync(flush, CancellationToken.None).AsTask());
+        Assert.Null(await other.ReadRowAsync(Definition, CancellationToken.None));
+    }
+
+    private Task<PostgresStore> OpenOfAsync(string silo, bool throughProxy = false) => OpenAsync(throughProxy, silo);
+
+    private static async Task ChangeAsync(PostgresStore store, byte? value, long? expected = null)
+    {
+        var flush = new Flush { MustSync = true };
+        flush.Rows.Add(new RowChange(Definition, value is { } octet ? new byte[] { octet } : (ReadOnlyMemory<byte>?)null, expected));
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Conflicts);
+    }
+
+    /// <summary>As the members of a cluster write it into the list of members.</summary>
+    private async Task DeclareAsync(string address, int generation, int status)
+    {
+        await using var database = NpgsqlDataSource.Create(_connectionString + ";Pooling=false");
+        await using var command = database.CreateCommand(
+            "insert into OrleansMembershipVersionTable (DeploymentId) values ('granary') on conflict do nothing;"
+            + "insert into OrleansMembershipTable (DeploymentId, Address, Port, Generation, SiloName, HostName, Status, StartTime, IAmAliveTime)"
+            + $"values ('granary', '{address}', 11111, {generation}, 'silo', 'host', {status}, now(), now())"
+            + $"on conflict (DeploymentId, Address, Port, Generation) do update set Status = {status}");
+        await command.ExecuteNonQueryAsync();
+    }
+}
