@@ -122,7 +122,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
             new FileStoreOptions(options.Data?.FullName ?? throw new NotSupportedException("The store of files needs a folder.")) { Repair = options.Repair },
             services.GetRequiredService<ILogger<FileStore>>()),
         StoreKind.Postgres => new PostgresStore(
-            new PostgresOptions(options.Connection ?? throw new NotSupportedException("The store in PostgreSQL needs a connection string.")) 
+            new PostgresOptions(options.Connection ?? throw new NotSupportedException("The store in PostgreSQL needs a connection string."))
             {
                 IsMember = options.IsInCluster,
                 Silo = options.IsInCluster ? NameOf(services.GetRequiredService<ILocalSiloDetails>().SiloAddress) : null,
