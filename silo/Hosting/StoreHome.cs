@@ -104,7 +104,15 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _commit) is { } commit)
+        {
+            commit.IsLeaving = true;
+        }
+
+        return Task.CompletedTask;
+    }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -56,6 +56,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>False when a fault of the store has ended its thread: only a restart helps.</summary>
     public bool IsRunning => !_isBroken;
 
+    /// <summary>The node stops: its cluster does without it before the last of what nobody waits for is written.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <summary>How long the try of a flush has been running that runs now; zero between tries.</summary>
     public TimeSpan TryingFor => Volatile.Read(ref _tryBegan) is var began and not 0 ? _time.GetElapsedTime(began) : TimeSpan.Zero;
 
@@ -164,7 +167,14 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             _isBroken = true;
             if (exception is StoreFencedException)
             {
-                LogFenced(exception.Message);
+                if (IsLeaving)
+                {
+                    LogFencedAtTheEnd(exception.Message);
+                }
+                else
+                {
+                    LogFenced(exception.Message);
+                }
             }
             else
             {
@@ -430,6 +440,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     [LoggerMessage(3309, LogLevel.Error, "{Reason}")]
     private partial void LogFenced(string reason);
+
+    [LoggerMessage(3307, LogLevel.Information, "While the node stops: {Reason}")]
+    private partial void LogFencedAtTheEnd(string reason);
 
     [LoggerMessage(3304, LogLevel.Error, "The node stops while the store is out of reach: what {Queues} queues had for it, and had not confirmed, is not stored")]
     private partial void LogGaveUp(int queues);

@@ -112,7 +112,14 @@ internal sealed class StreamMover(
                 return true;
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or StoreException or StoreUnavailableException or StoreLostException)
+        catch (StoreLostException e)
+        {
+            // The log may say that the file counts. The next start removes it if not; until then nothing is moved.
+            logger.LogCannotMove(queue.Identity?.Key ?? "", folder.StreamPath(number), e.Message);
+            _isStopped = true;
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or StoreException or StoreUnavailableException)
         {
             if (!_cannotMove)
             {

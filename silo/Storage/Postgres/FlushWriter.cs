@@ -25,6 +25,8 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
+    private bool _isOfCluster;
+
     // The last flush that the database has for good, by what it said.
     private long _synced;
 
@@ -36,6 +38,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     /// <param name="silo">See <see cref="PostgresOptions.Silo"/>.</param>
     public async Task RegisterAsync(string? silo, CancellationToken cancellation)
     {
+        _isOfCluster = silo is not null;
         await using var command = database.CreateCommand(SqlText.RegisterWriter);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
         command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = silo, NpgsqlDbType = NpgsqlDbType.Text });
@@ -134,7 +137,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         }
     }
 
-    private static T Execute<T>(NpgsqlCommand command, Func<NpgsqlCommand, T> execute, CancellationToken cancellation)
+    private T Execute<T>(NpgsqlCommand command, Func<NpgsqlCommand, T> execute, CancellationToken cancellation)
     {
         using (cancellation.UnsafeRegister(static command => ((NpgsqlCommand)command!).Cancel(), command))
         {
@@ -146,7 +149,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.NoDataFound)
             {
                 // What is not found is the writer.
-                throw new StoreFencedException(e);
+                throw NoWriter(e);
             }
             catch (NpgsqlException e) when (cancellation.IsCancellationRequested)
             {
@@ -173,17 +176,21 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
         if (command.ExecuteScalar() is not long known)
         {
-            throw new StoreFencedException();
+            throw NoWriter();
         }
 
         if (known < _synced)
         {
-            throw new StoreLostException(
-                $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {known}. "
-                + "A standby was promoted that had not received everything, for replication is not synchronous, or a backup was restored. "
-                + "Nothing more is written here, so that nothing is confirmed on top of what is missing; a restart goes on with what there is, and gives no offset twice.");
+            throw Lost(known);
         }
     }
+
+    private Exception NoWriter(Exception? cause = null) => _isOfCluster ? new StoreFencedException(cause) : Lost(0);
+
+    private StoreLostException Lost(long known) => new(
+        $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {known}. "
+        + "A standby was promoted that had not received everything, for replication is not synchronous, or a backup was restored. "
+        + "Nothing more is written here, so that nothing is confirmed on top of what is missing; a restart goes on with what there is, and gives no offset twice.");
 
     private void Close()
     {

@@ -170,6 +170,19 @@ internal sealed class PostgresStore : IMessageStore
 
     private async Task FenceLostAsync(CancellationToken cancellation)
     {
+        try
+        {
+            await TryFenceLostAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.AdminShutdown)
+        {
+            // Somebody who waits for the same lock may have taken this call for who holds it.
+            await TryFenceLostAsync(cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async Task TryFenceLostAsync(CancellationToken cancellation)
+    {
         await using var connection = await _database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
         await using var command = new NpgsqlCommand(SqlText.FenceLost, connection);
         await _locked.RunAsync(connection, command.ExecuteNonQueryAsync, cancellation).ConfigureAwait(false);

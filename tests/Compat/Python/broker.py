@@ -12,6 +12,18 @@ def connect():
     return pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
 
 
+def connect_again():
+    """As soon as the broker is there again. ValueError is pika's for a connection that has just been made and is reset at once, as one to a broker that is killed."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            return connect()
+        except (pika.exceptions.AMQPError, OSError, ValueError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 def name(purpose):
     return "pika.%s.%s" % (purpose, uuid.uuid4().hex[:12])
 

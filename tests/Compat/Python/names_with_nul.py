@@ -1,9 +1,7 @@
 """Names and keys with NUL in them, which PostgreSQL's text cannot have: everything of them works, and is there after the broker was killed and started again ("RESTART")."""
-import time
-
 import pika
 
-from broker import DEADLINE, connect, expect, name
+from broker import DEADLINE, connect, connect_again, expect, name
 
 HEADERS = {"h\0": "v\0"}
 TYPES = ("direct", "fanout", "topic", "headers")
@@ -54,17 +52,6 @@ def is_gone(connection, queue):
     except pika.exceptions.ChannelClosedByBroker as closed:
         return closed.reply_code == 404
     return False
-
-
-def connect_again():
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        try:
-            return connect()
-        except (pika.exceptions.AMQPError, OSError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def main():

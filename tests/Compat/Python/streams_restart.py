@@ -1,23 +1,10 @@
 """A stream of which all is there after the broker was killed and started again ("RESTART"), with the offsets that went before; it goes on behind them."""
-import time
-
 import pika
 
-from broker import DEADLINE, connect, expect, name
+from broker import DEADLINE, connect, connect_again, expect, name
 
 COUNT = 3000
 SEGMENT = 20_000
-
-
-def connect_again():
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        try:
-            return connect()
-        except pika.exceptions.AMQPConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def publish(connection, queue, first, end):

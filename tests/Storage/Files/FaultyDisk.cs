@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Silo.Storage.Files;
 using Microsoft.Win32.SafeHandles;
 
@@ -6,10 +7,15 @@ namespace Granary.Storage.Tests.Files;
 /// <summary>A disk that fails as it is told.</summary>
 internal sealed class FaultyDisk : Disk
 {
+    private readonly ConditionalWeakTable<SafeFileHandle, string> _paths = [];
+
     /// <summary>A write gets this far before it fails.</summary>
     public int? WriteOnly { get; set; }
 
     public bool SyncFails { get; set; }
+
+    /// <summary>Asked with the path of each file that is synced; an empty one, if the file was there when the store was opened.</summary>
+    public Func<string, bool>? FailsSyncOf { get; set; }
 
     /// <summary>There is no room for anything new.</summary>
     public bool IsFull { get; set; }
@@ -37,7 +43,14 @@ internal sealed class FaultyDisk : Disk
 
         // The reserve makes room for what is as small.
         var hasRoom = !IsFull || (path.EndsWith(".log", StringComparison.Ordinal) && size <= 20_000 && !File.Exists(Path.Combine(path, "../../reserve")));
-        return hasRoom ? base.Create(path, size) : throw new IOException("No space left on the disk.");
+        if (!hasRoom)
+        {
+            throw new IOException("No space left on the disk.");
+        }
+
+        var handle = base.Create(path, size);
+        _paths.Add(handle, path);
+        return handle;
     }
 
     public override void Delete(string path)
@@ -73,7 +86,7 @@ internal sealed class FaultyDisk : Disk
             hold.Goes.Wait();
         }
 
-        if (SyncFails)
+        if (SyncFails || FailsSyncOf?.Invoke(_paths.TryGetValue(handle, out var path) ? path : "") is true)
         {
             throw new IOException("The disk failed to sync.");
         }

@@ -9,7 +9,7 @@ namespace Granary.Storage.Tests.Files;
 /// <summary>Files that streams have of their own: what goes there, when they go, and what becomes of them when they are damaged.</summary>
 public sealed class StreamFileTests : IAsyncLifetime
 {
-    private const int CannotMove = 3336;
+    private const int SegmentGivenUp = 3316, CannotMove = 3336;
 
     private readonly FaultyDisk _disk = new();
     private readonly FileStoreHome _home;
@@ -126,6 +126,34 @@ public sealed class StreamFileTests : IAsyncLifetime
         stream = await _session.TakeOverAsync(stream);
         await ((FileStore)_session.Store).WhenMovedAsync();
         Assert.NotEmpty(_home.StreamFiles);
+        await ExpectAsync(stream, 0, 4_000);
+    }
+
+    /// <summary>By then the log says that the file counts.</summary>
+    [Fact]
+    public async Task Move_LogCannotBeSyncedAfterwards_EndsTheStoreAndTheNextStartHasAll()
+    {
+        _home.Log.Watched.Expect(CannotMove);
+        _home.Log.Watched.Expect(SegmentGivenUp);
+        _disk.IsFullForStreams = true;
+        var stream = await WriteStreamAsync();
+        await _session.ReopenAsync();
+        _disk.IsFullForStreams = false;
+        var isFileThere = false;
+        _disk.FailsSyncOf = path =>
+        {
+            var isFile = path.EndsWith(".stream", StringComparison.Ordinal);
+            isFileThere |= isFile;
+            return isFileThere && !isFile;
+        };
+        stream = await _session.TakeOverAsync(stream);
+        await ((FileStore)_session.Store).WhenMovedAsync();
+        _disk.FailsSyncOf = null;
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.FlushAsync());
+        Assert.NotEmpty(_home.StreamFiles);
+
+        await _session.ReopenAsync();
+        stream = await _session.TakeOverAsync(stream);
         await ExpectAsync(stream, 0, 4_000);
     }
 

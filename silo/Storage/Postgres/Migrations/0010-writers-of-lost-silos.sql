@@ -9,12 +9,29 @@ create function granary.fence_lost() returns void
     language plpgsql as
 $$
 begin
-    -- 6: dead, which nobody takes back.
-    delete from granary.writers w
-    using OrleansMembershipTable m
-    where m.Status = 6 and w.silo = m.Address || ':' || m.Port || '@' || m.Generation;
+    -- 6: dead, which nobody takes back. Asked first, for a delete needs a database that is written to.
+    if exists (select from granary.writers w join OrleansMembershipTable m on w.silo = m.Address || ':' || m.Port || '@' || m.Generation where m.Status = 6) then
+        delete from granary.writers w
+        using OrleansMembershipTable m
+        where m.Status = 6 and w.silo = m.Address || ':' || m.Port || '@' || m.Generation;
+    end if;
 end
 $$;
+
+-- A member that is taken from the list cannot be found there by fence_lost any more.
+update OrleansQuery
+set QueryText = $query$
+        with fenced as
+        (
+            delete from granary.writers w
+            using OrleansMembershipTable m
+            where m.DeploymentId = @DeploymentId and m.IAmAliveTime < @IAmAliveTime and m.Status <> 3
+                and w.silo = m.Address || ':' || m.Port || '@' || m.Generation
+        )
+        delete from OrleansMembershipTable
+        where DeploymentId = @DeploymentId and IAmAliveTime < @IAmAliveTime and Status <> 3;
+    $query$
+where QueryKey = 'CleanupDefunctSiloEntriesKey';
 
 -- Without a writer this answered as if its queue were fenced.
 do $$
