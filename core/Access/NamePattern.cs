@@ -1,37 +1,28 @@
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace Granary.Core.Access;
 
 /// <summary>
 /// A pattern of a permission or a policy: a regular expression that is found anywhere in the name; an empty one is found nowhere. None can keep the broker busy:
-/// most are compared as text (<see cref="PlainPattern"/>), the others are matched without going back where they can be, and otherwise within a time, after which
-/// they count as not found.
+/// most are compared as text (<see cref="PlainPattern"/>), the others are matched within bounds (<see cref="BoundedRegex"/>); what takes too long counts as not found.
 /// </summary>
 public sealed class NamePattern
 {
     /// <summary>As in RabbitMQ (rabbit_re).</summary>
     private const int LongestPattern = 1024;
 
-    private const RegexOptions Options = RegexOptions.CultureInvariant;
-
-    private static readonly TimeSpan LongestMatch = TimeSpan.FromMilliseconds(50);
-
-    /// <summary>The time of a match also passes while its thread has no processor, or the engine is compiled: a name is refused when each of so many matches took too long.</summary>
-    private const int Tries = 4;
-
     private static readonly NamePattern All = new(matchesAll: true);
     private static readonly NamePattern None = new(matchesAll: false);
 
     private readonly PlainPattern? _plain;
     private readonly PatternText _text = PatternText.Unknown;
-    private readonly Lazy<Regex>? _regex;
+    private readonly Lazy<BoundedRegex>? _regex;
 
     private NamePattern(bool matchesAll) => MatchesAll = matchesAll;
 
-    private NamePattern(PlainPattern plain, string pattern) => (_plain, _regex) = (plain, new Lazy<Regex>(() => Compile(pattern)));
+    private NamePattern(PlainPattern plain, string pattern) => (_plain, _regex) = (plain, new Lazy<BoundedRegex>(() => new BoundedRegex(pattern)));
 
-    private NamePattern(PatternText text, Regex regex) => (_text, _regex) = (text, new Lazy<Regex>(regex));
+    private NamePattern(PatternText text, BoundedRegex regex) => (_text, _regex) = (text, new Lazy<BoundedRegex>(regex));
 
     /// <summary>It is found in every name: nothing has to be matched.</summary>
     public bool MatchesAll { get; }
@@ -87,42 +78,11 @@ public sealed class NamePattern
             return _plain.Matches(name);
         }
 
-        return _text.MayBeIn(name) && IsFound(_regex.Value, name);
+        // What takes too long is refused: the name's owner is told so, and can have a pattern that is found sooner.
+        return _text.MayBeIn(name) && _regex.Value.IsMatch(name) is true;
     }
 
-    /// <summary>The engine that patterns are compiled for. Throws <see cref="ArgumentException"/> for what is no regular expression.</summary>
-    internal static Regex Compile(string pattern)
-    {
-        try
-        {
-            // The time that this takes grows with the name alone: a limit would only refuse names on a machine that is busy.
-            return new Regex(pattern, Options | RegexOptions.NonBacktracking);
-        }
-        catch (NotSupportedException)
-        {
-            // It looks around or refers back, or would be too large without: it is matched by going back, within the time.
-            return new Regex(pattern, Options, LongestMatch);
-        }
-    }
-
-    private static bool IsFound(Regex regex, string name)
-    {
-        for (var i = 0; i < Tries; i++)
-        {
-            try
-            {
-                return regex.IsMatch(name);
-            }
-            catch (RegexMatchTimeoutException)
-            {
-                // Once more, or refused: the name's owner is told so, and can have a pattern that is found sooner.
-            }
-        }
-
-        return false;
-    }
-
-    private static Regex? TryCompile(string pattern, out string? refusal)
+    private static BoundedRegex? TryCompile(string pattern, out string? refusal)
     {
         refusal = pattern.Length > LongestPattern ? $"it is longer than {LongestPattern} characters" : null;
         if (refusal is not null)
@@ -132,7 +92,7 @@ public sealed class NamePattern
 
         try
         {
-            return Compile(pattern);
+            return new BoundedRegex(pattern);
         }
         catch (ArgumentException exception)
         {

@@ -3,6 +3,7 @@ using Granary.Core.Alarms;
 using Granary.Core.Figures;
 using Granary.Core.Storage;
 using Granary.Silo.Access;
+using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Queues;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Files;
@@ -133,14 +134,11 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
             new PostgresOptions(options.Connection ?? throw new NotSupportedException("The store in PostgreSQL needs a connection string."))
             {
                 IsMember = options.IsInCluster,
-                Silo = options.IsInCluster ? NameOf(services.GetRequiredService<ILocalSiloDetails>().SiloAddress) : null,
+                Silo = options.IsInCluster ? LossWatch.NameOf(services.GetRequiredService<ILocalSiloDetails>().SiloAddress) : null,
             },
             services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<PostgresStore>>()),
         _ => throw new NotSupportedException($"There is no store of the kind '{options.Kind}'."),
     };
-
-    // As the list of members has it.
-    private static string NameOf(SiloAddress silo) => $"{silo.Endpoint.Address}:{silo.Endpoint.Port}@{silo.Generation}";
 
     private static FileStore? CreateScratch(StoreOptions options, IServiceProvider services) => options is { Kind: not StoreKind.Memory, Data: { } data }
         ? new FileStore(new FileStoreOptions(Path.Combine(data.FullName, "scratch")) { Scratch = true }, services.GetRequiredService<ILogger<FileStore>>())

@@ -10,6 +10,7 @@ namespace Granary.Silo.Storage;
 /// <remarks>
 /// <see cref="FlushAsync"/> is called by one caller at a time; the other methods may be called while it runs, and by many.
 /// A call that fails with <see cref="StoreUnavailableException"/> has had no effect or may be repeated: the same flush is, until it succeeds.
+/// After <see cref="StoreLostException"/> or <see cref="StoreFencedException"/> nothing is written any more.
 /// </remarks>
 internal interface IMessageStore : IAsyncDisposable
 {

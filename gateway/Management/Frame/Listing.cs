@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Text.Json.Serialization.Metadata;
+using Granary.Core.Access;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Management.Frame;
@@ -11,11 +12,8 @@ internal sealed class Listing
     private const int StandardPageSize = 100;
     private const int LargestPage = 500;
 
-    // A pattern that explodes is refused, not waited for.
-    private static readonly TimeSpan PatternLimit = TimeSpan.FromMilliseconds(50);
-
     private string _name = "";
-    private Regex? _pattern;
+    private BoundedRegex? _pattern;
     private string[] _sort = [];
     private bool _isReverse;
     private int? _page;
@@ -84,11 +82,11 @@ internal sealed class Listing
         : int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number
         : throw ApiException.BadRequest("Pagination parameters are invalid");
 
-    private static Regex Parse(string pattern)
+    private static BoundedRegex Parse(string pattern)
     {
         try
         {
-            return new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, PatternLimit);
+            return new BoundedRegex(pattern, RegexOptions.IgnoreCase);
         }
         catch (ArgumentException exception)
         {
@@ -96,17 +94,10 @@ internal sealed class Listing
         }
     }
 
-    private bool IsMeant(string name)
-    {
-        try
-        {
-            return _pattern?.IsMatch(name) ?? name.Contains(_name, StringComparison.OrdinalIgnoreCase);
-        }
-        catch (RegexMatchTimeoutException)
-        {
-            throw ApiException.BadRequest("name is a regular expression that takes too long");
-        }
-    }
+    // A pattern that explodes is refused, not waited for.
+    private bool IsMeant(string name) => _pattern is null
+        ? name.Contains(_name, StringComparison.OrdinalIgnoreCase)
+        : _pattern.IsMatch(name) ?? throw ApiException.BadRequest("name is a regular expression that takes too long");
 
     private void Sort<T>(List<T> found, JsonTypeInfo<T> type)
         where T : class

@@ -100,6 +100,9 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         try
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
+
+            // A take-over, or the mover of streams, may have met it: whoever confirms hears of it here.
+            Writer.ThrowIfLost();
             _buffer.Clear();
             _streams!.ComposeDrained(_buffer);
             _cleaner!.Step(_buffer, 0);

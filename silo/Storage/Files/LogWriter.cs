@@ -99,6 +99,15 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         }
     }
 
+    /// <exception cref="StoreLostException">A sync failed before.</exception>
+    public void ThrowIfLost()
+    {
+        if (_lost is not null)
+        {
+            throw _lost;
+        }
+    }
+
     /// <summary>Begins a segment with room for <paramref name="size"/> bytes and more.</summary>
     public Segment Roll(long size, bool freesSpace)
     {
@@ -228,14 +237,6 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
             _lost = new StoreLostException(
                 $"The data folder {folder.Path} could not be synced: {e.Message}. Nothing more is written there, so that nothing is confirmed on top of what may be missing; "
                 + "a restart goes on with what there is.");
-            throw _lost;
-        }
-    }
-
-    private void ThrowIfLost()
-    {
-        if (_lost is not null)
-        {
             throw _lost;
         }
     }

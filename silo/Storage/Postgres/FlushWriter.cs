@@ -12,7 +12,8 @@ namespace Granary.Silo.Storage.Postgres;
 /// Of its own connection, on which nothing is ever asynchronous: so the thread that waits for an answer is the one that gets it. Several commands at once are
 /// not sent there: Npgsql writes them on another thread than the one that reads, and when the connection breaks the two may wait for each other for ever.
 /// </param>
-internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource own) : IDisposable
+/// <param name="silo">See <see cref="PostgresOptions.Silo"/>.</param>
+internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource own, string? silo) : IDisposable
 {
     private const NpgsqlDbType Bigints = NpgsqlDbType.Array | NpgsqlDbType.Bigint;
     private const NpgsqlDbType Integers = NpgsqlDbType.Array | NpgsqlDbType.Integer;
@@ -25,8 +26,6 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
-    private bool _isOfCluster;
-
     // The last flush that the database has for good, by what it said.
     private long _synced;
 
@@ -35,10 +34,8 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     private NpgsqlCommand? _command;
     private NpgsqlCommand? _common;
 
-    /// <param name="silo">See <see cref="PostgresOptions.Silo"/>.</param>
-    public async Task RegisterAsync(string? silo, CancellationToken cancellation)
+    public async Task RegisterAsync(CancellationToken cancellation)
     {
-        _isOfCluster = silo is not null;
         await using var command = database.CreateCommand(SqlText.RegisterWriter);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = _id });
         command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = silo, NpgsqlDbType = NpgsqlDbType.Text });
@@ -185,7 +182,7 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
         }
     }
 
-    private Exception NoWriter(Exception? cause = null) => _isOfCluster ? new StoreFencedException(cause) : Lost(0);
+    private Exception NoWriter(Exception? cause = null) => silo is not null ? new StoreFencedException(cause) : Lost(0);
 
     private StoreLostException Lost(long known) => new(
         $"PostgreSQL has lost what it had confirmed: flush {_synced} of this process was synced, and the database knows {known}. "

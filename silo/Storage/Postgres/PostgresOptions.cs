@@ -16,7 +16,7 @@ internal sealed record PostgresOptions(string ConnectionString)
     /// <summary>A call that takes longer than this fails, and may be tried again.</summary>
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a take-over waits for who holds the queue before it ends that one's connection.</summary>
+    /// <summary>How long a call that needs a lock of somebody else's waits before it ends that one's connection: a take-over, or who keeps a lost silo out.</summary>
     public TimeSpan LockPatience { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>What a partition of the ring of batches holds before the next one is written to; more when the backlog is large.</summary>

@@ -34,7 +34,7 @@ internal sealed class PostgresStore : IMessageStore
         var ids = new QueueIds(_database);
         _encoder = new FlushEncoder(_database, ids);
         _flushDatabase = DatabaseConnections.CreateForFlushes(options, server);
-        _writer = new FlushWriter(_database, _flushDatabase);
+        _writer = new FlushWriter(_database, _flushDatabase, options.Silo);
         _batches = new BatchReader(_database);
         _rows = new RowReader(_database);
         _locked = new LockedCall(_database, options.LockPatience, time);
@@ -47,7 +47,7 @@ internal sealed class PostgresStore : IMessageStore
         await RunAsync(async () =>
         {
             _locked.IsBehindPool = await Schema.PrepareAsync(_options, ConnectionBudget.OfSilo(_options), cancellation).ConfigureAwait(false);
-            await _writer.RegisterAsync(_options.Silo, cancellation).ConfigureAwait(false);
+            await _writer.RegisterAsync(cancellation).ConfigureAwait(false);
             return true;
         }).ConfigureAwait(false);
         _ring.Start();
@@ -155,7 +155,7 @@ internal sealed class PostgresStore : IMessageStore
             [.. encoded.Superseded.Union(leftOut)], [.. conflicts.Select(ordinal => rows.Rows[ordinal]), .. unguarded.Select(ordinal => rows.Guarded[ordinal])]);
     }
 
-    /// <summary>What is read, nobody changes who was declared dead before: others may have taken over what the rows are about.</summary>
+    /// <summary>Silos that were declared dead by now change nothing of what is read: others may have taken over what the rows are about.</summary>
     private Task<T> ReadFencedAsync<T>(Func<Task<T>> read, CancellationToken cancellation) => ReadAsync(
         async () =>
         {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.RegularExpressions;
 using CsCheck;
 using Granary.Core.Access;
 
@@ -107,8 +106,8 @@ public sealed class NamePatternTests
             (pattern, some) =>
             {
                 var parsed = NamePattern.Parse(pattern);
-                var engine = NamePattern.Refusal(pattern) is null ? NamePattern.Compile(pattern) : new Regex("(?!)");
-                Assert.All(some, name => Assert.Equal((pattern, name, engine.IsMatch(name)), (pattern, name, parsed.Matches(name))));
+                var engine = NamePattern.Refusal(pattern) is null ? new BoundedRegex(pattern) : new BoundedRegex("(?!)");
+                Assert.All(some, name => Assert.Equal((pattern, name, engine.IsMatch(name) is true), (pattern, name, parsed.Matches(name))));
             },
             iter: 5_000);
     }

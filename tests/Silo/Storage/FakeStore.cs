@@ -28,6 +28,9 @@ internal sealed class FakeStore : IMessageStore
     /// <summary>How many of the next flushes fail.</summary>
     public int Failures { get; set; }
 
+    /// <summary>It takes nothing more of this process.</summary>
+    public bool IsFenced { get; set; }
+
     /// <summary>Flushes wait until <see cref="Release"/>.</summary>
     public void Hold() => _open.Reset();
 
@@ -90,6 +93,11 @@ internal sealed class FakeStore : IMessageStore
         _open.Wait(cancellation);
         lock (_gate)
         {
+            if (IsFenced)
+            {
+                throw new StoreFencedException();
+            }
+
             if (Failures > 0)
             {
                 Failures--;

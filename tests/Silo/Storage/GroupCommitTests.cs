@@ -1,4 +1,5 @@
 using Granary.Silo.Storage;
+using Granary.Testing.Logs;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Silo.Tests.Storage;
@@ -35,6 +36,27 @@ public sealed class GroupCommitTests
         await whatever.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.True(commit.IsRunning);
         Assert.Equal([6], (await store.ReadRowAsync(Key, CancellationToken.None))!.Value.ToArray());
+    }
+
+    /// <summary>A node that stops is dead to its cluster before the last of what nobody waits for is written.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Store_ThatTakesNothingMore_IsAnErrorUnlessTheNodeStops(bool isLeaving)
+    {
+        const int fenced = 3309;
+        var watched = new WatchedLog();
+        await using var commit = new GroupCommit(new FakeStore { IsFenced = true }, watched.LoggerOf<GroupCommit>(), _ => { }) { IsLeaving = isLeaving };
+        _ = commit.WriteAsync(Change(1, expected: null));
+
+        Assert.True(SpinWait.SpinUntil(() => !commit.IsRunning, TimeSpan.FromSeconds(30)));
+        await commit.DisposeAsync();
+        if (!isLeaving)
+        {
+            watched.Expect(fenced);
+        }
+
+        watched.Check();
     }
 
     [Fact]

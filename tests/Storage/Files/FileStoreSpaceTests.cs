@@ -62,10 +62,7 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
     {
         _home.Log.Watched.Expect(SegmentGivenUp);
         var queue = await OpenAsync();
-        for (var i = 1; i < 100; i++)
-        {
-            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
-        }
+        await FillAsync(queue, 1000);
 
         var oldest = _home.Segments[0];
         _disk.SyncFails = true;
@@ -93,6 +90,9 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
 
         _disk.SyncFails = false;
         await Assert.ThrowsAsync<StoreLostException>(() => _session.TakeOverAsync(queue));
+
+        // Whoever confirms is told although nothing is to be written.
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.Store.TidyAsync(CancellationToken.None).AsTask());
         await _session.ReopenAsync();
         Assert.True((await _session.TakeOverAsync(queue)).Epoch > queue.Epoch);
     }
@@ -101,10 +101,7 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
     public async Task Flush_DiskFull_SettlementsGoOnAndFreeSpace()
     {
         var queue = await OpenAsync();
-        for (var i = 1; i < 60; i++)
-        {
-            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
-        }
+        await FillAsync(queue, 600);
 
         _disk.IsFull = true;
         var next = 600;
@@ -134,10 +131,7 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
     public async Task Segments_EverythingSettled_AreRemoved()
     {
         var queue = await OpenAsync();
-        for (var i = 1; i < 100; i++)
-        {
-            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
-        }
+        await FillAsync(queue, 1000);
 
         Assert.True(_home.Segments.Length > 5);
         await _session.SettleAsync(queue, new OffsetRange(0, 1000));
@@ -153,10 +147,7 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
     {
         _home.Log.Watched.Expect(NotRemoved);
         var queue = await OpenAsync();
-        for (var i = 1; i < 100; i++)
-        {
-            await _session.WriteAsync(queue, Messages.Run(i * 10, 10, size: 1000));
-        }
+        await FillAsync(queue, 1000);
 
         var before = _home.Segments;
         _disk.Undeletable = Path.GetFileName(before[0]);
@@ -411,6 +402,15 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
     }
 
     /// <summary>Does all there is to do in an idle moment; returns how many bytes were written for it.</summary>
+    /// <summary>Up to an offset, behind the first ten.</summary>
+    private async Task FillAsync(StoredQueue queue, int end)
+    {
+        for (var first = 10; first < end; first += 10)
+        {
+            await _session.WriteAsync(queue, Messages.Run(first, 10, size: 1000));
+        }
+    }
+
     private async Task<long> TidyAsync()
     {
         var before = _disk.Written;

@@ -149,7 +149,7 @@ public sealed class StreamFileTests : IAsyncLifetime
         stream = await _session.TakeOverAsync(stream);
         await ((FileStore)_session.Store).WhenMovedAsync();
         _disk.FailsSyncOf = null;
-        await Assert.ThrowsAsync<StoreLostException>(() => _session.FlushAsync());
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.Store.TidyAsync(CancellationToken.None).AsTask());
         Assert.NotEmpty(_home.StreamFiles);
 
         await _session.ReopenAsync();

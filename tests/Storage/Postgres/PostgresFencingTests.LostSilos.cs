@@ -1,3 +1,5 @@
+using System.Net;
+using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
 using Npgsql;
@@ -65,6 +67,53 @@ public sealed partial class PostgresFencingTests
         {
             await ChangeAsync(other, 1);
         }
+    }
+
+    /// <summary>Orleans takes entries out that are old; nobody has read anything since it was declared dead.</summary>
+    [Fact]
+    public async Task LostSilo_TakenFromTheListOfMembers_ChangesNothingAnyMore()
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7");
+        var other = await OpenOfAsync("10.0.0.2:11111@8");
+        await DeclareAsync("10.0.0.1", 7, Dead);
+        await DeclareAsync("10.0.0.2", 8, Active);
+        await using var database = NpgsqlDataSource.Create(_connectionString + ";Pooling=false");
+        await using var asked = database.CreateCommand("select QueryText from OrleansQuery where QueryKey = 'CleanupDefunctSiloEntriesKey'");
+        await using var cleanup = database.CreateCommand((string)(await asked.ExecuteScalarAsync())!);
+        cleanup.Parameters.AddWithValue("DeploymentId", "granary");
+        cleanup.Parameters.AddWithValue("IAmAliveTime", DateTime.UtcNow.AddDays(1));
+        await cleanup.ExecuteNonQueryAsync();
+
+        await Assert.ThrowsAsync<StoreFencedException>(() => ChangeAsync(lost, 1));
+        await ChangeAsync(other, 2);
+    }
+
+    /// <summary>Nobody can have declared it dead.</summary>
+    [Fact]
+    public async Task StoreOfNoCluster_ThatTheDatabaseDoesNotKnow_SaysThatTheDatabaseHasLostIt()
+    {
+        var store = await OpenAsync();
+        await ChangeAsync(store, 1);
+        await using var database = NpgsqlDataSource.Create(_connectionString + ";Pooling=false");
+        await using var forget = database.CreateCommand("delete from granary.writers");
+        await forget.ExecuteNonQueryAsync();
+
+        var lost = await Assert.ThrowsAsync<StoreLostException>(() => ChangeAsync(store, 2));
+        Assert.StartsWith("PostgreSQL has lost what it had confirmed: flush 1 of this process was synced, and the database knows 0.", lost.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Members are named in one way everywhere, and the database builds the same name from the list of members.</summary>
+    [Theory]
+    [InlineData("10.0.0.1", "10.0.0.1:11111@7")]
+    [InlineData("fd00::1", "fd00::1:11111@7")]
+    public async Task NameOfASilo_IsWhatTheListOfMembersMakesOfIt(string address, string name)
+    {
+        var silo = SiloAddress.New(IPAddress.Parse(address), 11111, 7);
+        Assert.Equal(name, LossWatch.NameOf(silo));
+        var lost = await OpenOfAsync(LossWatch.NameOf(silo));
+        await DeclareAsync(silo.Endpoint.Address.ToString(), silo.Generation, Dead);
+        await (await OpenOfAsync("10.0.0.2:11111@8")).ReadRowAsync(Definition, CancellationToken.None);
+        await Assert.ThrowsAsync<StoreFencedException>(() => ChangeAsync(lost, 1));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
--- Ends the connections that a backend ($1) waits for in the end: what these hold, others may wait for that it waits for as well, and they do no harm.
+-- Ends the connections that keep a backend ($1) waiting. Of a chain of backends that wait for one another it ends only the one at the end, which waits for nobody: the others
+-- are only held up as well.
 with recursive waited_for (pid) as
 (
     select unnest(pg_blocking_pids($1))
