@@ -35,7 +35,7 @@ internal sealed partial class MemoryKeeper(TimeProvider clock, ILogger<MemoryKee
         var began = Stopwatch.GetTimestamp();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: false);
         var heap = GC.GetGCMemoryInfo(GCKind.FullBlocking);
-        if (QuietHeap.IsWorthMoving(heap.TotalCommittedBytes, heap.HeapSizeBytes))
+        if (QuietHeap.IsWorthMoving(heap.TotalCommittedBytes, heap.HeapSizeBytes - heap.FragmentedBytes))
         {
             // The one mode that gives memory back to the system at once.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

@@ -9,13 +9,23 @@ internal sealed class QuietHeap
     /// <summary>How much garbage there has to be at least.</summary>
     public const long WorthCollecting = 2L << 20;
 
+    /// <summary>So much garbage is collected at the first quiet look, however soon after the last time.</summary>
+    public const long WorthCollectingAtOnce = 32L << 20;
+
     /// <summary>Moving what is in use takes about a millisecond for each of these megabytes at worst; with more in use than this, clients would notice.</summary>
     public const long MostMoved = 256L << 20;
 
-    /// <summary>The share of one processor below which the process has nothing to do but its timers.</summary>
-    public const double QuietShare = 0.04;
+    /// <summary>
+    /// The share of one processor below which the process has little to do but its timers. They alone take 2 to 2.5 hundredths of a fast processor, and twice that
+    /// of one that is slow or shared.
+    /// </summary>
+    public const double QuietShare = 0.1;
+
+    /// <summary>Who publishes now and then notices a collection, as it stops all threads for some 10 to 30 ms: for less garbage there is at most one in this time.</summary>
+    public static readonly TimeSpan Spacing = TimeSpan.FromSeconds(30);
 
     private TimeSpan _processorTime;
+    private TimeSpan _sinceThen = Spacing;
     private long _allocatedThen;
 
     /// <param name="elapsed">Since the last look.</param>
@@ -29,15 +39,19 @@ internal sealed class QuietHeap
     {
         var isQuiet = processorTime - _processorTime < elapsed * QuietShare;
         _processorTime = processorTime;
-        if (!isQuiet || allocated - _allocatedThen < WorthCollecting)
+        _sinceThen += elapsed;
+        if (!isQuiet || allocated - _allocatedThen < (_sinceThen < Spacing ? WorthCollectingAtOnce : WorthCollecting))
         {
             return false;
         }
 
         _allocatedThen = allocated;
+        _sinceThen = TimeSpan.Zero;
         return true;
     }
 
     /// <summary>Whether so much is kept from the system that moving what is in use, to give the rest back, is worth its time.</summary>
+    /// <param name="committed">Bytes that the heap has of the system.</param>
+    /// <param name="inUse">Bytes of them that objects take, without the gaps between them.</param>
     public static bool IsWorthMoving(long committed, long inUse) => committed - inUse >= WorthCollecting && inUse <= MostMoved;
 }

@@ -14,7 +14,7 @@ public sealed class QuietHeapTests
     public void IsDue_WhileThereIsWork_Waits()
     {
         Assert.False(Look(used: TimeSpan.FromSeconds(2), allocated: 1L << 30));
-        Assert.False(Look(used: TimeSpan.FromMilliseconds(250), allocated: 1L << 30));
+        Assert.False(Look(used: TimeSpan.FromMilliseconds(550), allocated: 1L << 30));
     }
 
     [Fact]
@@ -23,9 +23,23 @@ public sealed class QuietHeapTests
         Look(used: TimeSpan.FromSeconds(2), allocated: 1L << 30);
 
         Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1000));
-        Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1000));
+        Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1000, elapsed: QuietHeap.Spacing));
         Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1L << 20));
         Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1L << 20));
+    }
+
+    [Fact]
+    public void IsDue_TimersOfASlowProcessor_CountAsQuiet() => Assert.True(Look(used: TimeSpan.FromMilliseconds(300), allocated: 1L << 30));
+
+    [Fact]
+    public void IsDue_SoonAfterTheLast_WaitsUnlessThereIsMuch()
+    {
+        Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 1L << 30));
+
+        Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 30L << 20));
+        Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 2L << 20));
+        Assert.False(Look(used: TimeSpan.FromMilliseconds(50), allocated: 2L << 20));
+        Assert.True(Look(used: TimeSpan.FromMilliseconds(50), allocated: 0, elapsed: QuietHeap.Spacing));
     }
 
     [Fact]
@@ -38,5 +52,5 @@ public sealed class QuietHeapTests
     public void IsWorthMoving_WhenMuchIsKeptAndLittleInUse(int committedMiB, int inUseMiB, bool isWorth) =>
         Assert.Equal(isWorth, QuietHeap.IsWorthMoving((long)committedMiB << 20, (long)inUseMiB << 20));
 
-    private bool Look(TimeSpan used, long allocated) => _heap.IsDue(FiveSeconds, _used += used, _allocated += allocated);
+    private bool Look(TimeSpan used, long allocated, TimeSpan? elapsed = null) => _heap.IsDue(elapsed ?? FiveSeconds, _used += used, _allocated += allocated);
 }
