@@ -15,15 +15,24 @@ internal sealed partial class LeaseKeeper(
     // With fewer others a process that has queues itself counts as one that answers: it would go when the other one does.
     private const int EnoughOthers = 2;
 
+    // When it asks later than this, the process stood still, and asked nobody meanwhile.
+    private static readonly TimeSpan StoodStill = SnapshotLease.RenewEvery * 2;
+
     // Those that have no queues do not count. A name is of one life of a process.
     private readonly ConcurrentDictionary<string, byte> _without = new(StringComparer.Ordinal);
     private bool _wasOver = true;
     private bool _wasEverRenewed;
+    private long? _askedAt;
+    private long? _awakeSince;
 
     /// <summary>Asks all.</summary>
     public void Ask()
     {
-        Look();
+        if (HasHadTimeToAnswer())
+        {
+            Look();
+        }
+
         var silos = members.Others.Where(member => !_without.ContainsKey(member)).ToArray();
         if (book is not null && silos.Length < EnoughOthers)
         {
@@ -76,6 +85,19 @@ internal sealed partial class LeaseKeeper(
         {
             LogNotAnswered(log, exception, silo);
         }
+    }
+
+    // A timer that comes late may come again at once.
+    private bool HasHadTimeToAnswer()
+    {
+        var now = clock.GetTimestamp();
+        if (_askedAt is { } before && clock.GetElapsedTime(before, now) > StoodStill)
+        {
+            _awakeSince = now;
+        }
+
+        _askedAt = now;
+        return _awakeSince is not { } since || clock.GetElapsedTime(since, now) >= SnapshotLease.RenewEvery;
     }
 
     private void Look()

@@ -3,9 +3,12 @@ using Granary.Core.Figures;
 using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
+using Granary.Core.Routing;
 using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Queues.Activation;
+using Granary.Testing.Logs;
 using Granary.Testing.Members;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -130,6 +133,41 @@ public sealed class GatewayLeaseTests
         Assert.True(lease.IsOver);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Lease_OfAProcessThatStoodStill_IsOverAndToldOfOnlyIfNoSiloAnswersThen(bool answers)
+    {
+        const int NoSiloAnswers = 3511;
+        var (lease, silo, watched) = (new GatewayLease(_clock), new Other { Answer = LeaseAnswer.Renewed }, new WatchedLog());
+        _members.Add("asked", silo);
+        using var asking = Keeper(lease, log: watched.LoggerOf<LeaseKeeper>());
+        asking.Ask();
+        await WaitUntilAsync(() => !lease.IsOver);
+        _clock.Advance(SnapshotLease.RenewEvery);
+        asking.Ask();
+        await WaitUntilAsync(() => silo.Calls == 2);
+
+        silo.Fails = !answers;
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        Assert.True(lease.IsOver);
+        asking.Ask();
+
+        // The timer makes up for what it has missed.
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        asking.Ask();
+        Assert.Empty(watched.Lines);
+        await WaitUntilAsync(() => silo.Calls == 4 && lease.IsOver == !answers);
+        _clock.Advance(SnapshotLease.RenewEvery);
+        asking.Ask();
+        if (!answers)
+        {
+            watched.Expect(NoSiloAnswers);
+        }
+
+        watched.Check();
+    }
+
     [Fact]
     public async Task Lease_OnlyGatewaysAnswer_IsOver()
     {
@@ -183,8 +221,8 @@ public sealed class GatewayLeaseTests
         return new LossWatch(null!, new SiloLosses("silo", _clock), _members, _clock, NullLogger<LossWatch>.Instance, queues, _book);
     }
 
-    private LeaseKeeper Keeper(GatewayLease lease, End? end = null, LeaseBook? book = null) =>
-        new(_members, lease, end ?? new End(), _clock, NullLogger<LeaseKeeper>.Instance, book);
+    private LeaseKeeper Keeper(GatewayLease lease, End? end = null, LeaseBook? book = null, ILogger<LeaseKeeper>? log = null) =>
+        new(_members, lease, end ?? new End(), _clock, log ?? NullLogger<LeaseKeeper>.Instance, book);
 
     private static async Task WaitUntilAsync(Func<bool> condition)
     {
