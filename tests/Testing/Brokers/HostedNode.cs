@@ -14,8 +14,9 @@ namespace Granary.Testing.Brokers;
 internal sealed class HostedNode : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly WatchedLog _log;
 
-    private HostedNode(WebApplication app) => _app = app;
+    private HostedNode(WebApplication app, WatchedLog log) => (_app, _log) = (app, log);
 
     /// <summary>The way to what it has, past its listeners.</summary>
     public IGrainFactory Grains => _app.Services.GetRequiredService<IGrainFactory>();
@@ -46,11 +47,12 @@ internal sealed class HostedNode : IAsyncDisposable
 
         var app = builder.Build().MapGateway();
         await app.StartAsync().ConfigureAwait(false);
-        return new HostedNode(app);
+        return new HostedNode(app, log);
     }
 
     public async ValueTask DisposeAsync()
     {
+        _log.Leave();
         await _app.StopAsync().ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
     }
