@@ -7,6 +7,7 @@ using Granary.Core.Threads;
 using Granary.Core.Topology;
 using Granary.Silo.Queues.Activation;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -168,19 +169,27 @@ public sealed class LocalLinkTests
     [Fact]
     public async Task Expires_NobodyAsks_ItsBindingsGo()
     {
-        await using var silo = await TestSilo.StartAsync();
+        var expires = TimeSpan.FromMilliseconds(50);
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var silo = await TestSilo.StartAsync(more: silo => silo.Services.AddSingleton<TimeProvider>(time));
         var exchange = silo.Grains.GetGrain<IExchangeGrain>(KeyOf("amq.topic"));
         var queue = QueueOf(silo, "brief");
-        var arguments = EncodedTable.From(FieldTable.Of(("x-expires", 50)));
+        var arguments = EncodedTable.From(FieldTable.Of(("x-expires", (int)expires.TotalMilliseconds)));
         Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, arguments: arguments))).Error);
         await BindAsync(queue, "brief", exchange, "amq.topic");
+        Assert.Single(await exchange.ListBindingsAsync());
 
-        await UntilAsync(async () => (await exchange.ListBindingsAsync()).Length == 0);
+        await UntilAsync(async () =>
+        {
+            time.Advance(expires);
+            return (await exchange.ListBindingsAsync()).Length == 0;
+        });
     }
 
     private static async Task BindAsync(IQueueGrain queue, string name, IExchangeGrain exchange, string exchangeName)
     {
         var answer = await queue.AddBindingSourceAsync(default, exchangeName);
+        Assert.Null(answer.Error);
         Assert.Null(await exchange.BindAsync(new Binding(new Destination(DestinationKind.Queue, name, answer.Incarnation), "k", default), answer.Durable));
     }
 
