@@ -21,16 +21,17 @@ internal sealed class OrderedPolicies
         one.Priority != other.Priority ? other.Priority.CompareTo(one.Priority) : string.CompareOrdinal(one.Name, other.Name);
 
     /// <summary>The first in order that matches; null: none does.</summary>
-    public PolicyMatcher? Find(PolicyTarget target, string name, PolicyLookup before)
+    /// <param name="asked">Raised by how many had to be matched with the name.</param>
+    public PolicyMatcher? Find(PolicyTarget target, string name, PolicyLookup before, ref long asked)
     {
-        return First(_index.Value.Find(name) is { } candidates ? candidates.Select(at => _all[at]) : _all, target, name, before);
+        return First(_index.Value.Find(name) is { } candidates ? candidates.Select(at => _all[at]) : _all, target, name, before, ref asked);
     }
 
-    private static PolicyMatcher? First(IEnumerable<PolicyMatcher> policies, PolicyTarget target, string name, PolicyLookup before)
+    private static PolicyMatcher? First(IEnumerable<PolicyMatcher> policies, PolicyTarget target, string name, PolicyLookup before, ref long asked)
     {
         foreach (var policy in policies)
         {
-            if (IsFound(policy, target, name, before))
+            if (IsFound(policy, target, name, before, ref asked))
             {
                 return policy;
             }
@@ -39,6 +40,19 @@ internal sealed class OrderedPolicies
         return null;
     }
 
-    private static bool IsFound(PolicyMatcher policy, PolicyTarget target, string name, PolicyLookup before) =>
-        before.Confirms(policy) || (!before.Refutes(policy) && policy.Matches(target, name));
+    private static bool IsFound(PolicyMatcher policy, PolicyTarget target, string name, PolicyLookup before, ref long asked)
+    {
+        if (before.Confirms(policy))
+        {
+            return true;
+        }
+
+        if (before.Refutes(policy))
+        {
+            return false;
+        }
+
+        asked++;
+        return policy.Matches(target, name);
+    }
 }

@@ -26,8 +26,16 @@ public sealed class PolicyTable
     /// <param name="before">What was found for the same name and target, in this table or one that it was made of; <c>default</c>: nothing was looked up.</param>
     public PolicyLookup Find(string vhost, PolicyTarget target, string name, PolicyLookup before)
     {
+        var asked = 0L;
+        return Find(vhost, target, name, before, ref asked);
+    }
+
+    /// <inheritdoc cref="Find(string, PolicyTarget, string, PolicyLookup)"/>
+    /// <param name="asked">Raised by how many policies had to be matched with the name: what a lookup costs.</param>
+    internal PolicyLookup Find(string vhost, PolicyTarget target, string name, PolicyLookup before, ref long asked)
+    {
         var found = _vhosts.TryGetValue(vhost, out var policies)
-            ? AppliedPolicy.Of(policies.Users.Find(target, name, before), policies.Operators.Find(target, name, before))
+            ? AppliedPolicy.Of(policies.Users.Find(target, name, before, ref asked), policies.Operators.Find(target, name, before, ref asked))
             : AppliedPolicy.None;
 
         // A policy for everything that comes and goes hides for a while what was found before: that still says of all policies ahead of it that they do not match.
