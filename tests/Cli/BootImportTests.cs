@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Granary.Cli.Invocation;
 using Granary.Testing.Brokers;
+using Granary.Testing.Logs;
 using Granary.Testing.Processes;
 
 namespace Granary.Cli.Tests;
@@ -55,7 +56,16 @@ public sealed class BootImportTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains(reason, output, StringComparison.Ordinal);
         Assert.DoesNotContain(" at Granary.", output, StringComparison.Ordinal);
-        Assert.DoesNotContain("warn: ", output, StringComparison.Ordinal);
+
+        // It stops what it had started.
+        var log = new WatchedLog();
+        log.Leave();
+        foreach (var line in output.Split('\n').Select(LogLine.Parse).Where(static line => line.Category != LogLine.Outside))
+        {
+            log.Add(line);
+        }
+
+        log.Check();
     }
 
     [Fact]
