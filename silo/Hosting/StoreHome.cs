@@ -27,6 +27,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     private readonly TimeProvider _time;
     private readonly bool _keepsMessages;
     private readonly bool _isInCluster;
+    private readonly TimeSpan _leisure;
     private readonly IMessageStore? _scratchStore;
     private readonly Func<Account?> _firstAccount;
     private readonly FirstVhost _firstVhost;
@@ -39,7 +40,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
     public StoreHome(StoreOptions options, PublisherAlarms alarms, TimeProvider time, ILogger<GroupCommit> log, IServiceProvider services)
     {
         (_alarms, _time, _log) = (alarms, time, log);
-        _isInCluster = options.IsInCluster;
+        (_isInCluster, _leisure) = (options.IsInCluster, options.Leisure);
         var first = services.GetService<FirstAccount>();
         _firstAccount = () => first is null ? Account.Guest() : first.Account;
         _firstVhost = services.GetService<FirstVhost>() ?? new FirstVhost();
@@ -146,7 +147,7 @@ internal sealed class StoreHome : IHostedLifecycleService, IAsyncDisposable, ISt
 
     /// <summary>Each has an alarm of its own: one that works again says nothing about the other.</summary>
     private GroupCommit NewCommit(IMessageStore store, PublisherAlarm alarm) =>
-        new(store, _log, cannotWrite => _alarms.Set(alarm, isRaised: cannotWrite), _time);
+        new(store, _log, cannotWrite => _alarms.Set(alarm, isRaised: cannotWrite), _time) { Leisure = _leisure };
 
     private async Task CloseAsync()
     {

@@ -1,3 +1,4 @@
+using Granary.Silo.Storage;
 using Granary.Silo.Storage.Postgres;
 
 namespace Granary.Silo.Hosting;
@@ -27,6 +28,9 @@ public sealed record StoreOptions(StoreKind Kind, DirectoryInfo? Data = null, st
 
     /// <summary>Free bytes on the data folder's file system below which publishers are held; RabbitMQ's <c>disk_free_limit</c>.</summary>
     public long DiskFreeLimit { get; init; } = 50_000_000;
+
+    /// <summary>How long what nobody waits for may gather before it is written.</summary>
+    internal TimeSpan Leisure { get; init; } = GroupCommit.UsualLeisure;
 
     /// <summary>Why no such store can be opened, and what to do, for the operator; null: nothing is wrong.</summary>
     public string? Refusal() => (Kind, Connection) switch

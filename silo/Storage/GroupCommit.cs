@@ -11,8 +11,7 @@ namespace Granary.Silo.Storage;
 /// </summary>
 internal sealed partial class GroupCommit : IAsyncDisposable
 {
-    /// <summary>How long what nobody waits for may gather, such as settlements.</summary>
-    private static readonly TimeSpan Leisure = TimeSpan.FromMilliseconds(5);
+    public static readonly TimeSpan UsualLeisure = TimeSpan.FromMilliseconds(5);
 
     private static readonly TimeSpan IdleAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StopsWithin = TimeSpan.FromSeconds(10);
@@ -48,6 +47,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// Guards what is gathered. Whoever holds it over several changes has them in one flush; the lock may be entered again by its holder.
     /// </summary>
     public object Gate { get; } = new();
+
+    /// <summary>How long what nobody waits for may gather, such as settlements.</summary>
+    public TimeSpan Leisure { get; init; } = UsualLeisure;
 
     public StoreStatistics Statistics { get; } = new();
 

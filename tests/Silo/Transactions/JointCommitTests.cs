@@ -4,6 +4,7 @@ using Granary.Core.Grains;
 using Granary.Core.Links;
 using Granary.Core.Transactions;
 using Granary.Silo.Hosting;
+using Granary.Silo.Storage;
 using Granary.Silo.Storage.Memory;
 using Granary.Silo.Tests.Queues;
 using Granary.Silo.Tests.Storage;
@@ -68,7 +69,14 @@ public sealed class JointCommitTests
     {
         const int Count = 100;
         var store = new FakeStore();
-        await using var silo = await TestSilo.StartAsync(store: store, more: silo => AddLocal(silo, isLocal: true));
+
+        // Longer than the machine takes for one, however busy it is.
+        var options = new StoreOptions(StoreKind.Memory) { Leisure = TimeSpan.FromMinutes(1) };
+        await using var silo = await TestSilo.StartAsync(store: store, more: silo =>
+        {
+            AddLocal(silo, isLocal: true);
+            silo.Services.AddSingleton(options);
+        });
         var (from, _) = (await DeclareAsync(silo, "from"), await DeclareAsync(silo, "to"));
         await using var link = await GrainLink.OpenAsync(silo.Grains, from, ConnectionId.New());
         await HoldAsync(link, Count);
@@ -78,9 +86,13 @@ public sealed class JointCommitTests
             Assert.Equal(AtomicOutcome.Done, (await MoveAsync(silo, link, i)).Outcome);
         }
 
-        // Three, if all were in a hurry; a machine that is slower than the 5 ms for which they gather needs some more than one.
-        Assert.InRange(store.Synced - before, Count, Count * 2);
-        await UntilAsync(async () => (await store.ReadRowsAsync(TransactionDecisions.Table, default)).Count == 0);
+        // Three, if all were in a hurry.
+        Assert.InRange(store.Synced - before, Count, Count + 1);
+        await UntilAsync(async () =>
+        {
+            await silo.Services.GetRequiredService<GroupCommit>().WriteAsync(new RowChange(new RowKey("tests", "next"), new byte[] { 1 }, null));
+            return (await store.ReadRowsAsync(TransactionDecisions.Table, default)).Count == 0;
+        });
         Assert.Empty(await store.ReadTablesAsync(PreparedRows.Prefix, default));
     }
 
