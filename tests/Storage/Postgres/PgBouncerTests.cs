@@ -70,7 +70,7 @@ public sealed class PgBouncerTests : IDisposable
     // Several sessions of the server that wait for somebody.
     private static async Task WarmUpAsync(string connectionString)
     {
-        await using var database = NpgsqlDataSource.Create(connectionString + ";Timeout=3");
+        await using var database = NpgsqlDataSource.Create(connectionString);
         await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
         {
             await using var command = database.CreateCommand("select pg_sleep(0.1)");
