@@ -36,8 +36,10 @@ public sealed class ConnectionBudgetTests(Xunit.Abstractions.ITestOutputHelper o
         SortedSet<string> names = [];
         while (!stop.IsCancellationRequested)
         {
+            // One that is only just starting has not taken its name yet, nor a state.
             await using var command = database.CreateCommand(
-                "select application_name, count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() group by 1");
+                "select application_name, count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() "
+                + "and not (application_name = '' and state is null) group by 1");
             await using var rows = await command.ExecuteReaderAsync(CancellationToken.None);
             while (await rows.ReadAsync(CancellationToken.None))
             {
