@@ -269,6 +269,15 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>What the list of members has a member as.</summary>
+    public async Task<SiloStatus> StatusAsync(string member)
+    {
+        await using var database = NpgsqlDataSource.Create(_connection);
+        await using var command = database.CreateCommand("select Status from OrleansMembershipTable where Port = $1 order by Generation desc limit 1");
+        command.Parameters.AddWithValue(_members[member].Silo);
+        return (SiloStatus)(int)(await command.ExecuteScalarAsync())!;
+    }
+
     /// <summary>Announces lines of Granary's own at Warning or above.</summary>
     /// <param name="about">What they say, in part: where a test shares the cluster with others, whose lines are not announced by that.</param>
     public void Allow(int eventId, string about) => _allowed.Add((eventId, about));
