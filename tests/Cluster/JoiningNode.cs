@@ -75,6 +75,21 @@ internal sealed class JoiningNode : IAsyncDisposable
     /// <summary>As kill -9 does.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>Kills it; completes when the others know that it is gone.</summary>
+    public async Task EndAsync()
+    {
+        Kill();
+        await using var database = NpgsqlDataSource.Create(_connection);
+        await using var command = database.CreateCommand("select count(*) from OrleansMembershipTable where Port = $1 and Status <> $2");
+        command.Parameters.AddWithValue(_silo);
+        command.Parameters.AddWithValue((int)SiloStatus.Dead);
+        using var limit = new CancellationTokenSource(Limit);
+        while ((long)(await command.ExecuteScalarAsync(limit.Token))! > 0)
+        {
+            await Task.Delay(50, limit.Token);
+        }
+    }
+
     /// <summary>What the cluster has known it as when its process ends by itself.</summary>
     public async Task<HashSet<SiloStatus>> StatesUntilItEndsAsync()
     {
