@@ -29,13 +29,16 @@ public sealed class DelayedExchangeTests(SharedBroker shared) : IClassFixture<Sh
     public async Task Messages_ComeInTheOrderOfTheirTimes_AndSayTheirDelayNegated()
     {
         var inbox = await ConsumeAsync("direct", "k");
-        var watch = Stopwatch.StartNew();
 
-        // Late enough for the other two to be published before.
-        await SendAsync("later", 1500);
-        await SendAsync("soon", 1000);
-        await SendAsync("now", null);
-        await SendAsync("never delayed", -5);
+        // All times begin with the commit, however long it takes to publish.
+        await using var tx = await _connection.CreateChannelAsync();
+        await tx.TxSelectAsync();
+        await tx.SendAsync(_exchange, "k", "later", Delayed(1500));
+        await tx.SendAsync(_exchange, "k", "soon", Delayed(1000));
+        await tx.SendAsync(_exchange, "k", "now", Delayed(null));
+        await tx.SendAsync(_exchange, "k", "never delayed", Delayed(-5));
+        var watch = Stopwatch.StartNew();
+        await tx.TxCommitAsync();
         Assert.Equal(["now", "never delayed"], await inbox.BodiesAsync(2));
         var soon = await inbox.TakeAsync();
         Assert.True(watch.ElapsedMilliseconds >= 1000, "it came too early");
@@ -172,7 +175,10 @@ public sealed class DelayedExchangeTests(SharedBroker shared) : IClassFixture<Sh
 
     private Task SendAsync(string body, object? delay, string key, params (string Name, object? Value)[] more) => SendAsync(body, delay, key, mandatory: false, more);
 
-    private async Task SendAsync(string body, object? delay, string key, bool mandatory, params (string Name, object? Value)[] more)
+    private async Task SendAsync(string body, object? delay, string key, bool mandatory, params (string Name, object? Value)[] more) =>
+        await _channel.SendAsync(_exchange, key, body, Delayed(delay, more), mandatory);
+
+    private static BasicProperties Delayed(object? delay, params (string Name, object? Value)[] more)
     {
         var headers = more.ToDictionary(one => one.Name, one => one.Value);
         if (delay is not null)
@@ -180,6 +186,6 @@ public sealed class DelayedExchangeTests(SharedBroker shared) : IClassFixture<Sh
             headers["x-delay"] = delay;
         }
 
-        await _channel.SendAsync(_exchange, key, body, new BasicProperties { Headers = headers, DeliveryMode = DeliveryModes.Persistent }, mandatory);
+        return new BasicProperties { Headers = headers, DeliveryMode = DeliveryModes.Persistent };
     }
 }
