@@ -67,17 +67,20 @@ public sealed class ExpiryTests(SharedBroker shared) : IClassFixture<SharedBroke
             ["x-dead-letter-routing-key"] = dead,
         });
         var letters = await Inbox.ConsumeAsync(_channel, dead, autoAck: true);
-        await _channel.SendAsync("", _queue, "stays", Properties(null));
 
-        // Long enough to be got before its time is over.
+        // The first two are out as soon as they come.
+        await _channel.BasicQosAsync(0, prefetchCount: 2, global: false);
+        var holder = await Inbox.ConsumeAsync(_channel, _queue);
+        await _channel.SendAsync("", _queue, "stays", Properties(null));
         await _channel.SendAsync("", _queue, "goes", Properties("2000"));
         await _channel.SendAsync("", _queue, "marker", Properties("2010"));
-        await _channel.BasicGetAsync(_queue, autoAck: false);
-        var got = (await _channel.BasicGetAsync(_queue, autoAck: false))!;
+        var held = await holder.TakeAsync(2);
+        Assert.Equal(["stays", "goes"], held.Select(delivery => delivery.Body));
         Assert.Equal("marker", (await letters.TakeAsync()).Body);
 
         // What is out does not expire, and what comes back does.
-        await _channel.BasicNackAsync(got.DeliveryTag, multiple: true, requeue: true);
+        await _channel.BasicCancelAsync(holder.Tag);
+        await _channel.BasicNackAsync(held[1].Tag, multiple: true, requeue: true);
         Assert.Equal("goes", (await letters.TakeAsync()).Body);
         Assert.Equal(["stays"], await _channel.DrainAsync(_queue));
     }
