@@ -78,7 +78,7 @@ public sealed class ConsumerCases(SharedBroker shared) : ConformanceTests(shared
                 Declare("q"), Consume("q", "t"), Consume("q", "u"), Has("q", 0, 2), Cancel("t"), Has("q", 0, 1)),
 
             Case("reply-to: a reply finds the channel that asked",
-                Declare("q"), Consume(ReplyTo, "r", "no-ack"), PublishWith("q", "ask", new() { ReplyTo = ReplyTo }),
+                Declare("q"), Consume(ReplyTo, "r", "no-ack"), PublishWith("q", "ask", new() { ReplyTo = ReplyTo }), Has("q", 1),
                 On("b1", Get("q", "ask", Property("reply-to is the channel's", it => it.ReplyTo!.StartsWith(ReplyTo + ".", StringComparison.Ordinal), true))),
                 On("b1", Reply("answer")), Delivered("r", "answer", FromDefault)),
             Case("reply-to: acknowledgements are 406",
@@ -92,7 +92,7 @@ public sealed class ConsumerCases(SharedBroker shared) : ConformanceTests(shared
             Case("reply-to: a name of nobody is not there",
                 ChannelError(404, "NOT_FOUND - no queue 'amq.rabbitmq.reply-to.nobody' in vhost '/'", Declare("amq.rabbitmq.reply-to.nobody", "passive"))),
             Case("reply-to: an address is there while who asked is",
-                Declare("q"), Consume(ReplyTo, "r", "no-ack"), PublishWith("q", "ask", new() { ReplyTo = ReplyTo }),
+                Declare("q"), Consume(ReplyTo, "r", "no-ack"), PublishWith("q", "ask", new() { ReplyTo = ReplyTo }), Has("q", 1),
                 On("b1", Get("q", "ask")), On("b1", ReplyAddressIsThere())),
         ],
         new Elsewhere("which consumer is active, in lists", "tests/Gateway/Management/NodeApiTests.cs", ""),

@@ -29,7 +29,7 @@ public sealed class DeliveryCases(SharedBroker shared) : ConformanceTests(shared
                 Declare("q"), Publish("q", "a", "b", "c"), On("a2", Get("q", "a")), On("a2", Get("q", "b")), On("a2", CloseChannel()),
                 Get("q", "a", Redelivered), Get("q", "b", Redelivered), Get("q", "c", Fresh)),
             Case("requeue: by the end of the connection",
-                Declare("q"), Publish("q", "a", "b"), On("b1", Get("q", "a")), On("b1", CloseConnection('b')), Has("q", 2), Get("q", "a", Redelivered)),
+                Declare("q"), Publish("q", "a", "b"), Has("q", 2), On("b1", Get("q", "a")), On("b1", CloseConnection('b')), Has("q", 2), Get("q", "a", Redelivered)),
             Case("requeue: by nack of several",
                 Declare("q"), Publish("q", "a", "b", "c"), Get("q", "a"), Get("q", "b"), Nack("b", multiple: true), Get("q", "a", Redelivered), Get("q", "b", Redelivered)),
             Case("requeue: by recover",
