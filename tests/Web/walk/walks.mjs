@@ -214,7 +214,13 @@ export async function palette(visitor) {
   const name = unique('sought');
   await visitor.enter();
   await visitor.api('PUT', `queues/%2F/${name}`, {});
+
+  // The keys that have opened it close it, and open it again.
+  await visitor.openPalette();
   await visitor.page.keyboard.press('Control+k');
+  await visitor.page.locator('.palette input').waitFor({ state: 'detached' });
+  await visitor.page.keyboard.press('Control+k');
+  await visitor.page.locator('.palette input:focus').waitFor();
   await visitor.page.keyboard.type(name);
   await visitor.page.getByRole('option', { name }).waitFor();
   await visitor.page.keyboard.press('Enter');
@@ -247,6 +253,7 @@ export async function keyboard(visitor) {
   await reach('.page-head button.primary');
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
+  await page.locator('dialog input:focus').waitFor();
   await page.keyboard.type(name);
   await page.locator('dialog button.primary:enabled').waitFor();
   await page.keyboard.press('Enter');
