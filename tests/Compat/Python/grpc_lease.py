@@ -3,11 +3,16 @@ import grpc
 
 from granary import Consumer, declare, delete, expect, get, pb, publish, refused
 
+# The second is longer than this takes, also on a busy machine.
+LEASE, LONG_LEASE = 300, 60_000
+
 queue = declare()
 publish(queue, b"a", b"b")
-consumer = Consumer(queue, credit=2, lease_ms=1500)
+consumer = Consumer(queue, credit=2, lease_ms=LONG_LEASE)
 expect([consumer.delivery().delivery_tag for _ in range(2)], [1, 2], "tags")
-consumer.send(pb.ConsumeRequest(extensions=[pb.Extension(delivery_tags=[1], lease_ms=60_000)]))
+
+# In one request, so that it is in time: both would be over soon, but for what is said last.
+consumer.send(pb.ConsumeRequest(extensions=[pb.Extension(delivery_tags=[1, 2], lease_ms=LEASE), pb.Extension(delivery_tags=[1], lease_ms=LONG_LEASE)]))
 expect([(r.first, r.last) for r in consumer.next().expired], [(2, 2)], "what is over")
 again = consumer.delivery()
 expect((again.body, again.redelivered, again.delivery_tag), (b"b", True, 3), "what comes again")

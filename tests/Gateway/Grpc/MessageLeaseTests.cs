@@ -9,13 +9,13 @@ namespace Granary.Gateway.Tests.Grpc;
 [WatchedBroker]
 public sealed class MessageLeaseTests(GrpcBroker broker) : IClassFixture<GrpcBroker>
 {
-    private const ulong Lease = 300;
+    /// <summary>For what is to run out, and for what must not before it is spoken of.</summary>
+    private const ulong Lease = 300, LongLease = 60_000;
 
     [Fact]
     public async Task Delivery_WhoseLeaseIsOver_IsToldAndComesAgain()
     {
-        // Long enough for the second delivery to be acknowledged in time.
-        var queue = await broker.DeclareQueueAsync(("x-message-lease", new FieldValue { Int64 = 5 * (long)Lease }));
+        var queue = await broker.DeclareQueueAsync(("x-message-lease", new FieldValue { Int64 = (long)Lease }));
         await broker.PublishAsync(queue, "a");
         using var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = queue, Credit = 1 });
         await consumer.NextBodiesAsync(1);
@@ -24,7 +24,24 @@ public sealed class MessageLeaseTests(GrpcBroker broker) : IClassFixture<GrpcBro
         var again = await consumer.NextAsync();
         Assert.Equal(("a", true, 2ul), (again.Body.ToStringUtf8(), again.Redelivered, again.DeliveryTag));
 
-        // Too late for the one, in time for the other.
+        // Too late: the message stays.
+        await consumer.AckAsync(1);
+        await consumer.FinishAsync();
+        await broker.WaitForReadyAsync(queue, 1);
+    }
+
+    [Fact]
+    public async Task Acknowledgement_OfTwoDeliveries_IsTooLateForTheOneWhoseLeaseIsOverAndInTimeForTheOther()
+    {
+        var queue = await broker.DeclareQueueAsync(("x-message-lease", new FieldValue { Int64 = (long)Lease }));
+        await broker.PublishAsync(queue, "a");
+        using var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = queue, Credit = 1, LeaseMs = LongLease });
+        await consumer.NextBodiesAsync(1);
+        await consumer.SendAsync(new ConsumeRequest { Extensions = { new Extension { DeliveryTags = { 1 }, LeaseMs = Lease } } });
+        Assert.Equal([new NumberRange { First = 1, Last = 1 }], await NextExpiredAsync(consumer));
+        var again = await consumer.NextAsync();
+        Assert.Equal(("a", true, 2ul), (again.Body.ToStringUtf8(), again.Redelivered, again.DeliveryTag));
+
         await consumer.AckAsync(1, 2);
         await consumer.FinishAsync();
         Assert.Equal(0ul, await broker.CountReadyAsync(queue));
@@ -54,14 +71,18 @@ public sealed class MessageLeaseTests(GrpcBroker broker) : IClassFixture<GrpcBro
     {
         var queue = await broker.DeclareQueueAsync();
         await broker.PublishAsync(queue, "a", "b");
-
-        // Long enough to be extended in time.
-        using var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = queue, Credit = 2, LeaseMs = 5 * Lease });
+        using var consumer = await ConsumerStream.OpenAsync(broker, new Subscribe { Queue = queue, Credit = 2, LeaseMs = LongLease });
         await consumer.NextBodiesAsync(2);
-        await consumer.SendAsync(new ConsumeRequest { Extensions = { new Extension { DeliveryTags = { 1 }, LeaseMs = 60_000 } } });
+
+        // In one request, so that it is in time: both would be over soon, but for what is said last.
+        await consumer.SendAsync(new ConsumeRequest
+        {
+            Extensions = { new Extension { DeliveryTags = { 1, 2 }, LeaseMs = Lease }, new Extension { DeliveryTags = { 1 }, LeaseMs = LongLease } },
+        });
 
         Assert.Equal([new NumberRange { First = 2, Last = 2 }], await NextExpiredAsync(consumer));
         Assert.Equal("b", (await consumer.NextAsync()).Body.ToStringUtf8());
+        await consumer.SendAsync(new ConsumeRequest { Extensions = { new Extension { DeliveryTags = { 3 }, LeaseMs = Lease } } });
         Assert.Equal([new NumberRange { First = 3, Last = 3 }], await NextExpiredAsync(consumer));
         await consumer.AckAsync(1);
         await consumer.FinishAsync();
