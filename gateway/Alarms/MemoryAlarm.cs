@@ -26,6 +26,9 @@ internal sealed partial class MemoryAlarm(
     private readonly CollectionPace _pace = new(clock);
     private bool _isInPieces;
 
+    /// <summary>Collects all of memory; if told so, large objects are moved together as well.</summary>
+    public Action<bool> Collect { get; init; } = CollectAll;
+
     /// <summary>Measures. Garbage counts as used, and with publishers held nothing else might make the collector look.</summary>
     /// <returns>Whether more than half of the limit is in use, so that it should be looked at more often.</returns>
     public bool Look()
@@ -39,7 +42,7 @@ internal sealed partial class MemoryAlarm(
             {
                 records.DropIdle();
                 var since = Stopwatch.GetTimestamp();
-                Collect();
+                Collect(_isInPieces);
                 var took = Stopwatch.GetElapsedTime(since);
                 used = GC.GetTotalMemory(forceFullCollection: false);
                 _pace.Collected(took, used <= limit && !_isInPieces);
@@ -81,14 +84,15 @@ internal sealed partial class MemoryAlarm(
         }
     }
 
-    private void Collect()
+    /// <summary>What <see cref="Collect"/> does unless something else is asked for.</summary>
+    public static void CollectAll(bool isInPieces)
     {
-        if (_isInPieces)
+        if (isInPieces)
         {
             GCSettings.LargeObjectHeapCompactionMode = GCLargeObjectHeapCompactionMode.CompactOnce;
         }
 
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: _isInPieces);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: isInPieces);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

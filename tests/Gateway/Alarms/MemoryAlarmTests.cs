@@ -16,8 +16,15 @@ public sealed class MemoryAlarmTests
     public void Look_OverTheLimitForAMinute_CollectsNowAndThenOnly()
     {
         var alarms = new PublisherAlarms();
-        using var alarm = new MemoryAlarm(new MemoryLimit(share: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance, new LargeRecordPool(), available: 0);
-        var before = GC.CollectionCount(GC.MaxGeneration);
+        var (asked, before) = (0, GC.CollectionCount(GC.MaxGeneration));
+        using var alarm = new MemoryAlarm(new MemoryLimit(share: 0), alarms, _clock, NullLogger<MemoryAlarm>.Instance, new LargeRecordPool(), available: 0)
+        {
+            Collect = isInPieces =>
+            {
+                asked++;
+                MemoryAlarm.CollectAll(isInPieces);
+            },
+        };
 
         for (var passed = TimeSpan.Zero; passed < TimeSpan.FromMinutes(1); passed += Interval)
         {
@@ -25,8 +32,9 @@ public sealed class MemoryAlarmTests
             _clock.Advance(Interval);
         }
 
-        // Thirty at the most, and a few that others in this process cause.
-        Assert.InRange(GC.CollectionCount(GC.MaxGeneration) - before, 1, 60);
+        // Others in this process may cause more of them.
+        Assert.InRange(asked, 1, 30);
+        Assert.InRange(GC.CollectionCount(GC.MaxGeneration) - before, asked, int.MaxValue);
         Assert.True(alarms.IsRaised);
     }
 
