@@ -4,6 +4,7 @@ using Granary.Core.Health;
 using Granary.Gateway.Grpc;
 using Grpc.Core;
 using Grpc.Health.V1;
+using Grpc.HealthCheck;
 using Grpc.Net.Client;
 using Grpc.Reflection.V1;
 using Microsoft.AspNetCore.Builder;
@@ -74,6 +75,8 @@ public sealed class HealthAndReflectionTests : IAsyncLifetime
     [Fact]
     public async Task Watch_Changes_AreTold()
     {
+        // What is watched before it was published is told once more when it is.
+        await WaitUntilAllArePublishedAsync();
         using var call = new Health.HealthClient(_channel).Watch(new HealthCheckRequest { Service = "granary.v1.Rpc" });
         Assert.Equal(ServingStatus.NotServing, await NextAsync(call));
 
@@ -155,6 +158,30 @@ public sealed class HealthAndReflectionTests : IAsyncLifetime
     {
         Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience));
         return call.ResponseStream.Current.Status;
+    }
+
+    private async Task WaitUntilAllArePublishedAsync()
+    {
+        var published = _host.Services.GetRequiredService<HealthServiceImpl>();
+        using var patience = new CancellationTokenSource(Patience);
+        while (!IsKnown())
+        {
+            await Task.Delay(10, patience.Token);
+        }
+
+        bool IsKnown()
+        {
+            try
+            {
+                // The whole process, which is the last of them.
+                _ = published.Check(new HealthCheckRequest { Service = "" }, null!);
+                return true;
+            }
+            catch (RpcException)
+            {
+                return false;
+            }
+        }
     }
 
     private async Task<ServerReflectionResponse> AskAsync(ServerReflectionRequest request)
