@@ -8,7 +8,7 @@ namespace Granary.Silo.Storage.Files;
 /// The store of one node: one log for all its queues and rows, in segments in a folder of its own. What is written goes to the log first and is then applied to
 /// the index in memory, as recovery applies it.
 /// </summary>
-internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk) : IMessageStore
+internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileStore> logger, Disk disk, TimeProvider? time = null) : IMessageStore
 {
     /// <summary>So many that no flush is held up by it for long.</summary>
     private const int RemovedAtOnce = 4;
@@ -143,7 +143,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         {
             var segments = _state.Segments;
             _writer = new LogWriter(disk, _folder, segments, options, logger);
-            _cleaner = new LogCleaner(_state, options, logger);
+            _cleaner = new LogCleaner(_state, options, time ?? TimeProvider.System, logger);
             _streams = new StreamFiles(_state, _gate);
             _composer = new FlushComposer(_state, _buffer, _streams);
             _reader = new BatchReader(_state, _gate);

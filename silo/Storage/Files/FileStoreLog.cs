@@ -26,7 +26,7 @@ internal static partial class FileStoreLog
     [LoggerMessage(3316, LogLevel.Error, "{File} cannot be written any more; going on with a new segment: {Problem}")]
     public static partial void LogSpoiled(this ILogger logger, string file, string problem);
 
-    [LoggerMessage(3317, LogLevel.Error, "No space is won back from {File} and later segments: {Problem}. Restart with --repair.")]
+    [LoggerMessage(3317, LogLevel.Error, "No space is won back from {File} and later segments: {Problem}. It is tried again, less and less often; if it stays so, restart with --repair.")]
     public static partial void LogCannotClean(this ILogger logger, string file, string problem);
 
     [LoggerMessage(3318, LogLevel.Warning, "The disk of {Folder} is full: its reserve is used for what frees space.")]

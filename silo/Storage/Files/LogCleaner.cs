@@ -9,8 +9,13 @@ namespace Granary.Silo.Storage.Files;
 /// Wins back space: when much of the log is not needed, what is needed of its oldest segment is written again at its end, a step with each flush, and the
 /// segment is removed. Only ever the oldest: so whatever settles, deletes or replaces something outlives it.
 /// </summary>
-internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogger logger)
+internal sealed class LogCleaner(LogState state, FileStoreOptions options, TimeProvider time, ILogger logger)
 {
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Each try may read all of a segment in vain.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+
     private readonly HashSet<ulong> _queues = [];
     private readonly Dictionary<long, long> _shared = [];
 
@@ -21,9 +26,15 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
     private Segment? _segment;
     private long _position;
     private long _nextPosition;
-    private bool _isStuck;
 
-    public bool HasWork => !_isStuck && (_segment is not null || IsDue);
+    /// <summary>The segment that could not be cleaned when it was last tried, when that was, and how long it is left alone.</summary>
+    private Segment? _failed;
+    private long _failedAt;
+    private TimeSpan _pause;
+
+    public bool HasWork => _segment is not null || (IsDue && !IsPausing);
+
+    private bool IsPausing => _failed == state.Segments.Oldest && time.GetElapsedTime(_failedAt) < _pause;
 
     private bool IsDue
     {
@@ -143,10 +154,20 @@ internal sealed class LogCleaner(LogState state, FileStoreOptions options, ILogg
 
     private static bool StaysReference(in StoredBatch batch) => batch is { IsReference: true, IsPart: false } && batch.Live > batch.Count / 2;
 
+    /// <summary>For now: it begins again with the segment later, and finds then that what it has moved is somewhere else.</summary>
     private void GiveUp(Segment segment, string problem)
     {
-        _isStuck = true;
-        logger.LogCannotClean(segment.Path, problem);
+        if (segment == _failed)
+        {
+            _pause = _pause < LongestPause / 2 ? _pause * 2 : LongestPause;
+        }
+        else
+        {
+            (_failed, _pause) = (segment, FirstPause);
+            logger.LogCannotClean(segment.Path, problem);
+        }
+
+        _failedAt = time.GetTimestamp();
         End();
     }
 

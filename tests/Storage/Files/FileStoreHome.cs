@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Storage.Tests.Files;
 
 /// <summary>A folder of its own, which is gone after the test.</summary>
-internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, FileStoreOptions>? configure = null) : IStoreHome
+internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, FileStoreOptions>? configure = null, TimeProvider? time = null) : IStoreHome
 {
     private readonly string _root = Directory.CreateTempSubdirectory("granary-store-").FullName;
     private int _crashes;
@@ -32,7 +32,7 @@ internal sealed class FileStoreHome(Disk? disk = null, Func<FileStoreOptions, Fi
 
     public IMessageStore NewStore() => NewStore(repair: false);
 
-    public FileStore NewStore(bool repair) => new(Options with { Repair = repair }, Log, disk ?? new Disk());
+    public FileStore NewStore(bool repair) => new(Options with { Repair = repair }, Log, disk ?? new Disk(), time);
 
     /// <summary>What kill -9 leaves: the files as they are, and no lock.</summary>
     public async Task CrashAsync(IMessageStore store)
