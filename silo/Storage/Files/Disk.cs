@@ -92,6 +92,8 @@ internal partial class Disk
     }
 
     /// <summary>Returns when it is on the disk which files a folder has.</summary>
+    /// <exception cref="SyncFailedException">It may not be, whatever a later sync says.</exception>
+    /// <exception cref="IOException">The disk was not asked.</exception>
     public virtual void SyncFolder(string path)
     {
         if (!OperatingSystem.IsLinux())
@@ -100,9 +102,15 @@ internal partial class Disk
         }
 
         using var folder = Open(path, 0);
-        if (folder.IsInvalid || Fsync(folder) != 0)
+        if (folder.IsInvalid)
         {
-            throw new IOException($"The folder {path} could not be synced: {Marshal.GetLastPInvokeErrorMessage()}");
+            // As when the process has too many files open.
+            throw new IOException($"The folder {path} could not be opened: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+
+        if (Fsync(folder) != 0)
+        {
+            throw new SyncFailedException($"fsync of {path} failed: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
 
@@ -130,3 +138,6 @@ internal partial class Disk
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);
 }
+
+/// <summary>The disk was asked to sync, and failed.</summary>
+internal sealed class SyncFailedException(string message) : IOException(message);

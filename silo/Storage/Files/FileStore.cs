@@ -147,7 +147,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
             _streams = new StreamFiles(_state, _gate);
             _composer = new FlushComposer(_state, _buffer, _streams);
             _reader = new BatchReader(_state, _gate);
-            _mover = new StreamMover(_folder, _streams, _reader, _gate, disk, options, logger, Commit);
+            _mover = new StreamMover(_folder, _streams, _reader, _writer, _gate, disk, options, logger, Commit);
             new LogRecovery(_folder, _state, _writer, disk, options, logger).Run();
             new StreamFileRecovery(_folder, _state, _streams, _reader, _writer, disk, options, logger).Run();
             if (segments.Last is null)
@@ -355,7 +355,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
             disk.Delete(segment.Path);
             if (!options.Scratch)
             {
-                disk.SyncFolder(_folder!.LogPath);
+                Writer.SyncFolder(_folder!.LogPath);
             }
 
             _cannotRemove = false;

@@ -6,7 +6,9 @@ namespace Granary.Silo.Storage.Files;
 internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segments, FileStoreOptions options, ILogger logger)
 {
     private readonly ReadOnlyMemory<byte>[] _zeros = [new byte[options.Scratch ? 0 : options.WrittenAhead / 4]];
-    private StoreLostException? _lost;
+
+    /// <summary>Set by whoever meets it: also by the mover of streams, beside the flushes.</summary>
+    private volatile StoreLostException? _lost;
 
     /// <summary>Of the last flush in the log.</summary>
     public long Sequence { get; set; }
@@ -102,9 +104,25 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
     /// <exception cref="StoreLostException">A sync failed before.</exception>
     public void ThrowIfLost()
     {
-        if (_lost is not null)
+        if (_lost is { } lost)
         {
-            throw _lost;
+            throw lost;
+        }
+    }
+
+    /// <summary>Returns when it is on the disk which files a folder of the store has. May be called beside everything else.</summary>
+    /// <exception cref="IOException">The disk was not asked.</exception>
+    /// <exception cref="StoreLostException">A sync failed, now or before.</exception>
+    public void SyncFolder(string path)
+    {
+        ThrowIfLost();
+        try
+        {
+            disk.SyncFolder(path);
+        }
+        catch (SyncFailedException e)
+        {
+            throw Lose(e);
         }
     }
 
@@ -177,12 +195,12 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
                 if (!options.Scratch)
                 {
                     disk.Sync(handle);
-                    disk.SyncFolder(folder.LogPath);
+                    SyncFolder(folder.LogPath);
                 }
 
                 return new Segment(header, path, handle, capacity);
             }
-            catch (IOException)
+            catch (Exception e) when (e is IOException or StoreLostException)
             {
                 handle.Dispose();
                 throw;
@@ -231,15 +249,18 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         }
         catch (IOException e)
         {
-            // The system may have dropped what it did not write, tells so once, and syncs the rest when it is asked again: all written since the last sync may be gone, copies
-            // of what older segments have among it.
             Spoil(segment, e);
-            _lost = new StoreLostException(
-                $"The data folder {folder.Path} could not be synced: {e.Message}. Nothing more is written there, so that nothing is confirmed on top of what may be missing; "
-                + "a restart goes on with what there is.");
-            throw _lost;
+            throw Lose(e);
         }
     }
+
+    /// <summary>
+    /// The system may have dropped what it did not write, tells so once, and syncs the rest when it is asked again: all written since the last sync may be gone, copies
+    /// of what older segments have among it. So may the name of a new file, or a removed file be back.
+    /// </summary>
+    private StoreLostException Lose(IOException cause) => _lost = new StoreLostException(
+        $"The data folder {folder.Path} could not be synced: {cause.Message}. Nothing more is written there, so that nothing is confirmed on top of what may be missing; "
+        + "a restart goes on with what there is.");
 
     private StoreUnavailableException Spoil(Segment segment, IOException cause)
     {

@@ -14,6 +14,7 @@ internal sealed class StoreFolder : IDisposable
 
     private readonly FileStream _lock;
     private int _format;
+    private bool _hasRoomForStreams;
 
     private StoreFolder(string path, FileStream exclusive)
     {
@@ -105,18 +106,21 @@ internal sealed class StoreFolder : IDisposable
     }
 
     /// <summary>Makes the folder for files of streams, and has programs refuse the store that do not know of them.</summary>
+    /// <param name="syncFolder">As <see cref="LogWriter.SyncFolder"/>.</param>
     /// <exception cref="IOException">That cannot be written.</exception>
-    public void MakeRoomForStreams(Disk disk)
+    public void MakeRoomForStreams(Disk disk, Action<string> syncFolder)
     {
         if (_format < Format)
         {
-            WriteFormat(Format, disk);
+            WriteFormat(Format, disk, syncFolder);
         }
 
-        if (!Directory.Exists(StreamsPath))
+        if (!_hasRoomForStreams)
         {
+            // One that is there may be of a process that ended before it was on the disk.
             Directory.CreateDirectory(StreamsPath);
-            disk.SyncFolder(Path);
+            syncFolder(Path);
+            _hasRoomForStreams = true;
         }
     }
 
@@ -146,7 +150,7 @@ internal sealed class StoreFolder : IDisposable
             }
 
             StoreId = Guid.NewGuid();
-            WriteFormat(FirstFormat, disk);
+            WriteFormat(FirstFormat, disk, disk.SyncFolder);
             return;
         }
 
@@ -167,7 +171,7 @@ internal sealed class StoreFolder : IDisposable
         StoreId = lines.Length > 1 && Guid.TryParse(lines[1], out var id) ? id : throw new StoreException($"{path} is damaged: it has no store id.");
     }
 
-    private void WriteFormat(int format, Disk disk)
+    private void WriteFormat(int format, Disk disk, Action<string> syncFolder)
     {
         var path = System.IO.Path.Combine(Path, "format");
         File.WriteAllText(path + ".new", $"{FormatName} {format}\n{StoreId}\n");
@@ -177,7 +181,7 @@ internal sealed class StoreFolder : IDisposable
         }
 
         File.Move(path + ".new", path, overwrite: true);
-        disk.SyncFolder(Path);
+        syncFolder(Path);
         _format = format;
     }
 }

@@ -69,9 +69,9 @@ internal sealed class StreamFileWriter : IDisposable
         WriteBuffer();
     }
 
-    /// <summary>Writes the index; when this returns, all of the file is on the disk.</summary>
+    /// <summary>Writes the index; when this returns, all of the file is on the disk. That there is a file of this name is when its folder is synced.</summary>
     /// <exception cref="IOException">The disk is full, or does not write or sync.</exception>
-    public StreamFile Finish(string folder, Guid incarnation, IReadOnlyList<(long First, long End)> gone)
+    public StreamFile Finish(Guid incarnation, IReadOnlyList<(long First, long End)> gone)
     {
         _buffer.Clear();
         var indexAt = _position;
@@ -80,7 +80,6 @@ internal sealed class StreamFileWriter : IDisposable
         WriteBuffer();
         _disk.Truncate(_handle, _position);
         _disk.Sync(_handle);
-        _disk.SyncFolder(folder);
         var row = new StreamFileRow(incarnation, _queue.Number, indexAt, indexLength, _batches[0].First, _batches[^1].End, gone);
         return new StreamFile(new Segment(_header, _path, _handle, _position) { End = _position }, _queue, row);
     }

@@ -7,7 +7,7 @@ namespace Granary.Silo.Storage.Files;
 /// log is cleaned, and its room is given back as soon as the stream drops it. A move reads and writes beside the flushes, and takes effect with one of its own.
 /// </summary>
 internal sealed class StreamMover(
-    StoreFolder folder, StreamFiles files, BatchReader reader, Lock gate, Disk disk, FileStoreOptions options, ILogger logger, CommitStreamFile commit)
+    StoreFolder folder, StreamFiles files, BatchReader reader, LogWriter log, Lock gate, Disk disk, FileStoreOptions options, ILogger logger, CommitStreamFile commit)
 {
     private const int ReadAtOnce = 1 << 20;
 
@@ -102,7 +102,7 @@ internal sealed class StreamMover(
         var number = files.NextNumber();
         try
         {
-            folder.MakeRoomForStreams(disk);
+            folder.MakeRoomForStreams(disk, log.SyncFolder);
             using var writer = new StreamFileWriter(disk, folder, number, queue, SegmentHeader.Size + plan.Bytes);
             var moved = Copy(queue, plan, writer);
             if (moved.Count > 0 && Finish(queue, writer, moved))
@@ -114,7 +114,7 @@ internal sealed class StreamMover(
         }
         catch (StoreLostException e)
         {
-            // The log may say that the file counts. The next start removes it if not; until then nothing is moved.
+            // The log may say that the file counts. The next start removes it if not; until then nothing is moved, nor is anything confirmed.
             logger.LogCannotMove(queue.Identity?.Key ?? "", folder.StreamPath(number), e.Message);
             _isStopped = true;
             return false;
@@ -189,7 +189,8 @@ internal sealed class StreamMover(
             return false;
         }
 
-        var written = writer.Finish(folder.StreamsPath, identity.Incarnation, []);
+        var written = writer.Finish(identity.Incarnation, []);
+        log.SyncFolder(folder.StreamsPath);
         return commit(
             buffer =>
             {

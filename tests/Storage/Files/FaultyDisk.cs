@@ -17,6 +17,12 @@ internal sealed class FaultyDisk : Disk
     /// <summary>Asked with the path of each file that is synced; an empty one, if the file was there when the store was opened.</summary>
     public Func<string, bool>? FailsSyncOf { get; set; }
 
+    /// <summary>The name of a folder that fails to sync.</summary>
+    public string? UnsyncableFolder { get; set; }
+
+    /// <summary>A folder cannot even be opened to be synced.</summary>
+    public bool HasNoHandles { get; set; }
+
     /// <summary>There is no room for anything new.</summary>
     public bool IsFull { get; set; }
 
@@ -92,5 +98,20 @@ internal sealed class FaultyDisk : Disk
         }
 
         base.Sync(handle);
+    }
+
+    public override void SyncFolder(string path)
+    {
+        if (HasNoHandles)
+        {
+            throw new IOException("Too many open files.");
+        }
+
+        if (Path.GetFileName(path) == UnsyncableFolder)
+        {
+            throw new SyncFailedException("The disk failed to sync a folder.");
+        }
+
+        base.SyncFolder(path);
     }
 }

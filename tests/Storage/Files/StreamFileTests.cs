@@ -158,6 +158,26 @@ public sealed class StreamFileTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Move_FolderFailsToSync_EndsTheStoreAndTheNextStartHasAll()
+    {
+        _home.Log.Watched.Expect(CannotMove, SegmentGivenUp);
+        _disk.IsFullForStreams = true;
+        var stream = await WriteStreamAsync();
+        await _session.ReopenAsync();
+        _disk.IsFullForStreams = false;
+        _disk.UnsyncableFolder = "streams";
+        await _session.TakeOverAsync(stream);
+        await ((FileStore)_session.Store).WhenMovedAsync();
+
+        // The system says so only once.
+        _disk.UnsyncableFolder = null;
+        await Assert.ThrowsAsync<StoreLostException>(() => _session.Store.TidyAsync(CancellationToken.None).AsTask());
+        await _session.ReopenAsync();
+        stream = await _session.TakeOverAsync(stream);
+        await ExpectAsync(stream, 0, 4_000);
+    }
+
+    [Fact]
     public async Task Open_FileThatWasNotFinished_IsRemoved()
     {
         var stream = await WriteStreamAsync();
