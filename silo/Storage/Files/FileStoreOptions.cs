@@ -12,6 +12,11 @@ internal sealed record FileStoreOptions(string Folder)
     /// <summary>The room that is made for a segment. A flush that needs more gets a segment of its own size.</summary>
     public long SegmentSize { get; init; } = 64 << 20;
 
+    /// <summary>
+    /// How much of a segment is read at once when the store is opened; of larger ones a part after the other. A flush is in one segment, however much a slow disk let gather for it.
+    /// </summary>
+    public int ReadAtOnce { get; init; } = 128 << 20;
+
     /// <summary>The log is cleaned when what is not needed takes more than this, and more than what is needed.</summary>
     public long DeadBytesAllowed { get; init; } = 64 << 20;
 

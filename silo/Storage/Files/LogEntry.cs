@@ -111,6 +111,9 @@ internal readonly ref struct LogEntry(ReadOnlySpan<byte> bytes)
     /// <summary>How much room an entry of this length takes.</summary>
     public static int Padded(int length) => (length + 7) & ~7;
 
+    /// <summary>The first place at a position or after it where an entry may begin.</summary>
+    public static long Padded(long position) => (position + 7) & ~7L;
+
     /// <summary>What the head at the start of <paramref name="bytes"/> says of the entry's length, whether it is valid or not.</summary>
     public static int LengthAt(ReadOnlySpan<byte> bytes) =>
         bytes.Length >= HeadSize && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic ? BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]) : 0;

@@ -14,7 +14,7 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
         var files = FindFiles();
         if (options.Repair)
         {
-            new LogRepair(folder, disk, logger).Run(files);
+            new LogRepair(folder, disk, options, logger).Run(files);
             files = FindFiles();
         }
 
@@ -22,10 +22,10 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
         for (var i = 0; i < files.Count; i++)
         {
             // The next is read while this one is applied.
-            var bytes = reading!.GetAwaiter().GetResult();
+            using var bytes = reading!.GetAwaiter().GetResult();
             reading = i + 1 < files.Count ? Read(files[i + 1]) : null;
-            Recover(files[i], bytes.Memory, i + 1 < files.Count ? files[i + 1].Header : null);
-            _buffers.Push(bytes.Array);
+            Recover(files[i], bytes, i + 1 < files.Count ? files[i + 1].Header : null);
+            _buffers.Push(bytes.Buffer);
         }
 
         writer.Sequence = Math.Max(0, _sequence);
@@ -64,13 +64,13 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
         return files;
     }
 
-    private Task<(byte[] Array, ReadOnlyMemory<byte> Memory)> Read(SegmentFile file)
+    private Task<SegmentBytes> Read(SegmentFile file)
     {
         var buffer = _buffers.TryPop(out var free) ? free : [];
-        return Task.Run(() => file.ReadAll(buffer));
+        return Task.Run(() => file.Open(buffer, options.ReadAtOnce));
     }
 
-    private void Recover(SegmentFile file, ReadOnlyMemory<byte> bytes, SegmentHeader? next)
+    private void Recover(SegmentFile file, SegmentBytes bytes, SegmentHeader? next)
     {
         var header = file.Header!;
         var scan = new SegmentScan(header, bytes, file.Path);

@@ -6,7 +6,7 @@ namespace Granary.Silo.Storage.Files;
 /// Writes damaged segments again without what is damaged, so that the log is a good one that lacks something. What there is of a flush with a damaged entry
 /// is kept; that its end has lost something before it is marked there.
 /// </summary>
-internal sealed class LogRepair(StoreFolder folder, Disk disk, ILogger logger)
+internal sealed class LogRepair(StoreFolder folder, Disk disk, FileStoreOptions options, ILogger logger)
 {
     private readonly FlushBuffer _buffer = new();
     private long _droppedBytes;
@@ -24,7 +24,7 @@ internal sealed class LogRepair(StoreFolder folder, Disk disk, ILogger logger)
             var header = HeaderOf(files[i]);
             sequence = sequence < 0 ? header.FirstSequence - 1 : sequence;
             var before = sequence;
-            var bytes = files[i].ReadAll([]).Memory;
+            using var bytes = files[i].Open([], options.ReadAtOnce);
             var scan = new SegmentScan(header, bytes, files[i].Path);
             var judge = new LogDamage(files[i], next);
             while (judge.Next(scan, ref sequence) == LogVerdict.Apply)
@@ -67,8 +67,9 @@ internal sealed class LogRepair(StoreFolder folder, Disk disk, ILogger logger)
         }
 
         var guess = new SegmentHeader(file.Number, 0, 0, folder.StoreId);
-        var scan = new SegmentScan(guess, file.ReadAll([]).Memory, file.Path);
-        for (var at = SegmentHeader.Size; scan.TryFindEntry(ref at);)
+        using var bytes = file.Open([], options.ReadAtOnce);
+        var scan = new SegmentScan(guess, bytes, file.Path);
+        for (long at = SegmentHeader.Size; scan.TryFindEntry(ref at);)
         {
             scan.TryRead(at, out var entry);
             if (entry.Type == EntryType.Commit)

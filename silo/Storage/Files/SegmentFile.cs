@@ -16,24 +16,9 @@ internal sealed record SegmentFile(uint Number, string Path, SegmentHeader? Head
         return new SegmentFile(number, path, header, isEmpty, !SegmentHeader.IsNewer(bytes));
     }
 
-    /// <summary>Reads all of it, into <paramref name="buffer"/> if that is large enough.</summary>
-    public (byte[] Array, ReadOnlyMemory<byte> Memory) ReadAll(byte[] buffer)
-    {
-        using var handle = File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
-        var length = (int)RandomAccess.GetLength(handle);
-        if (buffer.Length < length)
-        {
-            buffer = GC.AllocateUninitializedArray<byte>(length);
-        }
-
-        var read = 0;
-        for (int got; read < length && (got = RandomAccess.Read(handle, buffer.AsSpan(read, length - read), read)) > 0;)
-        {
-            read += got;
-        }
-
-        return (buffer, buffer.AsMemory(0, read));
-    }
+    /// <summary>Reads all of it, or the first part of one that is larger than <paramref name="atOnce"/>; into <paramref name="buffer"/> if that is large enough.</summary>
+    public SegmentBytes Open(byte[] buffer, int atOnce) =>
+        new(File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan), buffer, atOnce);
 
     private static bool IsZero(Microsoft.Win32.SafeHandles.SafeFileHandle handle)
     {

@@ -14,33 +14,33 @@ internal enum ScanResult
     Bad,
 }
 
-/// <summary>Reads a segment in memory flush by flush.</summary>
-internal sealed class SegmentScan(SegmentHeader header, ReadOnlyMemory<byte> bytes, string path)
+/// <summary>Reads a segment flush by flush. An entry of it is good until something else is read.</summary>
+internal sealed class SegmentScan(SegmentHeader header, SegmentBytes bytes, string path)
 {
     private static readonly byte[] MagicBytes = BitConverter.GetBytes(LogEntry.Magic);
 
-    public int Length => bytes.Length;
+    public long Length => bytes.Length;
 
     /// <summary>Where the flush begins that is read next.</summary>
-    public int FlushStart { get; private set; } = SegmentHeader.Size;
+    public long FlushStart { get; private set; } = SegmentHeader.Size;
 
     /// <summary>The entries of the flush that was read, or those before what is bad.</summary>
-    public List<(int At, int Length)> Entries { get; } = [];
+    public List<(long At, int Length)> Entries { get; } = [];
 
     /// <summary>Where something is bad.</summary>
-    public int BadAt { get; private set; }
+    public long BadAt { get; private set; }
 
     public string Problem { get; private set; } = "";
 
     public LogEntry Commit => EntryAt(Entries.Count - 1);
 
-    public LogEntry EntryAt(int index) => new(bytes.Span.Slice(Entries[index].At, Entries[index].Length));
+    public LogEntry EntryAt(int index) => new(bytes.From(Entries[index].At, Entries[index].Length)[..Entries[index].Length]);
 
     public ScanResult Next()
     {
         Entries.Clear();
         var at = FlushStart;
-        if (at >= bytes.Length || bytes.Span[at..].IndexOfAnyExcept((byte)0) < 0)
+        if (bytes.IsZeroFrom(at))
         {
             return ScanResult.End;
         }
@@ -72,7 +72,7 @@ internal sealed class SegmentScan(SegmentHeader header, ReadOnlyMemory<byte> byt
     }
 
     /// <summary>Whether something from a position on shows that the flush of that number was on the disk at some time.</summary>
-    public bool HasProof(int from, long sequence)
+    public bool HasProof(long from, long sequence)
     {
         while (TryFindEntry(ref from))
         {
@@ -90,16 +90,18 @@ internal sealed class SegmentScan(SegmentHeader header, ReadOnlyMemory<byte> byt
     }
 
     /// <summary>Finds the first valid entry at <paramref name="at"/> or after it.</summary>
-    public bool TryFindEntry(ref int at)
+    public bool TryFindEntry(ref long at)
     {
-        var span = bytes.Span;
         at = LogEntry.Padded(at);
-        while (at < span.Length)
+        while (at < bytes.Length)
         {
-            var next = span[at..].IndexOf(MagicBytes);
+            var part = bytes.From(at, MagicBytes.Length);
+            var next = part.IndexOf(MagicBytes);
             if (next < 0)
             {
-                break;
+                // One may begin with the last bytes of this part.
+                at += Math.Max(1, part.Length - MagicBytes.Length + 1);
+                continue;
             }
 
             at += next;
@@ -111,32 +113,45 @@ internal sealed class SegmentScan(SegmentHeader header, ReadOnlyMemory<byte> byt
             at++;
         }
 
-        at = span.Length;
+        at = bytes.Length;
         return false;
     }
 
     /// <summary>Begins again at a position.</summary>
-    public void GoTo(int position) => FlushStart = position;
+    public void GoTo(long position) => FlushStart = position;
 
     /// <summary>How many bytes there are from a position to the last that is not zero.</summary>
-    public int LengthFrom(int position) => bytes.Span[position..].LastIndexOfAnyExcept((byte)0) + 1;
+    public long LengthFrom(long position)
+    {
+        var end = position;
+        for (var at = position; at < bytes.Length;)
+        {
+            var part = bytes.From(at);
+            var last = part.LastIndexOfAnyExcept((byte)0);
+            end = last < 0 ? end : at + last + 1;
+            at += part.Length;
+        }
+
+        return end - position;
+    }
 
     /// <summary>What may have been a batch at a position: how many messages its head speaks of.</summary>
-    public int MessagesIn(int from, int to)
+    public int MessagesIn(long from, long to)
     {
-        var span = bytes.Span;
-        var readable = to - from >= LogEntry.BatchHeadSize && BinaryPrimitives.ReadUInt32LittleEndian(span[from..]) == LogEntry.Magic;
-        var length = readable ? BinaryPrimitives.ReadUInt32LittleEndian(span[(from + 4)..]) : 0;
-        return readable && length <= to - from && (EntryType)span[from + 12] is EntryType.Batch or EntryType.Reference
-            ? Math.Max(0, BinaryPrimitives.ReadInt32LittleEndian(span[(from + 40)..]))
+        var head = bytes.From(from, LogEntry.BatchHeadSize);
+        var readable = to - from >= LogEntry.BatchHeadSize && BinaryPrimitives.ReadUInt32LittleEndian(head) == LogEntry.Magic;
+        var length = readable ? BinaryPrimitives.ReadUInt32LittleEndian(head[4..]) : 0;
+        return readable && length <= to - from && (EntryType)head[12] is EntryType.Batch or EntryType.Reference
+            ? Math.Max(0, BinaryPrimitives.ReadInt32LittleEndian(head[40..]))
             : 0;
     }
 
     /// <exception cref="StoreException">It is a valid entry of a kind that this program does not know.</exception>
-    public bool TryRead(int at, out LogEntry entry)
+    public bool TryRead(long at, out LogEntry entry)
     {
         entry = default;
-        if (at >= bytes.Length || !LogEntry.TryRead(bytes.Span[at..], header.Salt, at, out entry))
+        var length = LogEntry.LengthAt(bytes.From(at, LogEntry.HeadSize));
+        if (length < LogEntry.HeadSize || length > bytes.Length - at || !LogEntry.TryRead(bytes.From(at, length), header.Salt, at, out entry))
         {
             return false;
         }

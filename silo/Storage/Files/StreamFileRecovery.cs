@@ -201,11 +201,12 @@ internal sealed class StreamFileRecovery(StoreFolder folder, LogState state, Str
     {
         var bytes = new byte[segment.End];
         BatchReader.ReadFully(segment, bytes, 0);
-        var scan = new SegmentScan(segment.Header, bytes, segment.Path);
+        using var all = new SegmentBytes(bytes);
+        var scan = new SegmentScan(segment.Header, all, segment.Path);
         List<StoredBatch> batches = [];
         (ulong, Guid)? owner = null;
         var (places, dropped) = (0, 0L);
-        for (var at = SegmentHeader.Size; at < bytes.Length;)
+        for (long at = SegmentHeader.Size; at < bytes.Length;)
         {
             if (!scan.TryRead(at, out var entry))
             {

@@ -5,12 +5,18 @@ using Granary.Silo.Storage.Files;
 namespace Granary.Storage.Tests.Files;
 
 /// <summary>Files that are not as they were written: a last flush that was cut short, damage, other formats.</summary>
-public sealed class FileStoreDamageTests : IAsyncLifetime
+public class FileStoreDamageTests : IAsyncLifetime
 {
     private readonly FileStoreHome _home = new();
     private readonly StoreSession _session;
+    private readonly int _readAtOnce;
 
-    public FileStoreDamageTests() => _session = new StoreSession(_home);
+    public FileStoreDamageTests()
+        : this(new FileStoreOptions("").ReadAtOnce)
+    {
+    }
+
+    protected FileStoreDamageTests(int readAtOnce) => (_session, _readAtOnce) = (new StoreSession(_home), readAtOnce);
 
     private string LastSegment => _home.Segments[^1];
 
@@ -306,15 +312,16 @@ public sealed class FileStoreDamageTests : IAsyncLifetime
     private async Task<int> EndOfLogAsync() =>
         (Array.FindLastIndex(await File.ReadAllBytesAsync(LastSegment), value => value != 0) + 8) / 8 * 8;
 
-    private Task<DamagedCopy> DamagedAsync(Action<FileStream> damage, string? segment = null) => Task.FromResult(new DamagedCopy(_home, damage, segment ?? LastSegment));
+    private Task<DamagedCopy> DamagedAsync(Action<FileStream> damage, string? segment = null) => Task.FromResult(new DamagedCopy(_home, damage, segment ?? LastSegment, _readAtOnce));
 
     /// <summary>A copy of a store's files with damage done to one of them.</summary>
     private sealed class DamagedCopy : IAsyncDisposable
     {
         private readonly StoreSession _session;
 
-        public DamagedCopy(FileStoreHome original, Action<FileStream> damage, string segment)
+        public DamagedCopy(FileStoreHome original, Action<FileStream> damage, string segment, int readAtOnce)
         {
+            Home = new FileStoreHome(configure: options => options with { ReadAtOnce = readAtOnce });
             Home.Log.Watched.Allow(FileStoreEvents.Cut, FileStoreEvents.AfterFailedSync, FileStoreEvents.Repaired, FileStoreEvents.SegmentMissing, FileStoreEvents.DefinitionLost);
             _session = new StoreSession(Home);
             FileStoreHome.Copy(original.Folder, Home.Folder);
@@ -322,7 +329,7 @@ public sealed class FileStoreDamageTests : IAsyncLifetime
             damage(file);
         }
 
-        public FileStoreHome Home { get; } = new();
+        public FileStoreHome Home { get; }
 
         public Task OpenAsync() => _session.OpenAsync();
 

@@ -40,7 +40,7 @@ public sealed class FileStoreTests : MessageStoreTests
     }
 
     private static void WalkOverTinySegments(int count) => StoreWalk.Walk(
-        () => Task.FromResult(new FileStoreHome(configure: options => options with { SegmentSize = 20 << 10, DeadBytesAllowed = 20 << 10, CleaningStep = 3 << 10 })),
+        () => Task.FromResult(new FileStoreHome(configure: options => options with { SegmentSize = 20 << 10, DeadBytesAllowed = 20 << 10, CleaningStep = 3 << 10, ReadAtOnce = 2 << 10 })),
         count,
         home =>
         {
