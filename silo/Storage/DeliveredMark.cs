@@ -60,6 +60,20 @@ internal sealed class DeliveredMark(long stored)
         return _flushing = Wanted;
     }
 
+    /// <summary>What the queue waits for may be written ahead of the flush that is to bring it, with what that flush says anyway.</summary>
+    public bool TryTakeAhead(out long bound)
+    {
+        bound = Math.Max(_flushing, Wanted);
+        return (IsWaitedFor || IsFlushWaitedFor) && bound > Stored;
+    }
+
+    /// <summary>It is written. The flush must not say less: what is below is delivered from now on.</summary>
+    public void CompleteAhead(long bound)
+    {
+        _flushing = _flushing == None ? None : Math.Max(_flushing, bound);
+        Stored = Math.Min(bound, Wanted);
+    }
+
     /// <summary>The flush is through.</summary>
     public void Complete(bool isFenced)
     {

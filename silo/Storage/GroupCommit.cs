@@ -302,6 +302,11 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             try
             {
                 Volatile.Write(ref _tryBegan, _time.GetTimestamp());
+                if (_outage is not null && _store.KeepsReserve)
+                {
+                    FreeSpace();
+                }
+
                 result = Wait(_store.FlushAsync(flush, _stop.Token));
                 NoteWritten();
                 return true;

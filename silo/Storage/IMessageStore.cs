@@ -30,6 +30,17 @@ internal interface IMessageStore : IAsyncDisposable
     /// <summary>Writes, and syncs where the flush must be. Its lists are not changed while it runs.</summary>
     ValueTask<FlushResult> FlushAsync(Flush flush, CancellationToken cancellation);
 
+    /// <summary>Some room is kept for <see cref="FreeSpaceAsync"/> when there is none for messages.</summary>
+    bool KeepsReserve => false;
+
+    /// <summary>
+    /// Writes ahead of a flush that finds no room what frees some: of these changes which messages are gone and, where it rises, the bound of delivery, without which consumers
+    /// would settle nothing; then makes use of that. For stores with a reserve, in which a flush that failed has left nothing. May be called as <see cref="FlushAsync"/>, not while that runs.
+    /// </summary>
+    /// <returns>The queues of which nothing was written: not there yet, or another activation's.</returns>
+    /// <exception cref="StoreUnavailableException">There is no room for that either.</exception>
+    ValueTask<IReadOnlyCollection<StoredQueue>> FreeSpaceAsync(IReadOnlyList<QueueChanges> queues, CancellationToken cancellation) => throw new NotSupportedException();
+
     /// <summary>
     /// Unsettled messages with offsets from <paramref name="from"/> to below <paramref name="end"/>, ascending: about <paramref name="bytes"/> of them and, if there
     /// are any, at least one. Empty means that there are none. <see cref="MessageRun.Redelivered"/> and <see cref="MessageRun.Since"/> are not set.

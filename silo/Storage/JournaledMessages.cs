@@ -18,12 +18,20 @@ internal sealed class JournaledMessages
     private readonly OffsetSet _settled = new();
     private readonly Action<long, long> _noteSettled;
 
+    // What was settled together with something that has to be in the same flush.
+    private readonly OffsetSet _joined = new();
+    private readonly Action<long, long> _noteJoined;
+
+    // Of what the flush that runs settles, what was settled apart from anything else.
+    private readonly OffsetSet _flushingApart = new();
+
     // All that the flush writes: held until it is through, though some of it may be settled meanwhile.
     private List<MessageRun> _writing = [];
 
     public JournaledMessages(StoredBacklog backlog)
     {
         _noteSettled = _settled.Add;
+        _noteJoined = _joined.Add;
         if (backlog.Count > 0)
         {
             _stored.Add(backlog.First, backlog.NextOffset);
@@ -41,7 +49,7 @@ internal sealed class JournaledMessages
     /// <summary>The flush that runs writes copies that are not settled meanwhile.</summary>
     public bool IsWritingCopies => !_flushingCopies.IsEmpty;
 
-    public bool HasSettled => !_settled.IsEmpty;
+    public bool HasSettled => !_settled.IsEmpty || !_joined.IsEmpty;
 
     /// <summary>The first message that publishers wait for; <see cref="long.MaxValue"/> if there is none.</summary>
     public long First => Math.Min(_flushing.First, _pending.First);
@@ -57,7 +65,8 @@ internal sealed class JournaledMessages
     public void AddCopy(in MessageRun run) => _pendingCopies.Add(run);
 
     /// <summary>The messages from <paramref name="first"/> to below <paramref name="end"/> are gone.</summary>
-    public void Settle(long first, long end)
+    /// <param name="isApart">Apart from anything else: that may be written by itself.</param>
+    public void Settle(long first, long end, bool isApart)
     {
         _pending.Remove(first, end);
         _pendingCopies.Remove(first, end);
@@ -65,7 +74,7 @@ internal sealed class JournaledMessages
         _flushingCopies.Remove(first, end);
         if (!_stored.IsEmpty)
         {
-            _stored.Remove(first, end, _noteSettled);
+            _stored.Remove(first, end, isApart ? _noteSettled : _noteJoined);
         }
     }
 
@@ -85,7 +94,52 @@ internal sealed class JournaledMessages
             LargeRecord.Hold(run.Records);
         }
 
-        _settled.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(changes.Settled, first, end));
+        _settled.Remove(
+            long.MinValue,
+            long.MaxValue,
+            (first, end) =>
+            {
+                AddRange(changes.Settled, first, end);
+                _flushingApart.Add(first, end);
+            });
+        if (_joined.IsEmpty)
+        {
+            return;
+        }
+
+        var areBoth = changes.Settled.Count > 0;
+        _joined.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(changes.Settled, first, end));
+        if (areBoth)
+        {
+            changes.Settled.Sort(static (left, right) => left.First.CompareTo(right.First));
+        }
+    }
+
+    /// <summary>
+    /// Takes out what was settled apart from anything else, to be written ahead of the flush that runs. What that flush settles itself it settles again, and what it writes has to be settled
+    /// behind it.
+    /// </summary>
+    public void TakeSettled(List<OffsetRange> settled)
+    {
+        if (!_settled.IsEmpty)
+        {
+            foreach (var run in _writing)
+            {
+                _settled.Remove(run.First, run.End, _noteJoined);
+            }
+        }
+
+        _flushingApart.Remove(long.MinValue, long.MaxValue, _noteSettled);
+        _settled.Remove(long.MinValue, long.MaxValue, (first, end) => AddRange(settled, first, end));
+    }
+
+    /// <summary>It could not be written.</summary>
+    public void GiveBack(List<OffsetRange> settled)
+    {
+        foreach (var range in settled)
+        {
+            _settled.Add(range.First, range.End);
+        }
     }
 
     /// <summary>The flush is through.</summary>
@@ -93,6 +147,7 @@ internal sealed class JournaledMessages
     {
         _flushing.Clear();
         _flushingCopies.Clear();
+        _flushingApart.Clear();
         foreach (var run in _writing)
         {
             LargeRecord.LetGo(run.Records);

@@ -7,7 +7,7 @@ namespace Granary.Silo.Storage;
 /// What one queue has for the store and what it has there. The queue's turns note what happens and hand it over together at the end of the turn;
 /// the store's thread takes what all turns since the last flush handed over. Whatever is settled in between was never there.
 /// </summary>
-/// <remarks>The queue's members are for its turns; <see cref="Take"/>, <see cref="Complete"/> and <see cref="Tell"/> are for <see cref="GroupCommit"/>.</remarks>
+/// <remarks>The queue's members are for its turns; <see cref="Take"/>, <see cref="TakeFreeing"/>, what completes them and <see cref="Tell"/> are for <see cref="GroupCommit"/>.</remarks>
 internal sealed class QueueJournal
 {
     /// <summary>Offsets are reserved so far ahead that a store out of reach never matters.</summary>
@@ -29,7 +29,9 @@ internal sealed class QueueJournal
     private long _offsetBound;
     private bool _isCreated;
     private bool _isDeleted;
-    private bool _isFlushing;
+
+    // What the flush that runs writes.
+    private QueueChanges? _taken;
 
     // Messages were handed over that were not urgent, and wait for the next flush.
     private bool _hasPatience;
@@ -56,6 +58,9 @@ internal sealed class QueueJournal
 
     /// <summary>It stands in the list of what the next flush takes.</summary>
     public bool IsGathered { get; set; }
+
+    /// <summary>A flush writes what it had.</summary>
+    public bool IsFlushing => _taken is not null;
 
     /// <summary>Another activation has taken the queue over: nothing of this one is believed any more.</summary>
     public bool IsFenced { get; private set; }
@@ -169,10 +174,12 @@ internal sealed class QueueJournal
             return;
         }
 
+        // Who has the gate already hands over more than this turn, all for one flush. A turn with messages may be a transaction.
+        var isApart = _notes.Runs.Count == 0 && !Monitor.IsEntered(_commit.Gate);
         bool isThere;
         lock (_commit.Gate)
         {
-            isThere = HandOver(nextOffset, delivered, isWaitedFor, copies);
+            isThere = HandOver(nextOffset, delivered, isWaitedFor, copies, isApart);
         }
 
         _notes.Clear();
@@ -214,7 +221,7 @@ internal sealed class QueueJournal
     {
         lock (_commit.Gate)
         {
-            if (IsFenced || (!IsGathered && !_isFlushing))
+            if (IsFenced || (!IsGathered && !IsFlushing))
             {
                 return Task.CompletedTask;
             }
@@ -279,8 +286,39 @@ internal sealed class QueueJournal
         _progress.Take(changes.Sessions);
         _flushingTurn = _handedTurn;
         _isCreated = _hasPatience = false;
-        _isFlushing = true;
-        return changes;
+        return _taken = changes;
+    }
+
+    /// <summary>What may be written ahead of the flush that runs, which finds no room; null if there is nothing. Under the gate.</summary>
+    public QueueChanges? TakeFreeing()
+    {
+        var freeing = new QueueChanges(Queue);
+        if (!IsFenced)
+        {
+            _messages.TakeSettled(freeing.Settled);
+            freeing.DeliveredBound = _delivered.TryTakeAhead(out var bound) ? bound : 0;
+        }
+
+        return freeing.Settled.Count > 0 || freeing.DeliveredBound > 0 ? freeing : null;
+    }
+
+    /// <summary>It is written, or could not be. Under the gate.</summary>
+    public void CompleteFreeing(QueueChanges freeing, bool isWritten)
+    {
+        if (!isWritten)
+        {
+            _messages.GiveBack(freeing.Settled);
+        }
+        else if (freeing.DeliveredBound > 0)
+        {
+            _delivered.CompleteAhead(freeing.DeliveredBound);
+            if (_taken is { } taken)
+            {
+                taken.DeliveredBound = Math.Max(taken.DeliveredBound, freeing.DeliveredBound);
+            }
+
+            Volatile.Write(ref _hasNews, true);
+        }
     }
 
     /// <summary>The flush is through. Under the gate.</summary>
@@ -289,7 +327,7 @@ internal sealed class QueueJournal
         // What was acknowledged before it was written has confirmed itself: there is nothing to tell the queue then. Of what is paged out it can give up the memory.
         var hasNews = isFenced || _delivered.IsFlushWaitedFor || _messages.IsWritingCopies || Math.Min(Math.Min(_messages.FirstAfterFlush, _progress.FirstAfterFlush), _nextOffset) > _seenWatermark;
         IsFenced |= isFenced;
-        _isFlushing = false;
+        _taken = null;
         _messages.Complete();
         _progress.Complete();
         _delivered.Complete(IsFenced);
@@ -324,7 +362,7 @@ internal sealed class QueueJournal
 
     /// <summary>Takes what the turn has noted, and sees that a flush comes for it. Under the gate.</summary>
     /// <returns>Whether what the queue waits for is there already.</returns>
-    private bool HandOver(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies)
+    private bool HandOver(long nextOffset, long delivered, bool isWaitedFor, ReadOnlySpan<MessageRun> copies, bool isApart)
     {
         var isThere = false;
         if (isWaitedFor)
@@ -344,7 +382,7 @@ internal sealed class QueueJournal
 
         foreach (var range in _notes.Settled)
         {
-            _messages.Settle(range.First, range.End);
+            _messages.Settle(range.First, range.End, isApart);
         }
 
         var hasKeys = _progress.Add(_notes, _nextOffset);
@@ -361,7 +399,7 @@ internal sealed class QueueJournal
         }
 
         _handedTurn = _turn;
-        if (!IsGathered && !_isFlushing)
+        if (!IsGathered && !IsFlushing)
         {
             _storedTurn = _turn;
         }

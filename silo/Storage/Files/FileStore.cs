@@ -45,6 +45,8 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
     /// <summary>Nothing of the oldest segment is needed, and it may be tried to remove it.</summary>
     private bool HasDrained => _state.Segments.Count > 1 && _state.Segments.Oldest.Holds == 0 && Environment.TickCount64 >= _removeAgainAt;
 
+    public bool KeepsReserve => options is { Scratch: false, Reserve: > 0 };
+
     private LogWriter Writer => _writer ?? throw new InvalidOperationException("The store is not open.");
 
     private BatchReader Reader => _reader ?? throw new InvalidOperationException("The store is not open.");
@@ -59,6 +61,19 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         try
         {
             return ValueTask.FromResult(Write(flush));
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    public ValueTask<IReadOnlyCollection<StoredQueue>> FreeSpaceAsync(IReadOnlyList<QueueChanges> queues, CancellationToken cancellation)
+    {
+        _writing.Wait(cancellation);
+        try
+        {
+            return ValueTask.FromResult<IReadOnlyCollection<StoredQueue>>(FreeSpace(queues));
         }
         finally
         {
@@ -152,7 +167,7 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
             new StreamFileRecovery(_folder, _state, _streams, _reader, _writer, disk, options, logger).Run();
             if (segments.Last is null)
             {
-                _writer.Roll(0, freesSpace: false);
+                _writer.Roll(0, freesSpace: true);
             }
 
             _writer.MakeReserve();
@@ -234,6 +249,32 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
         {
             _writing.Release();
         }
+    }
+
+    private List<StoredQueue> FreeSpace(IReadOnlyList<QueueChanges> queues)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        _buffer.Clear();
+
+        // The oldest segment goes only when what little is needed of it is elsewhere. Half of the room that there is stays for what frees more.
+        var most = Writer.Room / 2;
+        if (_state.Segments.Oldest.LiveBytes < most)
+        {
+            _cleaner!.Step(_buffer, 0);
+        }
+
+        if (_buffer.Length > most)
+        {
+            _buffer.Clear();
+            _cleaner!.Abandon();
+        }
+
+        var leftOut = _composer!.ComposeFreeing(queues);
+        Commit(sync: true, freesSpace: true);
+
+        // The flush comes alone when it is tried again.
+        _hasFailed = true;
+        return leftOut;
     }
 
     private static bool FreesSpace(Flush flush, out long bytes)

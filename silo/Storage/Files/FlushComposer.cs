@@ -42,6 +42,31 @@ internal sealed class FlushComposer(LogState state, FlushBuffer buffer, StreamFi
         return _fenced.Count + _conflicts.Count == 0 ? FlushResult.Complete : new FlushResult([.. _fenced], [.. _conflicts]);
     }
 
+    /// <summary>Adds of changes what frees space, see <see cref="IMessageStore.FreeSpaceAsync"/>, and says of which queues it cannot.</summary>
+    public List<StoredQueue> ComposeFreeing(IReadOnlyList<QueueChanges> queues)
+    {
+        List<StoredQueue> leftOut = [];
+        foreach (var changes in queues)
+        {
+            var handle = (FileQueue)changes.Queue;
+            if ((handle.Log ?? state.Find(handle.Identity)) is not { IsDeleted: false } queue || queue.Epoch != handle.Epoch)
+            {
+                leftOut.Add(handle);
+                continue;
+            }
+
+            Touch(queue, changes);
+            ComposeSettled(queue.Number, queue, changes);
+            if (changes.DeliveredBound > queue.DeliveredBound)
+            {
+                buffer.AddProgress(queue.Number, queue.OffsetBound, changes.DeliveredBound, []);
+            }
+        }
+
+        streams.ComposeTouched(buffer);
+        return leftOut;
+    }
+
     private static bool TryGetKey(in MessageRun run, out RunPlace key)
     {
         var place = run.Length >= ShareFrom ? run.Place : null;

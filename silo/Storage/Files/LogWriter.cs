@@ -19,6 +19,9 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
     /// <summary>The last flush says that the store was closed.</summary>
     public bool IsClosed { get; set; }
 
+    /// <summary>How much more goes into the last segment.</summary>
+    public long Room => segments.Last is { IsSpoiled: false } last ? last.Capacity - last.End : 0;
+
     /// <summary>Writes a flush. After a failure the log is as it was.</summary>
     /// <param name="freesSpace">It may have what was held in reserve.</param>
     /// <returns>The segment and the position where it is.</returns>
@@ -29,7 +32,7 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
         ThrowIfLost();
         var size = buffer.Length + LogEntry.CommitSize;
         var segment = segments.Last;
-        if (segment is null || segment.IsSpoiled || segment.End + size > segment.Capacity)
+        if (segment is null || segment.IsSpoiled || segment.End + size > segment.Capacity || (segment.IsReserve && !freesSpace))
         {
             segment = Roll(size, freesSpace);
         }
@@ -127,60 +130,86 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
     }
 
     /// <summary>Begins a segment with room for <paramref name="size"/> bytes and more.</summary>
+    /// <param name="freesSpace">It may have what was held in reserve. All else has to leave a reserve.</param>
     public Segment Roll(long size, bool freesSpace)
     {
-        if (segments.Last is { } last)
+        var last = segments.Last;
+        if (last is not null)
         {
             EndSegment(last);
         }
 
-        var header = new SegmentHeader((segments.Last?.Number ?? 0) + 1, Sequence + 1, Synced, folder.StoreId);
+        var header = new SegmentHeader((last?.Number ?? 0) + 1, Sequence + 1, Synced, folder.StoreId);
         var path = folder.SegmentPath(header.Number);
-        var capacity = Math.Max(options.SegmentSize, SegmentHeader.Size + size);
+        Segment segment;
         try
         {
-            var segment = Create(header, path, capacity);
-            segments.Add(segment);
-            MakeReserve();
-            return segment;
-        }
-        catch (IOException e) when (freesSpace && File.Exists(folder.ReservePath))
-        {
-            logger.LogReserveUsed(folder.Path);
-            try
+            if (!freesSpace && !MakeReserve())
             {
-                disk.Delete(folder.ReservePath);
-                var segment = Create(header, path, SegmentHeader.Size + Math.Max(size, options.Reserve / 2));
-                segments.Add(segment);
-                return segment;
+                throw new IOException("There is no room for the reserve.");
             }
-            catch (IOException)
-            {
-                throw Unavailable(e);
-            }
+
+            segment = Create(header, path, Math.Max(options.SegmentSize, SegmentHeader.Size + size));
         }
         catch (IOException e)
         {
-            throw Unavailable(e);
+            segment = freesSpace ? CreateInReserve(header, path, size, e) : throw Unavailable(e);
         }
+
+        segments.Add(segment);
+        if (last is { IsReserve: true, IsSpoiled: false })
+        {
+            // Its room was kept until there is another segment for what frees space.
+            TryTruncate(last);
+        }
+
+        if (!segment.IsReserve)
+        {
+            MakeReserve();
+        }
+
+        return segment;
     }
 
-    /// <summary>Sets room aside for settlements on a full disk. Without it they wait as everything does.</summary>
-    public void MakeReserve()
+    /// <summary>Sets room aside for what frees space on a full disk. Without it, that waits as everything does.</summary>
+    /// <returns>Whether there is some now. If not, messages get no segment before there is.</returns>
+    public bool MakeReserve()
     {
         if (options.Scratch || options.Reserve == 0 || File.Exists(folder.ReservePath))
         {
-            return;
+            return true;
         }
 
         try
         {
             disk.Create(folder.ReservePath, options.Reserve).Dispose();
+            return true;
         }
         catch (IOException)
         {
-            // It is made with the next segment for which there is room.
             TryDelete(folder.ReservePath);
+            return false;
+        }
+    }
+
+    /// <summary>A small segment in the room that was kept for it, or in what little there is.</summary>
+    private Segment CreateInReserve(SegmentHeader header, string path, long size, IOException cause)
+    {
+        try
+        {
+            if (File.Exists(folder.ReservePath))
+            {
+                logger.LogReserveUsed(folder.Path);
+                disk.Delete(folder.ReservePath);
+            }
+
+            var segment = Create(header, path, SegmentHeader.Size + Math.Max(size, options.Reserve / 2));
+            segment.IsReserve = true;
+            return segment;
+        }
+        catch (IOException)
+        {
+            throw Unavailable(cause);
         }
     }
 
@@ -230,7 +259,7 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
     {
         // So that a bad flush in it can only be damage.
         SyncAll();
-        if (!segment.IsSpoiled)
+        if (segment is { IsSpoiled: false, IsReserve: false })
         {
             TryTruncate(segment);
         }

@@ -25,6 +25,9 @@ internal sealed class Segment(SegmentHeader header, string path, SafeFileHandle 
     /// <summary>A write or sync failed here: nothing goes here any more.</summary>
     public bool IsSpoiled { get; set; }
 
+    /// <summary>It has the room that is kept for what frees space: messages do not go here.</summary>
+    public bool IsReserve { get; set; }
+
     /// <summary>How many things are here that the log cannot do without: batches with unsettled messages, queues, rows.</summary>
     public int Holds { get; set; }
 

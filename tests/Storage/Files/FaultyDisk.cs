@@ -26,6 +26,9 @@ internal sealed class FaultyDisk : Disk
     /// <summary>There is no room for anything new.</summary>
     public bool IsFull { get; set; }
 
+    /// <summary>How many bytes the files of the store may have together; looked at when one is made.</summary>
+    public long? Quota { get; set; }
+
     /// <summary>There is no room for files of streams.</summary>
     public bool IsFullForStreams { get; set; }
 
@@ -40,6 +43,9 @@ internal sealed class FaultyDisk : Disk
     /// <summary>A sync tells that it has begun, and waits.</summary>
     public (TaskCompletionSource Begun, Task Goes)? Hold { get; set; }
 
+    /// <summary>How many bytes the files of a store have.</summary>
+    public static long Used(string folder) => Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Sum(static file => new FileInfo(file).Length);
+
     public override SafeFileHandle Create(string path, long size)
     {
         if (IsFullForStreams && path.EndsWith(".stream", StringComparison.Ordinal))
@@ -50,6 +56,12 @@ internal sealed class FaultyDisk : Disk
         // The reserve makes room for what is as small.
         var hasRoom = !IsFull || (path.EndsWith(".log", StringComparison.Ordinal) && size <= 20_000 && !File.Exists(Path.Combine(path, "../../reserve")));
         if (!hasRoom)
+        {
+            throw new IOException("No space left on the disk.");
+        }
+
+        var folder = Path.GetDirectoryName(path)!;
+        if (Quota is { } quota && quota < Used(Path.GetFileName(folder) is "log" or "streams" ? Path.GetDirectoryName(folder)! : folder) + size)
         {
             throw new IOException("No space left on the disk.");
         }

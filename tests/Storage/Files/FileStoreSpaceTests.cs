@@ -6,7 +6,7 @@ namespace Granary.Storage.Tests.Files;
 /// <summary>Disks that are full or fail, and how space comes back.</summary>
 public sealed class FileStoreSpaceTests : IAsyncLifetime
 {
-    private const int SegmentGivenUp = 3316, NotRemoved = 3319;
+    private const int SegmentGivenUp = 3316, ReserveUsed = 3318, NotRemoved = 3319;
 
     private readonly FaultyDisk _disk = new();
     private readonly FileStoreHome _home;
@@ -125,6 +125,43 @@ public sealed class FileStoreSpaceTests : IAsyncLifetime
         _disk.IsFull = false;
         await _session.WriteAsync(queue, Messages.Run(next, 10));
         await ExpectAsync(queue, next, next + 10);
+    }
+
+    [Fact]
+    public async Task Flush_DiskFull_LeavesTheReserveToSettlements()
+    {
+        _home.Log.Watched.Expect(ReserveUsed);
+        var queue = await OpenAsync();
+        await FillAsync(queue, 600);
+        _disk.IsFull = true;
+        var next = 600;
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
+        {
+            for (; next < 1000; next += 10)
+            {
+                await _session.WriteAsync(queue, Messages.Run(next, 10, size: 1000));
+            }
+        });
+        for (var offset = 1; !_home.Log.Warnings.Any(); offset += 2)
+        {
+            Assert.InRange(offset, 1, 600);
+            await _session.SettleAsync(queue, new OffsetRange(offset, 1));
+        }
+
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.WriteAsync(queue, Messages.Run(next, 1)));
+
+        // There is room for a segment again, but not for another reserve beside it.
+        _disk.IsFull = false;
+        _disk.Quota = FaultyDisk.Used(_home.Folder) + _home.Options.SegmentSize + (_home.Options.Reserve / 2);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => _session.WriteAsync(queue, Messages.Run(next, 1)));
+        await _session.SettleAsync(queue, new OffsetRange(0, 1));
+
+        _disk.Quota = null;
+        await _session.WriteAsync(queue, Messages.Run(next, 1));
+        Assert.True(File.Exists(Path.Combine(_home.Folder, "reserve")));
+        await _session.CrashAndOpenAsync();
+        var offsets = await _session.ReadOffsetsAsync(await _session.TakeOverAsync(queue));
+        Assert.Equal((2, next), (offsets[0], offsets[^1]));
     }
 
     [Fact]
