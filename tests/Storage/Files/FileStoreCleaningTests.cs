@@ -50,7 +50,8 @@ public sealed class FileStoreCleaningTests : IAsyncLifetime
         Assert.InRange(_home.Segments.Length, 1, 4);
         Assert.Contains(oldest, Assert.Single(_home.Log.Errors), StringComparison.Ordinal);
         await _session.CrashAndOpenAsync();
-        Assert.Equal([0, 999], await _session.ReadOffsetsAsync(await _session.TakeOverAsync(queue)));
+        var offsets = await _session.ReadOffsetsAsync(await _session.TakeOverAsync(queue));
+        Assert.Equal<long>([0, 999], offsets);
     }
 
     public Task InitializeAsync() => Task.CompletedTask;
