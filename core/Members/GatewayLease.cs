@@ -3,7 +3,7 @@ using Granary.Core.Routing;
 namespace Granary.Core.Members;
 
 /// <summary>
-/// For how long a gateway that no silo answers may go on. Queues give what its clients hold to others when it is declared dead and no silo has heard from it for
+/// For how long a gateway that no silo answers may go on. Queues give what its clients hold to others when it is declared dead and no silo that could still answer it has heard from it for
 /// <see cref="SnapshotLease.Length"/>; it stops routing and delivering <see cref="SnapshotLease.HolderLimit"/> after it sent the last renewal that one of them
 /// answered. By its own clock, looked at before anything is routed or delivered, not by a timer: a process that was stopped goes on with nothing.
 /// </summary>
@@ -29,7 +29,11 @@ public sealed class GatewayLease(TimeProvider clock)
 
     /// <summary>A silo has answered.</summary>
     /// <param name="askedAt">The clock's timestamp before it was asked.</param>
-    public void Renew(long askedAt)
+    public void Renew(long askedAt) => RenewUntil(askedAt + (long)(SnapshotLease.HolderLimit.TotalSeconds * clock.TimestampFrequency));
+
+    /// <summary>The process has queues itself, and knows that it is a member.</summary>
+    /// <param name="until">The clock's timestamp until which it does.</param>
+    public void RenewUntil(long until)
     {
         TaskCompletionSource? renewed;
         lock (_gate)
@@ -39,7 +43,7 @@ public sealed class GatewayLease(TimeProvider clock)
                 return;
             }
 
-            Volatile.Write(ref _until, Math.Max(_until, askedAt + (long)(SnapshotLease.HolderLimit.TotalSeconds * clock.TimestampFrequency)));
+            Volatile.Write(ref _until, Math.Max(_until, until));
             if (IsOver)
             {
                 return;

@@ -89,6 +89,12 @@ public enum LeaseAnswer
 
     /// <summary>The gateway was declared dead.</summary>
     Dead,
+
+    /// <summary>
+    /// The silo that was asked knows the gateway, but may itself have been declared dead without knowing it yet: its answer renews nothing. A version that does not
+    /// know this answer takes none from it either.
+    /// </summary>
+    Unsure,
 }
 
 /// <param name="Missing">Which of the replies, counted from 0, nobody waited for any more; null: none.</param>

@@ -74,10 +74,11 @@ public static class ClusterSilo
         silo.Services.AddSingleton<ClusterAlarms>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<ClusterAlarms>());
         silo.Services.AddSingleton<GatewayLease>();
+        silo.Services.AddSingleton<Standing>();
         silo.Services.AddSingleton<IFatalErrorHandler, FatalEnd>();
+        silo.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<LeaseKeeper>(provider, member.HasClients));
         if (member.HasClients)
         {
-            silo.Services.AddHostedService<LeaseKeeper>();
             silo.Services.AddHealthChecks().AddCheck<LeaseHealth>("silos", tags: [HealthTags.Ready]);
         }
 
@@ -100,6 +101,7 @@ public static class ClusterSilo
             silo.Services.AddHostedService(provider => provider.GetRequiredService<Departures>());
             silo.Services.AddHostedService<Rebalancing>();
             silo.Services.AddSingleton<LeaseBook>();
+            silo.Services.AddSingleton<IMemberList, MemberList>();
             silo.Services.AddSingleton<IDatabaseReach>(_ => new PostgresReach(member.Connection));
             silo.Services.AddSingleton<DatabaseWatch>();
             silo.Services.AddHostedService(provider => provider.GetRequiredService<DatabaseWatch>());

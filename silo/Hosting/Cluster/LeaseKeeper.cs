@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Granary.Core.Members;
 using Granary.Core.Routing;
 using Granary.Core.Threads;
@@ -7,19 +6,19 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Hosting.Cluster;
 
-/// <summary>Keeps the lease of a process that has clients: asks every silo, twice a second, and any of them is enough.</summary>
-/// <param name="book">That of a process that has queues, too; null if it has none.</param>
+/// <summary>
+/// Asks every silo, twice a second. That keeps the lease of a process that has clients, for which any of them is enough, and tells one that has queues that it is
+/// still a member, for which all of them are needed (<see cref="Standing"/>).
+/// </summary>
+/// <param name="hasClients">Somebody goes by the lease.</param>
+/// <param name="book">That of a process that has queues; null if it has none.</param>
 internal sealed partial class LeaseKeeper(
-    IMembers members, GatewayLease lease, IFatalErrorHandler end, TimeProvider clock, ILogger<LeaseKeeper> log, LeaseBook? book = null) : BackgroundService
+    bool hasClients, IMembers members, GatewayLease lease, Standing standing, IFatalErrorHandler end, TimeProvider clock, ILogger<LeaseKeeper> log, LeaseBook? book = null)
+    : BackgroundService
 {
-    // With fewer others a process that has queues itself counts as one that answers: it would go when the other one does.
-    private const int EnoughOthers = 2;
-
     // When it asks later than this, the process stood still, and asked nobody meanwhile.
     private static readonly TimeSpan StoodStill = SnapshotLease.RenewEvery * 2;
 
-    // Those that have no queues do not count. A name is of one life of a process.
-    private readonly ConcurrentDictionary<string, byte> _without = new(StringComparer.Ordinal);
     private bool _wasOver = true;
     private bool _wasEverRenewed;
     private long? _askedAt;
@@ -28,15 +27,16 @@ internal sealed partial class LeaseKeeper(
     /// <summary>Asks all.</summary>
     public void Ask()
     {
-        if (HasHadTimeToAnswer())
+        var hasHadTimeToAnswer = HasHadTimeToAnswer();
+        if (hasClients && hasHadTimeToAnswer)
         {
             Look();
         }
 
-        var silos = members.Others.Where(member => !_without.ContainsKey(member)).ToArray();
-        if (book is not null && silos.Length < EnoughOthers)
+        var silos = standing.Silos;
+        if (book is not null)
         {
-            lease.Renew(clock.GetTimestamp());
+            _ = RenewOwnAsync(isAlone: silos.Length == 0);
         }
 
         foreach (var silo in silos)
@@ -55,6 +55,18 @@ internal sealed partial class LeaseKeeper(
         while (await timer.NextAsync(stoppingToken).ConfigureAwait(false));
     }
 
+    /// <summary>A process that has queues counts as one that answers it, as long as it knows that it is a member.</summary>
+    private async Task RenewOwnAsync(bool isAlone)
+    {
+        if (isAlone)
+        {
+            lease.Renew(clock.GetTimestamp());
+        }
+
+        await standing.LookAsync().ConfigureAwait(false);
+        lease.RenewUntil(standing.Until);
+    }
+
     private async Task AskAsync(string silo)
     {
         var askedAt = clock.GetTimestamp();
@@ -68,10 +80,15 @@ internal sealed partial class LeaseKeeper(
             switch (await service.RenewAsync(members.Own).WaitAsync(SnapshotLease.HolderLimit, clock).ConfigureAwait(false))
             {
                 case LeaseAnswer.Renewed:
+                    standing.NoteAnswer(silo, askedAt);
                     lease.Renew(askedAt);
                     break;
+                case LeaseAnswer.Unsure:
+                    standing.NoteAnswer(silo, askedAt);
+                    LogUnsure(log, silo);
+                    break;
                 case LeaseAnswer.WithoutQueues:
-                    _without.TryAdd(silo, 0);
+                    standing.NoteWithoutQueues(silo);
                     break;
                 case LeaseAnswer.Dead:
                     end.OnFatalException(this, $"silo {silo} says that this member was declared dead");
@@ -132,4 +149,7 @@ internal sealed partial class LeaseKeeper(
 
     [LoggerMessage(3514, LogLevel.Debug, "Silo {Silo} does not know this member")]
     private static partial void LogUnknown(ILogger logger, string silo);
+
+    [LoggerMessage(3515, LogLevel.Debug, "Silo {Silo} does not know whether it is a member itself")]
+    private static partial void LogUnsure(ILogger logger, string silo);
 }

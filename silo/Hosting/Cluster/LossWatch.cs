@@ -66,12 +66,14 @@ internal sealed partial class LossWatch(
         }
 
         // None of the others may answer it any more either: they may not have heard yet.
-        TimeSpan[] left = [book.Close(member), .. await Task.WhenAll(members.Others.Where(other => other != member).Select(other => CloseAtAsync(other, member))).ConfigureAwait(false)];
+        book.Close(member);
+        var promised = await Task.WhenAll(members.Others.Where(other => other != member).Select(other => CloseAtAsync(book, other, member))).ConfigureAwait(false);
+        TimeSpan[] left = [book.Close(member), book.LeftOfDead(member), .. promised];
         await Task.Delay(left.Max(), clock).ConfigureAwait(false);
         queues.PostGone(member);
     }
 
-    private async Task<TimeSpan> CloseAtAsync(string other, string member)
+    private async Task<TimeSpan> CloseAtAsync(LeaseBook own, string other, string member)
     {
         while (members.Find(other) is { } service)
         {
@@ -86,7 +88,8 @@ internal sealed partial class LossWatch(
             }
         }
 
-        // It answers nobody any more.
+        // It is dead, too, but may be cut off together with the member, and answer it until it is no longer sure of itself.
+        own.Close(other);
         return TimeSpan.Zero;
     }
 

@@ -25,13 +25,17 @@ public sealed class GatewayLeaseTests
 
     private readonly FakeTimeProvider _clock = new();
     private readonly FakeMembers _members = new("silo");
+    private readonly ListOfMembers _list = new();
+    private readonly Standing _standing;
     private readonly LeaseBook _book;
     private readonly List<string> _letGo = [];
 
     public GatewayLeaseTests()
     {
-        _book = new LeaseBook(_members, _clock);
+        _standing = new Standing(_members, _clock, NullLogger<Standing>.Instance, _list);
+        _book = new LeaseBook(_members, _clock, _standing);
         _members.Add(Gateway, new Other());
+        _standing.NoteWithoutQueues(Gateway);
     }
 
     [Fact]
@@ -47,6 +51,58 @@ public sealed class GatewayLeaseTests
         Assert.Equal(TimeSpan.FromSeconds(0.5), _book.Close(Gateway));
         _clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(TimeSpan.Zero, _book.Close(Gateway));
+    }
+
+    /// <summary>It may be cut off together with the gateway, and have been declared dead.</summary>
+    [Fact]
+    public async Task Renewal_ByASiloThatReachesNeitherTheOthersNorTheListOfMembers_IsNone()
+    {
+        _members.Add("other silo", new Other());
+        Assert.Equal(LeaseAnswer.Unsure, _book.Renew(Gateway));
+        _standing.NoteAnswer("other silo", _clock.GetTimestamp());
+        Assert.Equal(LeaseAnswer.Renewed, _book.Renew(Gateway));
+
+        _clock.Advance(Standing.Limit);
+        await _standing.LookAsync();
+        Assert.Equal(LeaseAnswer.Unsure, _book.Renew(Gateway));
+        _list.HasOwn = false;
+        await _standing.LookAsync();
+        Assert.Equal(LeaseAnswer.Unsure, _book.Renew(Gateway));
+        _list.HasOwn = true;
+        await _standing.LookAsync();
+        Assert.Equal(LeaseAnswer.Renewed, _book.Renew(Gateway));
+
+        _clock.Advance(Standing.Limit);
+        Assert.Equal(LeaseAnswer.Unsure, _book.Renew(Gateway));
+        _members.Lose("other silo");
+        Assert.Equal(LeaseAnswer.Renewed, _book.Renew(Gateway));
+    }
+
+    /// <summary>While others answer the list need not; and what it says is as old as the question.</summary>
+    [Fact]
+    public async Task Standing_IsTakenFromTheListOfMembersOnlyWhenAnotherSiloDoesNotAnswer()
+    {
+        _members.Add("answers", new Other());
+        _members.Add("hangs", new Other());
+        _standing.NoteAnswer("answers", _clock.GetTimestamp());
+        _standing.NoteAnswer("hangs", _clock.GetTimestamp());
+        _clock.Advance(Standing.Limit / 2);
+        _standing.NoteAnswer("answers", _clock.GetTimestamp());
+        await _standing.LookAsync();
+        Assert.Equal((0, true), (_list.Reads, _standing.IsSure));
+
+        _clock.Advance(Standing.Limit / 4);
+        _list.Late = new TaskCompletionSource<bool>();
+        var reading = _standing.LookAsync();
+        await _standing.LookAsync();
+        Assert.Equal(1, _list.Reads);
+        _clock.Advance(Standing.Limit * 3 / 4);
+        Assert.False(_standing.IsSure);
+        _list.Late.SetResult(true);
+        await reading;
+        Assert.True(_standing.IsSure);
+        _clock.Advance(Standing.Limit / 4);
+        Assert.False(_standing.IsSure);
     }
 
     [Fact]
@@ -66,7 +122,56 @@ public sealed class GatewayLeaseTests
     }
 
     [Fact]
-    public async Task Loss_OfAMemberWithoutLease_IsFollowedAtOnce() => await Watch().ReleaseAsync("other silo").WaitAsync(Limit);
+    public async Task Loss_OfAMemberWithoutLease_IsFollowedAtOnce() => await Watch().ReleaseAsync(Gateway).WaitAsync(Limit);
+
+    /// <summary>It may have clients, too, and have gone on by what the list of members said, whether or not it was heard of here.</summary>
+    [Fact]
+    public async Task Loss_OfAMemberThatHasQueues_IsFollowedWhenItIsNoLongerSureOfItself()
+    {
+        var released = Watch().ReleaseAsync("other silo");
+        _clock.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.False(released.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        await released.WaitAsync(Limit);
+    }
+
+    /// <summary>A silo that is cut off together with the gateway answers it until it is no longer sure of itself, and the gateway goes on by its last answer.</summary>
+    [Fact]
+    public async Task Loss_OfAGatewayAndASiloThatHasNotAnsweredAnyMore_WaitsForWhatThatOneMayHaveAnswered()
+    {
+        _members.Add("other silo", new Other { Fails = true });
+        _members.Lose(Gateway);
+        var released = Watch().ReleaseAsync(Gateway);
+        _members.Lose("other silo");
+        var lost = _clock.GetUtcNow();
+        await WaitUntilAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(50));
+            return released.IsCompleted;
+        });
+
+        Assert.InRange(_clock.GetUtcNow() - lost, TimeSpan.FromSeconds(4), TimeSpan.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Loss_OfAGatewaySoonAfterAnotherMember_WaitsForThatOneIfItHadQueues(bool hadQueues)
+    {
+        if (!hadQueues)
+        {
+            _standing.NoteWithoutQueues("other");
+        }
+
+        _book.Close("other");
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        _members.Lose(Gateway);
+        var released = Watch().ReleaseAsync(Gateway);
+        _clock.Advance(TimeSpan.FromSeconds(2.9));
+        Assert.Equal(!hadQueues, released.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        await released.WaitAsync(Limit);
+    }
 
     [Fact]
     public async Task Loss_OfAGatewayThatAnotherSiloHasAnswered_WaitsForThatOneToo()
@@ -190,11 +295,27 @@ public sealed class GatewayLeaseTests
         await WaitUntilAsync(() => end.HasCome);
     }
 
+    [Fact]
+    public async Task Lease_OnlyASiloAnswersThatIsNotSureOfItself_IsOver()
+    {
+        var (lease, other) = (new GatewayLease(_clock), new Other { Answer = LeaseAnswer.Unsure });
+        _members.Add("unsure", other);
+        using var asking = Keeper(lease);
+        asking.Ask();
+        await WaitUntilAsync(() => other.Calls == 1);
+
+        // But it has not said that this one is dead: each of two that start at the same time makes the other sure.
+        await WaitUntilAsync(() => _standing.IsSure);
+        Assert.True(lease.IsOver);
+    }
+
     [Theory]
-    [InlineData(0, false)]
-    [InlineData(1, false)]
-    [InlineData(2, true)]
-    public void Lease_OfAProcessWithQueuesOfItsOwn_NeedsOthersOnlyWhereThereAreTwo(int others, bool isOver)
+    [InlineData(0, false, false)]
+    [InlineData(1, false, true)]
+    [InlineData(1, true, false)]
+    [InlineData(2, false, true)]
+    [InlineData(2, true, false)]
+    public void Lease_OfAProcessWithQueuesOfItsOwn_NeedsTheOthersOrTheListOfMembers(int others, bool isListed, bool isOver)
     {
         _members.Lose(Gateway);
         for (var i = 0; i < others; i++)
@@ -202,10 +323,14 @@ public sealed class GatewayLeaseTests
             _members.Add($"hangs {i}", new Other { Fails = true });
         }
 
+        _list.HasOwn = isListed ? true : null;
         var lease = new GatewayLease(_clock);
         using var asking = Keeper(lease, book: _book);
         asking.Ask();
         Assert.Equal(isOver, lease.IsOver);
+
+        _clock.Advance(Standing.Limit);
+        Assert.Equal(others > 0, lease.IsOver);
     }
 
     private LossWatch Watch()
@@ -222,7 +347,7 @@ public sealed class GatewayLeaseTests
     }
 
     private LeaseKeeper Keeper(GatewayLease lease, End? end = null, LeaseBook? book = null, ILogger<LeaseKeeper>? log = null) =>
-        new(_members, lease, end ?? new End(), _clock, log ?? NullLogger<LeaseKeeper>.Instance, book);
+        new(hasClients: true, _members, lease, _standing, end ?? new End(), _clock, log ?? NullLogger<LeaseKeeper>.Instance, book);
 
     private static async Task WaitUntilAsync(Func<bool> condition)
     {
@@ -240,6 +365,24 @@ public sealed class GatewayLeaseTests
         public bool IsUnexpected(Exception exception) => true;
 
         public void OnFatalException(object? sender = null, string? context = null, Exception? exception = null) => HasCome = true;
+    }
+
+    /// <summary>What the list of members says of this process.</summary>
+    private sealed class ListOfMembers : IMemberList
+    {
+        /// <summary>Null: it is out of reach.</summary>
+        public bool? HasOwn { get; set; }
+
+        /// <summary>It answers when this is set.</summary>
+        public TaskCompletionSource<bool>? Late { get; set; }
+
+        public int Reads { get; private set; }
+
+        public Task<bool> HasOwnAsync()
+        {
+            Reads++;
+            return Late is { } late ? late.Task : HasOwn is { } has ? Task.FromResult(has) : Task.FromException<bool>(new TimeoutException("out of reach"));
+        }
     }
 
     /// <summary>Another member, as calls reach it.</summary>
