@@ -174,12 +174,11 @@ internal sealed partial class Queue
 
     /// <summary>
     /// While sessions of an earlier activation are waited for: what they say of it is taken, and what anybody publishes, unless the queue might have to refuse it.
-    /// A consumer that is new waits, so that it takes nobody's place.
+    /// A consumer that is new waits, whether or not its session is, so that it takes nobody's place. One that comes again says its rank.
     /// </summary>
-    private bool IsTakenMeanwhile(QueueLink link, LinkUpItem item) => item switch
+    private bool IsTakenMeanwhile(LinkUpItem item) => item switch
     {
-        HoldItem => true,
-        AttachItem => link.Opener!.Ordinal > 1,
+        HoldItem or AttachItem { Rank: > 0 } => true,
         PublishItem => _limit is null or { Refuses: false },
         _ => false,
     };

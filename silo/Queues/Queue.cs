@@ -143,7 +143,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
     public void Apply(QueueLink link, LinkUpItem item, long now)
     {
-        if (_recovery is { } recovery && !IsTakenMeanwhile(link, item))
+        if (_recovery is { } recovery && !IsTakenMeanwhile(item))
         {
             recovery.Defer(link, item);
             return;

@@ -40,7 +40,7 @@ internal sealed partial class QueueSlot(
     public List<DeadRun> Dead { get; } = [];
 
     /// <summary>When <see cref="RunDue"/> has something to do, or <see cref="MessageRun.Never"/>.</summary>
-    public long NextDue => _queue?.NextDue ?? MessageRun.Never;
+    public long NextDue => Math.Min(_queue?.NextDue ?? MessageRun.Never, _isExclusiveWaiting ? _mayBeExclusiveFrom : MessageRun.Never);
 
     public IDeclaredQueue? Declared => _queue;
 
@@ -112,15 +112,6 @@ internal sealed partial class QueueSlot(
         {
             _queue.AddBindingSource(source);
         }
-    }
-
-    /// <summary>Puts a queue in place that an earlier activation had in memory: without its messages.</summary>
-    /// <param name="firstOffset">Above all that it has given.</param>
-    public void RestoreEmpty(
-        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now)
-    {
-        Restore(definition, incarnation, bindingSources, storage, now, [], now);
-        Queue!.BeginAt(firstOffset);
     }
 
     public QueueAnswer Describe(ConnectionId by, long now)
@@ -301,33 +292,6 @@ internal sealed partial class QueueSlot(
         EndTurn(caller: null, queue, queue.IsDoomed || queue.Definition.Owner?.Member == member, now);
     }
 
-    /// <summary>The store knows these sessions now: what waited for that goes on.</summary>
-    public void Registered(IReadOnlyCollection<KeyValuePair<SessionId, string?>> sessions, long now)
-    {
-        register!.Note(sessions);
-        if (_queue is not { } queue)
-        {
-            return;
-        }
-
-        foreach (var link in _links.Living.Where(link => link.Up.Peek() is not null).ToArray())
-        {
-            if (_queue == queue && Apply(link, queue, now) is { } said && link.Opener is { } opener)
-            {
-                Pushes.Add(new Push(opener.Observer, said, link.Local));
-            }
-        }
-
-        foreach (var (session, _) in sessions)
-        {
-            if (!_links.Living.Any(link => link.Opener?.Session == session))
-            {
-                // Its member went while it was written down.
-                register.End(session);
-            }
-        }
-    }
-
     /// <summary>Has the queue go by what holds for it now.</summary>
     public void ApplySettings(long now)
     {
@@ -348,6 +312,7 @@ internal sealed partial class QueueSlot(
     /// <summary>Does what is due by now.</summary>
     public void RunDue(long now)
     {
+        EndExclusiveWait(now);
         if (_queue is { } queue && queue.NextDue <= now)
         {
             EndTurn(caller: null, queue, queue.HasExpired(now), now);
@@ -372,7 +337,7 @@ internal sealed partial class QueueSlot(
     private LinkDown? Apply(QueueLink link, IDeclaredQueue queue, long now)
     {
         var applied = false;
-        while (!link.HasEnded && link.Up.Peek() is { } next && !HasToWait(link, queue, next) && link.Up.TryTake(out var packet))
+        while (!link.HasEnded && link.Up.Peek() is { } next && !HasToWait(link, queue, next, now) && link.Up.TryTake(out var packet))
         {
             applied = true;
             if (packet.Open is { } opener)
@@ -412,9 +377,6 @@ internal sealed partial class QueueSlot(
         link.Touch();
         return EndTurn(link, queue, queue.IsDoomed, now);
     }
-
-    /// <summary>The store does not know yet that the queue gives the session anything.</summary>
-    private bool HasToWait(QueueLink link, IDeclaredQueue queue, LinkUp packet) => register is not null && queue.StoresSessions && register.HoldsUp(link, packet);
 
     /// <summary>Ends a turn of the queue, and the queue itself if it was deleted in it.</summary>
     private LinkDown? EndTurn(QueueLink? caller, IDeclaredQueue queue, bool deleted, long now)
@@ -458,6 +420,7 @@ internal sealed partial class QueueSlot(
         }
 
         _queue = null;
+        (_mayBeExclusiveFrom, _isExclusiveWaiting) = (0, false);
         foreach (var session in register?.Known.ToArray() ?? [])
         {
             register!.End(session);

@@ -57,7 +57,8 @@ internal sealed partial class QueueActivation
         var epoch = Math.Max(_clock.StartedAt, state.Epoch + ClockSkew);
         _slot = NewSlot(epoch);
         var identity = new QueueIdentity(_key, state.Incarnation);
-        _slot.RestoreEmpty(definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, identity, epoch), epoch << OffsetsPerMillisecond, Now);
+        _slot.RestoreEmpty(
+            definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, identity, epoch), epoch << OffsetsPerMillisecond, Now, state.IsHandedOver);
         if (state.IsHandedOver)
         {
             await TakeHandedOverAsync(identity, cancellation).ConfigureAwait(false);

@@ -133,11 +133,12 @@ internal sealed class TestGateway
     /// <summary>Opens a link of a session, with more in its first packet.</summary>
     public TestLink Open(SessionId session, params LinkUpItem[] items) => Open(session, Resumed.Contains(session) ? 2 : 1, items);
 
+    /// <summary>With the first packet of a link that is not their first consumers come again, as the first activation has ranked them.</summary>
     public TestLink Open(SessionId session, int ordinal, params LinkUpItem[] items)
     {
         var link = new TestLink(this, Connection, session, ordinal: ordinal);
         _links.Add(link.Id, link);
-        link.Send(items);
+        link.Send(ordinal == 1 ? items : [.. items.Select(static item => item is AttachItem { Rank: 0 } attach ? attach with { Rank = attach.Consumer } : item)]);
         return link;
     }
 

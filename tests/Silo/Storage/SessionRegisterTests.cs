@@ -201,6 +201,25 @@ public sealed class SessionRegisterTests : IAsyncLifetime
         Assert.Equal(ReplyCode.AccessRefused, Assert.Single(other.Items.OfType<AttachedItem>()).Error?.Code);
     }
 
+    /// <summary>Its session has published before, and is awaited by nobody.</summary>
+    [Fact]
+    public async Task TakenOver_ConsumerThatIsNewInASessionThatComesAgain_TakesNobodysExclusivePlace()
+    {
+        await FillAsync();
+        await TakeOverAsync();
+        _gateway.Resumed.Add(_other);
+        var other = _gateway.Open(_other);
+        other.Attach(1, exclusive: true);
+        NoteAll();
+        Assert.Empty(other.Items.OfType<AttachedItem>());
+
+        var holder = _gateway.Open(_holder, new AttachItem(7, "t", false, Exclusive: true, 0, false, default, new Window(1_000_000, 1L << 40)));
+        _gateway.Pump();
+
+        Assert.Null(Assert.Single(holder.Items.OfType<AttachedItem>()).Error);
+        Assert.Equal(ReplyCode.AccessRefused, Assert.Single(other.Items.OfType<AttachedItem>()).Error?.Code);
+    }
+
     /// <summary>Two messages, and a session that had the first.</summary>
     private async Task FillAsync()
     {
