@@ -231,7 +231,7 @@ internal sealed partial class DeadLetterOutbox(
 
     private async Task<MessageRun[]> ReadAsync(WaitingDead waiting, IReadOnlyList<OffsetRange> ranges)
     {
-        while (true)
+        for (var isFirst = true; ; isFirst = false)
         {
             try
             {
@@ -239,7 +239,11 @@ internal sealed partial class DeadLetterOutbox(
             }
             catch (Exception exception) when (!office.Stopping.IsCancellationRequested)
             {
-                LogNotRead(office.Log, exception, queue, vhost);
+                if (isFirst)
+                {
+                    LogNotRead(office.Log, exception, queue, vhost);
+                }
+
                 await Task.Delay(ReadAgainAfter, office.Time, office.Stopping).ConfigureAwait(false);
             }
         }

@@ -33,6 +33,9 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private bool _isStopping;
     private bool _cannotTidy;
     private volatile bool _isBroken;
+
+    // Why nothing is written any more. Under the gate.
+    private string? _ended;
     private volatile StoreOutage? _outage;
     private long _tryBegan;
 
@@ -67,7 +70,10 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>That the store cannot be written to at present; null when it can.</summary>
     public StoreOutage? Outage => _outage;
 
-    /// <summary>Completes when the row is durable; fails with <see cref="RowConflictException"/> if its version was another one.</summary>
+    /// <summary>What those are told who wait for the store when nothing is written any more; null: it is. Under the gate.</summary>
+    public StoreUnavailableException? Ended => _ended is { } why ? new StoreUnavailableException(why) : null;
+
+    /// <summary>Completes when the row is durable; fails with <see cref="RowConflictException"/> if its version was another one, and at once if nothing is written any more.</summary>
     /// <param name="isUrgent">False: it may gather, as what nobody waits for may.</param>
     public Task WriteAsync(RowChange change, bool isUrgent = true) => WriteAsync([change], isUrgent);
 
@@ -78,6 +84,11 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         lock (Gate)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
+            if (Ended is { } ended)
+            {
+                return Task.FromException(ended);
+            }
+
             var isFirst = !HasGathered;
             _rows.Add(pending);
             _mustSync = true;
@@ -91,6 +102,13 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     /// <param name="mustSync">It is to be on the disk when it is through, urgent or not.</param>
     public void Add(QueueJournal journal, bool isUrgent, bool mustSync = false)
     {
+        if (_ended is not null)
+        {
+            // It has something that is not stored, and never will be: whoever waits for that is told so.
+            journal.IsGathered = true;
+            return;
+        }
+
         var isFirst = !HasGathered;
         if (!journal.IsGathered)
         {
@@ -162,11 +180,14 @@ internal sealed partial class GroupCommit : IAsyncDisposable
             {
                 // A call of its own: while the thread waits, nothing keeps the memory of what was written last.
             }
+
+            Abandon("The node stops, and its store is closed or out of reach.");
         }
         catch (Exception exception)
         {
             // Nothing is confirmed any more, and nothing is lost but what was not confirmed.
             _isBroken = true;
+            Abandon($"Nothing is stored any more until the node is restarted: {exception.Message}");
             if (exception is StoreFencedException)
             {
                 if (IsLeaving)
@@ -199,7 +220,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         if (!TryWrite(flush, out var result))
         {
-            Abandon();
             return false;
         }
 
@@ -422,11 +442,28 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         }
     }
 
-    private void Abandon()
+    /// <summary>Nothing is written any more: whoever waits for it, and whoever comes, is told so at once.</summary>
+    private void Abandon(string why)
     {
-        foreach (var row in _flushingRows)
+        PendingRows[] rows;
+        lock (Gate)
         {
-            row.Written.SetException(new StoreUnavailableException("The node stops while the store is out of reach."));
+            _ended = why;
+            rows = [.. _flushingRows, .. _rows];
+            foreach (var journal in _flushing.Concat(_dirty))
+            {
+                journal.Abandon();
+            }
+
+            _flushingRows.Clear();
+            _rows.Clear();
+            _flushing.Clear();
+            _dirty.Clear();
+        }
+
+        foreach (var row in rows)
+        {
+            row.Written.TrySetException(new StoreUnavailableException(why));
         }
     }
 
@@ -467,6 +504,3 @@ internal sealed partial class GroupCommit : IAsyncDisposable
         public TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
-
-/// <summary>Somebody else changed the row meanwhile.</summary>
-internal sealed class RowConflictException(RowKey key) : Exception($"Row '{key.Key}' of '{key.Table}' has another version than expected.");

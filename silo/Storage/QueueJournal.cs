@@ -216,7 +216,7 @@ internal sealed class QueueJournal
         return true;
     }
 
-    /// <summary>Completes when all that was handed over is in the store.</summary>
+    /// <summary>Completes when all that was handed over is in the store; fails if nothing is written there any more.</summary>
     public Task FlushAsync()
     {
         lock (_commit.Gate)
@@ -226,13 +226,18 @@ internal sealed class QueueJournal
                 return Task.CompletedTask;
             }
 
+            if (_commit.Ended is { } ended)
+            {
+                return Task.FromException(ended);
+            }
+
             _flushed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _commit.Add(this, isUrgent: true);
             return _flushed.Task;
         }
     }
 
-    /// <summary>Completes when all that was handed over through a turn is in the store, or need not be, or the journal is fenced.</summary>
+    /// <summary>Completes when all that was handed over through a turn is in the store, or need not be, or the journal is fenced; fails if nothing is written any more.</summary>
     public Task WhenStoredAsync(long turn)
     {
         lock (_commit.Gate)
@@ -240,6 +245,11 @@ internal sealed class QueueJournal
             if (IsFenced || _storedTurn >= turn || _storedTurn >= _handedTurn)
             {
                 return Task.CompletedTask;
+            }
+
+            if (_commit.Ended is { } ended)
+            {
+                return Task.FromException(ended);
             }
 
             var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -340,6 +350,19 @@ internal sealed class QueueJournal
         Volatile.Write(ref _hasNews, _hasNews || hasNews);
         TellAwaited();
         TellFlushed();
+    }
+
+    /// <summary>Nothing is written any more: what was handed over stays as it is, and whoever waits for it is told so. Under the gate.</summary>
+    public void Abandon()
+    {
+        IsGathered = true;
+        foreach (var (_, stored) in _awaited ?? [])
+        {
+            stored.SetException(_commit.Ended!);
+        }
+
+        _flushed?.SetException(_commit.Ended!);
+        (_awaited, _flushed) = (null, null);
     }
 
     /// <summary>Has the queue look what moved. Not under the gate.</summary>

@@ -13,3 +13,6 @@ internal sealed class StoreLostException(string message) : Exception(message);
 internal sealed class StoreFencedException(Exception? cause = null) : Exception(
     "PostgreSQL takes nothing of this process any more: the other members of its cluster have declared it dead, and may have what it had. "
     + "Or the database is one from before its start: a backup was restored, or a standby promoted that had not received everything. A restart goes on with what there is.", cause);
+
+/// <summary>Somebody else changed the row meanwhile.</summary>
+internal sealed class RowConflictException(RowKey key) : Exception($"Row '{key.Key}' of '{key.Table}' has another version than expected.");

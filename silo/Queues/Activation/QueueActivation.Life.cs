@@ -116,7 +116,16 @@ internal sealed partial class QueueActivation
 
         // What could not be saved was logged.
         await _saver.Saved.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await flushed.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            await flushed.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException exception)
+        {
+            // It is over with the store, and was said. What the queue had for it was not confirmed, and the next activation begins without it.
+            LogEndsUnstored(_services.Log, exception, _name, _vhost);
+        }
+
         await Task.WhenAll(_counts.Saved, _segmentsSaved).WaitAsync(cancellation).ConfigureAwait(false);
         if (isHandedOver && _services.Owners is not null)
         {
@@ -338,6 +347,12 @@ internal sealed partial class QueueActivation
 
     private void NotSaved(Exception exception)
     {
+        if (_services.Stores.Durable is { IsRunning: false })
+        {
+            // Another activation here could store as little: this one goes on with what it has in memory, until the process ends.
+            return;
+        }
+
         LogNotSaved(_services.Log, exception, _name, _vhost);
         _services.Stores.NoteFenced(_key);
         _turns.TryEnd(LoseAll);

@@ -59,6 +59,36 @@ public sealed class GroupCommitTests
         watched.Check();
     }
 
+    /// <summary>What was being written, what has gathered meanwhile, and what comes later.</summary>
+    [Fact]
+    public async Task Store_ThatTakesNothingMore_SaysSoAtOnceToAllWhoWaitForIt()
+    {
+        var store = new FakeStore();
+        store.Hold();
+        await using var commit = new GroupCommit(store, NullLogger<GroupCommit>.Instance, _ => { });
+        var writing = commit.WriteAsync(Change(1, expected: null));
+        Assert.True(SpinWait.SpinUntil(() => commit.TryingFor > TimeSpan.Zero, TimeSpan.FromSeconds(30)));
+        var gathered = commit.WriteAsync(Change(2, expected: null));
+        var journal = NewJournal(commit, "waits");
+        journal.EndTurn(nextOffset: 0, delivered: 0, isWaitedFor: false, []);
+        Task[] waiting = [writing, gathered, journal.FlushAsync(), journal.WhenStoredAsync(journal.Turn)];
+
+        store.IsFenced = true;
+        store.Release();
+        foreach (var told in waiting)
+        {
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => told.WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+
+        var late = NewJournal(commit, "comes late");
+        await late.FlushAsync();
+        late.EndTurn(nextOffset: 0, delivered: 0, isWaitedFor: false, []);
+        foreach (var told in (Task[])[commit.WriteAsync(Change(3, expected: null)), journal.FlushAsync(), late.FlushAsync(), late.WhenStoredAsync(late.Turn)])
+        {
+            await Assert.ThrowsAsync<StoreUnavailableException>(() => told.WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+    }
+
     [Fact]
     public async Task WriteAsync_NotUrgent_IsOnTheDiskSoonThoughNothingElseComes()
     {
@@ -109,6 +139,9 @@ public sealed class GroupCommitTests
         var refused = await Assert.ThrowsAsync<RowConflictException>(() => written.WaitAsync(TimeSpan.FromSeconds(30)));
         Assert.Contains($"'{Key.Key}'", refused.Message, StringComparison.Ordinal);
     }
+
+    private static QueueJournal NewJournal(GroupCommit commit, string key) =>
+        new(commit, commit.Store.Create(new QueueIdentity(key, Guid.NewGuid()), 1), isNew: true);
 
     private static RowChange Change(byte value, long? expected) => new(Key, new[] { value }, expected);
 }
