@@ -106,7 +106,7 @@ internal sealed partial class Queue : IDeclaredQueue
     public IReadOnlyCollection<string> BindingSources => _bindingSources;
 
     /// <summary>When something becomes due by itself, or <see cref="MessageRun.Never"/>.</summary>
-    public long NextDue => Math.Min(_recovery?.Due ?? Math.Min(_ready.NextDue, _retries?.NextDue ?? MessageRun.Never), ExpiresAt);
+    public long NextDue => Math.Min(_recovery?.Due ?? Math.Min(Math.Min(_ready.NextDue, _retries?.NextDue ?? MessageRun.Never), GoesAt), ExpiresAt);
 
     /// <summary>When the queue itself is deleted unless it is used before (x-expires), or <see cref="MessageRun.Never"/>.</summary>
     private long ExpiresAt => _settings.Expires is { } after && ConsumerCount == 0 ? _usedAt + after : MessageRun.Never;
@@ -117,7 +117,7 @@ internal sealed partial class Queue : IDeclaredQueue
     /// <summary>It was declared, or something was got from it: its time begins anew. While it has consumers none runs.</summary>
     public void Use(long now) => _usedAt = now;
 
-    public bool HasExpired(long now) => ExpiresAt <= now;
+    public bool HasExpired(long now) => ExpiresAt <= now || HasLostLast(now);
 
     public QueueAnswer Describe() => new(null, ReadyCount, ConsumerCount, Incarnation, Definition.Durable);
 
@@ -197,6 +197,7 @@ internal sealed partial class Queue : IDeclaredQueue
     /// <summary>Gives out what can be given.</summary>
     public void EndTurn(long now)
     {
+        NoteLast(now);
         if (!IsDoomed && _recovery is null)
         {
             if (_retries is { Count: > 0 })
@@ -331,6 +332,7 @@ internal sealed partial class Queue : IDeclaredQueue
         link.Send(new AttachedItem(attach.Consumer, null, consumer.Rank, attach.Active));
         link.Consumers.Add(attach.Consumer, consumer);
         _dispatch.Add(consumer);
+        HasBeenConsumed = true;
     }
 
     private BrokerError? RefusalFor(QueueLink link) =>
@@ -345,7 +347,7 @@ internal sealed partial class Queue : IDeclaredQueue
 
         _dispatch.Remove(consumer);
         Use(now);
-        IsDoomed |= Definition.AutoDelete && ConsumerCount == 0;
+        IsDoomed |= Definition.AutoDelete && ConsumerCount == 0 && _lastIsKnownAt <= now;
     }
 
     private void Close(QueueLink link, long now)

@@ -15,14 +15,21 @@ internal sealed partial class QueueSlot
     /// <summary>Puts a queue in place that an earlier activation had in memory: without its messages.</summary>
     /// <param name="firstOffset">Above all that it has given.</param>
     /// <param name="isHandedOver">Who had consumers there is known, and waited for.</param>
+    /// <param name="hadConsumer">Somebody had.</param>
     public void RestoreEmpty(
-        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now, bool isHandedOver = false)
+        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now, bool isHandedOver = false,
+        bool hadConsumer = false)
     {
         Restore(definition, incarnation, bindingSources, storage, now, [], now);
         Queue!.BeginAt(firstOffset);
+        if (definition.Owner is not null)
+        {
+            // It says all that it has there in one packet, and the queue goes with it.
+            return;
+        }
 
-        // The owner of an exclusive queue says all that it has there in one packet.
-        _mayBeExclusiveFrom = isHandedOver || definition.Owner is not null ? 0 : now + Recovery.Patience;
+        _mayBeExclusiveFrom = isHandedOver ? 0 : now + Recovery.Patience;
+        Queue.ComeBack(hadConsumer, now + Recovery.PatienceInCluster);
     }
 
     /// <summary>The store knows these sessions now: what waited for that goes on.</summary>

@@ -31,6 +31,9 @@ internal sealed partial class QueueActivation
     // Null: as it was read.
     private bool? _isOwned;
 
+    // As it was saved last.
+    private bool _isKnownAsConsumed;
+
     /// <summary>Another process took the queue a moment ago: this activation does nothing but say so.</summary>
     public bool BeginsAsOutsider() => _services.Stores.IsLeftAlone(_key) && _turns.TryEnd(static () => { }) && _recovered.TrySetResult();
 
@@ -314,8 +317,11 @@ internal sealed partial class QueueActivation
             {
                 state.Owner = queue.Definition.Owner is { } connection ? Owners.OwnerOf(connection) : _run;
                 state.Epoch = _slot.Epoch;
+                state.HasBeenConsumed = HasToBeKnownAsConsumed;
             }
         }
+
+        _isKnownAsConsumed = state.HasBeenConsumed;
 
         if (_handedOver is not null)
         {
@@ -325,6 +331,10 @@ internal sealed partial class QueueActivation
 
         _saver.Save(state, SaveOwner(commit, state.Owner, isNew));
     }
+
+    /// <summary>A queue that goes with its last consumer has one, and comes back if its silo is lost: if nobody comes again by then, it is to go.</summary>
+    private bool HasToBeKnownAsConsumed =>
+        _run is not null && _slot.Queue is { HasBeenConsumed: true, Definition: { AutoDelete: true, Owner: null }, Storage: not { IsDurable: true } };
 
     /// <summary>Keeps the list of what is owned.</summary>
     private Task? SaveOwner(GroupCommit commit, string? owner, bool isNew)

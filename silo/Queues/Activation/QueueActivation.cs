@@ -364,6 +364,11 @@ internal sealed partial class QueueActivation
             StoreSessions(register);
         }
 
+        if (!_isKnownAsConsumed && HasToBeKnownAsConsumed)
+        {
+            Save();
+        }
+
         FollowTransactions();
 
         if (_slot.Queue?.NextLoad() is { } load)

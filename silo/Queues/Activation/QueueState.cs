@@ -38,5 +38,9 @@ internal sealed class QueueState
     [Id(7)]
     public List<string> HandedOverFrom { get; set; } = [];
 
+    /// <summary>Of a queue that is not durable, and goes with its last consumer: it has had one, which may be lost together with its silo.</summary>
+    [Id(8)]
+    public bool HasBeenConsumed { get; set; }
+
     public bool IsEmpty => Declaration is null && Debts.Count == 0;
 }

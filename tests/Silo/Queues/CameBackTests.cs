@@ -2,6 +2,7 @@ using Granary.Amqp;
 using Granary.Core.Links;
 using Granary.Silo.Queues;
 using Granary.Silo.Queues.Definition;
+using Granary.Silo.Queues.Messages;
 
 namespace Granary.Silo.Tests.Queues;
 
@@ -38,8 +39,54 @@ public sealed class CameBackTests
         Assert.Equal([0], newcomer.GivenIds(1));
     }
 
-    private void ComeBack() => _gateway.Slot.RestoreEmpty(
-        QueueDefinition.Stored("/", "q", TestGateway.Declaration(default)), Guid.NewGuid(), [], storage: null, firstOffset: 100, _gateway.Now);
+    /// <summary>Its last consumer was lost together with its silo, or went meanwhile.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AutoDeleteQueue_ThatNobodyConsumesAnyMore_GoesWhenThoseWhoMayComeAreGivenUp(bool comesAgain)
+    {
+        ComeBack(autoDelete: true, hadConsumer: true);
+        if (comesAgain)
+        {
+            _gateway.Open(_holder, 2, TestLink.Attachment(7)).Send(new DetachItem(7));
+        }
+
+        RunDueAfter(Recovery.PatienceInCluster - 1);
+        Assert.NotNull(_gateway.Slot.Queue);
+        Assert.Equal(_gateway.Now + 1, _gateway.Slot.NextDue);
+        RunDueAfter(1);
+        Assert.Null(_gateway.Slot.Queue);
+    }
+
+    [Fact]
+    public void AutoDeleteQueue_WhoseConsumerGoesBeforeAnotherHasComeAgain_StaysUntilThatOneGoes()
+    {
+        ComeBack(autoDelete: true, hadConsumer: true);
+        _gateway.Open(_holder, 2, TestLink.Attachment(7)).Send(new DetachItem(7));
+        Assert.NotNull(_gateway.Slot.Queue);
+        var other = _gateway.Open(_other, 2, TestLink.Attachment(1));
+
+        RunDueAfter(Recovery.PatienceInCluster);
+        Assert.NotNull(_gateway.Slot.Queue);
+        other.Send(new DetachItem(1));
+        Assert.Null(_gateway.Slot.Queue);
+    }
+
+    [Fact]
+    public void AutoDeleteQueue_ThatHasNeverBeenConsumed_WaitsForItsFirstConsumer()
+    {
+        ComeBack(autoDelete: true);
+        RunDueAfter(Recovery.PatienceInCluster);
+        Assert.NotNull(_gateway.Slot.Queue);
+        Assert.Equal(MessageRun.Never, _gateway.Slot.NextDue);
+
+        _gateway.Open(_other, TestLink.Attachment(1)).Send(new DetachItem(1));
+        Assert.Null(_gateway.Slot.Queue);
+    }
+
+    private void ComeBack(bool autoDelete = false, bool hadConsumer = false) => _gateway.Slot.RestoreEmpty(
+        QueueDefinition.Stored("/", "q", TestGateway.Declaration(default, autoDelete: autoDelete)), Guid.NewGuid(), [], storage: null, firstOffset: 100, _gateway.Now,
+        hadConsumer: hadConsumer);
 
     private void RunDueAfter(long milliseconds)
     {

@@ -1,0 +1,47 @@
+using System.Text.Json;
+using Granary.Core;
+using Granary.Core.Grains;
+using Granary.Core.Links;
+using Granary.Silo.Ownership;
+using Granary.Silo.Queues.Activation;
+using Granary.Silo.Storage;
+using Granary.Silo.Storage.Definitions;
+using Granary.Silo.Tests.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Granary.Silo.Tests.Queues;
+
+/// <summary>Activations of a queue that is not durable, in a cluster: what each leaves to the next.</summary>
+public sealed class OwnedActivationTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private static readonly string Key = GrainKeys.For("/", "q");
+
+    /// <summary>Should its silo be lost together with that consumer, the queue is to go.</summary>
+    [Fact]
+    public async Task AutoDeleteQueue_WithAConsumer_IsStoredAsOneThatHadOne()
+    {
+        var store = new FakeStore();
+        await using var silo = await StartAsync(store);
+        var queue = silo.Grains.GetGrain<IQueueGrain>(Key);
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, autoDelete: true))).Error);
+        Assert.False((await ReadAsync(store))!.HasBeenConsumed);
+
+        await using var link = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New(), TestLink.Attachment(1));
+
+        using var patience = new CancellationTokenSource(Limit);
+        while (await ReadAsync(store) is not { HasBeenConsumed: true })
+        {
+            await Task.Delay(5, patience.Token);
+        }
+    }
+
+    private static async Task<QueueState?> ReadAsync(FakeStore store) =>
+        await store.ReadRowAsync(new RowKey("queue", Key), default) is { } row ? JsonSerializer.Deserialize(row.Value.Span, DefinitionsJson.Default.QueueState) : null;
+
+    private static Task<TestSilo> StartAsync(FakeStore store) => TestSilo.StartAsync(store: store, more: silo => silo.Services
+        .AddSingleton<ClusterRun>()
+        .AddSingleton<Owners>()
+        .AddSingleton(provider => new SiloLosses("own", provider.GetRequiredService<TimeProvider>())));
+}
