@@ -24,6 +24,12 @@ internal sealed partial class QueueActivation
     /// <summary>Of the messages that were handed over so many bytes are read at once.</summary>
     private const int ReadAtOnce = 4 * 1024 * 1024;
 
+    /// <summary>
+    /// Awaited as if it were a session, until the messages are removed there: were they given out before, and the silo lost, the next activation would find them once more, and nothing would
+    /// tell that somebody has had them.
+    /// </summary>
+    private static readonly SessionId Removal = SessionId.New();
+
     /// <summary>Where messages of a queue that is not durable were written for the next activation.</summary>
     private QueueJournal? _handedOver;
 
@@ -98,10 +104,24 @@ internal sealed partial class QueueActivation
         }
 
         _slot.Queue!.TakeOver(runs, backlog, Now);
-        _slot.Queue.Await([.. sessions.Keys], Now + Recovery.PatienceInCluster);
+        _slot.Queue.Await(runs.Count > 0 ? [.. sessions.Keys, Removal] : [.. sessions.Keys], Now + Recovery.PatienceInCluster);
         _slot.Register!.Note(sessions);
         _taken = storage.Journal;
         LogTookOver(_services.Log, runs.Sum(run => (long)run.Count), _name, _vhost);
+    }
+
+    /// <summary>What was taken may be given out when it is nowhere else any more.</summary>
+    private async Task GiveTakenAsync(Task removed)
+    {
+        await removed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (removed.IsCompletedSuccessfully)
+        {
+            _turns.TryRun(this, static activation =>
+            {
+                activation._slot.Queue?.AwaitNoMore(Removal);
+                activation._slot.Advance(activation.Now);
+            });
+        }
     }
 
     /// <summary>Ends the activation if the queue belongs to a silo that has joined, and takes along all that it has.</summary>

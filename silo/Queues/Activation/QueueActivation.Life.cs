@@ -77,6 +77,11 @@ internal sealed partial class QueueActivation
 
                     activation.Save();
                 }
+
+                if (activation._taken is not null)
+                {
+                    _ = activation.GiveTakenAsync(activation._saver.Saved);
+                }
             }
 
             foreach (var debt in activation._debts)

@@ -37,6 +37,66 @@ public sealed class OwnedActivationTests
         }
     }
 
+    /// <summary>Should the silo be lost before they are removed from the store, the next activation would give them once more, as if nobody had seen them.</summary>
+    [Fact]
+    public async Task MessagesThatWereHandedOver_AreGivenToNobodyBeforeTheyAreRemovedFromTheStore()
+    {
+        var store = new FakeStore();
+        await using var silo = await StartAsync(store);
+        var queue = silo.Grains.GetGrain<IQueueGrain>(Key);
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default))).Error);
+        await using (var publisher = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New(), new PublishItem(Batches.Of(0, 3), Resent: false)))
+        {
+            // As when its silo stops.
+            await silo.Services.GetRequiredService<LocalQueues>().FindActivation(Key)!.EndAsync(isStopping: false, CancellationToken.None).WaitAsync(Limit);
+        }
+
+        store.Hold();
+        try
+        {
+            await using var consumer = await OpenAtNextAsync(silo, queue);
+            while (consumer.Items.TryRead(out var item))
+            {
+                Assert.IsNotType<DeliveryItem>(item);
+            }
+
+            store.Release();
+            Assert.Equal([(0, false), (1, false), (2, false)], TestLink.Given([await FirstDeliveryAsync(consumer)], 1));
+        }
+        finally
+        {
+            store.Release();
+        }
+    }
+
+    /// <summary>Opens a link with a consumer to the activation that follows one that has ended.</summary>
+    private static async Task<GrainLink> OpenAtNextAsync(TestSilo silo, IQueueGrain queue)
+    {
+        using var patience = new CancellationTokenSource(Limit);
+        while (true)
+        {
+            var link = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New(), TestLink.Attachment(1));
+            if (await link.Items.WaitToReadAsync(patience.Token) && link.Items.TryPeek(out var first) && first is OpenedItem)
+            {
+                return link;
+            }
+
+            await link.DisposeAsync();
+        }
+    }
+
+    private static async Task<DeliveryItem> FirstDeliveryAsync(GrainLink link)
+    {
+        using var patience = new CancellationTokenSource(Limit);
+        while (true)
+        {
+            if (await link.Items.ReadAsync(patience.Token) is DeliveryItem delivery)
+            {
+                return delivery;
+            }
+        }
+    }
+
     private static async Task<QueueState?> ReadAsync(FakeStore store) =>
         await store.ReadRowAsync(new RowKey("queue", Key), default) is { } row ? JsonSerializer.Deserialize(row.Value.Span, DefinitionsJson.Default.QueueState) : null;
 
