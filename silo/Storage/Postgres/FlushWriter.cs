@@ -23,7 +23,6 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     private const NpgsqlDbType Texts = NpgsqlDbType.Array | NpgsqlDbType.Text;
     private const NpgsqlDbType Byteas = NpgsqlDbType.Array | NpgsqlDbType.Bytea;
 
-    // Names this store to the database, which remembers the last flush of each.
     private readonly Guid _id = Guid.NewGuid();
 
     // The last flush that the database has for good, by what it said.
@@ -33,6 +32,9 @@ internal sealed class FlushWriter(NpgsqlDataSource database, NpgsqlDataSource ow
     private NpgsqlConnection? _connection;
     private NpgsqlCommand? _command;
     private NpgsqlCommand? _common;
+
+    /// <summary>Names this store to the database, which remembers the last flush of each.</summary>
+    public Guid Id => _id;
 
     public async Task RegisterAsync(CancellationToken cancellation)
     {

@@ -38,7 +38,7 @@ internal sealed class PostgresStore : IMessageStore
         _batches = new BatchReader(_database);
         _rows = new RowReader(_database);
         _locked = new LockedCall(_database, options.LockPatience, time);
-        _takeOver = new TakeOver(_database, ids, _batches, _locked);
+        _takeOver = new TakeOver(_database, ids, _batches, _locked, options.Silo is null ? null : _writer.Id);
         _ring = new RingTidier(_database, options, logger);
     }
 

@@ -1,11 +1,14 @@
 using Granary.Core.Links;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Granary.Silo.Storage.Postgres;
 
 /// <summary>Takes queues over: raises the epoch, whoever holds the queue, and finds out what there is of it.</summary>
-internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchReader reader, LockedCall locked)
+/// <param name="writer">Without which nothing is taken over; null: nobody can have deleted it.</param>
+internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchReader reader, LockedCall locked, Guid? writer)
 {
+    /// <exception cref="StoreFencedException">The other members of the cluster have declared this process dead.</exception>
     public async Task<PostgresQueue> RunAsync(QueueIdentity identity, long atLeast, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation).ConfigureAwait(false);
@@ -36,7 +39,7 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         return await locked.RunAsync(connection, ended => RaiseAsync(connection, identity, atLeast, id, ended), cancellation).ConfigureAwait(false);
     }
 
-    private static async Task<QueueState> RaiseAsync(
+    private async Task<QueueState> RaiseAsync(
         NpgsqlConnection connection, QueueIdentity identity, long atLeast, long id, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(SqlText.TakeOver, connection);
@@ -44,8 +47,14 @@ internal sealed class TakeOver(NpgsqlDataSource database, QueueIds ids, BatchRea
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = identity.Incarnation });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = atLeast });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
+        command.Parameters.Add(new NpgsqlParameter { Value = writer ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid });
         await using var row = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
-        await row.ReadAsync(cancellation).ConfigureAwait(false);
+        if (!await row.ReadAsync(cancellation).ConfigureAwait(false))
+        {
+            // The queue is another silo's, or is about to be.
+            throw new StoreFencedException();
+        }
+
         return new QueueState(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4));
     }
 

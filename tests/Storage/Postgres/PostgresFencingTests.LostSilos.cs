@@ -56,6 +56,24 @@ public sealed partial class PostgresFencingTests
         }
     }
 
+    /// <summary>It would fence who has the queue by then, for nothing.</summary>
+    [Fact]
+    public async Task LostSilo_ThatComesBack_TakesNoQueueOver()
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7");
+        var queue = await CreateAsync(lost, "moved");
+        await DeclareAsync("10.0.0.1", 7, Active);
+        Assert.True((await lost.TakeOverAsync(queue.Identity, 0, CancellationToken.None)).Epoch > queue.Epoch);
+        await DeclareAsync("10.0.0.1", 7, Dead);
+        var other = await OpenOfAsync("10.0.0.2:11111@8");
+        await other.ReadRowAsync(Definition, CancellationToken.None);
+        var taken = await other.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+
+        await Assert.ThrowsAsync<StoreFencedException>(() => lost.TakeOverAsync(queue.Identity, 0, CancellationToken.None));
+        await Assert.ThrowsAsync<StoreFencedException>(() => lost.TakeOverAsync(StoreSession.Identity("never there"), 0, CancellationToken.None));
+        Assert.Empty((await WriteAsync(other, taken, 0)).Fenced);
+    }
+
     /// <summary>Such as one that was started again at the same address.</summary>
     [Fact]
     public async Task Silo_OfAnotherGenerationThanTheLostOne_GoesOn()
