@@ -149,6 +149,7 @@ public sealed partial class QueueSession
     private void End(bool isRemembered)
     {
         IsEnded = true;
+        _set.Losses?.Sessions.Remove(_id);
         _link.End(isRemembered);
         _pending.Clear();
         _set.Remove(this, _link);

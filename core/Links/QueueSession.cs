@@ -136,7 +136,7 @@ public sealed partial class QueueSession
     {
         ArgumentNullException.ThrowIfNull(consumer);
         var id = _set.NextConsumerId();
-        _hasTaken = true;
+        NoteTaken();
         _consumers.Add(id, consumer);
         Enqueue(consumer.Begin(this, new AttachItem(id, consumer.Tag, consumer.NoAck, exclusive, prefetch, shared, arguments, default)));
         _set.NoteLease(consumer.Lease);
@@ -152,7 +152,7 @@ public sealed partial class QueueSession
     public void Get(bool noAck, Action<GotItem> answer)
     {
         var request = ++_nextGet;
-        _hasTaken = true;
+        NoteTaken();
         _gets.Add(request, (noAck, answer));
         Enqueue(new GetItem(request, noAck));
     }
@@ -444,6 +444,16 @@ public sealed partial class QueueSession
         _links++;
         _set.Add(link);
         return link;
+    }
+
+    /// <summary>It is about to ask for messages: activations to come may wait for it.</summary>
+    private void NoteTaken()
+    {
+        if (!_hasTaken && !IsEnded)
+        {
+            _hasTaken = true;
+            _set.Losses?.Sessions.Add(_id);
+        }
     }
 
     private void CloseOpenBatch()

@@ -15,6 +15,9 @@ public sealed class SiloLosses(string own, TimeProvider time)
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>What this process has with queues that may be lost.</summary>
+    public LiveSessions Sessions { get; } = new();
+
     /// <summary>When the last one was seen to go, a timestamp of the clock that it was given; null: none was.</summary>
     public long? Last => Volatile.Read(ref _last) is not 0 and var last ? last : null;
 

@@ -1,5 +1,6 @@
 using Granary.Core.Alarms;
 using Granary.Core.Figures;
+using Granary.Core.Links;
 using Granary.Core.Messages;
 using Orleans.Services;
 using Orleans.CodeGeneration;
@@ -50,6 +51,10 @@ public interface IMemberService : IGrainService
     /// <summary>How many queues this process has.</summary>
     [Alias("CountQueues")]
     Task<int> CountQueuesAsync();
+
+    /// <summary>Which of these sessions with queues, which were clients' of this process, have ended: they never come again, and hold nothing.</summary>
+    [Alias("FindGoneSessions")]
+    Task<SessionId[]> FindGoneSessionsAsync(SessionId[] sessions);
 
     /// <summary>Has queues of this process move to another silo.</summary>
     /// <param name="count">So many at the most. It takes a while: a thousand at once would take longer than a call may.</param>

@@ -52,6 +52,18 @@ internal sealed partial class QueueSlot
         }
     }
 
+    /// <summary>Sessions that are waited for have ended, and never come again.</summary>
+    public void AwaitNoMore(SessionId[] sessions, long now)
+    {
+        foreach (var session in sessions)
+        {
+            _queue?.AwaitNoMore(session);
+            register!.End(session);
+        }
+
+        Advance(now);
+    }
+
     /// <summary>The store does not know yet that the queue gives the session anything, or others may still come who have it for themselves.</summary>
     private bool HasToWait(QueueLink link, IDeclaredQueue queue, LinkUp packet, long now)
     {

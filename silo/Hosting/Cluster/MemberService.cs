@@ -1,5 +1,6 @@
 using Granary.Core.Alarms;
 using Granary.Core.Figures;
+using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Silo.Placement;
@@ -14,7 +15,8 @@ namespace Granary.Silo.Hosting.Cluster;
 /// <param name="clients">Null in a process without clients.</param>
 /// <param name="moves">Null in a process without queues.</param>
 internal sealed class MemberService(
-    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, OwnFigures figures, OwnHistories histories, IEnumerable<IConnectionCloser> closers, LeaseBook? book = null,
+    GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory logs, ClusterAlarms alarms, OwnFigures figures, OwnHistories histories, IEnumerable<IConnectionCloser> closers, SiloLosses losses,
+    LeaseBook? book = null,
     IReplyDesk? desk = null, QueueMoves? moves = null, DatabaseWatch? watch = null, IClientCounts? clients = null)
     : GrainService(id, silo, logs), IMemberService
 {
@@ -34,6 +36,8 @@ internal sealed class MemberService(
     public Task<int> CountChannelsAsync(string user) => Task.FromResult(clients?.CountChannels(user) ?? 0);
 
     public Task<int> CountQueuesAsync() => Task.FromResult(moves?.Count ?? 0);
+
+    public Task<SessionId[]> FindGoneSessionsAsync(SessionId[] sessions) => Task.FromResult(losses.Sessions.FindGone(sessions));
 
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => moves?.MoveAsync(to, count, CancellationToken.None) ?? Task.FromResult(0);
 

@@ -89,6 +89,7 @@ internal sealed partial class QueueActivation
                 activation._lastRemoval = activation.SettleAsync(debt);
             }
 
+            activation.AskForSessions();
             activation.Look();
         });
     }

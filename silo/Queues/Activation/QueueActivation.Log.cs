@@ -11,6 +11,9 @@ internal sealed partial class QueueActivation
     [LoggerMessage(3003, LogLevel.Error, "The definition of queue {Queue} in vhost {Vhost} could not be stored; its activation ends")]
     private static partial void LogNotSaved(ILogger logger, Exception exception, string queue, string vhost);
 
+    [LoggerMessage(3024, LogLevel.Debug, "{Member} has not said which of its sessions with queue {Queue} in vhost {Vhost} have ended; they are waited for")]
+    private static partial void LogSessionsNotFound(ILogger logger, Exception exception, string member, string queue, string vhost);
+
     [LoggerMessage(3023, LogLevel.Debug, "Queue {Queue} in vhost {Vhost} ends, and not all that it had for the store is there, as nothing is written any more")]
     private static partial void LogEndsUnstored(ILogger logger, Exception exception, string queue, string vhost);
 

@@ -7,6 +7,8 @@ namespace Granary.Silo.Queues.Activation;
 /// <summary>What the next activation has to know of sessions that were given something of the queue.</summary>
 internal sealed partial class QueueActivation
 {
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(3);
+
     /// <summary>The sessions that have something of the queue, and may come again. Those of members that are gone will not.</summary>
     private async Task<Dictionary<SessionId, string?>> ReadSessionsAsync(Owners owners, Guid incarnation, CancellationToken cancellation)
     {
@@ -31,6 +33,41 @@ internal sealed partial class QueueActivation
     /// <summary>Sessions of the member may come, or may still deliver what they hold.</summary>
     private async ValueTask<bool> MayComeAsync(Owners owners, string member, CancellationToken cancellation) =>
         !await owners.IsGoneAsync(member, cancellation).ConfigureAwait(false) || _services.Local.MayDeliver(member);
+
+    /// <summary>Asks those who had the sessions that are waited for which have ended: that need not have been stored any more.</summary>
+    private void AskForSessions()
+    {
+        if (_slot is { Register: { } register, Declared.IsRecovering: true })
+        {
+            foreach (var sessions in register.Known.GroupBy(register.MemberOf))
+            {
+                _ = AskForSessionsAsync(sessions.Key ?? "", [.. sessions]);
+            }
+        }
+    }
+
+    private async Task AskForSessionsAsync(string member, SessionId[] sessions)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        SessionId[] gone;
+        try
+        {
+            gone = _services.Losses is { } here && here.Own == member ? here.Sessions.FindGone(sessions)
+                : _services.Members?.Find(member) is { } there ? await there.FindGoneSessionsAsync(sessions).WaitAsync(AnswerLimit, _services.Time).ConfigureAwait(false)
+                : [];
+        }
+        catch (Exception exception)
+        {
+            // Of the version before, or it hangs: all of them are waited for.
+            LogSessionsNotFound(_services.Log, exception, member, _name, _vhost);
+            return;
+        }
+
+        if (gone.Length > 0)
+        {
+            _turns.TryRun((this, gone), static ended => ended.Item1._slot.AwaitNoMore(ended.gone, ended.Item1.Now));
+        }
+    }
 
     /// <summary>Writes down whom the queue gives something; they are given it when that is stored.</summary>
     private void StoreSessions(SessionRegister register)

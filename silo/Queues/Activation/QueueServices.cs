@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Core.Policies;
 using Granary.Core.Transactions;
 using Granary.Silo.DeadLetters;
@@ -23,7 +25,9 @@ internal sealed record QueueServices(
     SiloFigures Figures,
     ILogger<QueueActivation> Log,
     Owners? Owners = null,
-    PolicyCopy? Policies = null)
+    PolicyCopy? Policies = null,
+    IMembers? Members = null,
+    SiloLosses? Losses = null)
 {
     public TransactionDecisions Decisions { get; } = new(Stores, Time);
 

@@ -1,5 +1,6 @@
 using Granary.Core.Alarms;
 using Granary.Core.Figures;
+using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 
@@ -45,6 +46,8 @@ internal sealed class FakeMember(IReplyDesk desk) : IMemberService
     public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
 
     public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
+
+    public Task<SessionId[]> FindGoneSessionsAsync(SessionId[] sessions) => throw new NotSupportedException("no sessions here");
 
     public Task<bool> ReachesDatabaseAsync() => throw new NotSupportedException("no database here");
 

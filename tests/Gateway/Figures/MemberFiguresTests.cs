@@ -1,5 +1,6 @@
 using Granary.Core.Alarms;
 using Granary.Core.Figures;
+using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Core.Topology;
@@ -139,6 +140,8 @@ public sealed class MemberFiguresTests
         public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
 
         public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
+
+        public Task<SessionId[]> FindGoneSessionsAsync(SessionId[] sessions) => throw new NotSupportedException("no sessions here");
 
         public Task<int> CountConnectionsAsync(string? vhost, string? user) => throw new NotSupportedException("no connections here");
 

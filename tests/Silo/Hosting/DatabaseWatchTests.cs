@@ -1,5 +1,6 @@
 using Granary.Core.Alarms;
 using Granary.Core.Figures;
+using Granary.Core.Links;
 using Granary.Core.Members;
 using Granary.Core.Messages;
 using Granary.Silo.Hosting.Cluster;
@@ -147,5 +148,7 @@ public sealed class DatabaseWatchTests : IDisposable
         public Task<int> CountQueuesAsync() => throw new NotSupportedException("no queues here");
 
         public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
+
+        public Task<SessionId[]> FindGoneSessionsAsync(SessionId[] sessions) => throw new NotSupportedException("no sessions here");
     }
 }

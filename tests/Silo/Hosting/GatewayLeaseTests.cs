@@ -424,6 +424,8 @@ public sealed class GatewayLeaseTests
 
         public Task<int> MoveQueuesAsync(SiloAddress to, int count) => throw new NotSupportedException("no queues here");
 
+        public Task<SessionId[]> FindGoneSessionsAsync(SessionId[] sessions) => throw new NotSupportedException("no sessions here");
+
         private Task<T> AnswerAsync<T>(T answer)
         {
             Interlocked.Increment(ref _calls);

@@ -201,6 +201,25 @@ public sealed class SessionRegisterTests : IAsyncLifetime
         Assert.Equal(ReplyCode.AccessRefused, Assert.Single(other.Items.OfType<AttachedItem>()).Error?.Code);
     }
 
+    /// <summary>That it has was not stored any more.</summary>
+    [Fact]
+    public async Task TakenOver_SessionThatHasEnded_IsWaitedForNoMore()
+    {
+        await FillAsync();
+        await TakeOverAsync();
+        var other = _gateway.Open(_other);
+        other.Attach(1);
+        NoteAll();
+        Assert.Empty(other.GivenIds(1));
+
+        _gateway.Slot.AwaitNoMore([_holder], _gateway.Now);
+        _gateway.DeliverPushes();
+        _gateway.Pump();
+
+        Assert.Equal([0L, 1L], other.GivenIds(1));
+        Assert.Equal([_holder], Register.Over);
+    }
+
     /// <summary>Its session has published before, and is awaited by nobody.</summary>
     [Fact]
     public async Task TakenOver_ConsumerThatIsNewInASessionThatComesAgain_TakesNobodysExclusivePlace()
