@@ -30,9 +30,11 @@ internal sealed partial class QueueActivation
         return sessions;
     }
 
-    /// <summary>Sessions of the member may come, or may still deliver what they hold.</summary>
+    /// <summary>
+    /// Sessions of the member may come, or may still deliver what they hold. That it is dead may be in the list of members before this process is told, and waits for the end of what it may deliver.
+    /// </summary>
     private async ValueTask<bool> MayComeAsync(Owners owners, string member, CancellationToken cancellation) =>
-        !await owners.IsGoneAsync(member, cancellation).ConfigureAwait(false) || _services.Local.MayDeliver(member);
+        !await owners.IsGoneAsync(member, cancellation).ConfigureAwait(false) || _services.Members?.Find(member) is not null || _services.Local.MayDeliver(member);
 
     /// <summary>Asks those who had the sessions that are waited for which have ended: that need not have been stored any more.</summary>
     private void AskForSessions()

@@ -1,11 +1,16 @@
+using System.Reflection;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
+using Granary.Core.Members;
 using Granary.Silo.Hosting.Cluster;
 using Granary.Silo.Ownership;
 using Granary.Silo.Queues;
+using Granary.Silo.Queues.Activation;
+using Granary.Silo.Storage;
 using Granary.Silo.Tests.Storage;
+using Granary.Testing.Members;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -69,6 +74,56 @@ public sealed class LiveSessionTests
             // The activation that failed is asked until it is gone.
             await Task.Delay(5, soon.Token);
         }
+    }
+
+    /// <summary>It is dead by the list of members, and may still deliver what its clients hold.</summary>
+    [Fact]
+    public async Task Activation_ThatFollows_WaitsForSessionsOfAMemberOfWhoseEndItWasNotToldYet()
+    {
+        const string Dead = "127.0.0.1:11111@1";
+        var members = new FakeMembers("own");
+        members.Add(Dead, DispatchProxy.Create<IMemberService, Silent>());
+        await using var silo = await TestSilo.StartAsync(store: new FakeStore(), more: silo => silo.Services
+            .AddSingleton<ClusterRun>()
+            .AddSingleton<Owners>()
+            .AddSingleton<IMembers>(members)
+            .AddSingleton(provider => new SiloLosses("own", provider.GetRequiredService<TimeProvider>())));
+        silo.Watched.Expect(TurnFailed);
+        Assert.True(await silo.Services.GetRequiredService<Owners>().IsGoneAsync(Dead, CancellationToken.None));
+        var key = GrainKeys.For("/", "q");
+        var queue = silo.Grains.GetGrain<IQueueGrain>(key);
+        var declared = await queue.DeclareAsync(TestGateway.Declaration(default, durable: true));
+        await silo.Services.GetRequiredService<GroupCommit>().WriteAsync(SessionRows.Added(key, declared.Incarnation, SessionId.New(), Dead));
+
+        await queue.SendAsync(new LinkUp { Link = LinkId.New(), Number = 1 });
+        using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(Recovery.PatienceInCluster - 2_000));
+        GrainLink? link = null;
+        while (link is null)
+        {
+            // Until the activation that failed is gone.
+            link = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New());
+            if (await link.Items.WaitToReadAsync(soon.Token) && link.Items.TryPeek(out var first) && first is not OpenedItem)
+            {
+                await link.DisposeAsync();
+                link = null;
+            }
+        }
+
+        await using (link)
+        {
+            var described = queue.DescribeAsync(default).AsTask();
+            await link.SendAsync(new PublishItem(Batches.Of(0, 1, persistent: true), Resent: false));
+            Assert.False(described.IsCompleted);
+
+            silo.Services.GetRequiredService<LocalQueues>().PostGone(Dead);
+            Assert.Null((await described.WaitAsync(soon.Token)).Error);
+        }
+    }
+
+    /// <summary>A member that answers nothing.</summary>
+    public class Silent : DispatchProxy
+    {
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => throw new NotSupportedException("nothing is asked here");
     }
 
     private sealed class Idle() : LinkConsumer("idle", noAck: false)
