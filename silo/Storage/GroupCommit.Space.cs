@@ -1,9 +1,34 @@
 using Granary.Core.Threads;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo.Storage;
 
 internal sealed partial class GroupCommit
 {
+    private bool _cannotTidy;
+
+    /// <summary>Whether there is more to tidy at once.</summary>
+    private bool TidyStep()
+    {
+        try
+        {
+            var hasMore = Wait(_store.TidyAsync(_stop.Token));
+            _cannotTidy = false;
+            return hasMore;
+        }
+        catch (Exception exception) when (exception is StoreUnavailableException or StoreException or OperationCanceledException)
+        {
+            // Told once: it is tried again every second.
+            if (!_cannotTidy)
+            {
+                _cannotTidy = true;
+                LogNotTidied(exception);
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>
     /// While a flush finds no room: writes ahead of it what frees some, of the flush itself and of what has gathered behind it. Consumers go on by that, and in the end there is room.
     /// </summary>
@@ -44,4 +69,7 @@ internal sealed partial class GroupCommit
         QueueJournal[] journals = [.. freeing.Select(static one => one.Journal)];
         SameThreadContext.Run(TellAll, journals);
     }
+
+    [LoggerMessage(3305, LogLevel.Warning, "The store could not be tidied; trying again later")]
+    private partial void LogNotTidied(Exception exception);
 }

@@ -31,7 +31,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
     private bool _isUrgent;
     private bool _mustSync;
     private bool _isStopping;
-    private bool _cannotTidy;
     private volatile bool _isBroken;
 
     // Why nothing is written any more. Under the gate.
@@ -265,28 +264,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     private bool HasGathered => _dirty.Count > 0 || _rows.Count > 0;
 
-    /// <summary>Whether there is more to tidy at once.</summary>
-    private bool TidyStep()
-    {
-        try
-        {
-            var hasMore = Wait(_store.TidyAsync(_stop.Token));
-            _cannotTidy = false;
-            return hasMore;
-        }
-        catch (Exception exception) when (exception is StoreUnavailableException or StoreException or OperationCanceledException)
-        {
-            // Told once: it is tried again every second.
-            if (!_cannotTidy)
-            {
-                _cannotTidy = true;
-                LogNotTidied(exception);
-            }
-
-            return false;
-        }
-    }
-
     private Flush Gather()
     {
         var flush = new Flush { MustSync = _isUrgent || _mustSync };
@@ -490,9 +467,6 @@ internal sealed partial class GroupCommit : IAsyncDisposable
 
     [LoggerMessage(3304, LogLevel.Error, "The node stops while the store is out of reach: what {Queues} queues had for it, and had not confirmed, is not stored")]
     private partial void LogGaveUp(int queues);
-
-    [LoggerMessage(3305, LogLevel.Warning, "The store could not be tidied; trying again later")]
-    private partial void LogNotTidied(Exception exception);
 
     private sealed class PendingRows(RowChange[] changes)
     {

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;

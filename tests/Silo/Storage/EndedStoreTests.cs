@@ -2,9 +2,7 @@ using System.Diagnostics;
 using Granary.Core;
 using Granary.Core.Grains;
 using Granary.Core.Links;
-using Granary.Silo.Storage;
 using Granary.Silo.Tests.Queues;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Silo.Tests.Storage;
 
@@ -32,7 +30,7 @@ public sealed class EndedStoreTests
             Open = new LinkOpen(ConnectionId.New(), silo.Grains.CreateObjectReference<ILinkObserver>(observer), SessionId.New(), default, 1),
             Items = [new PublishItem(Batches.Of(0, 1, persistent: true), Resent: false) { Number = 1 }],
         });
-        Assert.True(SpinWait.SpinUntil(() => !silo.Services.GetRequiredService<GroupCommit>().IsRunning, TimeSpan.FromSeconds(30)));
+        Assert.True(SpinWait.SpinUntil(() => silo.Watched.Lines.Any(line => line.Event == Fenced), TimeSpan.FromSeconds(30)));
 
         var began = Stopwatch.GetTimestamp();
         await silo.DisposeAsync();
