@@ -50,6 +50,7 @@ needed=(
     "/usr/bin/protoc protobuf-compiler"
     "/usr/bin/grpc_python_plugin protobuf-compiler-grpc"
     "/usr/bin/chromium chromium"
+    "/usr/bin/promtool prometheus"
 )
 
 install_missing() {

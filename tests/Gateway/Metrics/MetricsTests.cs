@@ -146,10 +146,7 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
     {
         await broker.DeclareQueueAsync();
         var text = await ScrapeAsync(path);
-        if (await PromtoolAsync(text) is { } found)
-        {
-            Assert.Equal("", found);
-        }
+        Assert.Equal("", await PromtoolAsync(text));
     }
 
     private static double NumberOf(string text, string series) => double.Parse(
@@ -163,14 +160,8 @@ public sealed class MetricsTests(ApiBroker broker) : IClassFixture<ApiBroker>
         return await response.Content.ReadAsStringAsync();
     }
 
-    // Null where promtool is not installed.
-    private static async Task<string?> PromtoolAsync(string metrics)
+    private static async Task<string> PromtoolAsync(string metrics)
     {
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "promtool"))))
-        {
-            return null;
-        }
-
         using var promtool = Process.Start(new ProcessStartInfo("promtool", "check metrics") { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true })!;
         await promtool.StandardInput.WriteAsync(metrics);
         promtool.StandardInput.Close();
