@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 
@@ -21,8 +22,30 @@ public sealed partial record LogLine(DateTime Time, LogLevel Level, string Categ
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Time:yyyy-MM-dd HH:mm:ss.fff} {Levels[(int)Level]}: {Category}[{Event}] {Text}");
 
-    // What clients send gets into texts: a line break of theirs must not make a line that looks like one of ours.
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
+    // What clients send gets into texts: a line break of theirs must not make a line that looks like one of ours, and nothing of theirs may tell a terminal what to do.
+    private static string OneLine(string text) => Printable(text.ReplaceLineEndings(" "));
+
+    // Control characters are shown as \x1b is. Those from 0x80 on are for terminals what ESC and another character are.
+    private static string Printable(string text) =>
+        text.AsSpan().ContainsAnyInRange('\0', '\u001f') || text.AsSpan().ContainsAnyInRange('\u007f', '\u009f') ? Escaped(text) : text;
+
+    private static string Escaped(string text)
+    {
+        var escaped = new StringBuilder(text.Length + 16);
+        foreach (var letter in text)
+        {
+            if (char.IsControl(letter))
+            {
+                escaped.Append(CultureInfo.InvariantCulture, $"\\x{(int)letter:x2}");
+            }
+            else
+            {
+                escaped.Append(letter);
+            }
+        }
+
+        return escaped.ToString();
+    }
 
     // No event has a password; an exception of a library might show where it was to connect to. Most lines do not, and most nodes never load what looks for it.
     private static string Hidden(string text) =>

@@ -41,6 +41,9 @@ public sealed class LogRingTests
 
     [Theory]
     [InlineData("a\nb\r\nc", "a b c")]
+    [InlineData("user 'a\u001b[2Jb\a\0c'", @"user 'a\x1b[2Jb\x07\x00c'")]
+    [InlineData("\u007f\u009b2J\tü\u00a0", "\\x7f\\x9b2J\\x09ü\u00a0")]
+    [InlineData(@"C:\x1b", @"C:\x1b")]
     [InlineData("Host=db;Username=u;Password=secret;Pooling=true", "Host=db;Username=u;Password=***;Pooling=true")]
     [InlineData("amqp://ann:secret@broker/vhost is out of reach", "amqp://ann:***@broker/vhost is out of reach")]
     [InlineData("http://broker:15672/api", "http://broker:15672/api")]
@@ -50,6 +53,11 @@ public sealed class LogRingTests
     public void Line_WithAnException_HasAllOfIt() => Assert.Equal(
         "2026-11-29 10:11:12.013 warn: Granary.Test[7] failed System.IO.IOException: no room",
         LogLine.Of(new DateTime(2026, 11, 29, 10, 11, 12, 13), LogLevel.Warning, "Granary.Test", 7, "failed", new IOException("no room")).ToString());
+
+    [Fact]
+    public void Line_WithAnExceptionThatQuotesControlCharacters_HasThemEscaped() => Assert.Equal(
+        @"failed System.IO.IOException: no queue 'a\x1b]0;b\x07'",
+        LogLine.Of(DateTime.UnixEpoch, LogLevel.Warning, "Granary.Test", 7, "failed", new IOException("no queue 'a\u001b]0;b\a'")).Text);
 
     private static LogLine Line(string text) => LogLine.Of(DateTime.UnixEpoch, LogLevel.Information, "Granary.Test", 1, text, null);
 
