@@ -45,6 +45,7 @@ internal sealed partial class BootImport(BootDefinitions definitions, Definition
             {
                 path = found;
                 var text = await (DefinitionsServer.IsAddress(path) ? definitions.Server.FetchAsync(path, cancellation) : File.ReadAllBytesAsync(path, cancellation)).ConfigureAwait(false);
+                JsonBody.Check(text);
                 files.Add((path, text, JsonSerializer.Deserialize(text, ApiJson.Default.DefinitionsFile) ?? throw new JsonException("it says null")));
             }
 

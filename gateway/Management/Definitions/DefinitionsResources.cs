@@ -64,7 +64,7 @@ internal sealed class DefinitionsResources(DefinitionsExport export, Definitions
             var content = file.OpenReadStream();
             await using (content.ConfigureAwait(false))
             {
-                return await JsonSerializer.DeserializeAsync(content, ApiJson.Default.DefinitionsFile, call.Aborted).ConfigureAwait(false) ?? throw ApiException.BadRequest("not_json");
+                return await JsonBody.ReadAsync(content, ApiJson.Default.DefinitionsFile, call.Aborted).ConfigureAwait(false) ?? throw ApiException.BadRequest("not_json");
             }
         }
         catch (JsonException exception)

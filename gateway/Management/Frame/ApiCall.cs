@@ -46,7 +46,7 @@ internal sealed class ApiCall(HttpContext context, ApiUser user, SeenVhosts vhos
     {
         try
         {
-            var body = await JsonSerializer.DeserializeAsync(context.Request.Body, type, Aborted).ConfigureAwait(false);
+            var body = await JsonBody.ReadAsync(context.Request.Body, type, Aborted).ConfigureAwait(false);
             return body is null ? throw ApiException.BadRequest("not_json") : body;
         }
         catch (JsonException exception)

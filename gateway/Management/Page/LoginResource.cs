@@ -66,7 +66,7 @@ internal sealed partial class LoginResource(Logins logins, AccessCalls accounts,
 
         try
         {
-            return await JsonSerializer.DeserializeAsync(context.Request.Body, ApiJson.Default.LoginRequest, context.RequestAborted).ConfigureAwait(false)
+            return await JsonBody.ReadAsync(context.Request.Body, ApiJson.Default.LoginRequest, context.RequestAborted).ConfigureAwait(false)
                 ?? throw ApiException.BadRequest("not_json");
         }
         catch (JsonException)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 using Granary.Testing.Brokers;
 
@@ -44,6 +45,42 @@ public sealed class PolicyApiTests(ApiBroker broker) : IClassFixture<ApiBroker>,
     {
         var (status, refusal) = await broker.SendAsync(HttpMethod.Put, $"policies/{_vhost}/p", body);
         Assert.Equal((HttpStatusCode.BadRequest, "bad_request", reason), (status, (string)refusal!["error"]!, (string)refusal["reason"]!));
+    }
+
+    // A letter from U+0080 on is sent as the octet of its number, which alone is no UTF-8.
+    [Theory]
+    [InlineData("policies", """{"pattern":"~","definition":{"max-length":1}}""")]
+    [InlineData("policies", """{"pattern":"a","apply-to":"~","definition":{"max-length":1}}""")]
+    [InlineData("policies", """{"pattern":"a","definition":{"~":1}}""")]
+    [InlineData("policies", """{"pattern":"a","definition":{"dead-letter-exchange":"~"}}""")]
+    [InlineData("policies", """{"pattern":"a","definition":{"max-length":1},"unknown":{"~":[]}}""")]
+    [InlineData("operator-policies", """{"pattern":"~","definition":{"max-length":1}}""")]
+    [InlineData("parameters/shovel", """{"value":{"a":"~"}}""")]
+    [InlineData("global-parameters", """{"value":"~"}""")]
+    [InlineData("global-parameters", """{"value":{"~":1}}""")]
+    public async Task Body_WithWhatIsNoText_IsRefused(string kind, string body)
+    {
+        var path = kind == "global-parameters" ? $"{kind}/{_vhost}" : $"{kind}/{_vhost}/p";
+        foreach (var (noText, reason) in new[] { ("\u009c", "the body is not UTF-8"), (@"\ud800", "a text has half of a surrogate pair"), (@"\udc00\ud800", "a text has half of a surrogate pair") })
+        {
+            using var content = new ByteArrayContent(Encoding.Latin1.GetBytes(body.Replace("~", noText, StringComparison.Ordinal)));
+            using var answer = await broker.Client.PutAsync(new Uri(path, UriKind.Relative), content);
+            var refusal = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+            Assert.Equal((HttpStatusCode.BadRequest, "bad_request", $"not_json: {reason}, line 1"), (answer.StatusCode, (string)refusal["error"]!, (string)refusal["reason"]!));
+            Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, path)).Status);
+        }
+    }
+
+    [Theory]
+    [InlineData(@"\ud83d\ude00")]
+    [InlineData("😀")]
+    [InlineData(@"\\ud800")]
+    public async Task Parameter_WhoseTextIsText_IsToldAsItWasSent(string text)
+    {
+        var path = $"parameters/shovel/{_vhost}/s";
+        var body = $$"""{"value":{"{{text}}":"{{text}}"}}""";
+        Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, path, body)).Status);
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(body)!["value"], (await broker.GetAsync(path))["value"]));
     }
 
     [Theory]
