@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Google.Protobuf;
 using Granary.Gateway.Management.Definitions;
 using Granary.Silo.Hosting.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -30,6 +31,9 @@ internal static class LeftOut
     // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
     private const int NotHealthy = 103;
 
+    // A request over gRPC that is no protobuf message, or is packed as nothing is, with a stack trace: of those for the services of the libraries, too, anybody can send any number.
+    private const int Malformed = 6;
+
     // A grain that was called when its silo had just ended, calls that it sends no more, and calls that are cancelled at a silo that is there no more: it is the process' own that stops, and
     // nobody waits for them.
     private const int NoPlaceInTheDirectory = 100064, NotSent = 101540, NobodyToCancel = 101009, NotCancelled = 294010709;
@@ -51,6 +55,7 @@ internal static class LeftOut
         SlowStep => entry.Category == "Orleans.Runtime.SiloLifecycleSubject",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
         NotHealthy => entry.Category == "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService",
+        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is InvalidProtocolBufferException or InvalidDataException,
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         NoPlaceInTheDirectory => _siloStops && entry.Category == "Orleans.Grain",

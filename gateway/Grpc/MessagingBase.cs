@@ -40,7 +40,7 @@ internal static class MessagingBinding
             throw new NotSupportedException("Only servers that find the methods by their names are supported.");
         }
 
-        Messaging.BindService(new Binder(binder), null);
+        Messaging.BindService(new Binder(new CheckedBinder(binder)), null);
     }
 
     private sealed class Binder(ServiceBinderBase binder) : ServiceBinderBase

@@ -1,5 +1,6 @@
 using System.Text;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using Granary.Core.Messages;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Grpc.Access;
@@ -13,6 +14,7 @@ using BasicProperties = Granary.V1.BasicProperties;
 namespace Granary.Gateway.Grpc;
 
 /// <summary>Request and reply.</summary>
+[BindServiceMethod(typeof(RpcBinding), nameof(RpcBinding.BindService))]
 internal sealed class RpcService(GrpcServer server, CallRunner calls) : Rpc.RpcBase
 {
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromSeconds(30);
@@ -86,4 +88,14 @@ internal sealed class RpcService(GrpcServer server, CallRunner calls) : Rpc.RpcB
 
         return response;
     }
+}
+
+/// <summary>Tells ASP.NET Core the methods of <see cref="RpcService"/>; it makes the handlers itself.</summary>
+internal static class RpcBinding
+{
+    /// <summary>For the reflection service.</summary>
+    public static ServiceDescriptor Descriptor => V1.Rpc.Descriptor;
+
+    /// <param name="service">Null: methods are bound, not an object.</param>
+    public static void BindService(ServiceBinderBase binder, V1.Rpc.RpcBase? service) => V1.Rpc.BindService(new CheckedBinder(binder), service);
 }

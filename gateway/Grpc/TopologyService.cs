@@ -1,3 +1,4 @@
+using Google.Protobuf.Reflection;
 using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Members;
@@ -14,6 +15,7 @@ using FieldTable = Granary.V1.FieldTable;
 namespace Granary.Gateway.Grpc;
 
 /// <summary>Queues, exchanges and bindings, and where queues are.</summary>
+[BindServiceMethod(typeof(TopologyBinding), nameof(TopologyBinding.BindService))]
 internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueuePlaces places) : V1.Topology.TopologyBase
 {
     private const int UsualDelayed = 100;
@@ -141,4 +143,14 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
     private static string Key(string key) => ShortStrings.Check(key, "routing_key");
 
     private static string ExchangeName(string name) => ShortStrings.Check(name, "exchange");
+}
+
+/// <summary>Tells ASP.NET Core the methods of <see cref="TopologyService"/>; it makes the handlers itself.</summary>
+internal static class TopologyBinding
+{
+    /// <summary>For the reflection service.</summary>
+    public static ServiceDescriptor Descriptor => V1.Topology.Descriptor;
+
+    /// <param name="service">Null: methods are bound, not an object.</param>
+    public static void BindService(ServiceBinderBase binder, V1.Topology.TopologyBase? service) => V1.Topology.BindService(new CheckedBinder(binder), service);
 }

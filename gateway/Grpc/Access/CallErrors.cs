@@ -35,8 +35,8 @@ internal static class CallErrors
     /// <summary>For requests that say what cannot be meant (502).</summary>
     public static AmqpChannelException Invalid(string explanation) => new(ReplyCode.SyntaxError, explanation);
 
-    /// <summary>A request that is no protobuf message: INTERNAL, as generated parsers have it.</summary>
-    public static RpcException Malformed(string explanation) => new(new Status(StatusCode.Internal, $"the request is malformed: {explanation}"));
+    /// <summary>A request that is no protobuf message (502).</summary>
+    public static RpcException Malformed(string explanation) => Of(ReplyCode.SyntaxError, $"the request is malformed: {explanation}");
 
     public static AmqpChannelException Precondition(string explanation) => new(ReplyCode.PreconditionFailed, explanation);
 

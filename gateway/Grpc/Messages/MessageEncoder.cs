@@ -67,7 +67,7 @@ internal sealed class MessageEncoder(string user, int maxMessageSize)
     /// <param name="message">Is kept until the record is written.</param>
     /// <returns>Whether it is mandatory.</returns>
     /// <exception cref="AmqpException">502, 406: not acceptable.</exception>
-    /// <exception cref="global::Grpc.Core.RpcException">INTERNAL: malformed.</exception>
+    /// <exception cref="global::Grpc.Core.RpcException">502: malformed.</exception>
     public bool Read(ReadOnlyMemory<byte> message)
     {
         var read = PublishedMessage.Read(message.Span);

@@ -30,7 +30,7 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
     public int Position { get; private set; }
 
     /// <summary>False at the end of the message.</summary>
-    /// <exception cref="global::Grpc.Core.RpcException">INTERNAL, here and below: the message is malformed, as generated parsers have it.</exception>
+    /// <exception cref="global::Grpc.Core.RpcException">502, here and below: the message is malformed.</exception>
     public bool TryReadTag(out int field, out WireType type)
     {
         if (Position == _message.Length)

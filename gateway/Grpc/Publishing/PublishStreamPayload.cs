@@ -24,7 +24,7 @@ internal sealed class PublishStreamPayload : IDisposable
         static context => new PublishStreamPayload(context.PayloadAsReadOnlySequence()));
 
     /// <summary>Goes on to the next message; false when there is none. It stays the current one until this is called again.</summary>
-    /// <exception cref="RpcException">INTERNAL: malformed.</exception>
+    /// <exception cref="RpcException">502: malformed.</exception>
     public bool MoveNext()
     {
         var reader = new ProtoReader(_array.AsSpan(_next.._length));

@@ -30,7 +30,7 @@ internal readonly ref struct PublishedMessage
 
     public bool IsMandatory { get; }
 
-    /// <exception cref="global::Grpc.Core.RpcException">INTERNAL: malformed.</exception>
+    /// <exception cref="global::Grpc.Core.RpcException">502: malformed.</exception>
     public static PublishedMessage Read(ReadOnlySpan<byte> message)
     {
         var reader = new ProtoReader(message);

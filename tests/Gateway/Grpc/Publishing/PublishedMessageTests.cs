@@ -73,7 +73,7 @@ public sealed class PublishedMessageTests
     {
         var bytes = Convert.FromHexString(hex);
         Assert.True(TryParse(bytes) is null, what);
-        Assert.Equal(StatusCode.Internal, Assert.Throws<RpcException>(() => PublishedMessage.Read(bytes)).StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, Assert.Throws<RpcException>(() => PublishedMessage.Read(bytes)).StatusCode);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class PublishedMessageTests
         }
         catch (RpcException refused)
         {
-            Assert.Equal(StatusCode.Internal, refused.StatusCode);
+            Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
             Assert.True(TryParse(bytes) is null, "Refused what generated code reads.");
             return;
         }
