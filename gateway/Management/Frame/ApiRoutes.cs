@@ -86,9 +86,17 @@ internal sealed partial class ApiRoutes(IEndpointRouteBuilder endpoints, ApiLogi
     /// <summary>Answers what was mapped, OPTIONS for all of it, and 404 for the rest of <c>/api</c>.</summary>
     public void Close()
     {
+        GetWithoutLogin("/index.html", ToDocument);
         Get("/openapi.json", Need.Management, call => call.ReplyAsync(_document.ToJson(), ApiJson.Default.JsonObject));
         var notFound = Admitted(Need.Management, static _ => throw ApiException.NotFound());
         endpoints.Map($"{Base}/{{**rest}}", context => _paths.Find(Segments(context.Request.Path)) is { } path ? AnswerAsync(path, context) : notFound(context));
+    }
+
+    // RabbitMQ has its API's documentation there. Relative, because a proxy may show the API at another path.
+    private static Task ToDocument(ApiCall call)
+    {
+        call.Http.Response.Redirect("openapi.json");
+        return Task.CompletedTask;
     }
 
     // One slash at the end says nothing.

@@ -23,6 +23,15 @@ public sealed class DocumentApiTests(ApiBroker broker) : IClassFixture<ApiBroker
     }
 
     [Fact]
+    public async Task Documentation_WhereRabbitMqHasIt_IsThatOfTheApi()
+    {
+        using var handler = new HttpClientHandler { AllowAutoRedirect = false };
+        using var client = new HttpClient(handler);
+        using var response = await client.GetAsync(new Uri(broker.Client.BaseAddress!, "index.html"));
+        Assert.Equal((HttpStatusCode.Found, "openapi.json"), (response.StatusCode, response.Headers.Location!.OriginalString));
+    }
+
+    [Fact]
     public async Task Configuration_IsToldWithWhereEachSettingIsFrom()
     {
         // A broker in the test's own process has none.

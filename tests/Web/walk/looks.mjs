@@ -23,6 +23,9 @@ async function look(visitor, theme) {
     assert.deepEqual(await visitor.violations(), [], `#/${path}`);
   }
 
+  await visitor.go('nowhere');
+  await visitor.title('There is no such page');
+  assert.deepEqual(await visitor.violations(), [], 'no page');
   await visitor.go('queues');
   await visitor.role('button', 'New queue').first().click();
   assert.deepEqual(await visitor.violations(), [], 'a dialog');

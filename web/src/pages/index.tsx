@@ -50,6 +50,6 @@ export function pageOf(path: string[]): ComponentChildren {
     case 'log':
       return <LogPage />;
     default:
-      return <Empty title={t('common.noPage')}><a href="#/">{t('nav.overview')}</a></Empty>;
+      return <Empty title={t('common.noPage')} isPage><a href="#/">{t('nav.overview')}</a></Empty>;
   }
 }

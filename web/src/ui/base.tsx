@@ -38,10 +38,11 @@ export const PageHead = ({ title, kind, badges, actions }: { title: string; kind
   </header>
 );
 
-export const Empty = ({ title, children }: { title: string; children?: ComponentChildren }) => (
+/** That there is nothing. Where that is the whole page, its title is the page's. */
+export const Empty = ({ title, isPage = false, children }: { title: string; isPage?: boolean; children?: ComponentChildren }) => (
   <div class="empty">
     <Icon name="leaf" />
-    <p class="empty-title">{title}</p>
+    {isPage ? <h1>{title}</h1> : <p class="empty-title">{title}</p>}
     {children && <div class="empty-text">{children}</div>}
   </div>
 );
