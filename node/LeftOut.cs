@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Google.Protobuf;
 using Granary.Gateway.Management.Definitions;
 using Granary.Silo.Hosting.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -31,7 +30,7 @@ internal static class LeftOut
     // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
     private const int NotHealthy = 103;
 
-    // A request over gRPC that is no protobuf message, or is packed as nothing is, with a stack trace: of those for the services of the libraries, too, anybody can send any number.
+    // A request over gRPC that is no protobuf message, or whose frame is none, with a stack trace. Anybody can send any number of them, and methods of this broker say themselves what fails in them.
     private const int Malformed = 6;
 
     // A grain that was called when its silo had just ended, calls that it sends no more, and calls that are cancelled at a silo that is there no more: it is the process' own that stops, and
@@ -55,7 +54,7 @@ internal static class LeftOut
         SlowStep => entry.Category == "Orleans.Runtime.SiloLifecycleSubject",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
         NotHealthy => entry.Category == "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService",
-        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is InvalidProtocolBufferException or InvalidDataException,
+        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is IOException or InvalidDataException,
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         NoPlaceInTheDirectory => _siloStops && entry.Category == "Orleans.Grain",
