@@ -54,7 +54,7 @@ internal static class LeftOut
         SlowStep => entry.Category == "Orleans.Runtime.SiloLifecycleSubject",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
         NotHealthy => entry.Category == "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService",
-        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is IOException or InvalidDataException,
+        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is Google.Protobuf.InvalidProtocolBufferException or InvalidDataException,
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         NoPlaceInTheDirectory => _siloStops && entry.Category == "Orleans.Grain",
