@@ -65,14 +65,10 @@ internal abstract class Formatter
 
             foreach (var row in answer.Rows)
             {
-                output.WriteLine(string.Join('\t', row.Select(Cell)));
+                // As rabbitmqctl does it, text stands there as it is, for scripts give back to other commands what they read.
+                output.WriteLine(string.Join('\t', row.Select(Terms.Cell)));
             }
         }
-
-        // One row is one line, whatever stands in it.
-        private static string Cell(JsonNode? value) => Terms.Cell(value)
-            .Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
-            .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal);
     }
 
     private sealed class JsonFormatter : Formatter

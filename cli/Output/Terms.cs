@@ -35,8 +35,10 @@ internal static class Terms
         _ => value.DeepClone(),
     };
 
-    public static string Quote(string text) =>
-        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    /// <summary>As Erlang writes a string: also what would break a line of a table, which text outside of terms may.</summary>
+    public static string Quote(string text) => "\"" + text
+        .Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+        .Replace("\t", "\\t", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal) + "\"";
 
     private static string Plain(JsonNode value) => value.GetValueKind() switch
     {

@@ -26,7 +26,11 @@ public class FormatterTests
     public void Table_WithoutHeader_BeginsWithTheFirstRow() => Assert.StartsWith("q\"uo", Written("table", Queues, withHeader: false), StringComparison.Ordinal);
 
     [Fact]
-    public void Table_NameWithATabAndALineBreak_StaysOneLine() => Assert.Equal("a\\tb\\nc\\\\d\n", Written("table", new RowsAnswer(["name"], [["a\tb\nc\\d"]]), withHeader: false));
+    public void Table_NameWithATabAndABackslash_IsWrittenAsItIs() => Assert.Equal("a\tb\\d\t1\n", Written("table", new RowsAnswer(["name", "messages"], [["a\tb\\d", 1]]), withHeader: false));
+
+    [Fact]
+    public void Table_ArgumentWithATabAndABackslash_IsATermOfErlangs() => Assert.Equal(
+        "[{\"k\\\\\",\"a\\tb\\nc\\\\d\"}]\n", Written("table", new RowsAnswer(["arguments"], [[new JsonObject { ["k\\"] = "a\tb\nc\\d" }]]), withHeader: false));
 
     [Fact]
     public void Table_WithoutRows_IsEmptyOrAnEmptyLine()

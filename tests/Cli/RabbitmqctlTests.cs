@@ -36,15 +36,20 @@ public sealed partial class RabbitmqctlTests
         ["set_user_tags", "ann", "monitoring", "management"],
         ["list_users"],
         ["list_users", "--formatter", "json"],
-        ["set_permissions", "-p", "sales", "ann", "^a", ".*", ".*"],
+        ["set_permissions", "-p", "sales", "ann", @"^a\.b", ".*", @"a\\b"],
         ["set_permissions", "-p", "nowhere", "ann", "^a", ".*", ".*"],
         ["set_permissions", "-p", "sales", "nobody", "^a", ".*", ".*"],
         ["list_permissions", "-p", "sales"],
         ["list_permissions", "-p", "nowhere"],
         ["list_user_permissions", "ann"],
         ["list_user_permissions", "nobody"],
-        ["set_topic_permissions", "-p", "sales", "ann", "amq.topic", "^a", "^b"],
+        ["set_topic_permissions", "-p", "sales", "ann", "amq.topic", @"^a\.b", "^b"],
         ["list_topic_permissions", "-p", "sales"],
+        ["list_user_topic_permissions", "ann"],
+        ["add_vhost", @"back\slash"],
+        ["list_vhosts"],
+        ["list_vhosts", "-q"],
+        ["delete_vhost", @"back\slash"],
         ["clear_topic_permissions", "-p", "sales", "ann", "amq.topic"],
         ["authenticate_user", "ann", "secret"],
         ["authenticate_user", "ann", "bad"],
@@ -178,6 +183,10 @@ public sealed partial class RabbitmqctlTests
         ["set_policy", "p2", "^x", """{"alternate-exchange":"amq.fanout"}"""],
         ["set_policy", "p3", "a", """{"nosuch":5}"""],
         ["set_policy", "p3", "a", "{}"],
+        ["set_policy", "p4", @"^a\.b", """{"dead-letter-exchange":"a\\b\"c"}"""],
+        ["set_operator_policy", "o3", @"^a\.b", """{"max-length":6}"""],
+        ["list_policies", "-q"],
+        ["list_policies", "-s"],
         ["set_policy", "-p", "nowhere", "p3", "a", """{"max-length":5}"""],
         ["set_policy", "p3", "a", """{"max-length":5}""", "--priority", "x"],
         ["set_operator_policy", "o1", ".*", """{"max-length":4}"""],
@@ -189,7 +198,9 @@ public sealed partial class RabbitmqctlTests
         ["list_queues", "name", "policy"],
         ["clear_policy", "p1"],
         ["clear_policy", "p1"],
+        ["clear_policy", "p4"],
         ["clear_operator_policy", "o1"],
+        ["clear_operator_policy", "o3"],
         ["set_parameter", "a", "b", "1"],
         ["set_parameter", "policy", "s", """{"a":1}"""],
         ["set_parameter", "operator_policy", "oo", """{"a":1}"""],
@@ -197,7 +208,7 @@ public sealed partial class RabbitmqctlTests
         ["list_parameters"],
         ["clear_parameter", "vhost-limits", "limits"],
         ["clear_parameter", "nosuch", "x"],
-        ["set_global_parameter", "g", """{"b":1,"a":[1,"x"]}"""],
+        ["set_global_parameter", "g", """{"b":1,"a":[1,"x\\y"]}"""],
         ["list_global_parameters"],
         ["clear_global_parameter", "g"],
         ["clear_global_parameter", "g"],
@@ -275,6 +286,7 @@ public sealed partial class RabbitmqctlTests
         await channel.QueueDeclareAsync("orders", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-max-length"] = 5 });
         await channel.QueueDeclareAsync("busy", durable: false, exclusive: false, autoDelete: true);
         await channel.QueueDeclareAsync("own", durable: false, exclusive: true, autoDelete: false);
+        await channel.QueueDeclareAsync(@"ba\ck", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-dead-letter-exchange"] = @"a\b" });
         await channel.QueueDeclareAsync("q\"uo,te", durable: true, exclusive: false, autoDelete: false);
         await channel.ExchangeDeclareAsync("logs", ExchangeType.Topic, durable: true, autoDelete: false, new Dictionary<string, object?> { ["alternate-exchange"] = "amq.fanout" });
         await channel.QueueBindAsync("orders", "logs", "a.*", new Dictionary<string, object?> { ["k"] = "v" });
