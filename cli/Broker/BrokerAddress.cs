@@ -33,7 +33,8 @@ internal sealed record BrokerAddress(Uri Http, string? Socket, string? User, str
             throw CommandException.NotValid("--url is an address such as https://broker:15672, without a user and a password");
         }
 
-        var user = line["user"] ?? environment("GRANARY_CTL_USER") ?? "guest";
+        // Of list_user_limits it is the user whose limits are asked for.
+        var user = line.General("user") ?? environment("GRANARY_CTL_USER") ?? "guest";
         return new BrokerAddress(http, null, user, PasswordFrom(environment) ?? (user == "guest" ? "guest" : null));
     }
 

@@ -10,7 +10,11 @@ internal sealed class CommandLine
     // Switches that were said to be off.
     private readonly HashSet<string> _off = new(StringComparer.Ordinal);
 
-    private CommandLine(IReadOnlyList<string> given) => Given = given;
+    // What is the command's own, of whatever name.
+    private readonly HashSet<string> _own;
+
+    private CommandLine(IReadOnlyList<string> given, IEnumerable<CommandOption> own) =>
+        (Given, _own) = (given, own.Select(static option => option.Name).ToHashSet(StringComparer.Ordinal));
 
     /// <summary>As it was typed.</summary>
     public IReadOnlyList<string> Given { get; }
@@ -26,6 +30,9 @@ internal sealed class CommandLine
 
     public string? this[string option] => _options.GetValueOrDefault(option);
 
+    /// <summary>A general option: null also where the command has one of its own by that name, which means something else then.</summary>
+    public string? General(string option) => _own.Contains(option) ? null : this[option];
+
     /// <summary>Whether it was given; of a switch, that it is on.</summary>
     public bool Has(string option) => _options.ContainsKey(option) && !_off.Contains(option);
 
@@ -35,8 +42,9 @@ internal sealed class CommandLine
     /// <param name="own">What the command takes beside the general options.</param>
     public static CommandLine Parse(IReadOnlyList<string> given, IEnumerable<CommandOption> own)
     {
-        CommandOption[] known = [.. own, .. CommandOption.Everywhere];
-        var line = new CommandLine(given);
+        CommandOption[] special = [.. own];
+        CommandOption[] known = [.. special, .. CommandOption.Everywhere];
+        var line = new CommandLine(given, special);
         List<string> words = [];
         List<string> unknown = [];
         for (var i = 0; i < given.Count; i++)

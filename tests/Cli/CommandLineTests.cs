@@ -62,6 +62,17 @@ public class CommandLineTests
         Assert.Equal(["--bogus", "-z", "--vhost"], line.Unknown);
     }
 
+    /// <summary>list_user_limits asks for the limits of a user; whom the broker is asked as is another matter.</summary>
+    [Fact]
+    public void General_OptionThatTheCommandHasItself_IsTheCommands()
+    {
+        string[] given = ["list_user_limits", "--user", "ann"];
+
+        var (own, general) = (CommandLine.Parse(given, [new CommandOption("user", HasValue: true)]), CommandLine.Parse(given, []));
+
+        Assert.Equal(("ann", null, "ann", "ann"), (own["user"], own.General("user"), general["user"], general.General("user")));
+    }
+
     [Fact]
     public void Parse_NumberBelowZeroAndDash_AreWords() => Assert.Equal(["-1", "-"], CommandLine.Parse(["set", "-1", "-"], []).Words);
 
