@@ -78,7 +78,7 @@ public sealed class PolicyApiTests(ApiBroker broker) : IClassFixture<ApiBroker>,
     public async Task Parameter_WhoseTextIsText_IsToldAsItWasSent(string text)
     {
         var path = $"parameters/shovel/{_vhost}/s";
-        var body = $$"""{"value":{"{{text}}":"{{text}}"}}""";
+        var body = $$$"""{"value":{"{{{text}}}":"{{{text}}}"}}""";
         Assert.Equal(HttpStatusCode.Created, (await broker.SendAsync(HttpMethod.Put, path, body)).Status);
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(body)!["value"], (await broker.GetAsync(path))["value"]));
     }
