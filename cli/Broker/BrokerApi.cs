@@ -36,6 +36,9 @@ internal sealed class BrokerApi : IDisposable
         }
     }
 
+    /// <summary>Who logs in; null on the broker's own machine.</summary>
+    public string? User => _address.User;
+
     /// <summary>A name as a segment of a path.</summary>
     public static string Segment(string name) => Uri.EscapeDataString(name);
 

@@ -31,6 +31,11 @@ internal static class VhostCommands
                 if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
                 {
                     await call.Broker.PutAsync($"vhosts/{call.Path(0)}", Metadata(call));
+                    if (call.Broker.User is { } user)
+                    {
+                        // The API lets who makes a vhost do all in it, which rabbitmqctl lets nobody. It is a new vhost: there was no permission before.
+                        await call.Broker.DeleteAsync($"permissions/{call.Path(0)}/{BrokerApi.Segment(user)}");
+                    }
                 }
 
                 return Answer.None;

@@ -21,6 +21,20 @@ public sealed class RemoteTests : IAsyncLifetime
         Assert.Equal("{\"max-channels\":3}\n", await DoneAsync("list_user_limits", "--user", "ann", "-q"));
     }
 
+    /// <summary>The API's PUT gives its user all permissions in a vhost that it makes; rabbitmqctl gives nobody any.</summary>
+    [Fact]
+    public async Task AddVhost_NewOrThere_ChangesNobodysPermissions()
+    {
+        const string Header = "user\tconfigure\twrite\tread\n";
+        await DoneAsync("add_vhost", "sales/north");
+        Assert.Equal("\n", await DoneAsync("list_permissions", "-p", "sales/north", "-q"));
+
+        await DoneAsync("set_permissions", "-p", "sales/north", "guest", "^a", "^b", "^c");
+        await DoneAsync("add_vhost", "sales/north");
+
+        Assert.Equal($"{Header}guest\t^a\t^b\t^c\n", await DoneAsync("list_permissions", "-p", "sales/north", "-q"));
+    }
+
     private async Task<string> DoneAsync(params string[] line)
     {
         var remote = new Dictionary<string, string> { ["GRANARY_CTL_URL"] = $"http://127.0.0.1:{_broker!.HttpPort}", ["GRANARY_CTL_PASSWORD"] = "guest" };
