@@ -119,6 +119,13 @@ internal static class NodeCommands
         new("change_cluster_node_type", Cluster, "Changes the type of the cluster node", "<disc | ram>")
         {
             LeastWords = 1,
+            Check = static call =>
+            {
+                if (call.Words[0] is not ("disc" or "disk" or "ram"))
+                {
+                    throw CommandException.BadArgument("The node type must be either disc or ram.");
+                }
+            },
             Banner = async call => $"Turning {await call.Broker.NodeAsync()} into a {call.Words[0]} node",
             Run = static _ => Task.FromResult(Answer.Of("All members keep what they have in PostgreSQL: there are no types of nodes.")),
         },

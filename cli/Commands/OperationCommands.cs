@@ -122,7 +122,13 @@ internal static class OperationCommands
                     : $"Importing definitions in JSON from a file at \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                var file = Json.Object(await ReadAsync(call));
+                var text = await ReadAsync(call);
+                if (string.IsNullOrWhiteSpace(text))
+                {
+                    throw new CommandException(ExitCode.Data, "Failed to deserialise input (format: JSON)");
+                }
+
+                var file = Json.Object(text);
                 if (call.Has("dry-run"))
                 {
                     return Answer.Of(ImportPreview.Of(await call.Broker.AskAsync("definitions?dry_run=true", file)));
@@ -138,6 +144,13 @@ internal static class OperationCommands
             "< all | classic | quorum > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]")
         {
             LeastWords = 0, MostWords = 1, Options = [new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true)],
+            Check = static call =>
+            {
+                if (call.Words.Count > 0 && call.Words[0] is not ("all" or "classic" or "quorum" or "stream"))
+                {
+                    throw new CommandException(ExitCode.Unavailable, $"type {call.Words[0]} is not supported. Try one of all, classic, quorum.");
+                }
+            },
             Banner = static _ => UserCommands.Told("Rebalancing queues over the cluster ..."),
             Run = async call =>
             {

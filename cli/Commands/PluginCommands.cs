@@ -29,7 +29,7 @@ internal static class PluginCommands
         },
         new("enable", Group, "Enables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
         {
-            MostWords = int.MaxValue, Options = [Offline, Online, All_],
+            MostWords = int.MaxValue, Options = [Offline, Online, All_], Check = RequireNamesOrAll,
             Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
                 ? throw NotFound(unknown)
@@ -37,7 +37,7 @@ internal static class PluginCommands
         },
         new("disable", Group, "Disables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
         {
-            MostWords = int.MaxValue, Options = [Offline, Online, All_],
+            MostWords = int.MaxValue, Options = [Offline, Online, All_], Check = RequireNamesOrAll,
             Banner = async call => $"Disabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.FirstOrDefault(plugin => BuiltIn.Contains(plugin)) is { } plugin
                 ? throw new CommandException(ExitCode.Software, $"{plugin} is a part of Granary and cannot be taken out")
@@ -48,7 +48,7 @@ internal static class PluginCommands
             MostWords = int.MaxValue, Options = [Offline, Online],
             Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
-                ? throw NotFound(unknown)
+                ? throw NotFound(unknown, ExitCode.Data)
                 : BuiltIn.FirstOrDefault(plugin => !call.Words.Contains(plugin) && IsExplicit(plugin)) is { } missing
                 ? throw new CommandException(ExitCode.Software, $"{missing} is a part of Granary and cannot be taken out")
                 : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
@@ -79,8 +79,16 @@ internal static class PluginCommands
     // The others come with them.
     private static bool IsExplicit(string plugin) => plugin is "rabbitmq_management" or "rabbitmq_prometheus";
 
-    private static CommandException NotFound(string[] plugins) =>
-        new(ExitCode.Software, $"{{:plugins_not_found, [{string.Join(", ", plugins.Select(plugin => $":{plugin}"))}]}}");
+    private static void RequireNamesOrAll(CommandCall call)
+    {
+        if (call.Has("all") == call.Words.Count > 0)
+        {
+            throw CommandException.NotValid(call.Has("all") ? "too many arguments." : "not enough arguments.");
+        }
+    }
+
+    private static CommandException NotFound(string[] plugins, int exitCode = ExitCode.Software) =>
+        new(exitCode, $"{{:plugins_not_found, [{string.Join(", ", plugins.Select(plugin => $":{plugin}"))}]}}");
 
     private static async Task<string> NodeAsync(CommandCall call) =>
         call.Has("offline") ? "rabbit@localhost" : await call.Broker.NodeAsync();

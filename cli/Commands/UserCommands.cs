@@ -43,7 +43,7 @@ internal static class UserCommands
         {
             LeastWords = 1,
             Banner = call => Told($"Clearing password for user \"{call.Words[0]}\" ..."),
-            Run = call => ChangeAsync(call, static (user, body) => (body["tags"], body["password_hash"]) = (user["tags"]!.DeepClone(), "")),
+            Run = call => ChangeAsync(call, static (user, body) => (body["tags"], body["password_hash"]) = (user["tags"]!.DeepClone(), ""), Refusals.NoSuchUser(call.Words[0])),
         },
         new(
             "delete_user", Group,
@@ -77,14 +77,7 @@ internal static class UserCommands
             Banner = call => Told($"Setting user limits to \"{call.Words[1]}\" for user \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                foreach (var (name, value) in Json.Object(call.Words[1]))
-                {
-                    if (!await call.Broker.TryPutAsync($"user-limits/{call.Path(0)}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }))
-                    {
-                        throw Refusals.NoSuchUser(call.Words[0]);
-                    }
-                }
-
+                await Limits.SetAsync(call.Broker, $"user-limits/{call.Path(0)}", call.Words[1], ["max-connections", "max-channels"], Refusals.NoSuchUser(call.Words[0]));
                 return Answer.None;
             },
         },
@@ -153,10 +146,10 @@ internal static class UserCommands
     }
 
     // The API takes a user as a whole.
-    private static async Task<Answer> ChangeAsync(CommandCall call, Action<JsonObject, JsonObject> change)
+    private static async Task<Answer> ChangeAsync(CommandCall call, Action<JsonObject, JsonObject> change, CommandException? absent = null)
     {
         var path = $"users/{call.Path(0)}";
-        var user = (await call.Broker.FindAsync(path))?.AsObject() ?? throw Refusals.NoUser(call.Words[0]);
+        var user = (await call.Broker.FindAsync(path))?.AsObject() ?? throw absent ?? Refusals.NoUser(call.Words[0]);
         var body = new JsonObject();
         change(user, body);
         await call.Broker.PutAsync(path, body);

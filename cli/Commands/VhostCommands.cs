@@ -110,14 +110,7 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Setting vhost limits to \"{call.Words[0]}\" for vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                foreach (var (name, value) in Json.Object(call.Words[0]))
-                {
-                    if (!await call.Broker.TryPutAsync($"vhost-limits/{call.VhostPath}/{Uri.EscapeDataString(name)}", new JsonObject { ["value"] = value?.DeepClone() }))
-                    {
-                        throw Refusals.NoVhost(call.Vhost);
-                    }
-                }
-
+                await Limits.SetAsync(call.Broker, $"vhost-limits/{call.VhostPath}", call.Words[0], ["max-connections", "max-queues"], Refusals.NoVhost(call.Vhost));
                 return Answer.None;
             },
         },
@@ -166,7 +159,7 @@ internal static class VhostCommands
             Banner = async call => $"Trying to restart vhost '{call.Vhost}' on node '{await call.Broker.NodeAsync()}' ...",
             Run = async call => await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is not null
                 ? Answer.Of($"Vhost '{call.Vhost}' is already running on node '{await call.Broker.NodeAsync()}'")
-                : throw Refusals.NoVhost(call.Vhost),
+                : throw new CommandException(ExitCode.Software, $"Failed to start vhost '{call.Vhost}' on node '{await call.Broker.NodeAsync()}'Reason: {{:no_such_vhost, {Terms.Quote(call.Vhost)}}}"),
         },
     ];
 

@@ -35,11 +35,29 @@ public sealed class RemoteTests : IAsyncLifetime
         Assert.Equal($"{Header}guest\t^a\t^b\t^c\n", await DoneAsync("list_permissions", "-p", "sales/north", "-q"));
     }
 
+    /// <summary>As in RabbitMQ, one that cannot be used keeps all of them from being set.</summary>
+    [Fact]
+    public async Task SetLimits_OneThatThereIsNot_IsUnavailableAndSetsNone()
+    {
+        await DoneAsync("add_user", "ann", "secret");
+        string[][] lines = [["set_user_limits", "ann"], ["set_vhost_limits"]];
+        foreach (var line in lines)
+        {
+            Assert.Equal(ExitCode.Unavailable, (await RunAsync([.. line, """{"max-connections":5,"bogus":5}"""])).Code);
+            Assert.Equal(ExitCode.Unavailable, (await RunAsync([.. line, """{"max-connections":"many"}"""])).Code);
+        }
+
+        Assert.Equal("{}\n", await DoneAsync("list_user_limits", "--user", "ann", "-q"));
+        Assert.Equal("\n", await DoneAsync("list_vhost_limits", "-q"));
+    }
+
     private async Task<string> DoneAsync(params string[] line)
     {
-        var remote = new Dictionary<string, string> { ["GRANARY_CTL_URL"] = $"http://127.0.0.1:{_broker!.HttpPort}", ["GRANARY_CTL_PASSWORD"] = "guest" };
-        var (code, output, errors) = await Ctl.RunAsync("rabbitmqctl", remote, line);
+        var (code, output, errors) = await RunAsync(line);
         Assert.Equal((ExitCode.Done, ""), (code, errors));
         return output;
     }
+
+    private Task<CtlResult> RunAsync(params string[] line) => Ctl.RunAsync(
+        "rabbitmqctl", new Dictionary<string, string> { ["GRANARY_CTL_URL"] = $"http://127.0.0.1:{_broker!.HttpPort}", ["GRANARY_CTL_PASSWORD"] = "guest" }, line);
 }

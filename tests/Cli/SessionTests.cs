@@ -43,6 +43,23 @@ public class SessionTests
         Assert.StartsWith(reason, errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(ExitCode.Usage, "Error (argument validation): not enough arguments.", "rabbitmq-plugins", "enable")]
+    [InlineData(ExitCode.Usage, "Error (argument validation): not enough arguments.", "rabbitmq-plugins", "disable", "--offline")]
+    [InlineData(ExitCode.Usage, "Error (argument validation): too many arguments.", "rabbitmq-plugins", "enable", "--all", "rabbitmq_management")]
+    [InlineData(ExitCode.Data, "Error (argument validation): Bad argument: The node type must be either disc or ram.", "rabbitmqctl", "change_cluster_node_type", "bogus")]
+    [InlineData(ExitCode.Unavailable, "Error:\ntype bogus is not supported. Try one of all, classic, quorum.", "rabbitmq-queues", "rebalance", "bogus")]
+    [InlineData(ExitCode.Data, "Error:\n{:plugins_not_found, [:nosuch]}", "rabbitmq-plugins", "set", "nosuch", "--offline", "-q")]
+    [InlineData(ExitCode.Software, "Error:\n{:plugins_not_found, [:nosuch]}", "rabbitmq-plugins", "enable", "nosuch", "--offline", "-q")]
+    [InlineData(ExitCode.Data, "Error:\nFailed to deserialise input", "rabbitmqctl", "import_definitions", "-q")]
+    public async Task Run_WordsThatCannotBeUsed_EndsWithRabbitMqsExitCode(int wanted, string reason, string tool, params string[] line)
+    {
+        var (code, output, errors) = await Ctl.RunAsync(tool, new Dictionary<string, string>(), line);
+
+        Assert.Equal((wanted, ""), (code, output));
+        Assert.StartsWith(reason, errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Run_FileThatIsNotThere_IsAnErrorInTheData()
     {
