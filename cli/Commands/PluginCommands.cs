@@ -83,7 +83,7 @@ internal static class PluginCommands
     {
         if (call.Has("all") == call.Words.Count > 0)
         {
-            throw CommandException.NotValid(call.Has("all") ? "too many arguments." : "not enough arguments.");
+            throw call.Has("all") ? CommandException.BadArgument("Cannot set both --all and a list of plugins") : CommandException.NotValid("not enough arguments.");
         }
     }
 

@@ -46,7 +46,7 @@ public class SessionTests
     [Theory]
     [InlineData(ExitCode.Usage, "Error (argument validation): not enough arguments.", "rabbitmq-plugins", "enable")]
     [InlineData(ExitCode.Usage, "Error (argument validation): not enough arguments.", "rabbitmq-plugins", "disable", "--offline")]
-    [InlineData(ExitCode.Usage, "Error (argument validation): too many arguments.", "rabbitmq-plugins", "enable", "--all", "rabbitmq_management")]
+    [InlineData(ExitCode.Data, "Error (argument validation): Bad argument: Cannot set both --all and a list of plugins", "rabbitmq-plugins", "enable", "--all", "rabbitmq_management")]
     [InlineData(ExitCode.Data, "Error (argument validation): Bad argument: The node type must be either disc or ram.", "rabbitmqctl", "change_cluster_node_type", "bogus")]
     [InlineData(ExitCode.Unavailable, "Error:\ntype bogus is not supported. Try one of all, classic, quorum.", "rabbitmq-queues", "rebalance", "bogus")]
     [InlineData(ExitCode.Data, "Error:\n{:plugins_not_found, [:nosuch]}", "rabbitmq-plugins", "set", "nosuch", "--offline", "-q")]
