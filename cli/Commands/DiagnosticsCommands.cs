@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
 
@@ -14,7 +15,11 @@ internal static class DiagnosticsCommands
         new("server_version", Group, "Displays server version on the target node", "")
         {
             Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its RabbitMQ version...",
-            Run = async call => Answer.Of((await call.Broker.OverviewAsync())["rabbitmq_version"]?.ToString() ?? ""),
+            Run = async call =>
+            {
+                var version = (await call.Broker.OverviewAsync())["rabbitmq_version"]?.ToString() ?? "";
+                return new TextAnswer(version, new JsonObject { ["result"] = "ok", ["value"] = version });
+            },
         },
         new("check_running", Group, "Health check that exits with a non-zero code if the RabbitMQ app on the target node is not running", "")
         {
@@ -73,7 +78,7 @@ internal static class DiagnosticsCommands
                 var node = await call.Broker.NodeAsync();
                 var listeners = await NodeCommands.ListenersAsync(call);
                 return listeners.Any(listener => listener["port"]?.ToString() == call.Words[0])
-                    ? Answer.Of($"A listener for port {call.Words[0]} is running on node {node}.")
+                    ? new TextAnswer($"A listener for port {call.Words[0]} is running on node {node}.", new JsonObject { ["node"] = node, ["port"] = call.Words[0], ["result"] = "ok" })
                     : throw new CommandException(ExitCode.Unavailable,
                         $"No listener for port {call.Words[0]} is active on node {node}. Found listeners that use the following ports: " +
                         string.Join(", ", listeners.Select(listener => listener["port"]!.GetValue<int>()).Order()))
@@ -101,7 +106,7 @@ internal static class DiagnosticsCommands
                 string[] protocols = [.. (await NodeCommands.ListenersAsync(call)).Select(listener =>
                     listener["protocol"]!.ToString()).Distinct().Order(StringComparer.Ordinal)];
                 return protocols.Contains(wanted)
-                    ? Answer.Of($"A listener for protocol {call.Words[0]} is running on node {node}.")
+                    ? new TextAnswer($"A listener for protocol {call.Words[0]} is running on node {node}.", new JsonObject { ["node"] = node, ["protocol"] = call.Words[0], ["result"] = "ok" })
                     : throw new CommandException(
                         ExitCode.Unavailable,
                         $"No listener for protocol {call.Words[0]} is active on node {node}. Found listeners for the following protocols: {string.Join(", ", protocols)}");
@@ -112,7 +117,7 @@ internal static class DiagnosticsCommands
             Banner = async call => $"Checking if all vhosts are running on node {await call.Broker.NodeAsync()} ...",
             Run = async call => await call.Broker.CheckAsync("health/checks/virtual-hosts") is { } reason
                 ? throw new CommandException(ExitCode.Unavailable, reason)
-                : Answer.Of($"Node {await call.Broker.NodeAsync()} reported all vhosts as running"),
+                : new TextAnswer($"Node {await call.Broker.NodeAsync()} reported all vhosts as running", new JsonObject { ["result"] = "ok" }),
         },
         new("check_for_quorum_queues_without_an_elected_leader", Group, "Checks that quorum queues have elected and available leader replicas", "[--vhost <vhost>] [--across-all-vhosts] <pattern>")
         {
@@ -131,7 +136,10 @@ internal static class DiagnosticsCommands
         {
             Banner = async call => $"Asking node {await call.Broker.NodeAsync()} to report its protocol listeners ...",
             Run = async call =>
-                Answer.Of(string.Join('\n', (await NodeCommands.ListenersAsync(call)).Select(listener => NodeCommands.ListenerLine(listener)))),
+            {
+                var listeners = await NodeCommands.ListenersAsync(call);
+                return new TextAnswer(string.Join('\n', listeners.Select(listener => NodeCommands.ListenerLine(listener))), await ListenersAsync(call, listeners));
+            },
         },
     ];
 
@@ -148,10 +156,38 @@ internal static class DiagnosticsCommands
         Run = async call =>
         {
             var reason = await call.Broker.CheckAsync($"health/checks/{check}");
-            return reason is null ? Answer.Of($"Node {await call.Broker.NodeAsync()} reported {none}")
+            var node = await call.Broker.NodeAsync();
+            return reason is null
+                ? new TextAnswer($"Node {node} reported {none}", isCheck ? new JsonObject { ["result"] = "ok" } : new JsonObject { ["alarms"] = new JsonArray(), ["node"] = node, ["result"] = "ok" })
                 : isCheck ? throw new CommandException(ExitCode.Unavailable, reason)
-                : Answer.Of(reason);
+                : new TextAnswer(reason, await AlarmsAsync(call, node));
         },
+    };
+
+    // To programs RabbitMQ tells alarms under other names than that there are none.
+    private static async Task<JsonObject> AlarmsAsync(CommandCall call, string own)
+    {
+        var nodes = await call.Broker.ListAsync("nodes");
+        return new JsonObject
+        {
+            ["global"] = Of(isOwn: false),
+            ["local"] = Of(isOwn: true),
+            ["message"] = $"Node {own} reported alarms",
+            ["result"] = "ok",
+        };
+
+        JsonArray Of(bool isOwn) =>
+        [
+            .. nodes.Select(static node => (Node: node, Name: node["name"]!.ToString())).Where(one => one.Name == own == isOwn)
+                .SelectMany(static one => NodeCommands.Alarms(one.Node, one.Name)).Select(static line => (JsonNode?)line),
+        ];
+    }
+
+    private static async Task<JsonObject> ListenersAsync(CommandCall call, IEnumerable<JsonObject> listeners) => new()
+    {
+        ["listeners"] = new JsonArray([.. listeners.Select(static listener => (JsonNode?)NodeCommands.ListenerJson(listener))]),
+        ["node"] = await call.Broker.NodeAsync(),
+        ["result"] = "ok",
     };
 
     private static async Task<(bool IsRunning, string Told)> RunningAsync(CommandCall call)
@@ -164,7 +200,8 @@ internal static class DiagnosticsCommands
     {
         var node = await call.Broker.NodeAsync();
         List<int> reached = [];
-        foreach (var listener in await NodeCommands.ListenersAsync(call))
+        var listeners = await NodeCommands.ListenersAsync(call);
+        foreach (var listener in listeners)
         {
             var port = listener["port"]!.GetValue<int>();
             var address = listener["ip_address"]?.ToString() ?? "127.0.0.1";
@@ -180,6 +217,6 @@ internal static class DiagnosticsCommands
             }
         }
 
-        return Answer.Of($"Successfully connected to ports {string.Join(", ", reached.Order())} on node {node}.");
+        return new TextAnswer($"Successfully connected to ports {string.Join(", ", reached.Order())} on node {node}.", await ListenersAsync(call, listeners));
     }
 }

@@ -42,16 +42,16 @@ internal static partial class EvalCommands
         var expression = text.Trim().TrimEnd('.').TrimEnd();
         if (Login().Match(expression) is { Success: true } login)
         {
-            return Answer.Of(await CheckAsync(call, Text(login.Groups[1].Value), Text(login.Groups[2].Value)));
+            return await ToldAsync(call, await CheckAsync(call, Text(login.Groups[1].Value), Text(login.Groups[2].Value)));
         }
 
         var packed = Spaces().Replace(expression, "");
         if (Alarm().Match(packed) is { Success: true } alarm)
         {
-            return Answer.Of(await SetAlarmAsync(call, alarm.Groups["node"].Value, alarm.Groups["resource"].Value, isRaised: alarm.Groups["set"].Success));
+            return await ToldAsync(call, await SetAlarmAsync(call, alarm.Groups["node"].Value, alarm.Groups["resource"].Value, isRaised: alarm.Groups["set"].Success));
         }
 
-        return Answer.Of(packed switch
+        return await ToldAsync(call, packed switch
         {
             "node()" => Atom(await call.Broker.NodeAsync()),
             "rabbit:is_running()" or "rabbit:is_booted()" or "rabbit:is_booted(node())" => await IsThereAsync(call),
@@ -68,6 +68,14 @@ internal static partial class EvalCommands
                 "rabbit_alarm:get_alarms()."),
         });
     }
+
+    // To programs the value is told, as far as JSON has it: an atom is a string there, and two of them are true and false.
+    private static async Task<Answer> ToldAsync(CommandCall call, string term) => new TextAnswer(term, new JsonObject
+    {
+        ["node"] = await call.Broker.NodeAsync(),
+        ["result"] = "ok",
+        ["value"] = term is "true" or "false" ? JsonValue.Create(term == "true") : JsonValue.Create(term.Trim('\'')),
+    });
 
     private static async Task<string> SetAlarmAsync(CommandCall call, string named, string resource, bool isRaised)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Nodes;
 using Granary.Cli.Output;
 
 namespace Granary.Cli.Commands;
@@ -14,7 +15,8 @@ internal static class LocalCommands
     [
         new("version", "Help", "Displays CLI tools version", "")
         {
-            Run = static _ => Task.FromResult(Answer.Of(Version)),
+            Run = static _ => Task.FromResult<Answer>(
+                new TextAnswer(Version, new JsonObject { ["node"] = NodeCommands.LocalName, ["result"] = "ok", ["value"] = Version })),
         },
         new("autocomplete", "Help", "Provides command name autocomplete variants", "<prefix>")
         {

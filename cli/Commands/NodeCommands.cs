@@ -167,6 +167,16 @@ internal static class NodeCommands
         $"{(withNode ? $"Node: {listener["node"]}, interface" : "Interface")}: {listener["ip_address"] ?? listener["interface"]}, port: {listener["port"]}, " +
         $"protocol: {listener["protocol"]}, purpose: {Purpose(listener["protocol"]?.ToString())}";
 
+    /// <summary>For programs, with the names that rabbitmq-diagnostics gives them.</summary>
+    internal static JsonObject ListenerJson(JsonObject listener) => new()
+    {
+        ["interface"] = (listener["ip_address"] ?? listener["interface"])?.DeepClone(),
+        ["node"] = listener["node"]?.DeepClone(),
+        ["port"] = listener["port"]?.DeepClone(),
+        ["protocol"] = listener["protocol"]?.DeepClone(),
+        ["purpose"] = Purpose(listener["protocol"]?.ToString()),
+    };
+
     private static string Purpose(string? protocol) => protocol switch
     {
         "amqp" => "AMQP 0-9-1",

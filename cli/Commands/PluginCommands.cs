@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
@@ -33,7 +34,7 @@ internal static class PluginCommands
             Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
                 ? throw NotFound(unknown)
-                : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+                : Task.FromResult(Unchanged(call, "enabled")),
         },
         new("disable", Group, "Disables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
         {
@@ -41,7 +42,7 @@ internal static class PluginCommands
             Banner = async call => $"Disabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.FirstOrDefault(plugin => BuiltIn.Contains(plugin)) is { } plugin
                 ? throw new CommandException(ExitCode.Software, $"{plugin} is a part of Granary and cannot be taken out")
-                : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+                : Task.FromResult(Unchanged(call, "disabled")),
         },
         new("set", Group, "Enables one or more plugins, disables the rest", "<plugin1> [<plugin2>] [--offline] [--online]")
         {
@@ -51,7 +52,7 @@ internal static class PluginCommands
                 ? throw NotFound(unknown, ExitCode.Data)
                 : BuiltIn.FirstOrDefault(plugin => !call.Words.Contains(plugin) && IsExplicit(plugin)) is { } missing
                 ? throw new CommandException(ExitCode.Software, $"{missing} is a part of Granary and cannot be taken out")
-                : Task.FromResult(Answer.Of("Plugin configuration unchanged.")),
+                : Task.FromResult(Unchanged(call, null)),
         },
         new("directories", Group, "Displays plugin directory and enabled plugin file paths", "[--offline] [--online]")
         {
@@ -87,6 +88,21 @@ internal static class PluginCommands
         }
     }
 
+    /// <param name="changed">What plugins that were changed stand under, for programs; there are none.</param>
+    private static Answer Unchanged(CommandCall call, string? changed)
+    {
+        var done = new JsonObject { ["mode"] = call.Has("offline") ? "offline" : "online", ["set"] = Names(), ["started"] = new JsonArray(), ["stopped"] = new JsonArray() };
+        if (changed is not null)
+        {
+            done[changed] = new JsonArray();
+        }
+
+        // Which are to be enabled, and what came of it: rabbitmq-plugins tells them one after the other.
+        return new TextAnswer("Plugin configuration unchanged.", new JsonArray(Names(), done));
+
+        static JsonArray Names() => [.. BuiltIn.Select(static plugin => (JsonNode?)plugin)];
+    }
+
     private static CommandException NotFound(string[] plugins, int exitCode = ExitCode.Software) =>
         new(exitCode, $"{{:plugins_not_found, [{string.Join(", ", plugins.Select(plugin => $":{plugin}"))}]}}");
 
@@ -109,17 +125,32 @@ internal static class PluginCommands
             pattern.IsMatch(plugin) && (!call.Has("enabled") || call.Has("implicitly-enabled") || IsExplicit(plugin)))];
         if (call.Has("minimal"))
         {
-            return Answer.Of(string.Join('\n', plugins));
+            return new TextAnswer(string.Join('\n', plugins), Listed("minimal", static plugin => new JsonObject { ["name"] = plugin }));
         }
 
         var version = (await call.Broker.OverviewAsync())["rabbitmq_version"]?.ToString() ?? "";
         var width = plugins.Select(plugin => plugin.Length).DefaultIfEmpty().Max();
-        return Answer.Of(string.Join('\n',
+        var text = string.Join('\n',
         [
             " Configured: E = explicitly enabled; e = implicitly enabled",
             $" | Status: * = running on {await call.Broker.NodeAsync()}",
             " |/",
             .. plugins.Select(plugin => $"[{(IsExplicit(plugin) ? 'E' : 'e')}*] {plugin.PadRight(width)} {version}"),
-        ]));
+        ]);
+        return new TextAnswer(text, Listed(call.Has("verbose") ? "verbose" : "normal", plugin => new JsonObject
+        {
+            ["enabled"] = IsExplicit(plugin) ? "enabled" : "implicit",
+            ["name"] = plugin,
+            ["running"] = true,
+            ["running_version"] = version,
+            ["version"] = version,
+        }));
+
+        JsonObject Listed(string format, Func<string, JsonObject> plugin) => new()
+        {
+            ["format"] = format,
+            ["plugins"] = new JsonArray([.. plugins.Select(name => (JsonNode?)plugin(name))]),
+            ["status"] = "running",
+        };
     }
 }
