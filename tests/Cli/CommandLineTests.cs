@@ -70,7 +70,7 @@ public class CommandLineTests
 
         var (own, general) = (CommandLine.Parse(given, [new CommandOption("user", HasValue: true)]), CommandLine.Parse(given, []));
 
-        Assert.Equal(("ann", null, "ann", "ann"), (own["user"], own.General("user"), general["user"], general.General("user")));
+        Assert.Equal(("ann", (string?)null, "ann", "ann"), (own["user"], own.General("user"), general["user"], general.General("user")));
     }
 
     [Fact]
