@@ -8,25 +8,30 @@ public sealed class BoundedRegexTests
     private readonly FakeTimeProvider _clock = new();
 
     [Fact]
-    public void IsMatch_PatternThatTakesTooLongForManyTexts_IsLeftAloneForAMinute()
+    public void IsMatch_PatternThatTakesTooLongForManyTexts_GetsLittleTimeForAMinute()
     {
         var regex = new BoundedRegex(@"(a|aa)+\1$", clock: _clock);
         for (var i = 0; i < 5; i++)
         {
-            Assert.True(regex.IsMatch("aa"));
+            Assert.False(regex.IsAtRest);
             Assert.Null(regex.IsMatch($"{new string('a', 60)}b{i}"));
         }
 
-        Assert.Null(regex.IsMatch("aa"));
-        _clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.True(regex.IsMatch("aa"));
-
+        // What takes no time is found as before.
+        Assert.True(regex.IsAtRest);
         Assert.Null(regex.IsMatch($"{new string('a', 60)}b"));
-        Assert.Null(regex.IsMatch("aa"));
+        Assert.True(regex.IsMatch("aa"));
+        Assert.False(regex.IsMatch("b"));
+
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.False(regex.IsAtRest);
+        Assert.True(regex.IsMatch("aa"));
+        Assert.Null(regex.IsMatch($"{new string('a', 60)}b"));
+        Assert.True(regex.IsAtRest);
     }
 
     [Fact]
-    public void IsMatch_PatternThatNeedNotGoBack_IsNeverLeftAlone()
+    public void IsMatch_PatternThatNeedNotGoBack_HasItsTime()
     {
         var regex = new BoundedRegex("(a|aa)+$", clock: _clock);
         for (var i = 0; i < 20; i++)
@@ -35,5 +40,6 @@ public sealed class BoundedRegexTests
         }
 
         Assert.True(regex.IsMatch("aa"));
+        Assert.False(regex.IsAtRest);
     }
 }
