@@ -163,9 +163,10 @@ internal sealed class LogWriter(Disk disk, StoreFolder folder, SegmentList segme
             TryTruncate(last);
         }
 
-        if (!segment.IsReserve)
+        if (!segment.IsReserve && !MakeReserve() && last is not null)
         {
-            MakeReserve();
+            // Of a full disk this much is free again, and not more: messages would fill it, and nothing would be left for what frees more.
+            segment.IsReserve = true;
         }
 
         return segment;
