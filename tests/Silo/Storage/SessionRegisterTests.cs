@@ -149,11 +149,7 @@ public sealed class SessionRegisterTests : IAsyncLifetime
     [Fact]
     public async Task TakenOver_MemberThatIsWaitedForGoes_GivesWhatItsSessionsHeldToOthers()
     {
-        await FillAsync();
-        await TakeOverAsync();
-        var other = _gateway.Open(_other);
-        other.Attach(1);
-        NoteAll();
+        var other = await TakeOverBesideOtherAsync();
         Assert.Empty(other.GivenIds(1));
 
         _gateway.Slot.LetGo(Member, _gateway.Now);
@@ -167,11 +163,7 @@ public sealed class SessionRegisterTests : IAsyncLifetime
     [Fact]
     public async Task TakenOver_SessionsThatDoNotCome_AreWaitedForTenSeconds()
     {
-        await FillAsync();
-        await TakeOverAsync();
-        var other = _gateway.Open(_other);
-        other.Attach(1);
-        NoteAll();
+        var other = await TakeOverBesideOtherAsync();
 
         _gateway.Now += Recovery.PatienceInCluster - 1;
         _gateway.Slot.RunDue(_gateway.Now);
@@ -188,11 +180,7 @@ public sealed class SessionRegisterTests : IAsyncLifetime
     [Fact]
     public async Task TakenOver_ConsumerThatIsNew_TakesNobodysExclusivePlace()
     {
-        await FillAsync();
-        await TakeOverAsync();
-        var other = _gateway.Open(_other);
-        other.Attach(1);
-        NoteAll();
+        var other = await TakeOverBesideOtherAsync();
 
         var holder = _gateway.Open(_holder, new AttachItem(7, "t", false, Exclusive: true, 0, false, default, new Window(1_000_000, 1L << 40)));
         _gateway.Pump();
@@ -205,11 +193,7 @@ public sealed class SessionRegisterTests : IAsyncLifetime
     [Fact]
     public async Task TakenOver_SessionThatHasEnded_IsWaitedForNoMore()
     {
-        await FillAsync();
-        await TakeOverAsync();
-        var other = _gateway.Open(_other);
-        other.Attach(1);
-        NoteAll();
+        var other = await TakeOverBesideOtherAsync();
         Assert.Empty(other.GivenIds(1));
 
         _gateway.Slot.AwaitNoMore([_holder], _gateway.Now);
@@ -249,6 +233,17 @@ public sealed class SessionRegisterTests : IAsyncLifetime
         Assert.Equal([0L], link.GivenIds(7));
         _gateway.Pump();
         await _gateway.Queue.Storage!.Journal.FlushAsync();
+    }
+
+    /// <summary>Takes the queue over, with a consumer of a session that nobody waits for.</summary>
+    private async Task<TestLink> TakeOverBesideOtherAsync()
+    {
+        await FillAsync();
+        await TakeOverAsync();
+        var other = _gateway.Open(_other);
+        other.Attach(1);
+        NoteAll();
+        return other;
     }
 
     /// <summary>As an activation on another silo does it.</summary>
