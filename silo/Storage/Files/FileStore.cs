@@ -165,12 +165,15 @@ internal sealed partial class FileStore(FileStoreOptions options, ILogger<FileSt
             _mover = new StreamMover(_folder, _streams, _reader, _writer, _gate, disk, options, logger, Commit);
             new LogRecovery(_folder, _state, _writer, disk, options, logger).Run();
             new StreamFileRecovery(_folder, _state, _streams, _reader, _writer, disk, options, logger).Run();
-            if (segments.Last is null)
+            if (segments.Last is { } last)
+            {
+                last.IsReserve |= !_writer.MakeReserve();
+            }
+            else
             {
                 _writer.Roll(0, freesSpace: true);
             }
 
-            _writer.MakeReserve();
             foreach (var queue in _state.Queues)
             {
                 queue.DropTransient();

@@ -107,12 +107,13 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
 
         if (next is null)
         {
-            MakeRoom(segment);
+            MakeRoom(segment, bytes.Length);
         }
     }
 
     /// <summary>The last segment is written on, behind what is there.</summary>
-    private void MakeRoom(Segment segment)
+    /// <param name="had">How long the file was.</param>
+    private void MakeRoom(Segment segment, long had)
     {
         try
         {
@@ -120,11 +121,35 @@ internal sealed class LogRecovery(StoreFolder folder, LogState state, LogWriter 
         }
         catch (IOException)
         {
-            // A disk that is full: what there is may be read, and settled.
-            segment.IsSpoiled = true;
+            // What room the file had stays for what frees more.
+            logger.LogReserveUsed(folder.Path);
+            segment.Capacity = Math.Max(segment.End, KeepRoom(segment, had));
+            segment.IsReserve = true;
         }
 
         disk.Sync(segment.Handle);
+    }
+
+    /// <returns>How much room the file has then.</returns>
+    private long KeepRoom(Segment segment, long had)
+    {
+        try
+        {
+            if (RandomAccess.GetLength(segment.Handle) > had)
+            {
+                // Some of what was asked for was got, which is not for this alone.
+                disk.Truncate(segment.Handle, had);
+            }
+
+            // Of a flush that was cut off.
+            disk.Allocate(segment.Handle, had);
+        }
+        catch (IOException)
+        {
+            // It was said that the disk is full. What there is may be read, and a write that finds no room begins another segment.
+        }
+
+        return RandomAccess.GetLength(segment.Handle);
     }
 
     private void DropOrphans()

@@ -14,7 +14,7 @@ internal sealed class Segment(SegmentHeader header, string path, SafeFileHandle 
     public SafeFileHandle Handle { get; } = handle;
 
     /// <summary>The room that was made for it.</summary>
-    public long Capacity { get; } = capacity;
+    public long Capacity { get; set; } = capacity;
 
     /// <summary>Where the next flush goes: the end of the last that counts.</summary>
     public long End { get; set; } = SegmentHeader.Size;

@@ -29,6 +29,9 @@ internal sealed class FaultyDisk : Disk
     /// <summary>How many bytes the files of the store may have together; looked at when one is made.</summary>
     public long? Quota { get; set; }
 
+    /// <summary>How long a file that there is becomes at the most by room that is set aside.</summary>
+    public long? LongestGrown { get; set; }
+
     /// <summary>There is no room for files of streams.</summary>
     public bool IsFullForStreams { get; set; }
 
@@ -69,6 +72,16 @@ internal sealed class FaultyDisk : Disk
         var handle = base.Create(path, size);
         _paths.Add(handle, path);
         return handle;
+    }
+
+    public override void Allocate(SafeFileHandle handle, long size)
+    {
+        if (size > LongestGrown && RandomAccess.GetLength(handle) is > 0 and var length && length < size)
+        {
+            throw new IOException("No space left on the disk.");
+        }
+
+        base.Allocate(handle, size);
     }
 
     public override void Delete(string path)
