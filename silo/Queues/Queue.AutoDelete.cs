@@ -14,10 +14,13 @@ internal sealed partial class Queue
     /// <summary>When it goes unless somebody has come again.</summary>
     private long GoesAt => _lastIsKnownAt > 0 && Definition.AutoDelete ? _lastIsKnownAt : MessageRun.Never;
 
-    /// <summary>It has come back, and who had consumers is not known.</summary>
-    /// <param name="hadConsumer">Somebody had.</param>
-    /// <param name="until">When those who have not come again are given up.</param>
+    /// <summary>It has come back.</summary>
+    /// <param name="hadConsumer">Somebody had one.</param>
+    /// <param name="until">When those who may have had one, and have not come again, are given up, at the earliest: those that are known are waited for as for what they hold.</param>
     public void ComeBack(bool hadConsumer, long until) => (HasBeenConsumed, _lastIsKnownAt) = (hadConsumer, until);
+
+    /// <summary>All who had a consumer at an earlier activation have come again, or are <see cref="Awaited"/>, or were given up.</summary>
+    public bool AreConsumersKnown(long now) => _lastIsKnownAt <= now;
 
     /// <summary>Nobody has come again: its last consumer was lost together with its silo.</summary>
     private bool HasLostLast(long now) => GoesAt <= now && _recovery is null && HasBeenConsumed && ConsumerCount == 0;

@@ -14,10 +14,10 @@ internal sealed partial class QueueSlot
 
     /// <summary>Puts a queue in place that an earlier activation had in memory: without its messages.</summary>
     /// <param name="firstOffset">Above all that it has given.</param>
-    /// <param name="isHandedOver">Who had consumers there is known, and waited for.</param>
+    /// <param name="areConsumersKnown">It was handed over: those who had consumers there are waited for.</param>
     /// <param name="hadConsumer">Somebody had.</param>
     public void RestoreEmpty(
-        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now, bool isHandedOver = false,
+        QueueDefinition definition, Guid incarnation, IEnumerable<string> bindingSources, QueueStorage? storage, long firstOffset, long now, bool areConsumersKnown = false,
         bool hadConsumer = false)
     {
         Restore(definition, incarnation, bindingSources, storage, now, [], now);
@@ -28,8 +28,8 @@ internal sealed partial class QueueSlot
             return;
         }
 
-        _mayBeExclusiveFrom = isHandedOver ? 0 : now + Recovery.Patience;
-        Queue.ComeBack(hadConsumer, now + Recovery.PatienceInCluster);
+        _mayBeExclusiveFrom = areConsumersKnown ? 0 : now + Recovery.Patience;
+        Queue.ComeBack(hadConsumer, areConsumersKnown ? now : now + Recovery.PatienceInCluster);
     }
 
     /// <summary>The store knows these sessions now: what waited for that goes on.</summary>

@@ -64,8 +64,8 @@ internal sealed partial class QueueActivation
         _slot = NewSlot(epoch);
         var identity = new QueueIdentity(_key, state.Incarnation);
         _slot.RestoreEmpty(
-            definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, identity, epoch), epoch << OffsetsPerMillisecond, Now, state.IsHandedOver,
-            state.HasBeenConsumed);
+            definition, state.Incarnation, state.BindingSources, _services.Stores.Create(definition, identity, epoch), epoch << OffsetsPerMillisecond, Now,
+            state.AreConsumersKnown, state.HasBeenConsumed);
         if (state.IsHandedOver)
         {
             await TakeHandedOverAsync(identity, cancellation).ConfigureAwait(false);

@@ -332,6 +332,7 @@ internal sealed partial class QueueActivation
         if (_handedOver is not null)
         {
             state.IsHandedOver = true;
+            state.AreConsumersKnown = _slot.Queue?.AreConsumersKnown(Now) == true;
             state.HandedOverFrom = [.. _slot.SessionMembers.Select(session => $"{session.Session.Value:n} {session.Member}")];
         }
 

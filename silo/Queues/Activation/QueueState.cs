@@ -42,5 +42,9 @@ internal sealed class QueueState
     [Id(8)]
     public bool HasBeenConsumed { get; set; }
 
+    /// <summary>Of a queue that was handed over: all who had consumers are among <see cref="HandedOverFrom"/>.</summary>
+    [Id(9)]
+    public bool AreConsumersKnown { get; set; }
+
     public bool IsEmpty => Declaration is null && Debts.Count == 0;
 }

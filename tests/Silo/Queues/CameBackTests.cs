@@ -84,9 +84,50 @@ public sealed class CameBackTests
         Assert.Null(_gateway.Slot.Queue);
     }
 
-    private void ComeBack(bool autoDelete = false, bool hadConsumer = false) => _gateway.Slot.RestoreEmpty(
+    /// <summary>Its consumers are waited for, and no others.</summary>
+    [Fact]
+    public void AutoDeleteQueue_ThatWasHandedOver_GoesWithTheLastOfThoseWhoHadConsumers()
+    {
+        ComeBack(autoDelete: true, hadConsumer: true, areConsumersKnown: true);
+        _gateway.Queue.Await([_holder, _other], _gateway.Now + Recovery.PatienceInCluster);
+        _gateway.Open(_holder, 2, TestLink.Attachment(7)).Send(new DetachItem(7));
+        RunDueAfter(1);
+        Assert.NotNull(_gateway.Slot.Queue);
+
+        var other = _gateway.Open(_other, 2, TestLink.Attachment(1));
+        RunDueAfter(1);
+        Assert.NotNull(_gateway.Slot.Queue);
+        other.Send(new DetachItem(1));
+        Assert.Null(_gateway.Slot.Queue);
+    }
+
+    [Fact]
+    public void AutoDeleteQueue_ThatWasHandedOverByConsumersWhoDoNotCome_GoesWhenTheyAreGivenUp()
+    {
+        ComeBack(autoDelete: true, hadConsumer: true, areConsumersKnown: true);
+        _gateway.Queue.Await([_holder], _gateway.Now + Recovery.PatienceInCluster);
+        RunDueAfter(Recovery.PatienceInCluster - 1);
+        Assert.NotNull(_gateway.Slot.Queue);
+
+        RunDueAfter(1);
+        RunDueAfter(0);
+        Assert.Null(_gateway.Slot.Queue);
+    }
+
+    [Fact]
+    public void ComingBack_IsOverWhenThoseWhoMayComeAreGivenUp()
+    {
+        ComeBack(autoDelete: true);
+        Assert.False(_gateway.Queue.AreConsumersKnown(_gateway.Now));
+        RunDueAfter(Recovery.PatienceInCluster - 1);
+        Assert.False(_gateway.Queue.AreConsumersKnown(_gateway.Now));
+        RunDueAfter(1);
+        Assert.True(_gateway.Queue.AreConsumersKnown(_gateway.Now));
+    }
+
+    private void ComeBack(bool autoDelete = false, bool hadConsumer = false, bool areConsumersKnown = false) => _gateway.Slot.RestoreEmpty(
         QueueDefinition.Stored("/", "q", TestGateway.Declaration(default, autoDelete: autoDelete)), Guid.NewGuid(), [], storage: null, firstOffset: 100, _gateway.Now,
-        hadConsumer: hadConsumer);
+        areConsumersKnown, hadConsumer);
 
     private void RunDueAfter(long milliseconds)
     {

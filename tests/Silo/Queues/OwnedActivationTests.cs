@@ -69,6 +69,30 @@ public sealed class OwnedActivationTests
         }
     }
 
+    /// <summary>The next activation waits for them, and for nobody else.</summary>
+    [Fact]
+    public async Task AutoDeleteQueue_ThatIsHandedOver_IsStoredWithTheConsumersThatItHas()
+    {
+        var store = new FakeStore();
+        await using var silo = await StartAsync(store);
+        var queue = silo.Grains.GetGrain<IQueueGrain>(Key);
+        Assert.Null((await queue.DeclareAsync(TestGateway.Declaration(default, autoDelete: true))).Error);
+        await using (var consumer = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New(), TestLink.Attachment(1)))
+        {
+            using var patience = new CancellationTokenSource(Limit);
+            while (await ReadAsync(store) is not { HasBeenConsumed: true })
+            {
+                await Task.Delay(5, patience.Token);
+            }
+
+            await silo.Services.GetRequiredService<LocalQueues>().FindActivation(Key)!.EndAsync(isStopping: false, CancellationToken.None).WaitAsync(Limit);
+        }
+
+        var state = (await ReadAsync(store))!;
+        Assert.True(state.AreConsumersKnown);
+        Assert.Single(state.HandedOverFrom);
+    }
+
     /// <summary>Opens a link with a consumer to the activation that follows one that has ended.</summary>
     private static async Task<GrainLink> OpenAtNextAsync(TestSilo silo, IQueueGrain queue)
     {
