@@ -74,6 +74,70 @@ public sealed partial class PostgresFencingTests
         Assert.Empty((await WriteAsync(other, taken, 0)).Fenced);
     }
 
+    /// <summary>What it has begun is done when the others are told that it does nothing any more.</summary>
+    [Fact]
+    public async Task LostSilo_ThatWaitsForAQueue_HasItBeforeItIsKeptOut()
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7", lockPatience: Limit);
+        var queue = await CreateAsync(lost, "awaited");
+        await using var database = NpgsqlDataSource.Create(_connectionString + ";Pooling=false");
+        await using var holder = await database.OpenConnectionAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await ExecuteAsync(holder, $"select from granary.queues where id = {queue.Id} for no key update");
+        var taking = lost.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        await WaitForBlockedAsync(holder);
+        await DeclareAsync("10.0.0.1", 7, Dead);
+
+        await using var other = await database.OpenConnectionAsync();
+        var fencing = ExecuteAsync(other, "select granary.fence_lost()");
+        await Task.WhenAny(fencing, WaitForAsync($"select cardinality(pg_blocking_pids({other.ProcessID})) > 0"));
+        var isEarly = fencing.IsCompleted;
+        await transaction.RollbackAsync();
+        await fencing;
+
+        Assert.False(isEarly);
+        Assert.True((await taking).Epoch > queue.Epoch);
+    }
+
+    [Fact]
+    public async Task LostSilo_ThatIsBeingKeptOut_TakesNoQueueOver()
+    {
+        var lost = await OpenOfAsync("10.0.0.1:11111@7", lockPatience: Limit);
+        var queue = await CreateAsync(lost, "kept");
+        await DeclareAsync("10.0.0.1", 7, Dead);
+        await using var database = NpgsqlDataSource.Create(_connectionString + ";Pooling=false");
+        await using var other = await database.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await ExecuteAsync(other, "select granary.fence_lost()");
+        var taking = lost.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        await Task.WhenAny(taking, WaitForBlockedAsync(other));
+        await transaction.CommitAsync();
+
+        await Assert.ThrowsAsync<StoreFencedException>(() => taking);
+    }
+
+    /// <summary>Who takes a queue over may have to wait for another process.</summary>
+    [Fact]
+    public async Task Silo_ThatWaitsForAQueue_GoesOnWriting()
+    {
+        var store = await OpenOfAsync("10.0.0.1:11111@7", lockPatience: Limit);
+        var queue = await CreateAsync(store, "awaited");
+        StoredQueue[] others = [await CreateAsync(store, "one"), await CreateAsync(store, "two")];
+        await using var database = NpgsqlDataSource.Create(_connectionString + ";Pooling=false");
+        await using var holder = await database.OpenConnectionAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await ExecuteAsync(holder, $"select from granary.queues where id = {queue.Id} for no key update");
+        var taking = store.TakeOverAsync(queue.Identity, 0, CancellationToken.None);
+        await WaitForBlockedAsync(holder);
+
+        var flush = new Flush { MustSync = true };
+        flush.Queues.AddRange(others.Select(static other => new QueueChanges(other) { Runs = { Messages.Run(0, 1) }, OffsetBound = 100 }));
+        Assert.Empty((await store.FlushAsync(flush, CancellationToken.None)).Fenced);
+        Assert.False(taking.IsCompleted);
+        await transaction.RollbackAsync();
+        await taking;
+    }
+
     /// <summary>Such as one that was started again at the same address.</summary>
     [Fact]
     public async Task Silo_OfAnotherGenerationThanTheLostOne_GoesOn()
@@ -161,7 +225,16 @@ public sealed partial class PostgresFencingTests
         Assert.Null(await others[0].ReadRowAsync(Definition, CancellationToken.None));
     }
 
-    private Task<PostgresStore> OpenOfAsync(string silo, bool throughProxy = false) => OpenAsync(throughProxy, silo);
+    private Task<PostgresStore> OpenOfAsync(string silo, bool throughProxy = false, TimeSpan? lockPatience = null) => OpenAsync(throughProxy, silo, lockPatience);
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private Task WaitForBlockedAsync(NpgsqlConnection holder) =>
+        WaitForAsync($"select exists (select from pg_stat_activity where {holder.ProcessID} = any (pg_blocking_pids(pid)))");
 
     private static async Task ChangeAsync(PostgresStore store, byte? value, long? expected = null)
     {

@@ -13,6 +13,7 @@ namespace Granary.Storage.Tests.Postgres;
 public sealed partial class PostgresFencingTests : IAsyncLifetime
 {
     private static readonly TimeSpan TakeOverLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     private readonly List<IAsyncDisposable> _used = [];
     private readonly WatchedLog _watched = new();
@@ -178,11 +179,12 @@ public sealed partial class PostgresFencingTests : IAsyncLifetime
         }
     }
 
-    private async Task<PostgresStore> OpenAsync(bool throughProxy = false, string? silo = null)
+    private async Task<PostgresStore> OpenAsync(bool throughProxy = false, string? silo = null, TimeSpan? lockPatience = null)
     {
         var connection = new NpgsqlConnectionStringBuilder(_connectionString);
         connection.Port = throughProxy ? Proxy.Port : connection.Port;
-        var store = PostgresHome.NewStore(new PostgresOptions(connection.ConnectionString) { Silo = silo }, _watched);
+        var options = new PostgresOptions(connection.ConnectionString) { Silo = silo };
+        var store = PostgresHome.NewStore(options with { LockPatience = lockPatience ?? options.LockPatience }, _watched);
         _used.Add(store);
         await store.OpenAsync(CancellationToken.None);
         return store;
