@@ -64,7 +64,11 @@ public sealed class NamePattern
         return escaped.ToString();
     }
 
-    public bool Matches(string name)
+    /// <summary>What takes too long is not found: the name's owner is told so, and can have a pattern that is found sooner.</summary>
+    public bool Matches(string name) => Find(name) is true;
+
+    /// <summary>Whether it is found in a name; null: that takes too long.</summary>
+    public bool? Find(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (_regex is null)
@@ -78,8 +82,7 @@ public sealed class NamePattern
             return _plain.Matches(name);
         }
 
-        // What takes too long is refused: the name's owner is told so, and can have a pattern that is found sooner.
-        return _text.MayBeIn(name) && _regex.Value.IsMatch(name) is true;
+        return _text.MayBeIn(name) ? _regex.Value.IsMatch(name) : false;
     }
 
     private static BoundedRegex? TryCompile(string pattern, out string? refusal)

@@ -47,7 +47,7 @@ internal sealed class OrderedPolicies
             return true;
         }
 
-        if (before.Refutes(policy))
+        if (before.Refutes(policy) && !policy.Late.Has(name))
         {
             return false;
         }

@@ -6,21 +6,26 @@ namespace Granary.Core.Policies;
 public sealed class PolicyChange
 {
     /// <summary>All of them may.</summary>
-    public static readonly PolicyChange Everything = new(null);
+    public static readonly PolicyChange Everything = new(vhosts: null, keys: null);
 
     /// <summary>Beyond it, it costs less to have each of the vhost look.</summary>
     private const int MostLookedAt = 16;
 
-    // Null: all.
+    // Null: all, or those of the keys.
     private readonly Dictionary<string, List<PolicyMatcher>>? _vhosts;
+    private readonly IReadOnlySet<string>? _keys;
 
-    private PolicyChange(Dictionary<string, List<PolicyMatcher>>? vhosts) => _vhosts = vhosts;
+    private PolicyChange(Dictionary<string, List<PolicyMatcher>>? vhosts, IReadOnlySet<string>? keys) => (_vhosts, _keys) = (vhosts, keys);
 
-    public bool IsNothing => _vhosts is { Count: 0 };
+    public bool IsNothing => _keys is { Count: 0 } || _vhosts is { Count: 0 };
 
     /// <param name="policies">As they were and as they are.</param>
     internal static PolicyChange Of(IEnumerable<PolicyMatcher> policies) => new(policies.GroupBy(static policy => policy.Policy.Vhost, StringComparer.Ordinal)
-        .ToDictionary(static vhost => GrainKeys.For(vhost.Key, ""), static vhost => vhost.Distinct().ToList(), StringComparer.Ordinal));
+        .ToDictionary(static vhost => GrainKeys.For(vhost.Key, ""), static vhost => vhost.Distinct().ToList(), StringComparer.Ordinal), keys: null);
+
+    /// <summary>Policies are as they were, and it was found out that some match these names.</summary>
+    /// <param name="keys">See <see cref="GrainKeys"/>.</param>
+    internal static PolicyChange Of(IReadOnlySet<string> keys) => new(vhosts: null, keys);
 
     /// <param name="key">See <see cref="GrainKeys"/>.</param>
     public bool MayConcern(string key)
@@ -28,7 +33,7 @@ public sealed class PolicyChange
         ArgumentNullException.ThrowIfNull(key);
         if (_vhosts is null)
         {
-            return true;
+            return _keys?.Contains(key) != false;
         }
 
         foreach (var (prefix, policies) in _vhosts)

@@ -21,6 +21,11 @@ public sealed partial class PolicyCopy : IPolicyObserver, IHostedService, IDispo
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
 
+    /// <summary>What could not be told in time is tried again so often, of so many names together, each of which may take 200 ms, and of a pattern that takes as long for all, 5 ms.</summary>
+    private static readonly TimeSpan LateEvery = TimeSpan.FromMinutes(1);
+
+    private const int LateAtOnce = 16;
+
     private readonly IGrainFactory _grains;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
@@ -32,6 +37,7 @@ public sealed partial class PolicyCopy : IPolicyObserver, IHostedService, IDispo
     private readonly Dictionary<(string? Vhost, string Component, string Name), Parameter> _parameters = [];
     private IPolicyObserver? _observer;
     private Task? _watching;
+    private int _lateFrom;
     private Task _followed = Task.CompletedTask;
     private PolicyTable _table = PolicyTable.Empty;
     private Parameter? _clusterName;
@@ -112,7 +118,7 @@ public sealed partial class PolicyCopy : IPolicyObserver, IHostedService, IDispo
                 // Nothing that a caller carries along is for what runs from here on.
                 using (ExecutionContext.SuppressFlow())
                 {
-                    _watching = _ended.IsCancellationRequested ? Task.CompletedTask : Task.Run(WatchAsync);
+                    _watching = _ended.IsCancellationRequested ? Task.CompletedTask : Task.WhenAll(Task.Run(WatchAsync), Task.Run(AskAgainAsync));
                 }
             }
         }
@@ -126,6 +132,32 @@ public sealed partial class PolicyCopy : IPolicyObserver, IHostedService, IDispo
             var isAnswered = await TryRenewAsync().ConfigureAwait(false);
             await Task.Delay(isAnswered ? PolicyLease.RenewEvery : pause, _clock, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = isAnswered ? FirstPause : pause * 2 < PolicyLease.RenewEvery ? pause * 2 : PolicyLease.RenewEvery;
+        }
+    }
+
+    private async Task AskAgainAsync()
+    {
+        while (!_ended.IsCancellationRequested)
+        {
+            await Task.Delay(LateEvery, _clock, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            AskAgain();
+        }
+    }
+
+    /// <summary>Looks whether a pattern is found in time now that was not before, one pattern after the other.</summary>
+    internal void AskAgain()
+    {
+        PolicyMatcher[] open = [.. Table.All.Where(static policy => policy.Late.Count > 0)];
+        for (var i = 0; i < LateAtOnce && open.Length > 0 && !_ended.IsCancellationRequested; i++)
+        {
+            var policy = open[_lateFrom++ % open.Length];
+            policy.Late.AskAgain(policy.Pattern.Find);
+        }
+
+        var found = Table.All.SelectMany(static policy => policy.Late.TakeFound().Select(name => GrainKeys.For(policy.Policy.Vhost, name))).ToHashSet(StringComparer.Ordinal);
+        lock (_gate)
+        {
+            Take(_table, PolicyChange.Of(found));
         }
     }
 

@@ -39,7 +39,24 @@ public sealed class PolicyMatcher
 
     public bool Matches(PolicyTarget target, string name) => (Targets & target) != 0 && MatchesName(name);
 
-    internal bool MatchesName(string name) => Pattern.Matches(name);
+    /// <summary>What could not be told in time.</summary>
+    internal LateNames Late { get; } = new();
+
+    internal bool MatchesName(string name)
+    {
+        if (Late.Has(name))
+        {
+            return true;
+        }
+
+        if (Pattern.Find(name) is { } isFound)
+        {
+            return isFound;
+        }
+
+        Late.Note(name);
+        return false;
+    }
 
     /// <summary>What is gone by where this one and an operator's match: made once for all queues.</summary>
     internal AppliedPolicy With(PolicyMatcher operators) =>

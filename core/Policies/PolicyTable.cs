@@ -18,6 +18,8 @@ public sealed class PolicyTable
 
     private PolicyTable(FrozenDictionary<string, VhostPolicies> vhosts, long number) => (_vhosts, _number) = (vhosts, number);
 
+    internal IEnumerable<PolicyMatcher> All => _vhosts.Values.SelectMany(static vhost => vhost.All);
+
     /// <summary>What a queue or exchange goes by.</summary>
     public AppliedPolicy Find(string vhost, PolicyTarget target, string name) =>
         Find(vhost, target, name, default).Found ?? AppliedPolicy.None;

@@ -1,9 +1,13 @@
+using Granary.Core;
 using Granary.Core.Grains;
+using Granary.Core.Links;
 using Granary.Core.Policies;
 using Granary.Core.Routing;
 using Granary.Core.Topology;
 using Granary.Silo.Policies;
 using Granary.Silo.Storage.Memory;
+using Granary.Silo.Tests.Queues;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Silo.Tests.Policies;
 
@@ -45,6 +49,31 @@ public sealed class PolicyGrainTests
 
         async Task<string?> AlternateAsync(long session) =>
             (await exchange.WatchAsync(Guid.NewGuid(), session, silo.Grains.CreateObjectReference<IExchangeObserver>(_observer)))!.AlternateExchange;
+    }
+
+    /// <summary>Until then it counts as one that does not match: its pattern, which is matched by going back, could not be told from the name in time.</summary>
+    [Fact]
+    public async Task Policy_FoundToMatchLater_IsGoneByWithoutAnyChange()
+    {
+        await using var silo = await TestSilo.StartAsync(store: _store);
+        await silo.Grains.Policies().PutAsync([Of("slow", """{"max-length":2}""") with { Pattern = "^(?=(a+)+$)" }], []);
+        var name = new string('a', 60) + "!";
+        var queue = silo.Grains.Queue("/", name);
+        await queue.DeclareAsync(TestGateway.Declaration(default));
+        await using var publisher = await GrainLink.OpenAsync(silo.Grains, queue, ConnectionId.New(), new PublishItem(Batches.Of(0, 3), Resent: false));
+        Assert.Equal(3, await CountAsync());
+        var copy = silo.Services.GetRequiredService<PolicyCopy>();
+        copy.Table.All.Single().Late.AskAgain(asked => asked == name);
+
+        copy.AskAgain();
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await CountAsync() != 2)
+        {
+            await Task.Delay(5, patience.Token);
+        }
+
+        async Task<long> CountAsync() => (await queue.DescribeAsync(default)).Messages;
     }
 
     /// <summary>Of a vhost that is deleted nothing is left that one of the same name would go by.</summary>
