@@ -68,6 +68,10 @@ internal sealed class AccessBook
 
     public Vhost? FindVhost(string name) => _vhosts.GetValueOrDefault(name);
 
+    public Permission? FindPermission(string user, string vhost) => _permissions.GetValueOrDefault((user, vhost));
+
+    public TopicPermission? FindTopicPermission(string user, string vhost, string exchange) => _topics.GetValueOrDefault((user, vhost, exchange));
+
     public AccessState ToState() => new()
     {
         All = [.. Users],

@@ -31,6 +31,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
     private readonly VhostRemoval _removal;
     private readonly TimeProvider _time;
     private readonly ILogger<AccessGrain> _log;
+    private readonly AccessLog _told;
     private readonly SnapshotHolders<AccessEntry, IAccessObserver> _holders;
     private readonly CancellationTokenSource _ended = new();
     private readonly Dictionary<string, Task> _deletions = new(StringComparer.Ordinal);
@@ -43,7 +44,7 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
         RowGrainStorage storage, GroupCommit commit, DueTable due, VhostRemoval removal, TimeProvider time, ILogger<AccessGrain> log,
         SiloLosses? losses = null, IDepartures? departures = null)
     {
-        (_due, _removal, _time, _log) = (due, removal, time, log);
+        (_due, _removal, _time, _log, _told) = (due, removal, time, log, new AccessLog(log));
         _state = new StoredState<AccessState>(storage, AccessRows.Table, GrainContext.GrainId);
         _holders = new SnapshotHolders<AccessEntry, IAccessObserver>(Guid.NewGuid(), AccessLease.Length, time, session => _ = SendAsync(session));
         _writes = new GatheredWrites(commit, WriteAsync, EndOvertaken);
@@ -75,9 +76,15 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
 
     public ValueTask<Account[]> ListUsersAsync() => ValueTask.FromResult<Account[]>([.. _book.Users]);
 
-    public ValueTask<AccessAnswer> PutUserAsync(UserSettings settings) => KeptAsync(_book.Put(settings));
+    public ValueTask<AccessAnswer> PutUserAsync(UserSettings settings)
+    {
+        var before = _book.FindUser(settings.Name);
+        var answer = _book.Put(settings);
+        var now = _book.FindUser(settings.Name);
+        return KeptAsync(answer, () => _told.Put(before, now!));
+    }
 
-    public ValueTask<AccessAnswer> DeleteUserAsync(string name) => KeptAsync(_book.DeleteUser(name));
+    public ValueTask<AccessAnswer> DeleteUserAsync(string name) => KeptAsync(_book.DeleteUser(name), () => _told.DeletedUser(name));
 
     public ValueTask<Vhost[]> ListVhostsAsync() => ValueTask.FromResult<Vhost[]>([.. _book.Vhosts.Where(static vhost => !vhost.IsBeingDeleted)]);
 
@@ -88,7 +95,18 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
             await deletion.WaitAsync(_ended.Token);
         }
 
-        return await KeptAsync(_book.Put(settings));
+        var (before, user) = (_book.FindVhost(settings.Name), settings.GrantTo ?? "");
+        var given = _book.FindPermission(user, settings.Name);
+        var answer = _book.Put(settings);
+        var (now, gives) = (_book.FindVhost(settings.Name), _book.FindPermission(user, settings.Name));
+        return await KeptAsync(answer, () =>
+        {
+            _told.Put(before, now!);
+            if (gives is not null)
+            {
+                _told.Set(given, gives);
+            }
+        });
     }
 
     public async ValueTask<AccessAnswer> DeleteVhostAsync(string name)
@@ -107,16 +125,24 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
 
     public ValueTask<Permission[]> ListPermissionsAsync() => ValueTask.FromResult<Permission[]>([.. _book.Permissions]);
 
-    public ValueTask<AccessAnswer> SetPermissionAsync(Permission permission) => KeptAsync(_book.Set(permission));
+    public ValueTask<AccessAnswer> SetPermissionAsync(Permission permission)
+    {
+        var before = _book.FindPermission(permission.User, permission.Vhost);
+        return KeptAsync(_book.Set(permission), () => _told.Set(before, permission));
+    }
 
-    public ValueTask<AccessAnswer> ClearPermissionAsync(string user, string vhost) => KeptAsync(_book.ClearPermission(user, vhost));
+    public ValueTask<AccessAnswer> ClearPermissionAsync(string user, string vhost) => KeptAsync(_book.ClearPermission(user, vhost), () => _told.ClearedPermission(user, vhost));
 
     public ValueTask<TopicPermission[]> ListTopicPermissionsAsync() => ValueTask.FromResult<TopicPermission[]>([.. _book.TopicPermissions]);
 
-    public ValueTask<AccessAnswer> SetTopicPermissionAsync(TopicPermission permission) => KeptAsync(_book.Set(permission));
+    public ValueTask<AccessAnswer> SetTopicPermissionAsync(TopicPermission permission)
+    {
+        var before = _book.FindTopicPermission(permission.User, permission.Vhost, permission.Exchange);
+        return KeptAsync(_book.Set(permission), () => _told.Set(before, permission));
+    }
 
     public ValueTask<AccessAnswer> ClearTopicPermissionAsync(string user, string vhost, string? exchange) =>
-        KeptAsync(_book.ClearTopicPermission(user, vhost, exchange));
+        KeptAsync(_book.ClearTopicPermission(user, vhost, exchange), () => _told.ClearedTopicPermission(user, vhost, exchange));
 
     public async ValueTask<Immutable<byte[]>> GetPageKeyAsync()
     {
@@ -148,14 +174,21 @@ internal sealed partial class AccessGrain : Grain, IAccessGrain
     }
 
     /// <summary>Answers when what was changed is stored, and everybody goes by it.</summary>
-    private async ValueTask<AccessAnswer> KeptAsync(AccessAnswer answer)
+    /// <param name="tell">Called when it is stored, if it was done.</param>
+    private async ValueTask<AccessAnswer> KeptAsync(AccessAnswer answer, Action? tell = null)
     {
         if (answer.IsDone)
         {
-            await Task.WhenAll(_writes.NextAsync(), WhenAllHaveAsync());
+            await Task.WhenAll(StoredAsync(tell), WhenAllHaveAsync());
         }
 
         return answer;
+    }
+
+    private async Task StoredAsync(Action? tell)
+    {
+        await _writes.NextAsync();
+        tell?.Invoke();
     }
 
     // Under the gate of the store.

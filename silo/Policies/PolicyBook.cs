@@ -37,23 +37,31 @@ internal sealed class PolicyBook
     public PolicyEntry[] ToEntries() =>
         [.. _policies.Values.Select(static policy => new PolicyEntry { Policy = policy }), .. _parameters.Values.Select(static parameter => new PolicyEntry { Parameter = parameter })];
 
-    public void Put(Policy policy)
+    /// <returns>False: it was so.</returns>
+    public bool Put(Policy policy)
     {
-        if (_policies.GetValueOrDefault(KeyOf(policy)) != policy)
+        if (_policies.GetValueOrDefault(KeyOf(policy)) == policy)
         {
-            _policies[KeyOf(policy)] = policy;
-            NoteUnseen(policy.Vhost);
-            _changed(new PolicyEntry { Policy = policy });
+            return false;
         }
+
+        _policies[KeyOf(policy)] = policy;
+        NoteUnseen(policy.Vhost);
+        _changed(new PolicyEntry { Policy = policy });
+        return true;
     }
 
-    public void Put(Parameter parameter)
+    /// <returns>False: it was so.</returns>
+    public bool Put(Parameter parameter)
     {
-        if (_parameters.GetValueOrDefault(KeyOf(parameter)) != parameter)
+        if (_parameters.GetValueOrDefault(KeyOf(parameter)) == parameter)
         {
-            _parameters[KeyOf(parameter)] = parameter;
-            _changed(new PolicyEntry { Parameter = parameter });
+            return false;
         }
+
+        _parameters[KeyOf(parameter)] = parameter;
+        _changed(new PolicyEntry { Parameter = parameter });
+        return true;
     }
 
     /// <returns>False: there was none.</returns>

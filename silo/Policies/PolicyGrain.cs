@@ -29,6 +29,7 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private readonly UnusedQueues? _unused;
     private readonly TimeProvider _time;
     private readonly ILogger<PolicyGrain> _log;
+    private readonly PolicyLog _told;
     private readonly SnapshotHolders<PolicyEntry, IPolicyObserver> _holders;
     private readonly Dictionary<Guid, Beginner> _beginners = [];
     private readonly CancellationTokenSource _ended = new();
@@ -41,7 +42,7 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
         RowGrainStorage storage, GroupCommit commit, TimeProvider time, ILogger<PolicyGrain> log,
         SiloLosses? losses = null, IDepartures? departures = null, UnusedQueues? unused = null)
     {
-        (_time, _log, _unused) = (time, log, unused);
+        (_time, _log, _unused, _told) = (time, log, unused, new PolicyLog(log));
         _state = new StoredState<PolicyState>(storage, "policies", GrainContext.GrainId);
         _holders = new SnapshotHolders<PolicyEntry, IPolicyObserver>(Guid.NewGuid(), PolicyLease.Length, time, session => _ = SendAsync(session));
         _writes = new GatheredWrites(commit, () => _state.WriteAsync(_book.ToState()), EndOvertaken);
@@ -65,30 +66,26 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
 
     public async ValueTask PutAsync(Policy[] policies, Parameter[] parameters)
     {
-        foreach (var policy in policies)
+        Policy[] changed = [.. policies.Where(_book.Put)];
+        Parameter[] set = [.. parameters.Where(_book.Put)];
+        await KeepAsync(() =>
         {
-            _book.Put(policy);
-        }
-
-        foreach (var parameter in parameters)
-        {
-            _book.Put(parameter);
-        }
-
-        await KeepAsync();
+            Array.ForEach(changed, _told.Put);
+            Array.ForEach(set, _told.Put);
+        });
     }
 
     public async ValueTask<bool> DeletePolicyAsync(string vhost, string name, bool isOperator)
     {
         var wasThere = _book.DeletePolicy(vhost, name, isOperator);
-        await KeepAsync();
+        await KeepAsync(wasThere ? () => _told.Deleted(vhost, name, isOperator) : null);
         return wasThere;
     }
 
     public async ValueTask<bool> DeleteParameterAsync(string? vhost, string component, string name)
     {
         var wasThere = _book.DeleteParameter(vhost, component, name);
-        await KeepAsync();
+        await KeepAsync(wasThere ? () => _told.Deleted(vhost, component, name) : null);
         return wasThere;
     }
 
@@ -131,10 +128,17 @@ internal sealed partial class PolicyGrain : Grain, IPolicyGrain
     private PolicySnapshot Snapshot() => new(_holders.Epoch, _holders.Number, _book.ToEntries());
 
     /// <summary>Completes when what was changed is stored, and everybody goes by it. Asked for again, a change may still be on its way: that is waited for, too.</summary>
-    private Task KeepAsync()
+    /// <param name="tell">Called when it is stored.</param>
+    private Task KeepAsync(Action? tell = null)
     {
         LookAtUnused();
-        return Task.WhenAll(_writes.NextAsync(), WhenAllHaveAsync());
+        return Task.WhenAll(StoredAsync(tell), WhenAllHaveAsync());
+    }
+
+    private async Task StoredAsync(Action? tell)
+    {
+        await _writes.NextAsync();
+        tell?.Invoke();
     }
 
     private void LookAtUnused()
