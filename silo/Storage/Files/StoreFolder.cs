@@ -44,7 +44,13 @@ internal sealed class StoreFolder : IDisposable
         StoreFolder? folder = null;
         try
         {
-            Directory.CreateDirectory(path);
+            if (scratch)
+            {
+                // It is in the data folder, which may have nothing else.
+                MakePrivate(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
+            }
+
+            MakePrivate(path);
             folder = new StoreFolder(path, TakeLock(path));
             if (scratch && Directory.Exists(folder.LogPath))
             {
@@ -125,6 +131,19 @@ internal sealed class StoreFolder : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>Makes a folder for the broker's user alone, if it is not there: one that is may have been given other rights for a reason.</summary>
+    private static void MakePrivate(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
 
     private static FileStream TakeLock(string path)
     {
