@@ -154,7 +154,9 @@ internal static class OperationCommands
             Banner = static _ => UserCommands.Told("Rebalancing queues over the cluster ..."),
             Run = async call =>
             {
-                await call.Broker.PostAsync("rebalance/queues");
+                var patterns = new[] { "vhost-pattern", "queue-pattern" }.Where(option => call[option] is not null)
+                    .Select(option => $"{option.Replace('-', '_')}={Uri.EscapeDataString(call[option]!)}").ToArray();
+                await call.Broker.PostAsync(patterns.Length > 0 ? $"rebalance/queues?{string.Join('&', patterns)}" : "rebalance/queues");
                 return Answer.None;
             },
         },

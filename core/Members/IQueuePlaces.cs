@@ -13,8 +13,8 @@ public interface IQueuePlaces
     /// <exception cref="TimeoutException">Silos have not answered.</exception>
     Task<SiloAddress> FindLeastLoadedAsync(CancellationToken cancellation);
 
-    /// <summary>Has queues move until each silo has as many as the others, as far as they can be moved. Who asks meanwhile waits for the same.</summary>
+    /// <summary>Has queues move until each silo has as many of those that are meant as the others, as far as they can be moved. Who asks for the same meanwhile waits for it.</summary>
     /// <returns>How many move.</returns>
     /// <exception cref="TimeoutException">Silos have not answered.</exception>
-    Task<int> RebalanceAsync(CancellationToken cancellation);
+    Task<int> RebalanceAsync(QueueChoice choice, CancellationToken cancellation);
 }

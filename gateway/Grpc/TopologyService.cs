@@ -118,7 +118,7 @@ internal sealed class TopologyService(GrpcServer server, CallRunner calls, IQueu
     public override Task<RebalanceQueuesResponse> RebalanceQueues(RebalanceQueuesRequest request, ServerCallContext context) => RunAsync(context, async (_, rights) =>
     {
         await CheckAdministratorAsync(rights, context.CancellationToken).ConfigureAwait(false);
-        return new RebalanceQueuesResponse { QueuesMoved = (uint)await places.RebalanceAsync(context.CancellationToken).ConfigureAwait(false) };
+        return new RebalanceQueuesResponse { QueuesMoved = (uint)await places.RebalanceAsync(QueueChoice.All, context.CancellationToken).ConfigureAwait(false) };
     });
 
     private Task<T> RunDelayedAsync<T>(ServerCallContext context, Func<DelayedCalls, Task<T>> call) => calls.RunAsync(

@@ -1,28 +1,25 @@
 using System.Net;
 using System.Text.Json;
 using Granary.Core.Members;
-using Granary.Gateway.Access;
-using Granary.Gateway.Figures;
 using Granary.Gateway.Management.Frame;
-using Granary.Gateway.Management.Page;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Management;
 
 /// <summary>
-/// <c>POST /api/rebalance/queues</c>, as RabbitMQ's management has it: begins and does not wait for the end. An administrator may ask for it from everywhere, and
-/// whoever is on this machine without saying who he is: a process without clients knows no users.
+/// <c>POST /api/rebalance/queues</c>, as RabbitMQ's management has it: begins and does not wait for the end. Administrators may ask for it, of all queues or of those whose names,
+/// and those of their vhosts, match the patterns that are asked for.
 /// </summary>
-/// <param name="login">Null in a process without clients.</param>
+/// <param name="login">Null in a process without clients, which knows no users.</param>
 internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<RebalanceEndpoint> log, ApiLogin? login = null)
 {
     public const string Path = "/api/rebalance/queues";
 
     public async Task AnswerAsync(HttpContext context)
     {
-        var from = context.Connection.RemoteIpAddress;
-        if (await RefusalAsync(context, from).ConfigureAwait(false) is { } refused)
+        var choice = QueueChoice.Of(context.Request.Query["vhost_pattern"], context.Request.Query["queue_pattern"]);
+        if ((await RefusalAsync(context).ConfigureAwait(false) ?? (choice.Refusal() is { } wrong ? ApiException.BadRequest(wrong) : null)) is { } refused)
         {
             context.Response.StatusCode = refused.Status;
             context.Response.ContentType = "application/json";
@@ -31,17 +28,15 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
             return;
         }
 
-        _ = RebalanceAsync(from);
+        _ = RebalanceAsync(choice, context.Connection.RemoteIpAddress);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private async Task<ApiException?> RefusalAsync(HttpContext context, IPAddress? from)
+    private async Task<ApiException?> RefusalAsync(HttpContext context)
     {
-        if (login is null || (context.Request.Headers.Authorization.Count == 0 && !PageSessions.Has(context) && context.Features.Get<PortRole>() is not { Kind: PortKind.Control }))
+        if (login is null)
         {
-            return Loopback.Includes(from)
-                ? null
-                : new ApiException(StatusCodes.Status403Forbidden, "not_authorized", "Queues are rebalanced for administrators, and without a login for clients on the node's own machine alone.");
+            return new ApiException(StatusCodes.Status403Forbidden, "not_authorized", "Queues are rebalanced for administrators, and this process, which has no clients, knows no users: ask a member that has clients.");
         }
 
         try
@@ -60,12 +55,12 @@ internal sealed partial class RebalanceEndpoint(IQueuePlaces places, ILogger<Reb
         }
     }
 
-    private async Task RebalanceAsync(IPAddress? from)
+    private async Task RebalanceAsync(QueueChoice choice, IPAddress? from)
     {
         LogAsked(log, from?.ToString() ?? "granaryctl");
         try
         {
-            await places.RebalanceAsync(CancellationToken.None).ConfigureAwait(false);
+            await places.RebalanceAsync(choice, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

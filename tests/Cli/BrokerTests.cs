@@ -33,7 +33,19 @@ public class BrokerTests
         await using var broker = await BrokerProcess.StartAsync();
         var local = new Dictionary<string, string> { ["GRANARY_DATA"] = broker.DataFolder! };
 
-        Assert.Equal(new CtlResult(ExitCode.Done, "Rebalancing queues over the cluster ...\n", ""), await Ctl.RunAsync("rabbitmq-queues", local, "rebalance", "all"));
+        string[][] calls = [["rebalance", "all"], ["rebalance", "all", "--vhost-pattern", "^/$", "--queue-pattern", "^a|b&c"]];
+        foreach (var call in calls)
+        {
+            Assert.Equal(new CtlResult(ExitCode.Done, "Rebalancing queues over the cluster ...\n", ""), await Ctl.RunAsync("rabbitmq-queues", local, call));
+        }
+
+        // It is the broker that goes by the patterns.
+        foreach (var option in (string[])["--vhost-pattern", "--queue-pattern"])
+        {
+            var refused = await Ctl.RunAsync("rabbitmq-queues", local, "rebalance", "all", option, "(");
+            Assert.NotEqual(ExitCode.Done, refused.Code);
+            Assert.Contains("'(' is no regular expression", refused.Errors, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

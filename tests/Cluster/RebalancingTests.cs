@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json.Nodes;
 using Granary.V1;
 using Grpc.Core;
 using RabbitMQ.Client;
@@ -128,8 +130,8 @@ public sealed class RebalancingTests(TwoSilos silos, ITestOutputHelper output) :
 
         // Another test of this cluster may have had queues evened out before.
         var before = cluster.LogOf("gateway-1").Count();
-        using var http = new HttpClient();
-        using var answer = await http.PostAsync(new Uri($"http://127.0.0.1:{cluster.HttpPort("gateway-1")}/api/rebalance/queues"), content: null);
+        using var http = ApiOf(cluster);
+        using var answer = await http.PostAsync(new Uri("rebalance/queues", UriKind.Relative), content: null);
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
         await Clients.UntilAsync(() => cluster.LogOf("gateway-1").Skip(before).Any(static line => line.Event == EvenedOut));
         await publishing;
@@ -148,6 +150,44 @@ public sealed class RebalancingTests(TwoSilos silos, ITestOutputHelper output) :
         {
             var got = (await channel.BasicGetAsync(Transient, autoAck: true))!;
             Assert.Equal((number.ToString(CultureInfo.InvariantCulture), number == 0), (Encoding.ASCII.GetString(got.Body.Span), got.Redelivered));
+        }
+    }
+
+    [Fact]
+    public async Task Queues_ChosenByAPattern_AreEvenedOutAlone()
+    {
+        const int Each = 10;
+        var cluster = silos.Cluster;
+        await using var connection = await cluster.ConnectAsync(1);
+        await using var channel = await connection.CreateChannelAsync();
+        using var grpc = cluster.Grpc(1);
+        var topology = new V1.Topology.TopologyClient(grpc);
+        string[] queues = [.. Enumerable.Range(0, 2 * Each).Select(static i => $"chosen.{(i < Each ? 'a' : 'b')}{i}")];
+        foreach (var queue in queues)
+        {
+            await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false);
+            await topology.MoveQueueAsync(new MoveQueueRequest { Queue = queue, Node = cluster.NodeName("silo-1") }, Clients.CallOptions);
+        }
+
+        using var http = ApiOf(cluster);
+        Assert.Equal((Each, Each), await CountAsync());
+        using var answer = await http.PostAsync(new Uri("rebalance/queues?vhost_pattern=^/$&queue_pattern=^chosen[.]a", UriKind.Relative), content: null);
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+
+        await Clients.UntilAsync(async () => await CountAsync() == (Each / 2, Each));
+        foreach (var queue in queues)
+        {
+            await channel.QueueDeleteAsync(queue);
+        }
+
+        // Of each kind, how many are together at most.
+        async Task<(int Chosen, int Others)> CountAsync()
+        {
+            var all = JsonNode.Parse(await http.GetStringAsync(new Uri("queues/%2F?columns=name,node", UriKind.Relative)))!.AsArray();
+            return (Most('a'), Most('b'));
+
+            int Most(char kind) => all.Where(queue => ((string)queue!["name"]!).StartsWith($"chosen.{kind}", StringComparison.Ordinal))
+                .GroupBy(static queue => (string)queue!["node"]!).Max(static node => node.Count());
         }
     }
 
@@ -184,6 +224,12 @@ public sealed class RebalancingTests(TwoSilos silos, ITestOutputHelper output) :
 
         await Task.WhenAll(one.EndAsync(), two.EndAsync());
     }
+
+    private static HttpClient ApiOf(LocalCluster cluster) => new()
+    {
+        BaseAddress = new Uri($"http://127.0.0.1:{cluster.HttpPort("gateway-1")}/api/"),
+        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String("guest:guest"u8)) },
+    };
 
     /// <returns>The tag of the first message, which is held.</returns>
     private static async Task<ulong> FillTransientAsync(IChannel channel)
