@@ -71,7 +71,7 @@ internal sealed partial class StoredAccess : IAccess, IAccessObserver, IHostedSe
 
     public async ValueTask<Rights> FindAsync(string user, string vhost, CancellationToken cancellation)
     {
-        var began = _clock.GetTimestamp();
+        var time = new RunningTime(_clock);
         while (true)
         {
             if (Find(user, vhost) is { } rights)
@@ -79,8 +79,9 @@ internal sealed partial class StoredAccess : IAccess, IAccessObserver, IHostedSe
                 return rights;
             }
 
-            var left = Patience - _clock.GetElapsedTime(began);
-            await LoadAsync().WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _clock, cancellation).ConfigureAwait(false);
+            var loading = LoadAsync();
+            await time.WaitAsync(loading, Patience, cancellation).ConfigureAwait(false);
+            await loading.ConfigureAwait(false);
         }
     }
 

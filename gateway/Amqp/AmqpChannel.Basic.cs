@@ -6,6 +6,7 @@ using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Threads;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
@@ -173,7 +174,7 @@ internal sealed partial class AmqpChannel
         }
 
         // One that is out of reach sends nothing either.
-        await detached.WaitAsync(Connection.Options.OperationTimeout, Connection.Clock, Connection.Gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await RunningTime.WaitAsync(detached, Connection.Options.OperationTimeout, Connection.Clock, Connection.Gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Connection.Gone.ThrowIfCancellationRequested();
         lock (Links.Gate)
         {

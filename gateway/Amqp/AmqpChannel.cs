@@ -4,6 +4,7 @@ using Granary.Core;
 using Granary.Core.Counting;
 using Granary.Core.Figures;
 using Granary.Core.Links;
+using Granary.Core.Threads;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
 using Granary.Gateway.Amqp.Publishing;
@@ -342,7 +343,7 @@ internal sealed partial class AmqpChannel
     {
         try
         {
-            return await answer.WaitAsync(Connection.Options.OperationTimeout, Connection.Clock, Connection.Gone).ConfigureAwait(false);
+            return await RunningTime.WaitAsync(answer, Connection.Options.OperationTimeout, Connection.Clock, Connection.Gone).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

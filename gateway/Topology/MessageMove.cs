@@ -2,6 +2,7 @@ using Granary.Amqp;
 using Granary.Core;
 using Granary.Core.Access;
 using Granary.Core.Messages;
+using Granary.Core.Threads;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Publishing;
@@ -74,7 +75,7 @@ internal sealed class MessageMove(GrpcServer server)
         {
             taken.End();
             taken.Settle(Settlement.Undelivered);
-            await shared.Links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await RunningTime.WaitAsync(shared.Links.DrainAsync(queue).AsTask(), server.Patience, server.Clock, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         return (null, new MovedMessages(moved, null));
@@ -138,7 +139,7 @@ internal sealed class MessageMove(GrpcServer server)
         {
             // Whoever asked may have gone: what has been sent is settled by what becomes of it all the same, for a while.
             await ((Task)outcome).WaitAsync(aborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return await (outcome.IsCompleted ? outcome : outcome.WaitAsync(server.Patience, server.Clock, CancellationToken.None)).ConfigureAwait(false) switch
+            return await RunningTime.WaitAsync(outcome, server.Patience, server.Clock, CancellationToken.None).ConfigureAwait(false) switch
             {
                 PublishOutcome.Accepted => null,
                 PublishOutcome.Unrouted => $"There is no queue '{queue}'.",

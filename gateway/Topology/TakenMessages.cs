@@ -1,6 +1,7 @@
 using Granary.Core;
 using Granary.Core.Counting;
 using Granary.Core.Links;
+using Granary.Core.Threads;
 using Granary.Gateway.Amqp.Delivering;
 
 namespace Granary.Gateway.Topology;
@@ -43,7 +44,7 @@ internal sealed class TakenMessages(LinkSet links, string queue, Action<GotItem>
             links.Flush();
         }
 
-        return await answered.Task.WaitAsync(patience, links.Clock, aborted).ConfigureAwait(false);
+        return await RunningTime.WaitAsync(answered.Task, patience, links.Clock, aborted).ConfigureAwait(false);
     }
 
     /// <summary>Settles all that are open, and what comes yet as if it had never been got.</summary>

@@ -1,5 +1,6 @@
 using Granary.Core.Members;
 using Granary.Core.Messages;
+using Granary.Core.Threads;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Gateway.Amqp.DirectReply;
@@ -56,7 +57,7 @@ internal sealed partial class ReplyRoute(string gateway, IMembers members, TimeP
     {
         try
         {
-            return members.Find(gateway) is { } service && await service.IsWaitingAsync(address).WaitAsync(Patience, clock).ConfigureAwait(false);
+            return members.Find(gateway) is { } service && await RunningTime.WaitAsync(service.IsWaitingAsync(address), Patience, clock, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -146,17 +147,20 @@ internal sealed partial class ReplyRoute(string gateway, IMembers members, TimeP
     /// <returns>Which were not taken; null: none was.</returns>
     private async Task<int[]?> TellAsync(long number, MessageBatch replies)
     {
-        var since = clock.GetTimestamp();
-        while (!Volatile.Read(ref _hasEnded) && members.Find(gateway) is { } service && clock.GetElapsedTime(since) < Patience)
+        var time = new RunningTime(clock);
+        while (!Volatile.Read(ref _hasEnded) && members.Find(gateway) is { } service && time.Elapsed < Patience)
         {
             try
             {
-                return (await service.PostAsync(members.Own, number, replies).ConfigureAwait(false)).Missing ?? [];
+                var posted = service.PostAsync(members.Own, number, replies);
+                await time.WaitAsync(posted, Patience, CancellationToken.None).ConfigureAwait(false);
+                return (await posted.ConfigureAwait(false)).Missing ?? [];
             }
             catch (Exception exception)
             {
                 LogNotAnswered(log, exception, gateway);
                 await Task.Delay(AgainAfter, clock).ConfigureAwait(false);
+                time.Look();
             }
         }
 

@@ -4,6 +4,7 @@ using Granary.Core;
 using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
+using Granary.Core.Threads;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
 using Granary.Gateway.Amqp.DirectReply;
@@ -437,7 +438,7 @@ internal abstract class DeliverySession<TRequest, TResponse>(
 
         try
         {
-            CallErrors.ThrowIf(await attached.WaitAsync(Server.Patience, Server.Clock, cancellationToken).ConfigureAwait(false));
+            CallErrors.ThrowIf(await RunningTime.WaitAsync(attached, Server.Patience, Server.Clock, cancellationToken).ConfigureAwait(false));
         }
         catch (TimeoutException)
         {

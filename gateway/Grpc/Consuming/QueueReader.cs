@@ -3,6 +3,7 @@ using Granary.Core.Access;
 using Granary.Core.Counting;
 using Granary.Core.Links;
 using Granary.Core.Members;
+using Granary.Core.Threads;
 using Granary.Gateway.Access;
 using Granary.Gateway.Amqp;
 using Granary.Gateway.Amqp.Delivering;
@@ -53,7 +54,7 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
             do
             {
                 var round = Ask(queue, Math.Min(limit - _response.Deliveries.Count, MostAtATime));
-                var (error, wentOn) = await round.WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(false);
+                var (error, wentOn) = await RunningTime.WaitAsync(round, patience, links.Clock, cancellationToken).ConfigureAwait(false);
                 CallErrors.ThrowIf(error);
                 more = wentOn;
             }
@@ -66,7 +67,7 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
         }
 
         // The next call, on whichever connection, finds settled what was taken and back what was not. Who has the messages is not told that it cannot be said.
-        await links.DrainAsync(queue).AsTask().WaitAsync(patience, links.Clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await RunningTime.WaitAsync(links.DrainAsync(queue).AsTask(), patience, links.Clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
         return _response;
     }

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Granary.Core.Threads;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Messages;
@@ -32,7 +33,7 @@ internal sealed class MessagePost(GrpcServer server)
             var links = server.UnaryLinksOf(new Caller(call.User.Name, vhost, call.User.Access));
             var encoder = links.NewEncoder();
             encoder.Read(message);
-            return await links.PublishAsync(encoder, call.Aborted).WaitAsync(server.Patience, server.Clock, call.Aborted).ConfigureAwait(false) == PublishOutcome.Accepted;
+            return await RunningTime.WaitAsync(links.PublishAsync(encoder, call.Aborted), server.Patience, server.Clock, call.Aborted).ConfigureAwait(false) == PublishOutcome.Accepted;
         }
         catch (RpcException refused)
         {

@@ -4,6 +4,7 @@ using Granary.Amqp;
 using Granary.Core.Access;
 using Granary.Core.Links;
 using Granary.Core.Messages;
+using Granary.Core.Threads;
 using Granary.Gateway.Grpc;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Management.Frame;
@@ -65,7 +66,7 @@ internal sealed class MessageReader(GrpcServer server)
         }
 
         // The next request, on whichever connection, finds it settled.
-        await links.DrainAsync(queue).AsTask().WaitAsync(server.Patience, server.Clock, call.Aborted).ConfigureAwait(false);
+        await RunningTime.WaitAsync(links.DrainAsync(queue).AsTask(), server.Patience, server.Clock, call.Aborted).ConfigureAwait(false);
         return messages;
     }
 
