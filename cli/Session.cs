@@ -10,6 +10,8 @@ namespace Granary.Cli;
 /// <summary>One call of the tool: from its command line to its exit code.</summary>
 internal sealed class Session(Tool tool, TextReader input, TextWriter output, TextWriter errors, Func<string, string?> environment)
 {
+    private const string JsonForm = "json";
+
     public async Task<int> RunAsync(IReadOnlyList<string> given)
     {
         if (given.Contains("--version"))
@@ -45,7 +47,15 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
         }
         catch (CommandException refused)
         {
-            errors.WriteLine(refused.IsPlain ? refused.Message : $"Error:\n{refused.Message}");
+            if (line["formatter"] == JsonForm && refused.Json is { } json)
+            {
+                errors.WriteLine(json.ToJsonString(Json.Relaxed));
+            }
+            else if (!refused.IsCheck || !line.Has("silent"))
+            {
+                errors.WriteLine(refused.IsPlain ? refused.Message : $"Error:\n{refused.Message}");
+            }
+
             if (refused.IsUsage)
             {
                 errors.WriteLine($"Arguments given:\n\t{string.Join(' ', given)}");
@@ -85,17 +95,34 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
         using var broker = Connect();
         var call = new CommandCall(command, line, broker, timeout, input, Connect) { Tool = tool };
         command.Check?.Invoke(call);
+        if (command.NeedsStopped && await NodeCommands.IsRunningAsync(broker))
+        {
+            throw new CommandException(ExitCode.Usage, "Error: this command requires the 'rabbit' app to be stopped on the target node. Stop it with 'rabbitmqctl stop_app'.") { IsPlain = true, IsUsage = true };
+        }
+
         var isSilent = line.Has("silent");
         if (!isSilent && !line.Has("quiet") && !formatter.IsForPrograms && await command.Banner(call) is { Length: > 0 } banner)
         {
             output.WriteLine(banner);
         }
 
-        var answer = await command.Run(call);
-        if (answer is StreamAnswer stream)
+        if (line.Has("dry-run") && !command.Options.Any(static option => option.Name == "dry-run"))
         {
-            await WriteAsync(stream, formatter);
             return;
+        }
+
+        var answer = await command.Run(call);
+        switch (answer)
+        {
+            case StreamAnswer stream:
+                await WriteAsync(stream, formatter);
+                return;
+            case TextAnswer { IsCheck: true } when isSilent && !formatter.IsForPrograms:
+                return;
+            case TextAnswer { Text: null, Json: null } when form == JsonForm:
+                // Programs are told that it is done.
+                answer = await ControlCommands.DoneAsync(call);
+                break;
         }
 
         formatter.Write(output, answer, withHeader: !isSilent && !line.Has("no-table-headers"));
@@ -134,7 +161,7 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
 
         return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 1e6
             ? TimeSpan.FromSeconds(seconds)
-            : text == "infinity" ? Timeout.InfiniteTimeSpan : throw CommandException.NotValid($"the timeout is a number of seconds, and '{text}' is none");
+            : text == "infinity" ? Timeout.InfiniteTimeSpan : throw CommandException.NotValid($"Invalid options for this command:\n-t : {text} (it is a number of seconds)");
     }
 
     private int Explain(IReadOnlyList<string> given)
@@ -144,6 +171,12 @@ internal sealed class Session(Tool tool, TextReader input, TextWriter output, Te
         {
             output.WriteLine(Help.Of(tool, command));
             return ExitCode.Done;
+        }
+
+        if (words.Count > 0 && CommandLine.FindName(given) == "help")
+        {
+            errors.WriteLine($"Error:\n\nCommand '{words[0]}' not found.");
+            return ExitCode.Usage;
         }
 
         var isAsked = CommandLine.FindName(given) == "help" || given.Contains("--help");

@@ -28,6 +28,9 @@ internal sealed record Command(string Name, string Group, string Summary, string
     /// <exception cref="CommandException">They cannot be used.</exception>
     public Action<CommandCall>? Check { get; init; }
 
+    /// <summary>It is refused while the node serves clients: <c>stop_app</c> has to come first.</summary>
+    public bool NeedsStopped { get; init; }
+
     /// <summary>What is told before the broker is asked; null: nothing.</summary>
     public Func<CommandCall, Task<string?>> Banner { get; init; } = static _ => Task.FromResult<string?>(null);
 

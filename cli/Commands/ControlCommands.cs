@@ -70,6 +70,11 @@ internal static class ControlCommands
     /// <summary>What commands that have nothing to tell say to programs.</summary>
     internal static async Task<Answer> DoneAsync(CommandCall call) => new TextAnswer(null, new JsonObject { ["node"] = await call.Broker.NodeAsync(), ["result"] = "ok" });
 
+    /// <summary>A value, as commands that have one alone say it to programs.</summary>
+    /// <param name="value">Null: the text.</param>
+    internal static async Task<Answer> ValueAsync(CommandCall call, string text, JsonNode? value = null) =>
+        new TextAnswer(text, new JsonObject { ["node"] = await call.Broker.NodeAsync(), ["result"] = "ok", ["value"] = value ?? text });
+
     /// <summary>The node that is asked, in the management API.</summary>
     internal static async Task<string> PathAsync(CommandCall call) => $"nodes/{Uri.EscapeDataString(await call.Broker.NodeAsync())}";
 

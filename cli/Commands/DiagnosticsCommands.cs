@@ -29,13 +29,16 @@ internal static class DiagnosticsCommands
         new("is_running", Group, "Checks if RabbitMQ is fully booted and running on the target node", "")
         {
             Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its status ...",
-            Run = async call => Answer.Of((await RunningAsync(call)).Told),
+            Run = async call => await RunningAsync(call) is var (isRunning, told) ? new TextAnswer(told, new JsonObject { ["message"] = told, ["result"] = isRunning }) : Answer.None,
         },
         new("is_booting", Group, "Checks if RabbitMQ is still booting on the target node", "")
         {
             Banner = async call => $"Asking node {await call.Broker.NodeAsync()} for its boot status ...",
             Run = async call =>
-                Answer.Of($"RabbitMQ on node {await call.Broker.NodeAsync()} is fully booted (check with is_running), stopped or has not started booting yet"),
+            {
+                var told = $"RabbitMQ on node {await call.Broker.NodeAsync()} is fully booted (check with is_running), stopped or has not started booting yet";
+                return new TextAnswer(told, new JsonObject { ["message"] = told, ["result"] = false });
+            },
         },
         Alarms(
             "alarms",
@@ -71,6 +74,7 @@ internal static class DiagnosticsCommands
             "<port>")
         {
             LeastWords = 1,
+            Check = static call => NodeCommands.PositiveNumber(call.Words[0]),
             Banner = async call =>
                 $"Asking node {await call.Broker.NodeAsync()} if there's an active listener on port {call.Words[0]} ...",
             Run = async call =>
@@ -79,10 +83,10 @@ internal static class DiagnosticsCommands
                 var listeners = await NodeCommands.ListenersAsync(call);
                 return listeners.Any(listener => listener["port"]?.ToString() == call.Words[0])
                     ? new TextAnswer($"A listener for port {call.Words[0]} is running on node {node}.", new JsonObject { ["node"] = node, ["port"] = call.Words[0], ["result"] = "ok" })
-                    : throw new CommandException(ExitCode.Unavailable,
+                    : throw CommandException.Found(
                         $"No listener for port {call.Words[0]} is active on node {node}. Found listeners that use the following ports: " +
-                        string.Join(", ", listeners.Select(listener => listener["port"]!.GetValue<int>()).Order()))
-                    { IsPlain = true };
+                        string.Join(", ", listeners.Select(listener => listener["port"]!.GetValue<int>()).Order()),
+                        Missing(call.Words[0], listeners, "ports", "port"));
             },
         },
         new(
@@ -98,26 +102,28 @@ internal static class DiagnosticsCommands
                 var node = await call.Broker.NodeAsync();
                 var wanted = call.Words[0].ToLowerInvariant() switch
                 {
-                    "amqp091" or "amqp0.9.1" or "amqp0-9-1" or "amqp0_9_1" or "amqp10" => "amqp",
+                    "amqp091" or "amqp0.9.1" or "amqp0-9-1" or "amqp0_9_1" or "amqp10" or "amqp1.0" or "amqp1-0" or "amqp1_0" => "amqp",
                     "amqps" => "amqp/ssl",
                     "http1" or "http1.1" or "http_api" or "management" or "management_ui" or "ui" => "http",
+                    "cli" or "distribution" => "clustering",
                     var other => other,
                 };
-                string[] protocols = [.. (await NodeCommands.ListenersAsync(call)).Select(listener =>
-                    listener["protocol"]!.ToString()).Distinct().Order(StringComparer.Ordinal)];
+                var listeners = await NodeCommands.ListenersAsync(call);
+                string[] protocols = [.. listeners.Select(listener => listener["protocol"]!.ToString()).Order(StringComparer.Ordinal)];
                 return protocols.Contains(wanted)
-                    ? new TextAnswer($"A listener for protocol {call.Words[0]} is running on node {node}.", new JsonObject { ["node"] = node, ["protocol"] = call.Words[0], ["result"] = "ok" })
+                    ? new TextAnswer($"A listener for protocol {wanted} is running on node {node}.", new JsonObject { ["node"] = node, ["protocol"] = wanted, ["result"] = "ok" })
                     : throw new CommandException(
                         ExitCode.Unavailable,
-                        $"No listener for protocol {call.Words[0]} is active on node {node}. Found listeners for the following protocols: {string.Join(", ", protocols)}");
+                        $"No listener for protocol {wanted} is active on node {node}. Found listeners for the following protocols: {string.Join(", ", protocols)}")
+                    { Json = Missing(wanted, listeners, "protocols", "protocol") };
             },
         },
         new("check_virtual_hosts", Group, "Health check that checks if all vhosts are running in the target node", "")
         {
             Banner = async call => $"Checking if all vhosts are running on node {await call.Broker.NodeAsync()} ...",
             Run = async call => await call.Broker.CheckAsync("health/checks/virtual-hosts") is { } reason
-                ? throw new CommandException(ExitCode.Unavailable, reason)
-                : new TextAnswer($"Node {await call.Broker.NodeAsync()} reported all vhosts as running", new JsonObject { ["result"] = "ok" }),
+                ? throw new CommandException(ExitCode.Unavailable, reason) { Json = new JsonObject { ["down_vhosts"] = new JsonArray(reason), ["result"] = "error" } }
+                : new TextAnswer($"Node {await call.Broker.NodeAsync()} reported all vhosts as running", new JsonObject { ["result"] = "ok" }) { IsCheck = true },
         },
         new("check_for_quorum_queues_without_an_elected_leader", Group, "Checks that quorum queues have elected and available leader replicas", "[--vhost <vhost>] [--across-all-vhosts] <pattern>")
         {
@@ -157,31 +163,58 @@ internal static class DiagnosticsCommands
         {
             var reason = await call.Broker.CheckAsync($"health/checks/{check}");
             var node = await call.Broker.NodeAsync();
-            return reason is null
-                ? new TextAnswer($"Node {node} reported {none}", isCheck ? new JsonObject { ["result"] = "ok" } : new JsonObject { ["alarms"] = new JsonArray(), ["node"] = node, ["result"] = "ok" })
-                : isCheck ? throw new CommandException(ExitCode.Unavailable, reason)
-                : new TextAnswer(reason, await AlarmsAsync(call, node));
+            if (reason is null)
+            {
+                return new TextAnswer($"Node {node} reported {none}", isCheck ? new JsonObject { ["result"] = "ok" } : new JsonObject { ["alarms"] = new JsonArray(), ["node"] = node, ["result"] = "ok" })
+                {
+                    IsCheck = isCheck,
+                };
+            }
+
+            var (own, others) = await AlarmsAsync(call, node);
+            var isLocal = check == "local-alarms";
+            var text = string.Join('\n', isLocal ? own : own.Concat(others));
+
+            // To programs RabbitMQ tells alarms under other names than that there are none.
+            var json = new JsonObject
+            {
+                ["local"] = Lines(own),
+                ["message"] = $"Node {node} reported {(isLocal ? "local " : "")}alarms",
+                ["result"] = isCheck ? "error" : "ok",
+            };
+            if (!isLocal)
+            {
+                json["global"] = Lines(others);
+            }
+
+            return !isCheck ? new TextAnswer(text, json) : isLocal
+                ? throw new CommandException(ExitCode.Unavailable, text) { IsCheck = true, Json = json }
+                : throw CommandException.Found(text, json);
         },
     };
 
-    // To programs RabbitMQ tells alarms under other names than that there are none.
-    private static async Task<JsonObject> AlarmsAsync(CommandCall call, string own)
+    private static JsonArray Lines(IEnumerable<string> lines) => [.. lines.Select(static line => (JsonNode?)line)];
+
+    private static async Task<(string[] Own, string[] Others)> AlarmsAsync(CommandCall call, string own)
     {
         var nodes = await call.Broker.ListAsync("nodes");
-        return new JsonObject
-        {
-            ["global"] = Of(isOwn: false),
-            ["local"] = Of(isOwn: true),
-            ["message"] = $"Node {own} reported alarms",
-            ["result"] = "ok",
-        };
+        return (Of(isOwn: true), Of(isOwn: false));
 
-        JsonArray Of(bool isOwn) =>
+        string[] Of(bool isOwn) =>
         [
             .. nodes.Select(static node => (Node: node, Name: node["name"]!.ToString())).Where(one => one.Name == own == isOwn)
-                .SelectMany(static one => NodeCommands.Alarms(one.Node, one.Name)).Select(static line => (JsonNode?)line),
+                .SelectMany(static one => NodeCommands.Alarms(one.Node, one.Name)),
         ];
     }
+
+    /// <summary>What a check for a listener has found instead.</summary>
+    private static JsonObject Missing(string missing, IReadOnlyList<JsonObject> listeners, string found, string field) => new()
+    {
+        ["listeners"] = new JsonArray([.. listeners.Select(static listener => (JsonNode?)NodeCommands.ListenerJson(listener))]),
+        ["missing"] = missing,
+        [found] = new JsonArray([.. listeners.Select(listener => listener[field]?.DeepClone())]),
+        ["result"] = "error",
+    };
 
     private static async Task<JsonObject> ListenersAsync(CommandCall call, IEnumerable<JsonObject> listeners) => new()
     {
@@ -200,6 +233,7 @@ internal static class DiagnosticsCommands
     {
         var node = await call.Broker.NodeAsync();
         List<int> reached = [];
+        List<JsonObject> failed = [];
         var listeners = await NodeCommands.ListenersAsync(call);
         foreach (var listener in listeners)
         {
@@ -211,10 +245,26 @@ internal static class DiagnosticsCommands
                 await client.ConnectAsync(call["address"] ?? (address is "0.0.0.0" or "::" or "[::]" ? "127.0.0.1" : address), port);
                 reached.Add(port);
             }
-            catch (SocketException exception)
+            catch (SocketException)
             {
-                throw new CommandException(ExitCode.Unavailable, $"Connection to port {port} on node {node} failed: {exception.Message}");
+                // Told with the others.
+                failed.Add(listener);
             }
+        }
+
+        if (failed.Count > 0)
+        {
+            throw new CommandException(
+                ExitCode.Unavailable,
+                $"Connection to ports of the following listeners on node {node} failed: \n{string.Join('\n', failed.Select(static listener => NodeCommands.ListenerLine(listener)))}")
+            {
+                Json = new JsonObject
+                {
+                    ["failures"] = new JsonArray([.. failed.Select(static listener => (JsonNode?)NodeCommands.ListenerJson(listener))]),
+                    ["node"] = node,
+                    ["result"] = "error",
+                },
+            };
         }
 
         return new TextAnswer($"Successfully connected to ports {string.Join(", ", reached.Order())} on node {node}.", await ListenersAsync(call, listeners));

@@ -22,20 +22,6 @@ internal static class ErlangCommands
             Run = static async call => new TextAnswer(
                 "This command is a no-op. HiPE is no longer supported by modern Erlang versions", (await ControlCommands.DoneAsync(call) as TextAnswer)!.Json),
         },
-        new("force_boot", Cluster, "Forces node to start even if it cannot contact or rejoin any of its previously known peers", "")
-        {
-            Run = static call => Task.FromResult(Answer.Of("A node never waits for its former peers when it starts: what a cluster has is in PostgreSQL.")),
-        },
-        new("update_cluster_nodes", Cluster, "Instructs a cluster member node to sync the list of known cluster members from <seed_node>", "<seed_node>")
-        {
-            LeastWords = 1,
-            Banner = static async call => $"{await call.Broker.NodeAsync()} will seed from {call.Words[0]} on next start",
-            Run = static async call => await NodeCommands.IsMemberAsync(call, call.Words[0])
-                ? Answer.Of("Both are members of one cluster: members find each other in PostgreSQL, and keep no list of their own.")
-                : throw new CommandException(
-                    ExitCode.Unavailable,
-                    $"{call.Words[0]} is no member of this cluster. Members find each other in PostgreSQL: start both with the same --connection and --cluster-id."),
-        },
         Refused(
             "rename_cluster_node", Cluster, "Renames cluster nodes in the local database", "<oldnode1> <newnode1> [oldnode2] [newnode2] ...", 2,
             "A node is called what --node-name (RABBITMQ_NODENAME) says when it starts, else by its machine: nothing is stored by its name. Restart it with another one."),
@@ -116,7 +102,7 @@ internal static class ErlangCommands
     private static Command Refused(string name, string group, string summary, string usage, int words, string reason, params string[] options) => new(name, group, summary, usage)
     {
         LeastWords = words,
-        MostWords = int.MaxValue,
+        MostWords = usage.Contains("...", StringComparison.Ordinal) ? int.MaxValue : words,
         Options = [new("all", 'a'), new("offline"), .. options.Select(static option => new CommandOption(option, option is "duration" or "interval" ? option[0] : null, HasValue: true))],
         Run = _ => throw new CommandException(ExitCode.Unavailable, reason),
     };

@@ -15,8 +15,14 @@ internal static partial class EvalCommands
     [
         new("eval", "Operations", "Answers the Erlang expressions that known tools send; there is no Erlang", "<expression>")
         {
-            LeastWords = 1, MostWords = int.MaxValue,
-            Run = static call => EvaluateAsync(call, string.Join(' ', call.Words)),
+            MostWords = int.MaxValue,
+            Run = static async call =>
+            {
+                var expression = call.Words.Count > 0 ? string.Join(' ', call.Words) : await call.Input.ReadToEndAsync();
+                return expression.Trim().Length > 0
+                    ? await EvaluateAsync(call, expression)
+                    : throw new CommandException(ExitCode.Data, "Expression to evaluate is not provided via argument or stdin");
+            },
         },
         new("eval_file", "Operations", "Answers the Erlang expressions that known tools send, from a file; there is no Erlang", "<file path>")
         {

@@ -69,6 +69,7 @@ internal static class InspectCommands
             "[--vhost <vhost>] [--local] [--queue-timeout <queue-timeout>] [<column>, ...] [--no-table-headers]")
         {
             MostWords = int.MaxValue, Options = [CommandOption.Vhost, Local, new("all"), new("queue-timeout", HasValue: true)],
+            Check = call => Lists.Require(call, QueueColumns),
             Banner = call => UserCommands.Told($"Listing unresponsive queues for vhost {call.Vhost} ..."),
             Run = async call =>
                 Lists.Of(call, (await InVhostAsync(call, "queues")).Where(static queue => queue["state"]?.GetValue<string>() is "down" or "stopped"), ["name"], QueueValue),

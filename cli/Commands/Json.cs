@@ -23,6 +23,10 @@ internal static class Json
         }
     }
 
+    /// <summary>The same of limits, in the order of their names.</summary>
+    public static JsonValue Sorted(JsonNode? limits) => Text(
+        limits is JsonObject table ? new JsonObject(table.OrderBy(static limit => limit.Key, StringComparer.Ordinal).Select(static limit => KeyValuePair.Create(limit.Key, limit.Value?.DeepClone()))) : limits);
+
     /// <summary>A value that is shown as it is written in JSON.</summary>
     public static JsonValue Text(JsonNode? value) => JsonValue.Create(value?.ToJsonString(Relaxed) ?? "");
 }

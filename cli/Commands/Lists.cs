@@ -10,7 +10,7 @@ internal static class Lists
     /// <exception cref="CommandException">A column is not one of those.</exception>
     public static void Require(CommandCall call, IReadOnlyCollection<string> columns)
     {
-        string[] unknown = [.. Named(call.Words).Where(word => !columns.Contains(word))];
+        string[] unknown = [.. Named(call.Words).Where(word => !columns.Contains(word)).Distinct()];
         if (unknown.Length > 0)
         {
             throw CommandException.NotValid($"Info key(s) {string.Join(",", unknown)} are not supported");

@@ -16,7 +16,7 @@ internal static class LocalCommands
         new("version", "Help", "Displays CLI tools version", "")
         {
             Run = static _ => Task.FromResult<Answer>(
-                new TextAnswer(Version, new JsonObject { ["node"] = NodeCommands.LocalName, ["result"] = "ok", ["value"] = Version })),
+                new TextAnswer(Version, new JsonObject { ["node"] = NodeCommands.LocalName, ["result"] = "ok", ["value"] = new JsonObject { ["version"] = Version } })),
         },
         new("autocomplete", "Help", "Provides command name autocomplete variants", "<prefix>")
         {

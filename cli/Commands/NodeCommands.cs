@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using Granary.Cli.Invocation;
 using Granary.Cli.Output;
@@ -10,7 +9,6 @@ internal static class NodeCommands
 {
     private const string Nodes = "Nodes";
     private const string Cluster = "Cluster";
-    private const string Group = "Monitoring, observability and health checks";
 
     private static readonly string[] FlagColumns = ["name", "state", "stability", "provided_by", "desc", "doc_url"];
 
@@ -20,27 +18,6 @@ internal static class NodeCommands
 
     public static IEnumerable<Command> All =>
     [
-        new("ping", Group, "Checks that the node is up and that this tool can reach it", "")
-        {
-            Banner = async call =>
-                $"Will ping {call["node"] ?? await NodeOrLocalAsync(call)}. This only checks that the node answers at its management port. Timeout: {call.Timeout.TotalMilliseconds:0} ms.",
-            Run = async call =>
-            {
-                await call.Broker.OverviewAsync();
-                return Answer.Of("Ping succeeded");
-            },
-        },
-        new("status", Group, "Displays status of a node", "[--unit <unit>]")
-        {
-            Options = [new("unit", HasValue: true)],
-            Banner = async call => $"Status of node {await call.Broker.NodeAsync()} ...",
-            Run = StatusAsync,
-        },
-        new("cluster_status", Cluster, "Displays all the nodes in the cluster grouped by node type, together with the currently running nodes", "")
-        {
-            Banner = async call => $"Cluster status of node {await call.Broker.NodeAsync()} ...",
-            Run = ClusterStatusAsync,
-        },
         new("await_startup", Nodes, "Waits for the RabbitMQ application to start on the target node", "")
         {
             Timeout = 300,
@@ -48,17 +25,21 @@ internal static class NodeCommands
         },
         new("await_online_nodes", Cluster, "Waits for <count> nodes to join the cluster", "<count>")
         {
-            LeastWords = 1, Timeout = 300,
+            LeastWords = 1, Timeout = 300, Check = static call => PositiveNumber(call.Words[0]),
             Banner = async call =>
                 $"Will wait for at least {call.Words[0]} nodes to join the cluster of {await NodeOrLocalAsync(call)}. Timeout: {call.Timeout.TotalSeconds:0} seconds.",
             Run = AwaitAsync,
         },
         new("node_health_check", "Deprecated", "DEPRECATED. Asks the node for its health", "")
         {
-            Banner = async call =>
+            Timeout = 70,
+            Banner = static async call =>
+                "This command is DEPRECATED and will be removed in a future version.\nIt performs intrusive, opinionated health checks and requires a fully booted node.\n" +
+                "Use one of the options covered in https://www.rabbitmq.com/monitoring.html#health-checks instead.\n" +
                 $"Timeout: {call.Timeout.TotalSeconds:0} seconds ...\nChecking health of node {await call.Broker.NodeAsync()} ...",
-            Run = async call =>
-                await call.Broker.CheckAsync("health/checks/local-alarms") is { } reason ? throw new CommandException(ExitCode.Software, reason) : Answer.Of("Health check passed"),
+            Run = static async call => await call.Broker.CheckAsync("health/checks/local-alarms") is { } reason
+                ? throw new CommandException(ExitCode.Software, $"Error: health check failed. Message: {reason}")
+                : Answer.Of("Health check passed"),
         },
         new("list_feature_flags", "Feature flags", "Lists feature flags", "[--no-table-headers] [<column>, ...]")
         {
@@ -101,55 +82,19 @@ internal static class NodeCommands
             Banner = async call => $"Starting node {await call.Broker.NodeAsync()} ...",
             Run = static call => SetRunningAsync(call, isRunning: true),
         },
-        Reset("reset", "Instructs a RabbitMQ node to leave the cluster and return to its virgin state"),
-        Reset("force_reset", "Forcefully returns a RabbitMQ node to its virgin state"),
-        new(
-            "join_cluster", Cluster,
-            "Instructs the node to become a member of the cluster that the specified node is in",
-            "[--disc|--ram] <existing_cluster_member>")
-        {
-            LeastWords = 1, Options = [new("disc"), new("ram")],
-            Banner = async call => $"Clustering node {await call.Broker.NodeAsync()} with {call.Words[0]}",
-            Run = async call => await IsMemberAsync(call, call.Words[0])
-                ? Answer.Of("Both are members of one cluster.")
-                : throw new CommandException(
-                    ExitCode.Unavailable,
-                    $"{call.Words[0]} is no member of this cluster. Members find each other in PostgreSQL: start both with the same --connection and --cluster-id."),
-        },
-        new("change_cluster_node_type", Cluster, "Changes the type of the cluster node", "<disc | ram>")
-        {
-            LeastWords = 1,
-            Check = static call =>
-            {
-                if (call.Words[0] is not ("disc" or "disk" or "ram"))
-                {
-                    throw CommandException.BadArgument("The node type must be either disc or ram.");
-                }
-            },
-            Banner = async call => $"Turning {await call.Broker.NodeAsync()} into a {call.Words[0]} node",
-            Run = static _ => Task.FromResult(Answer.Of("All members keep what they have in PostgreSQL: there are no types of nodes.")),
-        },
-        new("forget_cluster_node", Cluster, "Removes a node from the cluster", "[--offline] <existing_cluster_member_node>")
-        {
-            LeastWords = 1, Options = [new("offline")],
-            Banner = call => UserCommands.Told($"Removing node {call.Words[0]} from the cluster"),
-            Run = async call => await IsMemberAsync(call, call.Words[0])
-                ? throw new CommandException(ExitCode.Unavailable, $"{call.Words[0]} is running. End its process: it is no member then.")
-                : Answer.Of("It is no member: a process that has ended is forgotten by itself."),
-        },
         Refused(
             "stop",
             Nodes,
             "Stops RabbitMQ and its runtime (Erlang VM).",
-            "[<pidfile>]",
+            "[<pidfile>]", 1,
             "A node is ended by SIGTERM to its process, which systemd and Kubernetes send."),
         Refused(
             "shutdown",
             Nodes,
             "Stops RabbitMQ and its runtime (Erlang VM).",
-            "[--wait]",
+            "[--wait]", 0,
             "A node is ended by SIGTERM to its process, which systemd and Kubernetes send."),
-        Refused("rotate_logs", Nodes, "Does nothing [deprecated]", "", "This command does not rotate logs anymore [deprecated]"),
+        Refused("rotate_logs", Nodes, "Does nothing [deprecated]", "", 0, "This command does not rotate logs anymore [deprecated]"),
     ];
 
     /// <summary>The heading of a part of a report, bold on a terminal.</summary>
@@ -189,21 +134,17 @@ internal static class NodeCommands
         _ => protocol ?? "",
     };
 
-    private static Command Reset(string name, string summary) => new(name, Nodes, summary, "")
+    private static Command Refused(string name, string group, string summary, string usage, int words, string reason) => new(name, group, summary, usage)
     {
-        Banner = async call => $"Resetting node {await call.Broker.NodeAsync()} ...",
-        Run = static _ =>
-            Task.FromResult(Answer.Of(
-                "Nothing was deleted: what a cluster has is in PostgreSQL and belongs to all members. " +
-                "A lone node's files are removed by removing its data folder while it does not run.")),
-    };
-
-    private static Command Refused(string name, string group, string summary, string usage, string reason) => new(name, group, summary, usage)
-    {
-        MostWords = int.MaxValue,
+        MostWords = words,
         Options = [new("wait"), new("no-wait"), new("idempotent")],
         Run = _ => throw new CommandException(ExitCode.Unavailable, reason),
     };
+
+    /// <exception cref="CommandException">It is none above zero.</exception>
+    internal static int PositiveNumber(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+        ? number
+        : throw CommandException.BadArgument("Argument must be a positive integer");
 
     /// <summary>What a node on this machine is called, unless it is told.</summary>
     internal static string LocalName => $"rabbit@{Environment.MachineName.Split('.')[0]}";
@@ -235,7 +176,7 @@ internal static class NodeCommands
         return Answer.None;
     }
 
-    private static async Task<string> NodeOrLocalAsync(CommandCall call)
+    internal static async Task<string> NodeOrLocalAsync(CommandCall call)
     {
         try
         {
@@ -250,7 +191,7 @@ internal static class NodeCommands
 
     private static async Task<Answer> AwaitAsync(CommandCall call)
     {
-        var wanted = call.Words.Count > 0 ? call.Number(call.Words[0], "the count") : 1;
+        var wanted = call.Words.Count > 0 ? PositiveNumber(call.Words[0]) : 1;
         var until = DateTime.UtcNow + call.Timeout;
         while (true)
         {
@@ -283,61 +224,6 @@ internal static class NodeCommands
         }
     }
 
-    private static async Task<Answer> StatusAsync(CommandCall call)
-    {
-        var overview = await call.Broker.OverviewAsync();
-        var name = await call.Broker.NodeAsync();
-        var node = (await call.Broker.FindAsync($"nodes/{Uri.EscapeDataString(name)}"))?.AsObject() ?? [];
-        var totals = overview["object_totals"] as JsonObject ?? [];
-        var vhosts = await call.Broker.ListAsync("vhosts");
-        var listeners = await ListenersAsync(call);
-        var (unit, factor) = Unit(call);
-        var text = new StringBuilder();
-        Part(
-            "Runtime", $"OS PID: {node["os_pid"]}", "OS: Linux", $"Uptime (seconds): {(node["uptime"]?.GetValue<long>() ?? 0) / 1000}",
-            $"Is under maintenance?: {Flag(node["being_drained"])}",
-            $"RabbitMQ version: {overview["rabbitmq_version"]}", $"Node name: {name}", $"{overview["product_name"]} version: {overview["product_version"]}");
-        Part("Alarms", Alarms(node, name).DefaultIfEmpty("(none)").ToArray());
-        Part("Memory", $"Total memory used: {Size(node["mem_used"])}", $"Memory high watermark setting: computed to: {Size(node["mem_limit"])}");
-        Part("File Descriptors", $"Total: {node["fd_used"]}, limit: {node["fd_total"]}", $"Sockets: {node["sockets_used"]}, limit: {node["sockets_total"]}");
-        Part("Free Disk Space", $"Low free disk space watermark: {Size(node["disk_free_limit"])}", $"Free disk space: {Size(node["disk_free"])}");
-        Part("Totals", $"Connection count: {totals["connections"] ?? 0}", $"Queue count: {totals["queues"] ?? 0}", $"Virtual host count: {vhosts.Count}");
-        Part("Listeners", [.. listeners.Select(listener => ListenerLine(listener))]);
-        return new TextAnswer(text.ToString().TrimEnd('\n'), new JsonObject
-        {
-            ["alarms"] = new JsonArray([.. Alarms(node, name).Select(alarm => (JsonNode?)alarm)]),
-            ["disk_free"] = node["disk_free"]?.DeepClone(),
-            ["disk_free_limit"] = node["disk_free_limit"]?.DeepClone(),
-            ["file_descriptors"] = new JsonObject
-            {
-                ["total_used"] = node["fd_used"]?.DeepClone(),
-                ["total_limit"] = node["fd_total"]?.DeepClone(),
-                ["sockets_used"] = node["sockets_used"]?.DeepClone(),
-                ["sockets_limit"] = node["sockets_total"]?.DeepClone(),
-            },
-            ["is_under_maintenance"] = node["being_drained"]?.DeepClone() ?? false,
-            ["listeners"] = new JsonArray([.. listeners.Select(listener => (JsonNode?)listener.DeepClone())]),
-            ["memory"] = new JsonObject { ["total"] = node["mem_used"]?.DeepClone() },
-            ["os"] = "Linux",
-            ["pid"] = node["os_pid"]?.DeepClone(),
-            ["rabbitmq_version"] = overview["rabbitmq_version"]?.DeepClone(),
-            ["product_name"] = overview["product_name"]?.DeepClone(),
-            ["product_version"] = overview["product_version"]?.DeepClone(),
-            ["totals"] = new JsonObject
-            {
-                ["connection_count"] = totals["connections"]?.DeepClone() ?? 0,
-                ["queue_count"] = totals["queues"]?.DeepClone() ?? 0,
-                ["virtual_host_count"] = vhosts.Count,
-            },
-            ["uptime"] = (node["uptime"]?.GetValue<long>() ?? 0) / 1000,
-        });
-
-        void Part(string title, params string[] lines) => text.Append(Head(title)).Append("\n\n").AppendJoin('\n', lines).Append("\n\n");
-
-        string Size(JsonNode? bytes) =>
-            string.Create(CultureInfo.InvariantCulture, $"{Math.Round((bytes?.GetValue<double>() ?? 0) / factor, 4)} {unit}");
-    }
-
     /// <exception cref="CommandException">No such unit.</exception>
     internal static (string Name, double Bytes) Unit(CommandCall call) => (call["unit"] ?? "gb").ToLowerInvariant() switch
     {
@@ -348,9 +234,7 @@ internal static class NodeCommands
         var other => throw CommandException.NotValid($"\"unit '{other}' is not supported. Please use one of: bytes, mb, gb\""),
     };
 
-    private static string Maintenance(JsonObject node) => Flag(node["being_drained"]) == "true" ? "marked for maintenance" : "not under maintenance";
-
-    private static string Flag(JsonNode? value) => value?.ToString().ToLowerInvariant() ?? "false";
+    internal static string Flag(JsonNode? value) => value?.ToString().ToLowerInvariant() ?? "false";
 
     internal static IEnumerable<string> Alarms(JsonObject node, string name)
     {
@@ -364,46 +248,4 @@ internal static class NodeCommands
             yield return $"Free disk space alarm on node {name}";
         }
     }
-
-    private static async Task<Answer> ClusterStatusAsync(CommandCall call)
-    {
-        var overview = await call.Broker.OverviewAsync();
-        var nodes = await call.Broker.ListAsync("nodes");
-        string[] names = [.. nodes.Select(node => node["name"]!.ToString())];
-        string[] running = [.. nodes.Where(node => node["running"]?.GetValue<bool>() != false).Select(node => node["name"]!.ToString())];
-        JsonObject[] listeners = [.. (overview["listeners"] as JsonArray ?? []).OfType<JsonObject>()];
-        string[] alarms = [.. nodes.SelectMany(node => Alarms(node, node["name"]!.ToString()))];
-        var version = $"RabbitMQ {overview["rabbitmq_version"]} ({overview["product_name"]} {overview["product_version"]})";
-        var text = new StringBuilder();
-        Part("Basics", $"Cluster name: {overview["cluster_name"]}");
-        Part("Disk Nodes", names);
-        Part("Running Nodes", running);
-        Part("Versions", [.. running.Select(node => $"{node}: {version}")]);
-        Part("Maintenance status", [.. nodes.Select(node => $"Node: {node["name"]}, status: {Maintenance(node)}")]);
-        Part("Alarms", [.. alarms.DefaultIfEmpty("(none)")]);
-        Part("Network Partitions", "(none)");
-        Part("Listeners", [.. listeners.Select(listener => ListenerLine(listener, withNode: true))]);
-        return new TextAnswer(text.ToString().TrimEnd('\n'), new JsonObject
-        {
-            ["alarms"] = Strings(alarms),
-            ["cluster_name"] = overview["cluster_name"]?.DeepClone(),
-            ["disk_nodes"] = Strings(names),
-            ["feature_flags"] = new JsonArray(),
-            ["listeners"] = new JsonObject(listeners.GroupBy(listener => listener["node"]!.ToString())
-                .Select(group => KeyValuePair.Create(group.Key, (JsonNode?)new JsonArray([.. group.Select(listener => (JsonNode?)listener.DeepClone())])))),
-            ["maintenance_status"] = new JsonObject(nodes.Select(node => KeyValuePair.Create(node["name"]!.ToString(), (JsonNode?)Maintenance(node)))),
-            ["partitions"] = new JsonObject(),
-            ["ram_nodes"] = new JsonArray(),
-            ["running_nodes"] = Strings(running),
-            ["versions"] = new JsonObject(running.Select(node => KeyValuePair.Create(node, (JsonNode?)new JsonObject
-            {
-                ["rabbitmq_name"] = overview["product_name"]?.DeepClone(),
-                ["rabbitmq_version"] = overview["rabbitmq_version"]?.DeepClone(),
-            }))),
-        });
-
-        void Part(string title, params string[] lines) => text.Append(Head(title)).Append("\n\n").AppendJoin('\n', lines).Append("\n\n");
-    }
-
-    private static JsonArray Strings(IEnumerable<string> texts) => [.. texts.Select(text => (JsonNode?)text)];
 }

@@ -28,9 +28,14 @@ internal static class OperationCommands
         {
             LeastWords = 1, Options = [CommandOption.Vhost],
             Banner = call => UserCommands.Told($"Purging queue '{call.Words[0]}' in vhost '{call.Vhost}' ..."),
-            Run = async call => await call.Broker.DeleteAsync($"queues/{call.VhostPath}/{call.Path(0)}/contents")
-                ? Answer.None
-                : throw new CommandException(ExitCode.Unavailable, "not_found"),
+            Run = static async call =>
+            {
+                var path = $"queues/{call.VhostPath}/{call.Path(0)}";
+                var queue = await call.Broker.FindAsync(path) ?? throw new CommandException(ExitCode.Unavailable, "not_found");
+                return queue["type"]?.ToString() == "stream" ? throw new CommandException(ExitCode.Unavailable, "not_supported")
+                    : await call.Broker.DeleteAsync($"{path}/contents") ? Answer.None
+                    : throw new CommandException(ExitCode.Unavailable, "not_found");
+            },
         },
         new(
             "close_connection", Operations,
@@ -42,9 +47,17 @@ internal static class OperationCommands
             Run = async call =>
             {
                 var found = (await call.Broker.ListAsync("connections"))
-                        .FirstOrDefault(connection => Pids.OfConnection(connection) == call.Words[0] || connection["name"]?.ToString() == call.Words[0])
-                    ?? throw new CommandException(ExitCode.Unavailable, "not_found");
-                await CloseAsync(call, found, call.Words[1]);
+                        .FirstOrDefault(connection => Pids.OfConnection(connection) == call.Words[0] || connection["name"]?.ToString() == call.Words[0]);
+                if (found is not null)
+                {
+                    await CloseAsync(call, found, call.Words[1]);
+                }
+                else if (call.Words[0] is not ['<', .., '>'])
+                {
+                    throw new CommandException(ExitCode.Unavailable, "not_found");
+                }
+
+                // One that has gone meanwhile is closed.
                 return Answer.None;
             },
         },
@@ -72,7 +85,7 @@ internal static class OperationCommands
                     await Task.Delay(Math.Max(0, delay));
                 }
 
-                return Answer.Of($"Closed {all.Length} connections");
+                return await ControlCommands.ValueAsync(call, $"Closed {all.Length} connections");
             },
         },
         new(
@@ -98,7 +111,14 @@ internal static class OperationCommands
             "<file_path | \"-\"> [--format <json | erlang>]")
         {
             LeastWords = 1, Options = [new("format", HasValue: true)], Timeout = 300,
-            Check = RequireJson,
+            Check = static call =>
+            {
+                RequireJson(call);
+                if (call.Words[0] != "-" && Path.GetDirectoryName(Path.GetFullPath(call.Words[0])) is { } folder && !Directory.Exists(folder))
+                {
+                    throw CommandException.BadArgument($"Directory {folder} does not exist");
+                }
+            },
             Banner = call => UserCommands.Told(call.Words[0] == "-" ? "" : $"Exporting definitions in JSON to a file at \"{call.Words[0]}\" ..."),
             Run = ExportAsync,
         },
@@ -143,22 +163,22 @@ internal static class OperationCommands
             "Rebalances queues over the members of the cluster",
             "< all | classic | quorum > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]")
         {
-            LeastWords = 0, MostWords = 1, Options = [new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true)],
+            LeastWords = 1, Options = [new("vhost-pattern", HasValue: true), new("queue-pattern", HasValue: true)],
             Check = static call =>
             {
-                if (call.Words.Count > 0 && call.Words[0] is not ("all" or "classic" or "quorum" or "stream"))
+                if (call.Words[0] is not ("all" or "classic" or "quorum" or "stream"))
                 {
                     throw new CommandException(ExitCode.Unavailable, $"type {call.Words[0]} is not supported. Try one of all, classic, quorum.");
                 }
             },
-            Banner = static _ => UserCommands.Told("Rebalancing queues over the cluster ..."),
-            Run = async call =>
-            {
-                var patterns = new[] { "vhost-pattern", "queue-pattern" }.Where(option => call[option] is not null)
-                    .Select(option => $"{option.Replace('-', '_')}={Uri.EscapeDataString(call[option]!)}").ToArray();
-                await call.Broker.PostAsync(patterns.Length > 0 ? $"rebalance/queues?{string.Join('&', patterns)}" : "rebalance/queues");
-                return Answer.None;
-            },
+            Formatter = "pretty_table",
+            Banner = static call => UserCommands.Told($"Re-balancing leaders of {call.Words[0]} queues..."),
+            Run = static async call => await ReplicaCommands.RebalanceAsync(call, call.Words[0]) is var nodes && call["formatter"] == "json"
+                ? await ControlCommands.ValueAsync(call, "", nodes)
+                : nodes.Count == 0 ? new RowsAnswer(["Output"], [[new JsonArray()]])
+                : new RowsAnswer(
+                    [.. nodes[0]!.AsArray().Select(static column => column![0]!.ToString())],
+                    [.. nodes.Select(static node => (IReadOnlyList<JsonNode?>)[.. node!.AsArray().Select(static column => column![1])])]),
         },
     ];
 
@@ -198,7 +218,8 @@ internal static class OperationCommands
     {
         if (call["format"] is { } format && !format.Equals("json", StringComparison.OrdinalIgnoreCase))
         {
-            throw CommandException.NotValid("Bad argument: Format should be JSON; Erlang's own terms are not written here");
+            throw CommandException.BadArgument(
+                format.Equals("erlang", StringComparison.OrdinalIgnoreCase) ? "Format should be json: Erlang's own terms are not written here" : "Format should be either json or erlang");
         }
     }
 
@@ -225,7 +246,7 @@ internal static class OperationCommands
         var text = Json.Text(definitions).GetValue<string>();
         if (call.Words[0] == "-")
         {
-            return new TextAnswer(text, definitions);
+            return Answer.Of(text);
         }
 
         try

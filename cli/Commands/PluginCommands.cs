@@ -34,7 +34,7 @@ internal static class PluginCommands
             Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
                 ? throw NotFound(unknown)
-                : Task.FromResult(Unchanged(call, "enabled")),
+                : UnchangedAsync(call, "enabled"),
         },
         new("disable", Group, "Disables one or more plugins", "<plugin1> [<plugin2>] | --all [--offline] [--online]")
         {
@@ -42,17 +42,17 @@ internal static class PluginCommands
             Banner = async call => $"Disabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.FirstOrDefault(plugin => BuiltIn.Contains(plugin)) is { } plugin
                 ? throw new CommandException(ExitCode.Software, $"{plugin} is a part of Granary and cannot be taken out")
-                : Task.FromResult(Unchanged(call, "disabled")),
+                : UnchangedAsync(call, "disabled"),
         },
         new("set", Group, "Enables one or more plugins, disables the rest", "<plugin1> [<plugin2>] [--offline] [--online]")
         {
             MostWords = int.MaxValue, Options = [Offline, Online],
             Banner = async call => $"Enabling plugins on node {await NodeAsync(call)}:\n{string.Join('\n', call.Words)}",
             Run = static call => call.Words.Where(plugin => !BuiltIn.Contains(plugin)).ToArray() is { Length: > 0 } unknown
-                ? throw NotFound(unknown, ExitCode.Data)
+                ? throw new CommandException(ExitCode.Data, $"The following plugins were not found: {string.Join(", ", unknown.Distinct())}")
                 : BuiltIn.FirstOrDefault(plugin => !call.Words.Contains(plugin) && IsExplicit(plugin)) is { } missing
                 ? throw new CommandException(ExitCode.Software, $"{missing} is a part of Granary and cannot be taken out")
-                : Task.FromResult(Unchanged(call, null)),
+                : UnchangedAsync(call, null),
         },
         new("directories", Group, "Displays plugin directory and enabled plugin file paths", "[--offline] [--online]")
         {
@@ -66,16 +66,24 @@ internal static class PluginCommands
         {
             LeastWords = 1, MostWords = int.MaxValue, Options = [Offline, Online],
             Banner = async call =>
-                $"Asking node {await NodeAsync(call)} if plugin {string.Join(", ", call.Words)} is enabled...",
+                $"Asking node {await NodeAsync(call)} if p{Are(call.Words)[1..]} enabled...",
             Run = async call =>
             {
                 var node = await NodeAsync(call);
-                return call.Words.FirstOrDefault(plugin => !BuiltIn.Contains(plugin)) is { } missing
-                    ? throw new CommandException(ExitCode.Unavailable, $"Plugin {missing} is not enabled on node {node}. Enabled plugins and dependencies: {string.Join(", ", BuiltIn)}")
-                    : Answer.Of($"Plugin {string.Join(", ", call.Words)} is enabled on node {node}");
+                string[] missing = [.. call.Words.Where(static plugin => !BuiltIn.Contains(plugin))];
+                if (missing.Length == 0)
+                {
+                    var told = $"{Are(call.Words)} enabled on node {node}";
+                    return new TextAnswer(told, new JsonObject { ["message"] = told, ["result"] = "ok" }) { IsCheck = true };
+                }
+
+                var text = $"{Are(missing)} not enabled on node {node}. Enabled plugins and dependencies: {string.Join(", ", BuiltIn)}";
+                throw new CommandException(ExitCode.Unavailable, text) { Json = new JsonObject { ["message"] = text, ["result"] = "error" } };
             },
         },
     ];
+
+    private static string Are(IReadOnlyList<string> plugins) => $"Plugin{(plugins.Count == 1 ? "" : "s")} {string.Join(", ", plugins)} {(plugins.Count == 1 ? "is" : "are")}";
 
     // The others come with them.
     private static bool IsExplicit(string plugin) => plugin is "rabbitmq_management" or "rabbitmq_prometheus";
@@ -89,8 +97,9 @@ internal static class PluginCommands
     }
 
     /// <param name="changed">What plugins that were changed stand under, for programs; there are none.</param>
-    private static Answer Unchanged(CommandCall call, string? changed)
+    private static async Task<Answer> UnchangedAsync(CommandCall call, string? changed)
     {
+        var node = await NodeAsync(call);
         var done = new JsonObject { ["mode"] = call.Has("offline") ? "offline" : "online", ["set"] = Names(), ["started"] = new JsonArray(), ["stopped"] = new JsonArray() };
         if (changed is not null)
         {
@@ -98,13 +107,14 @@ internal static class PluginCommands
         }
 
         // Which are to be enabled, and what came of it: rabbitmq-plugins tells them one after the other.
-        return new TextAnswer("Plugin configuration unchanged.", new JsonArray(Names(), done));
+        var text = string.Join('\n', ["The following plugins have been configured:", .. BuiltIn.Select(static plugin => $"  {plugin}"), $"Applying plugin configuration to {node}...", "Plugin configuration unchanged."]);
+        return new TextAnswer(text, new JsonArray(Names(), done));
 
         static JsonArray Names() => [.. BuiltIn.Select(static plugin => (JsonNode?)plugin)];
     }
 
-    private static CommandException NotFound(string[] plugins, int exitCode = ExitCode.Software) =>
-        new(exitCode, $"{{:plugins_not_found, [{string.Join(", ", plugins.Select(plugin => $":{plugin}"))}]}}");
+    private static CommandException NotFound(string[] plugins) =>
+        new(ExitCode.Software, $"{{:plugins_not_found, [{string.Join(", ", plugins.Distinct().Select(plugin => $":{plugin}"))}]}}");
 
     private static async Task<string> NodeAsync(CommandCall call) =>
         call.Has("offline") ? "rabbit@localhost" : await call.Broker.NodeAsync();

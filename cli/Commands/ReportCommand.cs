@@ -1,3 +1,4 @@
+using Granary.Cli.Invocation;
 using Granary.Cli.Output;
 
 namespace Granary.Cli.Commands;
@@ -16,6 +17,13 @@ internal static class ReportCommand
         "report", "Monitoring, observability and health checks",
         "Generate a server status report containing a concatenation of all server status information for support purposes", "")
     {
+        Check = static call =>
+        {
+            if (call["formatter"] is not (null or "report"))
+            {
+                throw CommandException.NotValid("\"Only report formatter is supported\"");
+            }
+        },
         Banner = static async call => $"Reporting server status of node {await call.Broker.NodeAsync()} ...\n",
         Run = static call => Task.FromResult<Answer>(new StreamAnswer(RunAsync(call))),
     };

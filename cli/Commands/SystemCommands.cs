@@ -16,6 +16,8 @@ internal static class SystemCommands
     private const string Observability = "Monitoring, observability and health checks";
     private const string Configuration = "Configuration and Environment";
 
+    private const string Unresolved = "Hostname does not resolve (resolution failed with an nxdomain)";
+
     private static readonly CommandOption Offline = new("offline");
 
     private static readonly string[] TimeUnits = ["days", "weeks", "months", "years"];
@@ -170,15 +172,21 @@ internal static class SystemCommands
     {
         var (unit, factor) = NodeCommands.Unit(call);
         var memory = (await call.Broker.GetAsync($"{await ControlCommands.PathAsync(call)}/memory"))["memory"]!.AsObject();
-        var total = memory["total"]!["rss"]!.GetValue<double>();
-        (string Name, long Bytes, double Share)[] parts =
-        [
-            .. memory.Where(static part => part.Value?.GetValueKind() == JsonValueKind.Number).Select(part => (part.Key, Bytes: part.Value!.GetValue<long>()))
-                .Select(part => (part.Key, part.Bytes, Math.Round(part.Bytes / total * 100, 2))).OrderByDescending(static part => part.Bytes),
-        ];
+        var parts = Breakdown(memory);
         return new TextAnswer(
             string.Join('\n', parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name}: {Math.Round(part.Bytes / factor, 4)} {unit} ({part.Share}%)"))),
             new JsonObject(parts.Select(static part => KeyValuePair.Create(part.Name, (JsonNode?)new JsonObject { ["bytes"] = part.Bytes, ["percentage"] = part.Share }))));
+    }
+
+    /// <summary>The parts of a node's memory, the largest first, each with its share in hundredths.</summary>
+    internal static IReadOnlyList<(string Name, long Bytes, double Share)> Breakdown(JsonObject memory)
+    {
+        var total = memory["total"]?["rss"]?.GetValue<double>() ?? 0;
+        return
+        [
+            .. memory.Where(static part => part.Value?.GetValueKind() == JsonValueKind.Number).Select(static part => (part.Key, Bytes: part.Value!.GetValue<long>()))
+                .Select(part => (part.Key, part.Bytes, Math.Round(part.Bytes / Math.Max(total, 1) * 100, 2))).OrderByDescending(static part => part.Bytes),
+        ];
     }
 
     private static CommandException Untracked() => new(
@@ -188,11 +196,12 @@ internal static class SystemCommands
     {
         var node = await call.Broker.NodeAsync();
         var attempts = await call.Broker.ListAsync($"auth/attempts/{Uri.EscapeDataString(node)}");
+        string[] columns = ["protocol", "auth_attempts", "auth_attempts_failed", "auth_attempts_succeeded"];
         var json = new JsonObject { ["attempts"] = new JsonArray([.. attempts.Select(static one => (JsonNode?)one.DeepClone())]), ["node"] = node, ["result"] = "ok" };
         return attempts.Count == 0
             ? new TextAnswer($"Node {node} reported no authentication attempt stats", json)
-            : new TextAnswer(string.Join('\n', attempts.Select(static one =>
-                $"Protocol: {one["protocol"]}, total attempts: {one["auth_attempts"]}, failed: {one["auth_attempts_failed"]}, succeeded: {one["auth_attempts_succeeded"]}")), json);
+            : call["formatter"] == "json" ? new TextAnswer(null, json)
+            : new RowsAnswer(columns, [.. attempts.Select(one => (IReadOnlyList<JsonNode?>)[.. columns.Select(column => one[column])])]);
     }
 
     private static TextAnswer Certificates(IReadOnlyList<JsonObject> all) => new(
@@ -302,7 +311,7 @@ internal static class SystemCommands
         }
 
         return addresses.Length == 0
-            ? throw new CommandException(ExitCode.Data, "Hostname does not resolve (resolution failed with an nxdomain)")
+            ? throw new CommandException(ExitCode.Data, Unresolved) { Json = new JsonObject { ["message"] = Unresolved, ["node"] = await NodeAsync(call), ["result"] = "error" } }
             : new TextAnswer(string.Join('\n', addresses), new JsonObject
             {
                 ["address_family"] = call["address-family"] ?? "IPv4",

@@ -5,7 +5,7 @@ internal sealed class Tool
 {
     private static readonly Command[] Ctl =
     [
-        .. LocalCommands.All, WaitCommand.Of, ReportCommand.Of, .. SecretCommands.All, .. SystemCommands.OfCtl, .. ErlangCommands.OfCtl, .. ErlangCommands.Checks, .. MirroringCommands.OfCtl, .. NodeCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. ControlCommands.All, .. EvalCommands.All,
+        .. LocalCommands.All, WaitCommand.Of, ReportCommand.Of, .. SecretCommands.All, .. SystemCommands.OfCtl, .. ErlangCommands.OfCtl, .. ErlangCommands.Checks, .. MirroringCommands.OfCtl, .. NodeCommands.All, .. StatusCommands.All, .. ClusterCommands.All, .. UserCommands.All, .. AccessCommands.All, .. VhostCommands.All, .. InspectCommands.All, .. PolicyCommands.All, .. OperationCommands.All, .. ControlCommands.All, .. EvalCommands.All,
         .. ReplicaCommands.Mirrors,
     ];
 

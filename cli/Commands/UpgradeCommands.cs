@@ -10,29 +10,12 @@ internal static class UpgradeCommands
 
     public static IEnumerable<Command> All =>
     [
-        new("await_online_quorum_plus_one", Group, "Waits for all quorum queues and streams to have an above minimum online quorum", "")
-        {
-            Timeout = 120,
-            Banner = static _ => UserCommands.Told("Will wait for a quorum + 1 of nodes to be online for all quorum queues and streams..."),
-
-            // That it answers is enough: every queue is in the store, and any silo can serve it.
-            Run = static async call =>
-            {
-                await call.Broker.OverviewAsync();
-                return Answer.None;
-            },
-        },
-        new("await_online_synchronized_mirror", Group, "Waits for all classic mirrored queues hosted on the target node to have at least one synchronized mirror online", "")
-        {
-            Timeout = 120,
-            Banner = static call => UserCommands.Told($"Will wait for a synchronised mirror be online for all classic mirrored queues for {call.Timeout.TotalSeconds:0} seconds..."),
-            Run = static async call =>
-            {
-                await call.Broker.OverviewAsync();
-                const string None = "There are no mirrors to wait for: every queue is in the store, and any silo can serve it";
-                return new TextAnswer(None, new JsonObject { ["message"] = None, ["result"] = "ok" });
-            },
-        },
+        Awaited(
+            "await_online_quorum_plus_one", "Waits for all quorum queues and streams to have an above minimum online quorum",
+            static seconds => $"Will wait for a quorum + 1 of nodes to be online for all quorum queues for {seconds:0} seconds..."),
+        Awaited(
+            "await_online_synchronized_mirror", "Waits for all classic mirrored queues hosted on the target node to have at least one synchronized mirror online",
+            static seconds => $"Will wait for a synchronised mirror be online for all classic mirrored queues for {seconds:0} seconds..."),
         new("drain", Group, "Puts the node in maintenance mode. Such nodes will not serve any client traffic", "")
         {
             Banner = static async call => $"Will put node {await call.Broker.NodeAsync()} into maintenance mode. The node will no longer serve any client traffic!",
@@ -59,14 +42,28 @@ internal static class UpgradeCommands
         },
         new("post_upgrade", Group, "Runs post-upgrade tasks", "")
         {
-            Banner = static _ => UserCommands.Told("Executing post upgrade tasks..."),
+            Banner = static _ => UserCommands.Told("Executing post upgrade tasks...\nRebalancing queue masters..."),
 
             // As RabbitMQ's: what has moved while members were away is evened out.
             Run = static async call =>
             {
-                await call.Broker.PostAsync("rebalance/queues");
-                return Answer.None;
+                var nodes = await ReplicaCommands.RebalanceAsync(call, "all");
+                return await ControlCommands.ValueAsync(
+                    call, string.Join('\n', nodes.Select(static node => string.Join(", ", node!.AsArray().Select(static column => $"{column![0]}: {column[1]}")))), nodes);
             },
         },
     ];
+
+    /// <summary>That it answers is enough: every queue is in the store, and any silo can serve it.</summary>
+    private static Command Awaited(string name, string summary, Func<double, string> banner) => new(name, Group, summary, "")
+    {
+        Timeout = 120,
+        Banner = call => UserCommands.Told(banner(call.Timeout.TotalSeconds)),
+        Run = static async call =>
+        {
+            const string Alone = "Target node seems to be the only one in a single node cluster, the ";
+            return !await ReplicaCommands.IsAloneAsync(call) ? Answer.None
+                : new TextAnswer($"{Alone}command does not apply", new JsonObject { ["message"] = $"{Alone}check does not apply", ["result"] = "ok" });
+        },
+    };
 }

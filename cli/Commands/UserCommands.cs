@@ -77,7 +77,7 @@ internal static class UserCommands
             Banner = call => Told($"Setting user limits to \"{call.Words[1]}\" for user \"{call.Words[0]}\" ..."),
             Run = async call =>
             {
-                await Limits.SetAsync(call.Broker, $"user-limits/{call.Path(0)}", call.Words[1], ["max-connections", "max-channels"], Refusals.NoSuchUser(call.Words[0]));
+                await Limits.SetAsync(call.Broker, $"user-limits/{call.Path(0)}", call.Words[1], ["max-connections", "max-channels"], areAll: false, Refusals.NoSuchUser(call.Words[0]));
                 return Answer.None;
             },
         },
@@ -140,9 +140,10 @@ internal static class UserCommands
 
         var secret = call.Has("pre-hashed-password") ? "password_hash" : "password";
         await call.Broker.PutAsync(path, new JsonObject { [secret] = Password(call), ["tags"] = "" });
+        const string Done = "Done. Don't forget to grant the user permissions to some virtual hosts! See 'rabbitmqctl help set_permissions' to learn more.";
         return call.Has("quiet") || call.Has("silent")
             ? Answer.None
-            : Answer.Of("Done. Don't forget to grant the user permissions to some virtual hosts! See 'rabbitmqctl help set_permissions' to learn more.");
+            : new TextAnswer(Done, new JsonObject { ["message"] = Done, ["node"] = await call.Broker.NodeAsync(), ["status"] = "ok" });
     }
 
     // The API takes a user as a whole.
@@ -161,11 +162,11 @@ internal static class UserCommands
         if (call.Has("global"))
         {
             var all = await call.Broker.ListAsync("user-limits");
-            return new RowsAnswer(["user", "limits"], [.. all.Select(user => (IReadOnlyList<JsonNode?>)[user["user"], Json.Text(user["value"])])]);
+            return new RowsAnswer(["user", "limits"], [.. all.Select(user => (IReadOnlyList<JsonNode?>)[user["user"], Json.Sorted(user["value"])])], ShowsNothing: true);
         }
 
-        var own = await call.Broker.ListAsync($"user-limits/{Uri.EscapeDataString(call["user"] ?? "guest")}");
-        var limits = own.FirstOrDefault()?["value"] ?? new JsonObject();
-        return new TextAnswer(Json.Text(limits).GetValue<string>(), limits.DeepClone());
+        var name = call["user"] ?? "guest";
+        var own = await call.Broker.FindAsync($"user-limits/{Uri.EscapeDataString(name)}") as JsonArray ?? throw Refusals.NoSuchUser(name);
+        return Answer.Of(Json.Sorted(own.FirstOrDefault()?["value"] ?? new JsonObject()).GetValue<string>());
     }
 }

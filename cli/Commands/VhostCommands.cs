@@ -86,6 +86,11 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Setting tags for virtual host \"{call.Words[0]}\" to [{string.Join(", ", call.Words.Skip(1))}] ..."),
             Run = async call =>
             {
+                if (await call.Broker.FindAsync($"vhosts/{call.Path(0)}") is null)
+                {
+                    throw new CommandException(ExitCode.Data, $"Virtual host \"{call.Words[0]}\" does not exist");
+                }
+
                 await ChangeAsync(call, call.Words[0], new JsonObject { ["tags"] = string.Join(',', call.Words.Skip(1)) });
                 return Answer.None;
             },
@@ -110,7 +115,7 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Setting vhost limits to \"{call.Words[0]}\" for vhost \"{call.Vhost}\" ..."),
             Run = async call =>
             {
-                await Limits.SetAsync(call.Broker, $"vhost-limits/{call.VhostPath}", call.Words[0], ["max-connections", "max-queues"], Refusals.NoVhost(call.Vhost));
+                await Limits.SetAsync(call.Broker, $"vhost-limits/{call.VhostPath}", call.Words[0], ["max-connections", "max-queues"], areAll: true, Refusals.NoVhost(call.Vhost));
                 return Answer.None;
             },
         },
@@ -120,9 +125,10 @@ internal static class VhostCommands
             Banner = call => UserCommands.Told($"Clearing vhost \"{call.Vhost}\" limits ..."),
             Run = async call =>
             {
-                if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
+                var all = await call.Broker.ListAsync("vhost-limits");
+                if (all.FirstOrDefault(vhost => vhost["vhost"]?.GetValue<string>() == call.Vhost)?["value"] is not JsonObject { Count: > 0 })
                 {
-                    throw Refusals.NoVhost(call.Vhost);
+                    throw new CommandException(ExitCode.Unavailable, "Parameter does not exist");
                 }
 
                 foreach (var name in new[] { "max-connections", "max-queues" })
@@ -143,12 +149,17 @@ internal static class VhostCommands
                 var all = await call.Broker.ListAsync("vhost-limits");
                 if (call.Has("global"))
                 {
-                    return new RowsAnswer(["vhost", "limits"], [.. all.Select(vhost => (IReadOnlyList<JsonNode?>)[vhost["vhost"], Json.Text(vhost["value"])])]);
+                    return new RowsAnswer(["vhost", "limits"], [.. all.Select(vhost => (IReadOnlyList<JsonNode?>)[vhost["vhost"], Json.Sorted(vhost["value"])])], ShowsNothing: true);
                 }
 
-                return all.FirstOrDefault(vhost => vhost["vhost"]?.GetValue<string>() == call.Vhost)?["value"] is { } own
-                    ? new TextAnswer(Json.Text(own).GetValue<string>(), own.DeepClone())
-                    : new TextAnswer("", new JsonObject());
+                if (await call.Broker.FindAsync($"vhosts/{call.VhostPath}") is null)
+                {
+                    throw Refusals.NoVhost(call.Vhost);
+                }
+
+                var own = all.FirstOrDefault(vhost => vhost["vhost"]?.GetValue<string>() == call.Vhost)?["value"];
+                var text = own is null ? "" : Json.Sorted(own).GetValue<string>();
+                return new TextAnswer(text, own is null ? new JsonArray() : new JsonObject { ["node"] = await call.Broker.NodeAsync(), ["result"] = "ok", ["value"] = text });
             },
         },
         Tracing("trace_on", "Starts tracing", isOn: true, call => $"Starting tracing for vhost \"{call.Vhost}\" ...", "enabled"),
@@ -172,7 +183,7 @@ internal static class VhostCommands
         Run = async call =>
         {
             await ChangeAsync(call, call.Vhost, new JsonObject { ["tracing"] = isOn });
-            return Answer.Of($"Trace {done} for vhost {call.Vhost}");
+            return await ControlCommands.ValueAsync(call, $"Trace {done} for vhost {call.Vhost}");
         },
     };
 

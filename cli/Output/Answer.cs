@@ -12,7 +12,11 @@ internal abstract record Answer
 
 /// <summary>Text for people.</summary>
 /// <param name="Json">The same for programs, where there is a form for them.</param>
-internal sealed record TextAnswer(string? Text, JsonNode? Json = null) : Answer;
+internal sealed record TextAnswer(string? Text, JsonNode? Json = null) : Answer
+{
+    /// <summary>Of a check whose exit code says all: with <c>--silent</c> there is nothing to read.</summary>
+    public bool IsCheck { get; init; }
+}
 
 /// <summary>A list.</summary>
 /// <param name="Rows">A value for each column; null is for what there is none of.</param>

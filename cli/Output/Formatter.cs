@@ -96,7 +96,7 @@ internal abstract class Formatter
         {
             if (answer.Json is not null || answer.Text is not null)
             {
-                output.WriteLine(ToJson(answer.Json ?? new JsonObject { ["result"] = "ok", ["message"] = answer.Text }));
+                output.WriteLine(ToJson(answer.Json ?? new JsonObject { ["message"] = answer.Text }));
             }
         }
     }

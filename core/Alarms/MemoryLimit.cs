@@ -14,6 +14,9 @@ public sealed class MemoryLimit(double share, long? octets = null)
         ? octets
         : (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * setting.Share);
 
+    /// <summary>Of the memory that the process may use; null: the limit was given in octets.</summary>
+    public double? Share => Volatile.Read(ref _setting) is { Octets: null } setting ? setting.Share : null;
+
     public static MemoryLimit OfBytes(long bytes) => new(1, bytes);
 
     /// <summary>From now on, and until the process ends.</summary>

@@ -36,7 +36,9 @@ public class BrokerTests
         string[][] calls = [["rebalance", "all"], ["rebalance", "all", "--vhost-pattern", "^/$", "--queue-pattern", "^a|b&c"]];
         foreach (var call in calls)
         {
-            Assert.Equal(new CtlResult(ExitCode.Done, "Rebalancing queues over the cluster ...\n", ""), await Ctl.RunAsync("rabbitmq-queues", local, call));
+            var (code, output, errors) = await Ctl.RunAsync("rabbitmq-queues", local, call);
+            Assert.Equal((ExitCode.Done, ""), (code, errors));
+            Assert.StartsWith("Re-balancing leaders of all queues...\n", output, StringComparison.Ordinal);
         }
 
         // It is the broker that goes by the patterns.
@@ -74,8 +76,7 @@ public class BrokerTests
     [Theory]
     [InlineData("rabbitmq-queues", "grow", "rabbit@a", "all")]
     [InlineData("rabbitmq-queues", "check_if_node_is_quorum_critical")]
-    [InlineData("rabbitmq-streams", "add_replica", "s", "rabbit@a")]
-    [InlineData("rabbitmqctl", "sync_queue", "q")]
+    [InlineData("rabbitmq-streams", "restart_stream", "s")]
     [InlineData("rabbitmq-streams", "version")]
     public async Task Replicas_OfWhichThereAreNone_AreNothingToFailAt(string tool, params string[] line)
     {
@@ -264,7 +265,7 @@ public class BrokerTests
             (["certificates"], "No listener is configured to use TLS.\n"),
             (["tls_versions"], "tlsv1.3\ntlsv1.2\n"),
             (["erlang_version"], ".NET 10."),
-            (["list_node_auth_attempt_stats"], "Protocol: "),
+            (["list_node_auth_attempt_stats"], "protocol\tauth_attempts"),
             (["list_network_interfaces"], "addr: 127.0.0.1/8\n"),
             (["memory_breakdown", "--unit", "mb"], "old_objects: "),
             (["memory_breakdown", "--formatter", "json"], "\"old_objects\":{\"bytes\":"),
@@ -376,7 +377,7 @@ public class BrokerTests
             (ExitCode.Done, "rabbitmqctl", ["enable_feature_flag", "-e", "quorum_queue"]), (ExitCode.Usage, "rabbitmqctl", ["delete_queue", "nowhere", "--force"]),
             (ExitCode.Done, "rabbitmq-diagnostics", ["check_port_connectivity", "-a", "127.0.0.1"]), (ExitCode.Done, "rabbitmq-diagnostics", ["resolve_hostname", "localhost", "-a", "ipv4"]),
             (ExitCode.Done, "rabbitmq-diagnostics", ["resolver_info", "--offline"]), (ExitCode.Done, "rabbitmq-diagnostics", ["list_network_interfaces", "--offline"]),
-            (ExitCode.Done, "rabbitmq-diagnostics", ["runtime_thread_stats", "-i", "1"]), (ExitCode.Done, "rabbitmq-queues", ["add_member", "q", "rabbit@a", "--membership", "voter"]),
+            (ExitCode.Done, "rabbitmq-diagnostics", ["runtime_thread_stats", "-i", "1"]), (ExitCode.Unavailable, "rabbitmq-queues", ["add_member", "q", "rabbit@a", "--membership", "voter"]),
         })
         {
             var done = await Ctl.RunAsync(tool, local, line);

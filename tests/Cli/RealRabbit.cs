@@ -19,12 +19,14 @@ internal sealed class RealRabbit : IAsyncDisposable
 
     private RealRabbit(ChildProcess server, DirectoryInfo folder, int port, int epmdPort, string home)
     {
-        (_server, _folder, AmqpPort) = (server, folder, port);
+        (_server, _folder, AmqpPort, NodeName) = (server, folder, port, $"granary{port}@localhost");
+        ProcessId = int.Parse(File.ReadAllText(Path.Combine(home, "pid")), CultureInfo.InvariantCulture);
         _environment = new Dictionary<string, string>
         {
             ["HOME"] = home,
-            ["RABBITMQ_NODENAME"] = $"granary{port}@localhost",
+            ["RABBITMQ_NODENAME"] = NodeName,
             ["RABBITMQ_CONF_ENV_FILE"] = "/dev/null",
+            ["RABBITMQ_ENABLED_PLUGINS_FILE"] = Path.Combine(home, "enabled_plugins"),
             ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
             ["ERL_EPMD_PORT"] = $"{epmdPort}",
         };
@@ -32,14 +34,19 @@ internal sealed class RealRabbit : IAsyncDisposable
 
     public int AmqpPort { get; }
 
+    public string NodeName { get; }
+
+    /// <summary>The id of Erlang's process.</summary>
+    public int ProcessId { get; }
+
     public static async Task<RealRabbit> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("granary-test-");
-        var ports = FreePort.Take(3);
+        var ports = FreePort.Take(4);
         var port = ports[0];
         var server = ChildProcess.Start(
             RepositoryPath.Of("tests", "Compat", "rabbitmq.sh"),
-            [$"{port}"],
+            [$"{port}", $"{ports[3]}"],
             new Dictionary<string, string> { ["TMPDIR"] = folder.FullName, ["ERL_EPMD_PORT"] = $"{ports[1]}", ["RABBITMQ_DIST_PORT"] = $"{ports[2]}" });
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(port);)
         {
@@ -59,19 +66,26 @@ internal sealed class RealRabbit : IAsyncDisposable
     public async Task<CtlResult[]> RunAllAsync(IReadOnlyList<string[]> lines)
     {
         const char Record = '\u001e', Unit = '\u001f';
-        var given = lines.Select(static line => string.Join(Unit, line[0].StartsWith("rabbitmq-", StringComparison.Ordinal) ? [ScriptName, .. line] : line));
-        var told = await RunAsync(new Dictionary<string, string> { ["LINES"] = string.Join(Record, given) }, "exec", await File.ReadAllTextAsync(RepositoryPath.Of("tests", "Cli", "command-lines.exs")));
+        var given = lines.Select(static line => string.Join(Unit, line[0].StartsWith("rabbitmq", StringComparison.Ordinal) ? [ScriptName, .. line] : line));
+        var told = await RunAsync("rabbitmqctl", new Dictionary<string, string> { ["LINES"] = string.Join(Record, given) }, "exec", await File.ReadAllTextAsync(RepositoryPath.Of("tests", "Cli", "command-lines.exs")));
         var (outputs, errors) = (told.Output.Split(Record), told.Errors.Split(Record));
         return outputs.Length > 2 * lines.Count && errors.Length > lines.Count
             ? [.. lines.Select((_, i) => new CtlResult(int.Parse(outputs[(2 * i) + 1], CultureInfo.InvariantCulture), outputs[2 * i], errors[i].Replace($"{ScriptName} {lines[i][0]} ", "", StringComparison.Ordinal)))]
             : throw new InvalidOperationException($"rabbitmqctl did not run all of the {lines.Count} command lines: {told}");
     }
 
-    public Task<CtlResult> RunAsync(params string[] line) => RunAsync([], line);
+    public Task<CtlResult> RunAsync(params string[] line) => RunAsync("rabbitmqctl", [], line);
 
-    private async Task<CtlResult> RunAsync(Dictionary<string, string> more, params string[] line)
+    /// <summary>All that a tool has, as it tells itself.</summary>
+    public async Task<string> HelpAsync(string tool)
     {
-        var start = new ProcessStartInfo("/usr/lib/rabbitmq/bin/rabbitmqctl", line) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var told = await RunAsync(tool, [], "--help");
+        return told.Output + told.Errors;
+    }
+
+    private async Task<CtlResult> RunAsync(string tool, Dictionary<string, string> more, params string[] line)
+    {
+        var start = new ProcessStartInfo($"/usr/lib/rabbitmq/bin/{tool}", line) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (var (name, value) in _environment.Concat(more))
         {
             start.Environment[name] = value;

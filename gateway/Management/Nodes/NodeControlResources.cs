@@ -17,6 +17,7 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
     public void Map(ApiRoutes routes)
     {
         routes.Put("/nodes/{name}/memory-watermark", Need.Administrator, SetMemoryAsync);
+        routes.Get("/nodes/{name}/memory-watermark", Need.Monitor, GetMemoryAsync);
         routes.Put("/nodes/{name}/disk-free-limit", Need.Administrator, SetDiskAsync);
         routes.Put("/nodes/{name}/log-level", Need.Administrator, SetLogLevelAsync);
         routes.Get("/nodes/{name}/log-level", Need.Administrator, GetLogLevelAsync);
@@ -45,6 +46,13 @@ internal sealed partial class NodeControlResources(MemoryLimit memory, ClusterFi
 
         LogMemory(log, memory.Bytes, call.User.Name);
         await call.ReplyNothingAsync().ConfigureAwait(false);
+    }
+
+    private async Task GetMemoryAsync(ApiCall call)
+    {
+        await figures.RequireOwnAsync(call).ConfigureAwait(false);
+        var share = memory.Share;
+        await call.ReplyAsync(new LimitJson { Relative = share, Absolute = share is null ? memory.Bytes : null }, ApiJson.Default.LimitJson).ConfigureAwait(false);
     }
 
     private async Task SetDiskAsync(ApiCall call)

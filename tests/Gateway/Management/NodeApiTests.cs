@@ -170,6 +170,18 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Put, $"nodes/rabbit@elsewhere/{what}", body)).Status);
     }
 
+    [Theory]
+    [InlineData("""{"relative":0.75}""")]
+    [InlineData("""{"absolute":123456789012}""")]
+    [InlineData("""{"relative":0.6}""")]
+    public async Task Watermark_OfMemory_IsToldAsItWasSet(string set)
+    {
+        var node = (string)(await broker.GetAsync("overview"))["node"]!;
+        Assert.Equal(HttpStatusCode.NoContent, (await broker.SendAsync(HttpMethod.Put, $"nodes/{node}/memory-watermark", set)).Status);
+
+        Assert.Equal(set, (await broker.GetAsync($"nodes/{node}/memory-watermark")).ToJsonString());
+    }
+
     [Fact]
     public async Task Log_OfTheNode_IsForAdministratorsAlone()
     {
