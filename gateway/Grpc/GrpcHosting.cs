@@ -1,10 +1,12 @@
 using Granary.Gateway.Amqp;
+using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Topology;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -45,15 +47,25 @@ internal static class GrpcHosting
         return services;
     }
 
-    /// <summary>Streams may be slow and idle for as long as they like; a client that vanished is found out by pings.</summary>
+    /// <summary>Clients may read as slowly as they like, but for those that read nothing; one that vanished is found out by pings.</summary>
     public static void LimitGrpc(this KestrelServerLimits limits)
     {
-        limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
         limits.Http2.MaxStreamsPerConnection = StreamsPerConnection;
         limits.Http2.KeepAlivePingDelay = PingAfter;
         limits.Http2.KeepAlivePingTimeout = PingTimeout;
     }
+
+    /// <summary>At ports for gRPC requests may come as slowly as they like, and streams be idle: at those that have another role they may not (the server's own limit).</summary>
+    public static void UseGrpcBodies(this IApplicationBuilder app) => app.Use(static next => context =>
+    {
+        if (context.Features.Get<PortRole>() is null && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } body)
+        {
+            body.MinDataRate = null;
+        }
+
+        return next(context);
+    });
 
     public static void MapGrpcGateway(this IEndpointRouteBuilder endpoints)
     {
