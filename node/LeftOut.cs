@@ -30,7 +30,7 @@ internal static class LeftOut
     // That a check of the health was not passed, at each probe: of what is wrong there is a line already, and the probe's answer says it.
     private const int NotHealthy = 103;
 
-    // A request over gRPC that is no protobuf message, or whose frame is none, with a stack trace. Anybody can send any number of them, and methods of this broker say themselves what fails in them.
+    // A request over gRPC that is no protobuf message, or whose frame is none, or whose connection ended before it was read, with a stack trace. Anybody can send any number of them, and methods of this broker say themselves what fails in them.
     private const int Malformed = 6;
 
     // A grain that was called when its silo had just ended, calls that it sends no more, and calls that are cancelled at a silo that is there no more: it is the process' own that stops, and
@@ -54,7 +54,7 @@ internal static class LeftOut
         SlowStep => entry.Category == "Orleans.Runtime.SiloLifecycleSubject",
         NobodyToPushTo => entry.Category == "Orleans.Runtime.HostedClient",
         NotHealthy => entry.Category == "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService",
-        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is Google.Protobuf.InvalidProtocolBufferException or InvalidDataException,
+        Malformed => entry.Category == "Grpc.AspNetCore.Server.ServerCallHandler" && entry.Exception is Google.Protobuf.InvalidProtocolBufferException or InvalidDataException or IOException,
         NoHandshake or NoHandshakeInTime => entry.Category == "Orleans.Connections.Security.TlsServerConnectionMiddleware",
         Stalled => entry.Category == "Orleans.Runtime.Watchdog" && IsLongerThanTheProcessRuns(entry.State),
         NoPlaceInTheDirectory => _siloStops && entry.Category == "Orleans.Grain",

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Granary.Gateway.Hosting;
 using Granary.Node.Configuration;
 using Granary.Node.Options;
@@ -30,7 +31,14 @@ internal static class NodeCommand
         }
 
         // The host handles SIGTERM itself and tells the clients: the command line must not end the process under it.
-        return await command.Parse(arguments).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }).ConfigureAwait(false);
+        var parsed = command.Parse(arguments);
+        if (parsed.Action is ParseErrorAction wrong)
+        {
+            // What is wrong would be far above a hundred options.
+            wrong.ShowHelp = false;
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }).ConfigureAwait(false);
     }
 
     /// <param name="run">What is done with the options.</param>

@@ -73,7 +73,9 @@ internal sealed record NodeOptions(NodeRole Role, bool LocalLinks, StoreOptions 
         : null;
 
     /// <summary>Why it cannot be started like this, and what to do, for the operator; null: nothing is wrong.</summary>
-    public string? Refusal()
+    public string? Refusal() => Reason() is { } reason ? Sentence.Shown(reason) : null;
+
+    private string? Reason()
     {
         // Silos import nothing; they go by whether somebody does.
         var definitions = Role == NodeRole.Silo ? null : Gateway.Definitions?.Refusal();

@@ -40,6 +40,15 @@ internal sealed partial class RefusedLogins(TimeProvider clock, ILogger<RefusedL
     /// <param name="from">Null: it is not known.</param>
     public void Tell(string user, IPAddress? from)
     {
+        if (MayTell())
+        {
+            LogRefused(log, user, from?.ToString() ?? "");
+        }
+    }
+
+    /// <summary>Whether one line more may be written in this second. Otherwise the login is counted, and the number written later.</summary>
+    public bool MayTell()
+    {
         bool isTold;
         int untold;
         lock (_gate)
@@ -60,10 +69,7 @@ internal sealed partial class RefusedLogins(TimeProvider clock, ILogger<RefusedL
             LogMore(log, untold);
         }
 
-        if (isTold)
-        {
-            LogRefused(log, user, from?.ToString() ?? "");
-        }
+        return isTold;
     }
 
     [LoggerMessage(1705, LogLevel.Information, "Login over HTTP refused: user '{User}' from {Address}")]

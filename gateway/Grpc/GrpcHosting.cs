@@ -1,10 +1,15 @@
 using Granary.Gateway.Amqp;
+using Granary.Gateway.Figures;
 using Granary.Gateway.Grpc.Access;
 using Granary.Gateway.Grpc.Connections;
 using Granary.Gateway.Topology;
+using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -45,14 +50,59 @@ internal static class GrpcHosting
         return services;
     }
 
-    /// <summary>Streams may be slow and idle for as long as they like; a client that vanished is found out by pings.</summary>
+    /// <summary>Clients may read as slowly as they like, but for those that read nothing; one that vanished is found out by pings.</summary>
     public static void LimitGrpc(this KestrelServerLimits limits)
     {
-        limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
         limits.Http2.MaxStreamsPerConnection = StreamsPerConnection;
         limits.Http2.KeepAlivePingDelay = PingAfter;
         limits.Http2.KeepAlivePingTimeout = PingTimeout;
+    }
+
+    /// <summary>At ports for gRPC requests may come as slowly as they like, and streams be idle: at those that have another role they may not (the server's own limit).</summary>
+    public static void UseGrpcBodies(this IApplicationBuilder app) => app.Use(static next => context =>
+    {
+        if (context.Features.Get<PortRole>() is null)
+        {
+            context.Features.Set<IRequestBodyPipeFeature>(new CheckedBody(context.Request.BodyReader));
+            if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } body)
+            {
+                body.MinDataRate = null;
+            }
+        }
+
+        return context.Features.Get<GrpcConnection>() is { } connection && connection.Pages.Of(context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method.FullName) is { } turns ? InTurnAsync(context, next, turns) : next(context);
+    });
+
+    // From the call to the last of its answer that the connection takes: else it would be sent, and held until then, when the turn is over.
+    private static async Task InTurnAsync(HttpContext context, RequestDelegate next, SemaphoreSlim turns)
+    {
+        try
+        {
+            await turns.WaitAsync(context.RequestAborted).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has left, and nobody is to be answered.
+            return;
+        }
+
+        try
+        {
+            await next(context).ConfigureAwait(false);
+            if (context.Response.BodyWriter is { CanGetUnflushedBytes: true, UnflushedBytes: > 0 } answer)
+            {
+                await answer.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // It has left while it was answered.
+        }
+        finally
+        {
+            turns.Release();
+        }
     }
 
     public static void MapGrpcGateway(this IEndpointRouteBuilder endpoints)

@@ -128,6 +128,7 @@ public static class GatewayHosting
     {
         // Made once, it shows what is counted; nobody calls it.
         app.Services.GetRequiredService<GatewayMeters>();
+        app.UseGrpcBodies();
         app.MapGrpcGateway();
         app.MapManagementApi();
         return app.MapHealth();

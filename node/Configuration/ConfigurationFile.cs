@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Granary.Node.Configuration;
 
 /// <summary>What a file sets, by the names of settings.</summary>
@@ -5,12 +7,16 @@ internal sealed class ConfigurationFile
 {
     public const string StandardName = "granary.conf";
 
+    // A file that is no configuration at all has as many as it has lines.
+    private const int MostFaults = 20;
+
     public static readonly ConfigurationFile None = new();
 
     private readonly Dictionary<string, ConfiguredValue> _values = [];
     private readonly List<ConfigurationLine> _effective = [];
     private readonly List<ConfigurationLine> _withoutEffect = [];
     private readonly List<string> _faults = [];
+    private int _moreFaults;
 
     private ConfigurationFile()
     {
@@ -36,7 +42,7 @@ internal sealed class ConfigurationFile
         {
             file.Take(path, File.ReadAllText(path), settings);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             file._faults.Add($"The configuration file cannot be read: {exception.Message}");
         }
@@ -56,7 +62,7 @@ internal sealed class ConfigurationFile
     {
         var own = settings.ToDictionary(setting => setting.Replace('-', '_'));
         var known = new KnownKeys([.. own.Keys, .. RabbitMqKeys.All]);
-        ConfigurationLine[] lines = [.. ConfigurationText.Read(System.IO.Path.GetFileName(path), text, _faults.Add)];
+        ConfigurationLine[] lines = [.. ConfigurationText.Read(System.IO.Path.GetFileName(path), text, fault => AddFault(() => fault))];
         foreach (var line in lines)
         {
             if (RabbitKeys.Counts(line, lines))
@@ -70,6 +76,22 @@ internal sealed class ConfigurationFile
         }
 
         RabbitListeners.Complete(_values, _effective);
+        if (_moreFaults > 0)
+        {
+            _faults.Add(string.Create(CultureInfo.InvariantCulture, $"{System.IO.Path.GetFileName(path)}: there are faults in these lines and {_moreFaults:N0} more."));
+        }
+    }
+
+    private void AddFault(Func<string> tell)
+    {
+        if (_faults.Count < MostFaults)
+        {
+            _faults.Add(tell());
+        }
+        else
+        {
+            _moreFaults++;
+        }
     }
 
     private void Take(ConfigurationLine line, Dictionary<string, string> own, KnownKeys known)
@@ -89,8 +111,11 @@ internal sealed class ConfigurationFile
         }
         else if (!known.Contains(line.Key))
         {
-            var (nearest, changes) = known.Nearest(line.Key);
-            _faults.Add($"{line.Place}: there is no key '{line.Key}'{(changes <= Math.Max(3, line.Key.Length / 3) ? $"; '{nearest}' is one" : "")}.");
+            AddFault(() =>
+            {
+                var (nearest, changes) = known.Nearest(line.Key);
+                return $"{line.Place}: there is no key '{line.Key}'{(changes <= Math.Max(3, line.Key.Length / 3) ? $"; '{nearest}' is one" : "")}.";
+            });
         }
         else if (!RabbitKeys.Agrees(line))
         {
@@ -102,7 +127,7 @@ internal sealed class ConfigurationFile
     {
         if (line.Value.StartsWith("encrypted:", StringComparison.Ordinal))
         {
-            _faults.Add($"{line.Place}: {line.Key} is encrypted for RabbitMQ, and nobody else can read it: give it as it is, or in a file of its own that an environment variable names (docs/operations.md, \"Configuration\").");
+            AddFault(() => $"{line.Place}: {line.Key} is encrypted for RabbitMQ, and nobody else can read it: give it as it is, or in a file of its own that an environment variable names (docs/operations.md, \"Configuration\").");
             return;
         }
 
@@ -121,7 +146,7 @@ internal sealed class ConfigurationFile
         }
         catch (FormatException exception)
         {
-            _faults.Add($"{line.Place}: {line.Key}: {exception.Message}.");
+            AddFault(() => Sentence.About(line.Value, $"{line.Place}: {line.Key}: {exception.Message}."));
         }
     }
 }

@@ -12,6 +12,9 @@ internal readonly record struct ConfigurationLine(string File, int Number, strin
 /// </summary>
 internal static class ConfigurationText
 {
+    // Four times the longest that there is: what is longer is no configuration, and comparing it with what may be meant takes long.
+    private const int LongestKey = 256;
+
     /// <summary>The lines in their order. What cannot be read is told to <paramref name="fault"/>, as a sentence.</summary>
     public static List<ConfigurationLine> Read(string file, string text, Action<string> fault)
     {
@@ -28,13 +31,17 @@ internal static class ConfigurationText
 
             var equals = line.IndexOf('=', StringComparison.Ordinal);
             var key = equals < 0 ? line : line[..equals].TrimEnd();
-            if (equals < 0)
+            if (line.Contains('\0', StringComparison.Ordinal))
+            {
+                fault($"{file}, line {number}: there is an octet 0, which no text has.");
+            }
+            else if (equals < 0)
             {
                 fault($"{file}, line {number}: '{Shortened(line)}' is not of the form key = value.");
             }
             else if (!IsKey(key))
             {
-                fault($"{file}, line {number}: '{Shortened(key)}' is not a key: letters, digits, _, - and @, in parts with dots between them.");
+                fault($"{file}, line {number}: '{Shortened(key)}' is not a key: letters, digits, _, - and @, in parts with dots between them, {LongestKey} at the most.");
             }
             else if (TryReadValue(line[(equals + 1)..].TrimStart(), out var value))
             {
@@ -50,9 +57,9 @@ internal static class ConfigurationText
     }
 
     // Not a key and not a value: there may be a password in it.
-    private static string Shortened(string text) => text.Length <= 40 ? text : $"{text[..40]}…";
+    private static string Shortened(string text) => Sentence.Shortened(text, 40);
 
-    private static bool IsKey(string key) => key.Length > 0 && key.Split('.').All(part => part.Length > 0 && part.All(letter => char.IsLetterOrDigit(letter) || letter is '_' or '-' or '@'));
+    private static bool IsKey(string key) => key.Length is > 0 and <= LongestKey && key.Split('.').All(part => part.Length > 0 && part.All(letter => char.IsLetterOrDigit(letter) || letter is '_' or '-' or '@'));
 
     private static bool TryReadValue(string text, out string value)
     {

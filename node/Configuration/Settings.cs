@@ -72,7 +72,7 @@ internal sealed class Settings(Func<string, string?> environment)
             }
             catch (Exception exception) when (exception is FormatException or ArgumentException)
             {
-                result.AddError($"{place}: {exception.Message}");
+                result.AddError(Sentence.About(text, $"{place}: {exception.Message}"));
                 return default!;
             }
         }

@@ -29,6 +29,8 @@ internal sealed class GrpcConnection(ConnectionContext context, Turnover streams
 
     public ConnectionLogin Login { get; } = new();
 
+    public PageTurns Pages { get; } = new();
+
     /// <summary>Of the last call; null: there was none.</summary>
     public Caller? Caller
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using Granary.Gateway.Access;
@@ -32,14 +33,14 @@ internal sealed partial class LoginResource(Logins logins, AccessCalls accounts,
         logins.Attempts.Count(LoginProtocol.Http, account is null ? null : login);
         if (account is null)
         {
-            LogRefused(log, asked.Username, from?.ToString() ?? "");
+            Tell(asked.Username, from);
             await refused.WaitAsync(context.RequestAborted).ConfigureAwait(false);
             throw new ApiException(StatusCodes.Status401Unauthorized, "not_authorized", "Login failed");
         }
 
         if (new ApiUser(account.Name, account.Tags).Refusal(Need.Management) is { } refusal)
         {
-            LogRefused(log, asked.Username, from?.ToString() ?? "");
+            Tell(asked.Username, from);
             throw ApiException.NotAuthorised(refusal);
         }
 
@@ -47,6 +48,14 @@ internal sealed partial class LoginResource(Logins logins, AccessCalls accounts,
         LogLoggedIn(log, account.Name, from?.ToString() ?? "");
         context.Response.ContentType = "application/json";
         await JsonSerializer.SerializeAsync(context.Response.Body, new WhoAmI(account.Name, account.Tags), ApiJson.Default.WhoAmI, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private void Tell(string user, IPAddress? from)
+    {
+        if (refused.MayTell())
+        {
+            LogRefused(log, user, from?.ToString() ?? "");
+        }
     }
 
     private static Task LogOut(HttpContext context)

@@ -26,6 +26,10 @@ internal static class PageOrigin
         }
     }
 
-    // By the address alone: behind a proxy that ends TLS the schemes differ.
-    private static bool IsOwn(string origin, HostString host) => Uri.TryCreate(origin, UriKind.Absolute, out var from) && HostString.FromUriComponent(from) == host;
+    // By the address alone: behind a proxy that ends TLS the schemes differ. A browser leaves out the port where it is the scheme's own.
+    private static bool IsOwn(string origin, HostString host) =>
+        Uri.TryCreate(origin, UriKind.Absolute, out var from) && host.HasValue && string.Equals(from.Host, host.Host, StringComparison.OrdinalIgnoreCase)
+        && StandardPort(from) is { } standard && from.Port == (host.Port ?? standard);
+
+    private static int? StandardPort(Uri from) => from.Scheme == Uri.UriSchemeHttps ? 443 : from.Scheme == Uri.UriSchemeHttp ? 80 : null;
 }

@@ -70,6 +70,50 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal(code, exit);
     }
 
+    // Not a configuration file at all, or none that could be meant.
+    [Theory]
+    [InlineData("octets", "there is no key", "and 4,980 more")]
+    [InlineData("one long key", "is not a key")]
+    [InlineData("one long value", "rabbitmq.conf, line 1: heartbeat: 'xxx")]
+    [InlineData("a folder", "The configuration file cannot be read: ")]
+    [InlineData("nothing", "The configuration file cannot be read: ")]
+    public async Task Broker_WithAFileThatIsNone_SaysSoInAFewLines(string kind, params string[] told)
+    {
+        var file = kind switch { "a folder" => _folder, "nothing" => "", _ => File };
+        if (file == File)
+        {
+            Write(kind switch
+            {
+                "octets" => string.Join('\n', Enumerable.Range(0, 5_000).Select(static i => $"some{i}.thing{i}.with.parts = \u0001{i}")),
+                "one long key" => $"{new string('k', 2_000_000)} = 1",
+                _ => $"heartbeat = {new string('x', 2_000_000)}",
+            });
+        }
+
+        await using var process = ChildProcess.Start(
+            "dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), "--config", file, "--data", Path.Combine(_folder, "data")]);
+        var exit = await process.WaitForExitAsync(Limit);
+
+        Assert.Equal(1, exit);
+        Assert.All(told, text => Assert.Contains(text, process.Output, StringComparison.Ordinal));
+        Assert.InRange(process.Output.Length, 20, 10_000);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GRANARY_HEARTBEAT", "often", "GRANARY_HEARTBEAT: 'often' is not a number from 0 to 65535")]
+    [InlineData("GRANARY_CONNECTION_FILE", "/nowhere", "GRANARY_CONNECTION_FILE: Could not find file")]
+    [InlineData("RABBITMQ_NODE_PORT", "99999", "RABBITMQ_NODE_PORT: '99999' is not a port")]
+    public async Task Broker_WithAVariableThatCannotBeUsed_NamesIt(string variable, string value, string told)
+    {
+        await using var process = ChildProcess.Start(
+            "dotnet", [Path.Combine(RepositoryPath.OutputOf("node"), "Granary.Node.dll"), "--data", Path.Combine(_folder, "data")], new Dictionary<string, string> { [variable] = value });
+
+        Assert.Contains(await process.WaitForExitAsync(Limit), (int[])[1, 2]);
+        Assert.Contains(told, process.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private void Write(string text) => System.IO.File.WriteAllText(File, text);

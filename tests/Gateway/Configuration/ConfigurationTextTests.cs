@@ -37,6 +37,7 @@ public sealed class ConfigurationTextTests
     [InlineData("heartbeat = # none", "the value of heartbeat is empty")]
     [InlineData("default_pass = 'abc", "its quote (') does not end")]
     [InlineData("default_pass = 'abc' d", "its quote (') does not end")]
+    [InlineData("ssl_options.certfile = a\0b", "there is an octet 0")]
     public void Line_ThatCannotBeRead_IsToldOfWithItsNumber(string text, string fault)
     {
         var faults = new List<string>();

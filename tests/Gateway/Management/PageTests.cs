@@ -122,6 +122,30 @@ public sealed partial class PageTests(ApiBroker broker) : IClassFixture<ApiBroke
         Assert.Equal(HttpStatusCode.Created, await page.StatusAsync(HttpMethod.Put, $"api/queues/%2F/{queue}"));
     }
 
+    // Where the port is the scheme's own neither has it, as behind a proxy; whether that ends TLS is not known here.
+    [Theory]
+    [InlineData("http://granary.example", "granary.example", HttpStatusCode.OK)]
+    [InlineData("https://granary.example", "granary.example", HttpStatusCode.OK)]
+    [InlineData("https://granary.example", "granary.example:443", HttpStatusCode.OK)]
+    [InlineData("https://Granary.example:8443", "granary.example:8443", HttpStatusCode.OK)]
+    [InlineData("https://[::1]", "[::1]", HttpStatusCode.OK)]
+    [InlineData("https://granary.example:8443", "granary.example", HttpStatusCode.Forbidden)]
+    [InlineData("https://granary.example", "granary.example:80", HttpStatusCode.Forbidden)]
+    [InlineData("https://elsewhere.example", "granary.example", HttpStatusCode.Forbidden)]
+    [InlineData("null", "granary.example", HttpStatusCode.Forbidden)]
+    [InlineData("extension://granary.example", "granary.example", HttpStatusCode.Forbidden)]
+    [InlineData("https://granary.example.elsewhere.example", "granary.example", HttpStatusCode.Forbidden)]
+    public async Task Login_FromTheAddressThatTheBrowserAsked_IsThePages(string origin, string host, HttpStatusCode expected)
+    {
+        using var page = new PageClient(Root);
+        using var request = page.Request(HttpMethod.Post, "api/login", """{"username":"guest","password":"guest"}""");
+        request.Headers.Host = host;
+        request.Headers.Remove("Origin");
+        request.Headers.Add("Origin", origin);
+        using var response = await page.Http.SendAsync(request);
+        Assert.Equal(expected, response.StatusCode);
+    }
+
     [Fact]
     public async Task Session_AfterAChangeOfThePassword_IsOver()
     {
