@@ -23,7 +23,8 @@ internal static class SqlText
     public static readonly string ReadWriter = Read("Sql/read-writer.sql");
     public static readonly string TakeIds = Read("Sql/take-ids.sql");
     public static readonly string TakeOver = Read("Sql/take-over.sql");
-    public static readonly string EndBlockers = Read("Sql/end-blockers.sql");
+    public static readonly string FindBlockers = Read("Sql/find-blockers.sql");
+    public static readonly string EndBlocker = Read("Sql/end-blocker.sql");
     public static readonly string TidyRing = Read("Sql/tidy-ring.sql");
     public static readonly string TidyStreams = Read("Sql/tidy-streams.sql");
     public static readonly string BeginOutbox = Read("Sql/begin-outbox.sql");

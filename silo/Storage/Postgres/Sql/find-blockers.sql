@@ -1,5 +1,5 @@
--- Ends the connections that keep a backend ($1) waiting. Of a chain of backends that wait for one another it ends only the one at the end, which waits for nobody: the others
--- are only held up as well.
+-- The transactions that keep a backend ($1) waiting: backend and beginning. Of a chain of backends that wait for one another it is only the one at the end, which waits for
+-- nobody: the others are only held up as well.
 with recursive waited_for (pid) as
 (
     select unnest(pg_blocking_pids($1))
@@ -8,6 +8,7 @@ with recursive waited_for (pid) as
     from waited_for w
     cross join unnest(pg_blocking_pids(w.pid)) as blocker (pid)
 )
-select count(*)
+select a.pid, coalesce(a.xact_start, 'epoch')
 from waited_for w
-where cardinality(pg_blocking_pids(w.pid)) = 0 and pg_terminate_backend(w.pid);
+join pg_stat_activity a on a.pid = w.pid
+where cardinality(pg_blocking_pids(w.pid)) = 0;
