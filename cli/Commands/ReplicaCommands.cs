@@ -63,7 +63,7 @@ internal static class ReplicaCommands
         {
             LeastWords = 2, Options = [CommandOption.Vhost],
             Banner = static call => UserCommands.Told($"Setting retention policy of stream queue {call.Words[0]} to {call.Words[1]} ..."),
-            Run = static async call => await call.Broker.FindAsync($"queues/{call.VhostPath}/{call.Path(0)}") is null
+            Run = static async call => await FindAsync(call) is null
                 ? throw new CommandException(ExitCode.Unavailable, "not_found")
                 : throw new CommandException(
                     ExitCode.Unavailable,
@@ -106,8 +106,8 @@ internal static class ReplicaCommands
     // The messages before it are looked at, too: they stay where they are, as if nobody had.
     private static async Task<Answer> PeekAsync(CommandCall call)
     {
-        var (path, position) = ($"queues/{call.VhostPath}/{call.Path(0)}", Position(call));
-        if (await call.Broker.FindAsync(path) is not { } queue)
+        var position = Position(call);
+        if (await FindAsync(call) is not { } queue)
         {
             throw Absent(call);
         }
@@ -117,7 +117,7 @@ internal static class ReplicaCommands
             throw Refused($"Cannot peek into a {queue["type"]} queue");
         }
 
-        var messages = (await call.Broker.AskAsync($"{path}/get", new JsonObject { ["count"] = position, ["ackmode"] = "browse", ["encoding"] = "auto" })).AsArray();
+        var messages = (await call.Broker.AskAsync($"{PathOf(call)}/get", new JsonObject { ["count"] = position, ["ackmode"] = "browse", ["encoding"] = "auto" })).AsArray();
         if (messages.Count < position)
         {
             throw Refused("Target queue does not have a message at that position");
@@ -157,10 +157,16 @@ internal static class ReplicaCommands
         LeastWords = 1,
         Options = [CommandOption.Vhost],
         Banner = call => UserCommands.Told(banner(call)),
-        Run = async call => await FindAsync(call) is { } queue && TypeOf(queue) == type ? Answer.None : throw refuse(call, await FindAsync(call)),
+        Run = async call =>
+        {
+            var queue = await FindAsync(call);
+            return queue is not null && TypeOf(queue) == type ? Answer.None : throw refuse(call, queue);
+        },
     };
 
-    private static Task<JsonNode?> FindAsync(CommandCall call) => call.Broker.FindAsync($"queues/{call.VhostPath}/{call.Path(0)}");
+    private static Task<JsonNode?> FindAsync(CommandCall call) => call.Broker.FindAsync(PathOf(call));
+
+    private static string PathOf(CommandCall call) => $"queues/{call.VhostPath}/{call.Path(0)}";
 
     /// <summary>A replica at a node that there is: every one of them can serve the queue already.</summary>
     private static Command Added(string name, string summary, string type, string unfit) => new(name, Group, summary, $"[--vhost <vhost>] <{type}> <node>")
@@ -303,7 +309,7 @@ internal static class ReplicaCommands
         Banner = async call => $"Status of {(type == "stream" ? "stream" : "quorum queue")} {call.Words[0]} on node {await call.Broker.NodeAsync()} ...",
         Run = async call =>
         {
-            var queue = await call.Broker.FindAsync($"queues/{Uri.EscapeDataString(call.Vhost)}/{Uri.EscapeDataString(call.Words[0])}");
+            var queue = await FindAsync(call);
             return queue is null ? throw new CommandException(ExitCode.Unavailable, "not_found")
                 : queue["type"]?.ToString() != type ? throw new CommandException(ExitCode.Unavailable, $"Cannot get {type} status of a {queue["type"]} queue")
                 : call.Has(Tracking.Name) ? new RowsAnswer(["type", "reference", "value"], await TrackedAsync(call))
