@@ -27,5 +27,8 @@ internal sealed record Difference(string Line, Parts Parts, string Reason)
     /// <summary>Where names in JSON begin that each has for itself; null: there are none.</summary>
     public string? Own { get; init; }
 
+    /// <summary>What is told is what happens at that moment: both may have told nothing, or the same, and any part may be as RabbitMQ's by chance.</summary>
+    public bool IsOfTheMoment { get; init; }
+
     public bool IsOf(string line) => line == Line || line.StartsWith($"{Line} ", StringComparison.Ordinal);
 }
