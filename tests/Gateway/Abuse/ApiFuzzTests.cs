@@ -15,8 +15,7 @@ public sealed class ApiFuzzTests(AbusedBroker broker, ITestOutputHelper output)
     private const long MostGrowth = 64L << 20;
     private const int AtATime = 8, RefusedLoginToThePage = 1681;
 
-    private static readonly int Rounds = Number("GRANARY_TEST_FUZZ", 8);
-    private static readonly int Seed = Number("GRANARY_TEST_FUZZ_SEED", 1);
+    private static readonly int Rounds = Fuzzing.Rounds(8);
 
     /// <summary>What there is not here and is in RabbitMQ: docs/compatibility.md names it.</summary>
     private static readonly string[] NotImplemented =
@@ -35,7 +34,7 @@ public sealed class ApiFuzzTests(AbusedBroker broker, ITestOutputHelper output)
             Assert.True(made.IsSuccessStatusCode);
         }
 
-        var requests = new ApiRequests(operations, broker.Node, Seed);
+        var requests = new ApiRequests(operations, broker.Node, Fuzzing.Seed);
         await using var others = OtherClients.Of(broker.Broker);
 
         // The first warm the broker up: what it keeps from them is no leak.
@@ -91,7 +90,7 @@ public sealed class ApiFuzzTests(AbusedBroker broker, ITestOutputHelper output)
     };
 
     private static string Shown(ApiRequest request) => string.Create(
-        CultureInfo.InvariantCulture, $"{request.Operation} (GRANARY_TEST_FUZZ_SEED={Seed}):\n{System.Text.Encoding.Latin1.GetString(request.Bytes.AsSpan(0, Math.Min(request.Bytes.Length, 2000)))}");
+        CultureInfo.InvariantCulture, $"{request.Operation} (GRANARY_TEST_FUZZ_SEED={Fuzzing.Seed}):\n{System.Text.Encoding.Latin1.GetString(request.Bytes.AsSpan(0, Math.Min(request.Bytes.Length, 2000)))}");
 
     private async Task<IReadOnlyList<string>> OperationsAsync()
     {
@@ -102,7 +101,4 @@ public sealed class ApiFuzzTests(AbusedBroker broker, ITestOutputHelper output)
                 .Where(static item => item.Key != "parameters").Select(item => $"{item.Key.ToUpperInvariant()} {path.Key}")),
         ];
     }
-
-    private static int Number(string variable, int otherwise) =>
-        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

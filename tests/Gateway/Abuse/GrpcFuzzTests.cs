@@ -22,8 +22,7 @@ public sealed class GrpcFuzzTests(AbusedBroker broker, ITestOutputHelper output)
     private const long MostGrowth = 96L << 20;
     private const int AtATime = 16, RefusedLogin = 1505, UnreadIsCut = 1411;
 
-    private static readonly int Rounds = Number("GRANARY_TEST_FUZZ", 16);
-    private static readonly int Seed = Number("GRANARY_TEST_FUZZ_SEED", 1);
+    private static readonly int Rounds = Fuzzing.Rounds(16);
     private static readonly TimeSpan StreamsLast = TimeSpan.FromMilliseconds(300), ConnectionsEnd = TimeSpan.FromSeconds(30);
     private static readonly Marshaller<byte[]> AsItIs = Marshallers.Create(static (byte[] message) => message, static message => message);
     private static readonly MethodDescriptor[] Methods = [.. new[] { V1.Topology.Descriptor, V1.Messaging.Descriptor, V1.Rpc.Descriptor }.SelectMany(static service => service.Methods)];
@@ -131,7 +130,7 @@ public sealed class GrpcFuzzTests(AbusedBroker broker, ITestOutputHelper output)
     {
         await Parallel.ForAsync(0, Rounds * 20, new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (at, _) =>
         {
-            var random = new Random(Seed + at);
+            var random = new Random(Fuzzing.Seed + at);
             var bytes = new List<byte>(random.Next(5) == 0 ? [] : RawHttp2.Preface);
             for (var frames = random.Next(1, 8); frames > 0; frames--)
             {
@@ -254,21 +253,18 @@ public sealed class GrpcFuzzTests(AbusedBroker broker, ITestOutputHelper output)
         _statuses.AddOrUpdate(status, 1, static (_, seen) => seen + 1);
         Assert.True(
             expected.Contains(status) && (why.Length > 0 || status == StatusCode.DeadlineExceeded),
-            $"{method.FullName} is {status} ({why}) with GRANARY_TEST_FUZZ_SEED={Seed.ToString(CultureInfo.InvariantCulture)}: {Convert.ToHexString(request.AsSpan(0, Math.Min(request.Length, 500)))}");
+            $"{method.FullName} is {status} ({why}) with GRANARY_TEST_FUZZ_SEED={Fuzzing.Seed.ToString(CultureInfo.InvariantCulture)}: {Convert.ToHexString(request.AsSpan(0, Math.Min(request.Length, 500)))}");
     }
 
     private async Task JudgeAsync(Func<HostileMessages, Task> act)
     {
         var before = await broker.LookAsync();
         await using var others = OtherClients.Of(broker.Broker);
-        await act(new HostileMessages(Seed));
+        await act(new HostileMessages(Fuzzing.Seed));
         var trips = await others.StopAsync();
         var after = await broker.LookAsync();
         output.WriteLine($"{string.Join(", ", _statuses.OrderBy(static pair => pair.Key).Select(static pair => $"{pair.Key}: {pair.Value}"))}; {trips} round trips of others; {before}, {after}");
         Assert.InRange(after.ResidentBytes - before.ResidentBytes, long.MinValue, MostGrowth);
         broker.CheckLog(RefusedLogin);
     }
-
-    private static int Number(string variable, int otherwise) =>
-        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

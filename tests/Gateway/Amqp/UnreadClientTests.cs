@@ -92,7 +92,11 @@ public sealed class UnreadClientTests
         var confirmed = new ulong[3];
         while (confirmed[1] < sent || confirmed[2] < sent)
         {
-            var frame = await client.ReadFrameAsync();
+            NoteConfirmed(await client.ReadFrameAsync());
+        }
+
+        void NoteConfirmed(byte[] frame)
+        {
             FrameReader.TryRead(frame, 131072, out var type, out var channel, out var payload, out _);
             if (type == FrameType.Method && MethodFrame.ReadId(payload, out var fields) == MethodId.BasicAck)
             {

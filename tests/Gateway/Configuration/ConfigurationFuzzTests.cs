@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Granary.Gateway.Tests.Abuse;
 using Granary.Node;
 using Granary.Node.Configuration;
 using Granary.Testing.Unkind;
@@ -12,8 +13,6 @@ namespace Granary.Gateway.Tests.Configuration;
 public sealed class ConfigurationFuzzTests : IDisposable
 {
     private const int Files = 1_500, Variables = 1_000, CommandLines = 1_000, LongestSentence = 600;
-
-    private static readonly int FirstSeed = Environment.GetEnvironmentVariable("GRANARY_TEST_FUZZ_SEED") is { Length: > 0 } text ? int.Parse(text, System.Globalization.CultureInfo.InvariantCulture) : 1;
 
     // Of a broker that has run RabbitMQ, with most kinds of values.
     private const string Real = """
@@ -81,7 +80,7 @@ public sealed class ConfigurationFuzzTests : IDisposable
     public void File_ThatIsSpoilt_IsUsedOrRefusedWithItsLine()
     {
         var outcomes = new Outcomes();
-        for (var seed = FirstSeed; seed < FirstSeed + Files; seed++)
+        for (var seed = Fuzzing.Seed; seed < Fuzzing.Seed + Files; seed++)
         {
             var random = new Random(seed);
             var path = Path.Combine(_folder, "granary.conf");
@@ -98,7 +97,7 @@ public sealed class ConfigurationFuzzTests : IDisposable
         File.WriteAllBytes(Path.Combine(_folder, "binary"), [0xFF, 0, 1, 0xFE, 10]);
         var outcomes = new Outcomes();
         string[] names = [.. Names().Select(static name => Settings.VariableOf(name)), .. Secret.Names.Select(static name => Settings.VariableOf(name)), "RABBITMQ_NODENAME", "RABBITMQ_NODE_PORT", "RABBITMQ_DEFAULT_VHOST"];
-        for (var seed = FirstSeed; seed < FirstSeed + Variables; seed++)
+        for (var seed = Fuzzing.Seed; seed < Fuzzing.Seed + Variables; seed++)
         {
             var random = new Random(seed);
             var variables = new Dictionary<string, string>();
@@ -119,7 +118,7 @@ public sealed class ConfigurationFuzzTests : IDisposable
     {
         var outcomes = new Outcomes();
         string[] names = [.. Names(), "--config", "--help", "--version", "--nosuch", "-x", "--", "-", "", "@/nowhere", "/?", "--heartbeat="];
-        for (var seed = FirstSeed; seed < FirstSeed + CommandLines; seed++)
+        for (var seed = Fuzzing.Seed; seed < Fuzzing.Seed + CommandLines; seed++)
         {
             var random = new Random(seed);
             List<string> arguments = [];
