@@ -78,6 +78,13 @@ public sealed class RefusalTests
     [InlineData("settings.bind=::")]
     public async Task Values_ThatKubernetesTakes_AreTaken(string values) => await Helm.RenderAsync(ValuesFile.Minimal, "--set", values);
 
+    // "~0.0.0-0", for a version that is not told, would let in every version there is.
+    [HelmTheory]
+    [InlineData("1.19.16")]
+    [InlineData("1.18.20-gke.100")]
+    public async Task Kubernetes_OlderThan120_IsRefused(string version) =>
+        Assert.Contains("chart requires kubeVersion", await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--kube-version", version), StringComparison.Ordinal);
+
     [HelmFact]
     public async Task Gateways_AsManyAsPostgresHasConnectionsFor_AreAllowed()
     {
