@@ -78,7 +78,10 @@ start_again() {
     local told
     told=$(grep -c "^gateway-$victim " "$said")
     kill -USR1 "$cluster"
-    until [ "$(grep -c "^gateway-$victim " "$said")" -gt "$told" ]; do sleep 0.2; done
+    until [ "$(grep -c "^gateway-$victim " "$said")" -gt "$told" ]; do
+        kill -0 "$cluster" 2>/dev/null || { echo "cluster.sh: gateway-$victim did not start again" >&2; exit 1; }
+        sleep 0.2
+    done
     victim=$((3 - victim))
 }
 

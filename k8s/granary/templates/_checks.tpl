@@ -23,6 +23,12 @@
 {{- end }}
 {{- end }}
 {{- include "granary.checkTls" . }}
+{{- if regexMatch "^(127\\.|::1$)" $v.settings.bind }}
+{{- fail (printf "settings.bind %s is a pod's own loopback: neither probes nor clients would reach the pods. Set it to 0.0.0.0 or ::, or leave it out." $v.settings.bind) }}
+{{- end }}
+{{- if and (not $v.administrator.existingSecret) (eq $v.administrator.usernameKey $v.administrator.passwordKey) }}
+{{- fail "administrator.usernameKey and passwordKey are the same, and a secret has one value under a key: give them different names." }}
+{{- end }}
 {{- if and $v.definitions.existingSecret $v.definitions.existingConfigMap }}
 {{- fail "definitions.existingSecret and definitions.existingConfigMap both say what is imported: leave one of them out." }}
 {{- end }}
@@ -30,6 +36,9 @@
 {{- fail "services.proxy.networks is empty: the PROXY protocol is believed from nobody. Name the networks of the load balancers, such as 10.0.0.0/8." }}
 {{- end }}
 {{- range $name, $service := omit $v.services "metrics" }}
+{{- if and (include "granary.tlsSecret" $) (hasKey $service "tlsPort") (eq (int $service.port) (int $service.tlsPort)) }}
+{{- fail (printf "services.%s.port and tlsPort are both %d: a Service has one of them for TLS and the other one without." $name (int $service.port)) }}
+{{- end }}
 {{- if and (dig "enabled" true $service) (eq $service.type "ClusterIP") (or $service.nodePort $service.externalTrafficPolicy) }}
 {{- fail (printf "services.%s.nodePort and externalTrafficPolicy are for the types NodePort and LoadBalancer: set services.%s.type, or leave them out." $name $name) }}
 {{- end }}
@@ -110,6 +119,9 @@
 {{- $c := .Values.cluster }}
 {{- if and $c.insecure $c.tls.existingSecret }}
 {{- fail "cluster.insecure lets in whoever reaches the silos' port, cluster.tls.existingSecret those with a certificate alone: leave one of them out." }}
+{{- end }}
+{{- if not (or $c.insecure $c.tls.existingSecret (eq 3 (list $c.tls.certificateKey $c.tls.keyKey $c.tls.caKey | uniq | len))) }}
+{{- fail "cluster.tls.certificateKey, keyKey and caKey are not three names, and a secret has one value under a key: give them different ones." }}
 {{- end }}
 {{- if and $c.tls.rotation (or $c.insecure $c.tls.existingSecret) }}
 {{- fail "cluster.tls.rotation changes the CA that the chart has made, and there is none: with cluster.tls.existingSecret, whoever made the secret renews it." }}

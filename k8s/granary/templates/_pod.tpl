@@ -71,21 +71,21 @@ spec:
         {{- include "granary.environment" . | nindent 8 }}
       ports:
         {{- if $isFront }}
-        - {name: amqp, containerPort: 5672}
-        - {name: grpc, containerPort: 50051}
+        - {name: amqp, containerPort: 5672, protocol: TCP}
+        - {name: grpc, containerPort: 50051, protocol: TCP}
         {{- if $v.services.proxy.enabled }}
-        - {name: proxy, containerPort: 5673}
+        - {name: proxy, containerPort: 5673, protocol: TCP}
         {{- end }}
         {{- if $tlsSecret }}
-        - {name: amqps, containerPort: 5671}
-        - {name: grpcs, containerPort: 50052}
-        - {name: https, containerPort: 15671}
+        - {name: amqps, containerPort: 5671, protocol: TCP}
+        - {name: grpcs, containerPort: 50052, protocol: TCP}
+        - {name: https, containerPort: 15671, protocol: TCP}
         {{- end }}
         {{- end }}
-        - {name: http, containerPort: 15672}
-        - {name: metrics, containerPort: 15692}
+        - {name: http, containerPort: 15672, protocol: TCP}
+        - {name: metrics, containerPort: 15692, protocol: TCP}
         {{- if $isMember }}
-        - {name: members, containerPort: 11111}
+        - {name: members, containerPort: 11111, protocol: TCP}
         {{- end }}
       # Listens when the store is open, and is ready later.
       startupProbe:

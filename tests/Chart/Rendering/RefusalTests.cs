@@ -14,6 +14,16 @@ public sealed class RefusalTests
     [InlineData("cluster.tls.rotation=now", "rotation", "'introduce'", "\"introduce\"")]
     [InlineData("nameOverride=nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", "nameOverride", "maxLength", "less than or equal to 54")]
     [InlineData("postgres.maxConnections=0", "maxConnections", "minimum", "greater than or equal to 1")]
+    [InlineData("silos.resources.limits.memory=1GB", "memory", "pattern", "pattern")]
+    [InlineData("gateways.resources.requests.cpu=half", "cpu", "pattern", "pattern")]
+    [InlineData("silos.resources.limits.mem=1Gi", "silos", "'mem' not allowed", "mem is not allowed")]
+    [InlineData("silos.livenessProbe.successThreshold=2", "successThreshold", "maximum", "less than or equal to 1")]
+    [InlineData("silos.podDisruptionBudget.maxUnavailable=200%", "maxUnavailable", "pattern", "pattern")]
+    [InlineData("image.repository=registry.example:5000/granary:1.0.0", "repository", "pattern", "pattern")]
+    [InlineData("image.tag=1.0.0 ", "tag", "pattern", "pattern")]
+    [InlineData("settings.bind=everywhere", "bind", "pattern", "pattern")]
+    [InlineData("definitions.existingSecret=Not_A_Name", "existingSecret", "pattern", "pattern")]
+    [InlineData("extraEnv[0].name=1=2", "name", "pattern", "pattern")]
     public async Task Value_OutOfSchema_IsNamed(string value, string where, string helm4, string helm3)
     {
         var refusal = await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", value);
@@ -50,11 +60,30 @@ public sealed class RefusalTests
     [InlineData("services.grpc.externalTrafficPolicy=Local", "services.grpc.nodePort and externalTrafficPolicy")]
     [InlineData("services.management.type=NodePort,services.management.loadBalancerSourceRanges={10.0.0.0/8}", "is for the type LoadBalancer")]
     [InlineData("fullnameOverride=2nd", "begins with a letter")]
+    [InlineData("settings.bind=127.0.0.1", "neither probes nor clients would reach the pods")]
+    [InlineData("administrator.usernameKey=password", "administrator.usernameKey and passwordKey are the same")]
+    [InlineData("cluster.tls.caKey=tls.crt", "are not three names")]
+    [InlineData("tls.existingSecret=a,services.grpc.tlsPort=50051", "services.grpc.port and tlsPort are both 50051")]
     [InlineData("definitions=null", "--reset-then-reuse-values")]
     [InlineData("mode=single", "would not use PostgreSQL")]
     [InlineData("mode=single,postgres.existingSecret=,gateways.autoscaling.enabled=true", "cannot be scaled")]
     public async Task Values_AtOdds_AreRefusedWithASentence(string values, string sentence) =>
         Assert.Contains(sentence, await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--set", values), StringComparison.Ordinal);
+
+    [HelmTheory]
+    [InlineData("postgres.existingSecret=granary.orders.credentials.postgresql.acid.zalan.do")]
+    [InlineData("image.repository=registry.example:5000/team/granary")]
+    [InlineData("silos.resources.limits.cpu=1.5,silos.resources.limits.ephemeral-storage=2Gi,silos.resources.limits.example\\.com/disk=1")]
+    [InlineData("silos.readinessProbe.successThreshold=2,silos.podDisruptionBudget.maxUnavailable=100%")]
+    [InlineData("settings.bind=::")]
+    public async Task Values_ThatKubernetesTakes_AreTaken(string values) => await Helm.RenderAsync(ValuesFile.Minimal, "--set", values);
+
+    // "~0.0.0-0", for a version that is not told, would let in every version there is.
+    [HelmTheory]
+    [InlineData("1.19.16")]
+    [InlineData("1.18.20-gke.100")]
+    public async Task Kubernetes_OlderThan120_IsRefused(string version) =>
+        Assert.Contains("chart requires kubeVersion", await Helm.RefusalAsync("--values", ValuesFile.Minimal, "--kube-version", version), StringComparison.Ordinal);
 
     [HelmFact]
     public async Task Gateways_AsManyAsPostgresHasConnectionsFor_AreAllowed()

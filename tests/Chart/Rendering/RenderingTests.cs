@@ -155,6 +155,17 @@ public sealed class RenderingTests
         });
     }
 
+    // Kubernetes 1.20 lets nobody apply on the server what leaves the protocol out, and Helm 4 does that unless told.
+    [HelmTheory]
+    [MemberData(nameof(ValuesFile.All), MemberType = typeof(ValuesFile))]
+    public async Task Ports_Always_NameTheirProtocol(string values)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Of(values));
+
+        Assert.All(manifests.Of<V1Service>().SelectMany(service => service.Spec.Ports), port => Assert.Equal("TCP", port.Protocol));
+        Assert.All(PodsOf(manifests).SelectMany(pod => pod.Containers).SelectMany(container => container.Ports ?? []), port => Assert.Equal("TCP", port.Protocol));
+    }
+
     [HelmFact]
     public async Task Everything_Rendered_HasEachOptionalPart()
     {
