@@ -37,6 +37,7 @@ internal static class NodeHost
 
         await using var app = CreateBuilder(options).Build();
         _ = options.Role == NodeRole.Silo ? app.MapHealth() : app.MapGateway();
+        await app.Services.WaitForDatabaseAsync(options.Store, cancellation).ConfigureAwait(false);
         var opened = options.Role == NodeRole.Gateway
             ? StoreHosting.TryPrepareDatabaseAsync(options.Store, options.AdmitsOthers && options.Administrator.Account is null && !options.BringsItsUsers, cancellation)
             : app.Services.TryOpenStoreAsync(options.AdmitsOthers && !options.BringsItsUsers, cancellation);

@@ -64,6 +64,18 @@ public static class StoreHosting
         return silo;
     }
 
+    /// <summary>
+    /// Gives a database that is out of reach the time to get there, as <see cref="StoreOptions.ConnectionWait"/> says. Completes when it answers, whatever that is, or the time is
+    /// over: who opens the store then finds out what there is to say.
+    /// </summary>
+    public static Task WaitForDatabaseAsync(this IServiceProvider services, StoreOptions options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options is { Kind: StoreKind.Postgres, ConnectionWait: var wait } && wait > TimeSpan.Zero
+            ? DatabaseWait.RunAsync(new PostgresOptions(options.Connection!), wait, services.GetService<TimeProvider>() ?? TimeProvider.System, services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(DatabaseWait)), cancellation)
+            : Task.CompletedTask;
+    }
+
     /// <summary>Brings the database to the format of this version, for a process that has no store there: members of the cluster are listed in it.</summary>
     /// <param name="admitsOthers">Somebody has to be there who may log in from elsewhere.</param>
     /// <returns>Null, or why it cannot be used and what to do, for the operator.</returns>

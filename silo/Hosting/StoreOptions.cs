@@ -26,6 +26,9 @@ public sealed record StoreOptions(StoreKind Kind, DirectoryInfo? Data = null, st
     /// <summary>Several silos have it, and know of each other.</summary>
     public bool IsInCluster { get; init; }
 
+    /// <summary>How long a start waits for a database that is out of reach, until it fails; zero: it fails at once.</summary>
+    public TimeSpan ConnectionWait { get; init; }
+
     /// <summary>Free bytes on the data folder's file system below which publishers are held; RabbitMQ's <c>disk_free_limit</c>.</summary>
     public long DiskFreeLimit { get; init; } = 50_000_000;
 

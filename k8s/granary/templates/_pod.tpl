@@ -271,6 +271,8 @@ spec:
 - name: GRANARY_CONNECTION
   valueFrom:
     secretKeyRef: {name: {{ include "granary.postgresSecret" .root }}, key: {{ ternary $v.postgres.secretKey "connection" (ne $v.postgres.existingSecret "") | quote }}}
+# A database that is installed, or started again, at the same time.
+- {name: GRANARY_CONNECTION_WAIT, value: "60"}
 - {name: GRANARY_CLUSTER_ID, value: {{ default (include "granary.fullname" .root) $v.cluster.id | quote }}}
 - {name: GRANARY_SILO_PORT, value: "11111"}
 - name: GRANARY_ADVERTISE

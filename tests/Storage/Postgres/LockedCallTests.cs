@@ -1,6 +1,5 @@
 using Granary.Silo.Storage.Postgres;
 using Granary.Testing.Postgres;
-using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace Granary.Storage.Tests.Postgres;
@@ -105,29 +104,5 @@ public sealed class LockedCallTests : IAsyncLifetime
         {
             await Task.Delay(10, limit.Token);
         }
-    }
-
-    /// <summary>Goes on by steps, each of which ends when who waits has begun to wait again: by then it has done what it had to.</summary>
-    private sealed class SteppedTime : FakeTimeProvider, IDisposable
-    {
-        private readonly SemaphoreSlim _begun = new(0);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            _begun.Release();
-            return timer;
-        }
-
-        public async Task StepAsync(TimeSpan time)
-        {
-            // That which the step ends.
-            Assert.True(await _begun.WaitAsync(Limit));
-            Advance(time);
-            Assert.True(await _begun.WaitAsync(Limit));
-            _begun.Release();
-        }
-
-        public void Dispose() => _begun.Dispose();
     }
 }
