@@ -89,6 +89,21 @@ public sealed class RenderingTests
         Assert.All(tests, test => Assert.Single(test.Spec.Containers));
     }
 
+    // Where every node is kept for something, a test would find none.
+    [HelmTheory]
+    [InlineData("trial", "single")]
+    [InlineData("production", "gateways")]
+    public async Task TestPods_WhereNodesAreKeptForTheBroker_RunThere(string values, string front)
+    {
+        var manifests = await Helm.RenderAsync(ValuesFile.Of(values), "--set", $"{front}.nodeSelector.kept=broker,{front}.tolerations[0].key=kept");
+
+        Assert.All(manifests.Of<V1Pod>(), test =>
+        {
+            Assert.Equal("broker", test.Spec.NodeSelector["kept"]);
+            Assert.Equal("kept", Assert.Single(test.Spec.Tolerations).Key);
+        });
+    }
+
     // Before 1.24 a container runtime's default profile may keep .NET from starting.
     [HelmTheory]
     [InlineData("1.20.15", "", null)]
