@@ -43,6 +43,20 @@ public abstract class LinkConsumer(string tag, bool noAck)
     /// <summary>The queue has been asked to let go of it.</summary>
     internal bool IsDetaching { get; set; }
 
+    /// <summary>It was asked for before anything was sent over the link: if that finds no queue, there was none when it was asked for.</summary>
+    internal bool AskedFirst { get; set; }
+
+    /// <summary>The queue went before it was attached, or had gone already and another has been declared since: whoever opens the session finds out.</summary>
+    internal void AskAgain(QueueSession session)
+    {
+        var asked = _attachment!;
+        session.Attach(this, asked.Exclusive, asked.Prefetch, asked.Shared, asked.Arguments);
+        if (IsDetaching)
+        {
+            session.Detach(this);
+        }
+    }
+
     /// <summary>Called by the session, before the request is on its way.</summary>
     internal AttachItem Begin(QueueSession session, AttachItem attachment)
     {

@@ -91,7 +91,7 @@ public sealed partial class QueueSession
         var unsent = _pending.OfType<PublishItem>().Count(item => !item.Resent);
         _published.PassAnswered();
         _published.Abandon(unsent);
-        EndAll(isRemembered, BrokerError.NoQueue(_set.Vhost, QueueName));
+        EndAll(isRemembered, BrokerError.NoQueue(_set.Vhost, QueueName), mayBeDeclaredSince: !_closing);
         if (isRemembered)
         {
             LogEnded(_set.Log, QueueName);
@@ -109,14 +109,17 @@ public sealed partial class QueueSession
             lost?.Lost();
         }
 
-        EndAll(isRemembered: false, BrokerError.QueueElsewhere(_set.Vhost, QueueName));
+        EndAll(isRemembered: false, BrokerError.QueueElsewhere(_set.Vhost, QueueName), mayBeDeclaredSince: false);
         if (!isLogged)
         {
             LogGivenUp(_set.Log, QueueName);
         }
     }
 
-    private void EndAll(bool isRemembered, BrokerError missing)
+    /// <param name="mayBeDeclaredSince">
+    /// The queue that the link was opened to is gone, which says nothing of one that was declared before something else was asked of it: that is asked again, once.
+    /// </param>
+    private void EndAll(bool isRemembered, BrokerError missing, bool mayBeDeclaredSince)
     {
         var consumers = _consumers.Values.ToArray();
         var gets = _gets.ToArray();
@@ -134,6 +137,10 @@ public sealed partial class QueueSession
             {
                 consumer.Ended();
             }
+            else if (mayBeDeclaredSince && !consumer.AskedFirst)
+            {
+                consumer.AskAgain(_set.Open(QueueName));
+            }
             else
             {
                 consumer.Attached(missing);
@@ -142,7 +149,14 @@ public sealed partial class QueueSession
 
         foreach (var (request, get) in gets)
         {
-            get.Answer(new GotItem(request, null, 0, missing));
+            if (mayBeDeclaredSince && !get.AskedFirst)
+            {
+                _set.Open(QueueName).Get(get.NoAck, get.Answer);
+            }
+            else
+            {
+                get.Answer(this, new GotItem(request, null, 0, missing));
+            }
         }
     }
 

@@ -36,7 +36,7 @@ public sealed partial class QueueSession
     private readonly UnstoredSettlements _unstored = new();
     private readonly GivenProgress _given;
     private readonly Dictionary<int, LinkConsumer> _consumers = [];
-    private readonly SortedDictionary<long, (bool NoAck, Action<GotItem> Answer)> _gets = [];
+    private readonly SortedDictionary<long, AskedGet> _gets = [];
     private readonly List<TaskCompletionSource> _drainWaiters = [];
     private Link _link;
     private int _links;
@@ -137,6 +137,7 @@ public sealed partial class QueueSession
         ArgumentNullException.ThrowIfNull(consumer);
         var id = _set.NextConsumerId();
         NoteTaken();
+        consumer.AskedFirst = _link.IsNew;
         _consumers.Add(id, consumer);
         Enqueue(consumer.Begin(this, new AttachItem(id, consumer.Tag, consumer.NoAck, exclusive, prefetch, shared, arguments, default)));
         _set.NoteLease(consumer.Lease);
@@ -149,11 +150,12 @@ public sealed partial class QueueSession
         Enqueue(new DetachItem(consumer.Id));
     }
 
-    public void Get(bool noAck, Action<GotItem> answer)
+    /// <param name="answer">Told the session that holds the message: another one where the queue was gone when it was asked, and has been declared since.</param>
+    public void Get(bool noAck, Action<QueueSession, GotItem> answer)
     {
         var request = ++_nextGet;
         NoteTaken();
-        _gets.Add(request, (noAck, answer));
+        _gets.Add(request, new AskedGet(noAck, AskedFirst: _link.IsNew, answer));
         Enqueue(new GetItem(request, noAck));
     }
 
@@ -435,7 +437,7 @@ public sealed partial class QueueSession
             }
         }
 
-        get.Answer(got);
+        get.Answer(this, got);
     }
 
     private Link NewLink()
@@ -464,4 +466,7 @@ public sealed partial class QueueSession
             _open = default;
         }
     }
+
+    /// <param name="AskedFirst">See <see cref="LinkConsumer.AskedFirst"/>.</param>
+    private readonly record struct AskedGet(bool NoAck, bool AskedFirst, Action<QueueSession, GotItem> Answer);
 }

@@ -210,10 +210,10 @@ internal sealed partial class AmqpChannel
             }
 
             var session = Links.Open(queue);
-            session.Get(method.NoAck, got =>
+            session.Get(method.NoAck, (holder, got) =>
             {
                 var mayDeliver = got.Message is null || Connection.MayDeliver;
-                OnGot(session, method.NoAck, got, mayDeliver);
+                OnGot(holder, method.NoAck, got, mayDeliver);
                 answered.TrySetResult(mayDeliver ? got.Error : BrokerError.QueueOutOfReach(Connection.Terms.Vhost, queue));
             });
             Links.Flush();

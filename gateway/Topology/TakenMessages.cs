@@ -31,9 +31,9 @@ internal sealed class TakenMessages(LinkSet links, string queue, Action<GotItem>
             var left = count;
             for (var i = 0; i < count; i++)
             {
-                session.Get(noAck: false, got =>
+                session.Get(noAck: false, (holder, got) =>
                 {
-                    OnGot(session, got);
+                    OnGot(holder, got);
                     if (--left == 0 || got.Error is not null)
                     {
                         answered.TrySetResult((got.Error, got.Message is not null));

@@ -107,7 +107,7 @@ internal sealed partial class DeadLetterRehearsal(ILogger<DeadLetterRehearsal> l
         lock (sessions.Gate)
         {
             session.Publish(new MessageBatch(record, 1, MessageFlags.None), outcome: null);
-            session.Get(noAck: false, got.SetResult);
+            session.Get(noAck: false, (_, item) => got.SetResult(item));
             sessions.Flush();
         }
 

@@ -105,7 +105,7 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
 
             links.Flush();
 
-            void OnGot(GotItem got)
+            void OnGot(QueueSession holder, GotItem got)
             {
                 if (got.Message is { } slice)
                 {
@@ -113,11 +113,11 @@ internal sealed class QueueReader(LinkSet links, ClientRights rights, TimeSpan p
                     if (isFull)
                     {
                         returned++;
-                        _settlements.Add(session, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, 1));
+                        _settlements.Add(holder, Settlement.Undelivered, new OffsetRange(slice.FirstOffset, 1));
                     }
                     else
                     {
-                        _taken.Add((session, slice.FirstOffset));
+                        _taken.Add((holder, slice.FirstOffset));
                         _bytes += slice.Batch.Records.Length;
                         links.Counts.Add(MessageEvent.GetNoAck, 1);
                         links.Counts.Add(MessageEvent.Redeliver, slice.Redelivered ? 1 : 0);

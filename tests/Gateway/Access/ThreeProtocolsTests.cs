@@ -222,8 +222,9 @@ public sealed class ThreeProtocolsTests(ApiBroker broker) : IClassFixture<ApiBro
             return null;
         }
 
-        var refusal = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
-        Assert.Equal((HttpStatusCode.Unauthorized, "not_authorised"), (answer.StatusCode, (string)refusal["error"]!));
+        var text = await answer.Content.ReadAsStringAsync();
+        var refusal = JsonNode.Parse(text)!;
+        Assert.True((answer.StatusCode, (string)refusal["error"]!) == (HttpStatusCode.Unauthorized, "not_authorised"), $"{method} {path} {body}: {answer.StatusCode} {text}");
         var reason = (string)refusal["reason"]!;
         return reason.StartsWith(Begin, StringComparison.Ordinal) ? reason : Begin + reason;
     }
@@ -239,7 +240,7 @@ public sealed class ThreeProtocolsTests(ApiBroker broker) : IClassFixture<ApiBro
         }
         catch (RpcException refused)
         {
-            Assert.Equal((StatusCode.PermissionDenied, "403"), (refused.StatusCode, refused.Trailers.GetValue("granary-reply-code")));
+            Assert.True((StatusCode.PermissionDenied, "403") == (refused.StatusCode, refused.Trailers.GetValue("granary-reply-code")), refused.ToString());
             return refused.Status.Detail;
         }
     }

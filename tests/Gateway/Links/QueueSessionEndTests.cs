@@ -37,8 +37,63 @@ public sealed class QueueSessionEndTests : LinkTests
         Push(Queue.Last.Down(4, 3, 0, new EndedItem(LinkEnd.Deleted)));
 
         Assert.Equal(["answered: passed", "unanswered: unrouted"], Publisher.Outcomes);
+        var again = Queue.Last;
+        again.Answer(0, again.Down(1, 0, 0, new EndedItem(LinkEnd.NoQueue)));
+        Assert.Same(again, Queue.Last);
         open.AssertEnded("no queue 'q' in vhost '/'");
         Assert.NotEqual(generation, Set.Generation);
+    }
+
+    /// <summary>Delete, declare, consume and get on one connection: what the queue says last of itself may come after that.</summary>
+    [Theory]
+    [InlineData(LinkEnd.Deleted)]
+    [InlineData(LinkEnd.NoQueue)]
+    public void Ended_WhatWasAskedForMeanwhile_IsAskedOfTheQueueThatWasDeclaredSince(LinkEnd reason)
+    {
+        var link = Opened("q");
+        var (consumer, left) = (new FakeConsumer(), new FakeConsumer("left"));
+        (QueueSession Session, GotItem Item)? got = null;
+        link.Attach(consumer, exclusive: true, prefetch: 3, shared: false, EncodedTable.Empty);
+        link.Attach(left, exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
+        link.Detach(left);
+        link.Get(noAck: false, (session, item) => got = (session, item));
+        Set.Flush();
+
+        Push(Queue.Last.Down(2, 1, 0, new EndedItem(reason)));
+
+        var again = Queue.Last.Up;
+        Assert.NotEqual(link.LinkId, again.Link);
+        Assert.NotEqual(link.Id, again.Open!.Session);
+        Assert.Equal(
+            [("AttachItem", consumer.Id), ("AttachItem", left.Id), ("DetachItem", left.Id), ("GetItem", 0)],
+            again.Items.Select(item => (item.GetType().Name, item switch { AttachItem attach => attach.Consumer, DetachItem detach => detach.Consumer, _ => 0 })));
+        Assert.Equal((true, 3), (again.Items.OfType<AttachItem>().First().Exclusive, again.Items.OfType<AttachItem>().First().Prefetch));
+        Assert.Empty(consumer.Events);
+        Assert.Null(got);
+
+        Queue.Last.Answer(1, Queue.Last.Down(
+            1, 1, 0, Opened(), new AttachedItem(consumer.Id, null), new AttachedItem(left.Id, null), new DetachedItem(left.Id),
+            new GotItem(1, Messages.Slice(0, "m"), 0, null)));
+        Assert.Equal(["attached"], consumer.Events);
+        Assert.Same(Set.Open("q"), got!.Value.Session);
+        Assert.Equal(1, got.Value.Session.Unsettled);
+    }
+
+    [Fact]
+    public void Ended_WhenTheSessionIsClosing_AsksForNothingAgain()
+    {
+        var link = Opened("q");
+        GotItem? got = null;
+        link.Get(noAck: false, (_, item) => got = item);
+        Set.Flush();
+        link.Close();
+        Set.Flush();
+        var sent = Queue.Sent.Count;
+
+        Push(Queue.Last.Down(2, 1, 0, new EndedItem(LinkEnd.Deleted)));
+
+        Assert.Equal(sent, Queue.Sent.Count);
+        Assert.NotNull(got!.Error);
     }
 
     [Fact]
@@ -67,7 +122,7 @@ public sealed class QueueSessionEndTests : LinkTests
         Queue.Last.Answer(3, Queue.Last.Down(4, 3, 0, Accepted(0)));
         Publish(link, "unanswered");
         GotItem? got = null;
-        link.Get(noAck: false, item => got = item);
+        link.Get(noAck: false, (_, item) => got = item);
         var first = Queue.Sent[0].Up;
         var generation = Set.Generation;
 
@@ -441,7 +496,7 @@ public sealed class QueueSessionEndTests : LinkTests
             test.Queue.Last.Answer(3, test.Queue.Last.Down(3, 3, 0, Accepted(0)));
             test.Publish(_link, "unanswered");
             _link.Attach(_waiting, exclusive: false, prefetch: 0, shared: false, EncodedTable.Empty);
-            _link.Get(noAck: false, item => _got = item);
+            _link.Get(noAck: false, (_, item) => _got = item);
         }
 
         public void AssertEnded(string error)

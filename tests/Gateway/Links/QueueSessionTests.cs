@@ -199,8 +199,8 @@ public sealed class QueueSessionTests : LinkTests
     {
         var link = Opened("q");
         var got = new List<GotItem>();
-        link.Get(noAck: true, got.Add);
-        link.Get(noAck: false, got.Add);
+        link.Get(noAck: true, (_, item) => got.Add(item));
+        link.Get(noAck: false, (_, item) => got.Add(item));
         Set.Flush();
         Queue.Last.Answer(2, Queue.Last.Down(
             2, 2, 0, new GotItem(1, Messages.Slice(0, "a"), 1, null), new GotItem(2, Messages.Slice(1, "b"), 0, null)));

@@ -69,7 +69,7 @@ public sealed class SiloLossTests : LinkTests
         }
         else if (who.Contains("get", StringComparison.Ordinal))
         {
-            link.Get(noAck: false, _ => { });
+            link.Get(noAck: false, (_, _) => { });
             Set.Flush();
             Queue.Last.Answer(2);
         }

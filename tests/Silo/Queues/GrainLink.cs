@@ -12,6 +12,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
     private readonly SortedDictionary<long, LinkDown> _early = [];
     private readonly Channel<LinkDownItem> _items = Channel.CreateUnbounded<LinkDownItem>();
     private readonly CancellationTokenSource _stop = new();
+    private readonly IGrainFactory _grains;
     private readonly IQueueGrain _queue;
     private readonly ConnectionId _connection;
     private readonly ILinkObserver _reference;
@@ -23,7 +24,7 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
 
     private GrainLink(IGrainFactory grains, IQueueGrain queue, ConnectionId connection)
     {
-        (_queue, _connection) = (queue, connection);
+        (_grains, _queue, _connection) = (grains, queue, connection);
         _reference = grains.CreateObjectReference<ILinkObserver>(this);
         _asking = AskAsync();
     }
@@ -102,6 +103,9 @@ internal sealed class GrainLink : ILinkObserver, IAsyncDisposable
         await _stop.CancelAsync();
         await _asking;
         _stop.Dispose();
+
+        // As a gateway does: what is still pushed to it finds nobody, which is not the same as somebody who was forgotten.
+        _grains.DeleteObjectReference<ILinkObserver>(_reference);
     }
 
     private async Task<long> TrySendAsync(LinkUp packet)
