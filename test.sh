@@ -124,8 +124,14 @@ if ! dotnet build Cluster.sln -c Release -m:2 -nodeReuse:false >"$root/.build/bu
 fi
 granary_stamp "$root" >"$root/.build/node-stamp"
 
-# Naming and language rules are errors of the build; layout is checked here, on what the tests leave of the cores.
-nice -n 19 dotnet format whitespace Cluster.sln --no-restore --verify-no-changes >"$root/.build/format.log" 2>&1 &
+# Naming and language rules are errors of the build; layout is checked here, on what the tests leave of the cores. What comes of it is in a file: in half an hour of tests the
+# shell may start another process under the same number, and then knows no more how this one ended.
+rm -f "$root/.build/format.status"
+{
+    status=0
+    nice -n 19 dotnet format whitespace Cluster.sln --no-restore --verify-no-changes >"$root/.build/format.log" 2>&1 || status=$?
+    echo "$status" >"$root/.build/format.status"
+} &
 layout=$!
 
 mapfile -t projects < <(sed -n 's/^Project(.*= "[^"]*", "\(tests[^"]*\.csproj\)".*/\1/p' Cluster.sln | tr '\134' / | LC_ALL=C sort)
@@ -142,7 +148,8 @@ for ((seed = 1; seed <= seeds; seed++)); do
     done
 done
 
-if ! wait "$layout"; then
+wait "$layout" 2>/dev/null || true
+if [ "$(cat "$root/.build/format.status" 2>/dev/null)" != 0 ]; then
     echo "Layout differs from .editorconfig (dotnet format whitespace mends it):"
     head -20 "$root/.build/format.log"
     failed=$((failed + 1))

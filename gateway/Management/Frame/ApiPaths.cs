@@ -34,7 +34,9 @@ internal sealed class ApiPaths
     }
 
     /// <summary>The path that fits best: from the left on, one that names the segment before one that stands for any. Null: there is none.</summary>
-    /// <param name="segments">Decoded.</param>
+    /// <param name="segments">
+    /// Decoded. An empty one stands for any unless it is the last: so tools name the default exchange (<c>exchanges/%2F//publish</c>, <c>bindings/%2F/e//q/NAME</c>).
+    /// </param>
     public ApiPaths? Find(ReadOnlySpan<string> segments)
     {
         if (segments.IsEmpty)
@@ -42,7 +44,7 @@ internal sealed class ApiPaths
             return _answers.Count > 0 ? this : null;
         }
 
-        return _named.GetValueOrDefault(segments[0])?.Find(segments[1..]) ?? (segments[0].Length > 0 ? _any?.Find(segments[1..]) : null);
+        return _named.GetValueOrDefault(segments[0])?.Find(segments[1..]) ?? (segments[0].Length > 0 || segments.Length > 1 ? _any?.Find(segments[1..]) : null);
     }
 
     private ApiPaths Named(string segment)

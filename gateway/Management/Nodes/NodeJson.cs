@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Granary.Core.Figures;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
 
@@ -20,6 +21,9 @@ internal sealed record ExchangeTypeJson(string Name, string Description, bool En
 
 /// <summary>Something that is part of the broker and RabbitMQ's tools look for.</summary>
 internal sealed record ApplicationJson(string Name, string Description, string Version);
+
+/// <summary>A way to log in over AMQP, and whether it is offered.</summary>
+internal sealed record MechanismJson(string Name, string Description, bool Enabled);
 
 /// <summary>A node as RabbitMQ's management tells it.</summary>
 internal sealed record NodeJson
@@ -93,9 +97,9 @@ internal sealed record NodeJson
 
     public required ExchangeTypeJson[] ExchangeTypes { get; init; }
 
-    public required ApplicationJson[] AuthMechanisms { get; init; }
+    public required MechanismJson[] AuthMechanisms { get; init; }
 
-    public required object[] Contexts { get; init; }
+    public required ContextJson[] Contexts { get; init; }
 
     public string DbDir { get; init; } = "";
 
@@ -162,7 +166,8 @@ internal sealed record NodeJson
         QueueDeletedDetails = history.Of(QueueDeletedDetails, NodeNumber.QueuesEnded),
     };
 
-    public static NodeJson Of(in Placed<NodeFigure> placed)
+    /// <param name="mechanisms">Which ways to log in are offered.</param>
+    public static NodeJson Of(in Placed<NodeFigure> placed, IReadOnlyList<string> mechanisms)
     {
         var node = placed.Figure;
         return new NodeJson
@@ -199,8 +204,8 @@ internal sealed record NodeJson
             EnabledPlugins = Catalog.Plugins,
             Applications = Catalog.Applications,
             ExchangeTypes = Catalog.ExchangeTypes,
-            AuthMechanisms = Catalog.AuthMechanisms,
-            Contexts = [],
+            AuthMechanisms = [.. Catalog.AuthMechanisms.Select(mechanism => mechanism with { Enabled = mechanisms.Contains(mechanism.Name) })],
+            Contexts = [.. ContextJson.Of(ListenerJson.Of(placed))],
             ClusterLinks = [],
             GcNum = node.Collections,
             GcNumDetails = RateOf(NodeNumber.Collections),
@@ -248,7 +253,13 @@ internal static class Catalog
         new(Core.Routing.ExchangeTypes.Deduplication, "Message Deduplication Exchange.", true),
     ];
 
-    public static readonly ApplicationJson[] AuthMechanisms = [new("PLAIN", "SASL PLAIN authentication mechanism", ""), new("AMQPLAIN", "QPid AMQPLAIN mechanism", "")];
+    public static readonly MechanismJson[] AuthMechanisms =
+    [
+        new(AuthenticationOptions.Plain, "SASL PLAIN authentication mechanism", false),
+        new(AuthenticationOptions.AmqPlain, "QPid AMQPLAIN mechanism", false),
+        new(AuthenticationOptions.External, "TLS peer verification-based authentication mechanism", false),
+        new(AuthenticationOptions.Anonymous, "SASL ANONYMOUS authentication mechanism", false),
+    ];
 }
 
 /// <summary>The version of RabbitMQ whose behaviour this broker has; tools choose theirs by it.</summary>

@@ -1,13 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Granary.Core.Figures;
+using Granary.Gateway.Access;
 using Granary.Gateway.Management.Frame;
 using Granary.Gateway.Management.Histories;
 
 namespace Granary.Gateway.Management.Nodes;
 
 /// <summary><c>/api/nodes</c>.</summary>
-internal sealed class NodeResources(ClusterFigures figures, HistoryReader histories) : IResource
+internal sealed class NodeResources(ClusterFigures figures, HistoryReader histories, AuthenticationOptions authentication) : IResource
 {
     public void Map(ApiRoutes routes)
     {
@@ -23,12 +24,12 @@ internal sealed class NodeResources(ClusterFigures figures, HistoryReader histor
     {
         var picture = await figures.TakeAsync(FigureKinds.Node, call.Aborted).ConfigureAwait(false);
         await call.ReplyListAsync(
-            picture.Nodes, static node => NodeJson.Of(node), ApiJson.Default.NodeJson, static node => node.Node, page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
+            picture.Nodes, node => NodeJson.Of(node, authentication.Mechanisms), ApiJson.Default.NodeJson, static node => node.Node, page => AddHistoriesAsync(call, page)).ConfigureAwait(false);
     }
 
     private async Task GetAsync(ApiCall call)
     {
-        var told = await AddHistoriesAsync(call, [NodeJson.Of(await FindAsync(call).ConfigureAwait(false))]).ConfigureAwait(false);
+        var told = await AddHistoriesAsync(call, [NodeJson.Of(await FindAsync(call).ConfigureAwait(false), authentication.Mechanisms)]).ConfigureAwait(false);
         await call.ReplyAsync(told[0], ApiJson.Default.NodeJson).ConfigureAwait(false);
     }
 

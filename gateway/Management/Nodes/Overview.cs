@@ -41,7 +41,7 @@ internal sealed record OverviewJson
 
     public string CryptoLibVersion { get; init; } = "";
 
-    public bool ReleaseSeriesSupportStatus { get; init; }
+    public bool ReleaseSeriesSupportStatus { get; init; } = true;
 
     public bool DisableStats { get; init; }
 
@@ -91,7 +91,13 @@ internal sealed record QueueTotals(long Messages, Rate MessagesDetails, long Mes
 
 internal sealed record ObjectTotals(int Channels, int Connections, int Consumers, int Exchanges, int Queues);
 
-internal sealed record ContextJson(string Node, string Description, string Path, string Port, string Ip, string[] SslOpts, string Protocol = "http");
+internal sealed record ContextJson(string Node, string Description, string Path, string Port, string Ip, string[] SslOpts, string Protocol)
+{
+    public static IEnumerable<ContextJson> Of(IEnumerable<ListenerJson> listeners) =>
+        listeners.Where(static listener => listener.Protocol.StartsWith("http", StringComparison.Ordinal)).Select(static listener => new ContextJson(
+            listener.Node, listener.Protocol.EndsWith("/prometheus", StringComparison.Ordinal) ? "RabbitMQ Prometheus" : "RabbitMQ Management", "/",
+            listener.Port.ToString(System.Globalization.CultureInfo.InvariantCulture), listener.IpAddress, [], listener.Protocol.Split('/')[0]));
+}
 
 /// <summary>What came and went, since the nodes started.</summary>
 internal sealed record ChurnRates(
@@ -196,15 +202,9 @@ internal sealed class OverviewResource(ClusterFigures figures, HistoryReader his
                 ExchangeList.Of(picture, call.Vhosts.Names, PolicyTable.Empty).Count(), picture.Queues.Count),
             Node = picture.Node,
             Listeners = call.User.IsMonitor ? listeners : null,
-            Contexts = call.User.IsMonitor
-                ? [.. listeners.Where(listener => listener.Protocol.StartsWith("http", StringComparison.Ordinal)).Select(ContextOf)]
-                : null,
+            Contexts = call.User.IsMonitor ? [.. ContextJson.Of(listeners)] : null,
         };
     }
-
-    private static ContextJson ContextOf(ListenerJson listener) => new(
-        listener.Node, listener.Protocol == "http" ? "RabbitMQ Management" : "RabbitMQ Prometheus", "/",
-        listener.Port.ToString(System.Globalization.CultureInfo.InvariantCulture), listener.IpAddress, []);
 
     private static ChurnRates ChurnOf(IReadOnlyList<Placed<NodeFigure>> nodes)
     {

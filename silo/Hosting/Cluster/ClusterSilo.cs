@@ -37,6 +37,7 @@ public static class ClusterSilo
             database.Invariant = "Npgsql";
             database.ConnectionString = ForMembership(member.Connection);
         });
+        NewcomerGrace.AddTo(silo.Services);
         silo.AwaitOwnMembership();
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (member.ClusterId, "granary"));
         silo.UseContractVersions();

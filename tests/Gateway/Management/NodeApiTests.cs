@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Granary.Testing.Brokers;
 using Granary.Testing.Wire;
@@ -87,6 +88,12 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
             Assert.True((long)node[bound]! > 0, $"{bound} is {node[bound]}");
         }
 
+        Assert.Equal(
+            ["PLAIN: true", "AMQPLAIN: true", "EXTERNAL: false", "ANONYMOUS: false"],
+            node["auth_mechanisms"]!.AsArray().Select(static mechanism => $"{mechanism!["name"]}: {mechanism["enabled"]}"));
+        Assert.Equal(
+            [("RabbitMQ Management", broker.Broker.HttpPort), ("RabbitMQ Prometheus", broker.Broker.MetricsPort)],
+            node["contexts"]!.AsArray().Select(static context => ((string)context!["description"]!, int.Parse((string)context["port"]!, CultureInfo.InvariantCulture))));
         Assert.Equal(name, (string)Assert.Single((await broker.GetAsync("nodes")).AsArray())!["name"]!);
         Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Get, "nodes/rabbit@nowhere")).Status);
     }

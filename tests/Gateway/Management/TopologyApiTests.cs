@@ -27,6 +27,22 @@ public sealed class TopologyApiTests(ApiBroker broker) : IClassFixture<ApiBroker
         Assert.DoesNotContain(exchange, (await broker.GetAsync("exchanges/%2F?columns=name")).AsArray().Select(item => (string)item!["name"]!));
     }
 
+    /// <summary>rabbit-hole and others put the name in as it is, which leaves nothing between two slashes; RabbitMQ takes that for the default exchange, too.</summary>
+    [Fact]
+    public async Task DefaultExchange_ByItsEmptyName_IsMeant()
+    {
+        var queue = await broker.DeclareQueueAsync();
+        var body = $$"""{"properties":{},"routing_key":"{{queue}}","payload":"m","payload_encoding":"string"}""";
+        var (status, published) = await broker.SendAsync(HttpMethod.Post, "exchanges/%2F//publish", body);
+        Assert.Equal((HttpStatusCode.OK, true), (status, (bool)published!["routed"]!));
+        Assert.Contains((await broker.GetAsync("exchanges/%2F//bindings/source")).AsArray(), binding => (string)binding!["destination"]! == queue);
+        Assert.Equal(queue, (string)Assert.Single((await broker.GetAsync($"bindings/%2F/e//q/{queue}")).AsArray())!["routing_key"]!);
+
+        // One that is the last says nothing, and a queue has a name.
+        Assert.IsType<System.Text.Json.Nodes.JsonArray>(await broker.GetAsync("exchanges/%2F/"));
+        Assert.Equal(HttpStatusCode.NotFound, (await broker.SendAsync(HttpMethod.Post, "queues/%2F//get", """{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}""")).Status);
+    }
+
     [Fact]
     public async Task Exchange_WithoutDurable_IsNot()
     {

@@ -64,7 +64,7 @@ public sealed class VersionGateTests
     private static string NameOf(int version) => $"contract-{version}-0123";
 
     private Task CheckAsync(string other, SiloStatus status) =>
-        new VersionGate(new Listed(other, status), _table, new OwnSilo(), NullLogger<VersionGate>.Instance).CheckAsync(CancellationToken.None);
+        new VersionGate(new Listed(other, status), _table, new OwnSilo(Own), NullLogger<VersionGate>.Instance).CheckAsync(CancellationToken.None);
 
     /// <summary>The list of members, which has the other one when it is asked for the newest.</summary>
     private sealed class Listed(string other, SiloStatus status) : IClusterMembershipService
@@ -84,17 +84,17 @@ public sealed class VersionGateTests
     }
 
     /// <summary>The list as it is stored. The first write meets somebody else's.</summary>
-    private sealed class Table : IMembershipTable
+    private sealed class Table : ListOfMembers
     {
         private int _writes;
 
         public SiloStatus Own { get; private set; } = SiloStatus.Joining;
 
-        public Task<MembershipTableData> ReadAll() => Task.FromResult(new MembershipTableData(
+        public override Task<MembershipTableData> ReadAll() => Task.FromResult(new MembershipTableData(
             [Tuple.Create(new MembershipEntry { SiloAddress = Other, Status = SiloStatus.Active }, "1"), Tuple.Create(new MembershipEntry { SiloAddress = VersionGateTests.Own, Status = Own }, "1")],
             new TableVersion(7, "7")));
 
-        public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
+        public override Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
         {
             Assert.Equal((VersionGateTests.Own, 8), (entry.SiloAddress, tableVersion.Version));
             if (_writes++ == 0)
@@ -105,30 +105,5 @@ public sealed class VersionGateTests
             Own = entry.Status;
             return Task.FromResult(true);
         }
-
-        public Task InitializeMembershipTable(bool tryInitTableVersion) => throw new NotSupportedException();
-
-        public Task DeleteMembershipTableEntries(string clusterId) => throw new NotSupportedException();
-
-        public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => throw new NotSupportedException();
-
-        public Task<MembershipTableData> ReadRow(SiloAddress key) => throw new NotSupportedException();
-
-        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => throw new NotSupportedException();
-
-        public Task UpdateIAmAlive(MembershipEntry entry) => throw new NotSupportedException();
-    }
-
-    private sealed class OwnSilo : ILocalSiloDetails
-    {
-        public string Name => "";
-
-        public string ClusterId => "";
-
-        public string DnsHostName => "";
-
-        public SiloAddress SiloAddress => Own;
-
-        public SiloAddress GatewayAddress => Own;
     }
 }

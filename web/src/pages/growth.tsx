@@ -89,7 +89,8 @@ function judge(queue: Queue, full: number, incoming: number, outgoing: number, a
       : { tone: 'bad', title: t('growth.stuck'), text: t('growth.stuckText') };
   }
 
-  if (net > 0.5) {
+  // What consumers take at once is not growth: it comes and goes within one sample.
+  if (net > 0.5 && (queue.messages_ready > 0 || outgoing > acked * 1.2)) {
     return outgoing > acked * 1.2 && queue.messages_unacknowledged > 0
       ? { tone: 'warn', title: t('growth.slowAcks'), text: t('growth.slowAcksText', { out: rate(outgoing), acks: rate(acked) }) }
       : { tone: 'warn', title: t('growth.grows'), text: t('growth.growsText', { in: rate(incoming), out: rate(Math.max(acked, outgoing)) }) };
