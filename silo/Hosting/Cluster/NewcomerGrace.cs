@@ -15,7 +15,7 @@ namespace Granary.Silo.Hosting.Cluster;
 internal sealed partial class NewcomerGrace(IMembershipTable list, ILocalSiloDetails own, TimeProvider clock, ILogger<NewcomerGrace> log) : IMembershipTable
 {
     /// <summary>For how long one that joins is left alone.</summary>
-    public static readonly TimeSpan WhileJoining = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan WhileJoining = TimeSpan.FromSeconds(8);
 
     /// <summary>For how long a member is from the time on that it is one.</summary>
     public static readonly TimeSpan OnceActive = TimeSpan.FromSeconds(5);

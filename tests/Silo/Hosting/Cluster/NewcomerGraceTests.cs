@@ -25,7 +25,7 @@ public sealed class NewcomerGraceTests
     }
 
     [Theory]
-    [InlineData(SiloStatus.Joining, 14)]
+    [InlineData(SiloStatus.Joining, 7)]
     [InlineData(SiloStatus.Active, 4)]
     public async Task Newcomer_ThatIsSlow_IsNotDeclaredDeadYet(SiloStatus status, int seconds)
     {
@@ -47,7 +47,7 @@ public sealed class NewcomerGraceTests
     {
         _list.Put(Other, SiloStatus.Joining);
         await _grace.ReadAllAsync(CancellationToken.None);
-        await PassAsync(14);
+        await PassAsync(7);
         _list.Put(Other, SiloStatus.Active);
         await _grace.ReadAllAsync(CancellationToken.None);
         await PassAsync(4);
