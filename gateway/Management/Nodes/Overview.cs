@@ -41,7 +41,7 @@ internal sealed record OverviewJson
 
     public string CryptoLibVersion { get; init; } = "";
 
-    public bool ReleaseSeriesSupportStatus { get; init; } = true;
+    public string ReleaseSeriesSupportStatus { get; init; } = "supported";
 
     public bool DisableStats { get; init; }
 

@@ -28,6 +28,14 @@ public static class ClusterSilo
     /// <summary>Calls that nobody answered in this time fail, and are made again elsewhere.</summary>
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>How often a member says in the list of members that it is alive.</summary>
+    private static readonly TimeSpan AliveEvery = TimeSpan.FromSeconds(1);
+
+    private const int MostMissed = 3;
+
+    /// <summary>A member that has not said for this long that it is alive was lost, or cannot write to the list.</summary>
+    internal static TimeSpan Silence => AliveEvery * MostMissed;
+
     public static ISiloBuilder UseCluster(this ISiloBuilder silo, SiloMember member)
     {
         ArgumentNullException.ThrowIfNull(silo);
@@ -139,8 +147,8 @@ public static class ClusterSilo
 
         // Of a cluster that was lost as a whole nobody is left to say who is dead. Who comes then asks all who are listed, and declares those dead that neither answer nor
         // were heard of in three times this time. That alone is no reason: a member that PostgreSQL is out of reach for answers.
-        membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(1);
-        membership.NumMissedTableIAmAliveLimit = 3;
+        membership.IAmAliveTablePublishTimeout = AliveEvery;
+        membership.NumMissedTableIAmAliveLimit = MostMissed;
 
         // It keeps a member that hangs for four times as long.
         membership.EnableConnectionLivenessCheck = false;

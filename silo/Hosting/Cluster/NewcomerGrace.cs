@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Silo.Hosting.Cluster;
 
 /// <summary>
-/// The list of members, in which this process declares no other dead that has just come. Such a process compiles its code while it is asked whether it is there, and where it has only a part of a
-/// processor that takes seconds: it would be declared dead for being new, end, and be started again to the same end.
+/// The list of members, in which this process declares no other dead that has just come. Such a process still compiles its code when it is asked whether it is there, and on a busy machine it may
+/// not answer in time: it would be declared dead for being new, end, and be started again to the same end.
 /// </summary>
 /// <remarks>
 /// One that joins has neither queues nor clients, so that nobody waits for its end. One that is a member has to go on saying in the list that it is alive, which one that is lost does not. Who asks
@@ -19,9 +19,6 @@ internal sealed partial class NewcomerGrace(IMembershipTable list, ILocalSiloDet
 
     /// <summary>For how long a member is from the time on that it is one.</summary>
     public static readonly TimeSpan OnceActive = TimeSpan.FromSeconds(5);
-
-    /// <summary>A member that has not said for this long that it is alive is not left alone: it says so every second.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
     // To a process that has just started itself, all members are new. Those that have run for longer are not: by the clocks of two machines, which differ little.
     private static readonly TimeSpan New = TimeSpan.FromMinutes(1);
@@ -99,7 +96,7 @@ internal sealed partial class NewcomerGrace(IMembershipTable list, ILocalSiloDet
         var now = clock.GetUtcNow().UtcDateTime;
         var isNew = now - entry.StartTime < New && (seen.Status == SiloStatus.Joining
             ? clock.GetElapsedTime(seen.Since) < WhileJoining
-            : clock.GetElapsedTime(seen.Since) < OnceActive && now - entry.IAmAliveTime < Silence);
+            : clock.GetElapsedTime(seen.Since) < OnceActive && now - entry.IAmAliveTime < ClusterSilo.Silence);
         if (isNew)
         {
             LogLeftAlone(entry.SiloAddress.Endpoint);

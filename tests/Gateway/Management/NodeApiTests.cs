@@ -69,6 +69,7 @@ public sealed class NodeApiTests(ApiBroker broker) : IClassFixture<ApiBroker>
     {
         var overview = await broker.GetAsync("overview");
         Assert.Equal(("4.2.0", "4.2.0", "RabbitMQ"), ((string)overview["rabbitmq_version"]!, (string)overview["management_version"]!, (string)overview["product_name"]!));
+        Assert.Equal("supported", (string)overview["release_series_support_status"]!);
         Assert.NotEmpty((string)overview["cluster_name"]!);
         Assert.True((int)overview["object_totals"]!["exchanges"]! >= 7);
         Assert.NotNull(overview["object_totals"]!["queues"]);

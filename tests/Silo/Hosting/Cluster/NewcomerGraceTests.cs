@@ -63,7 +63,7 @@ public sealed class NewcomerGraceTests
     {
         _list.Put(Other, SiloStatus.Active);
         await _grace.ReadAllAsync(CancellationToken.None);
-        _clock.Advance(NewcomerGrace.Silence);
+        _clock.Advance(ClusterSilo.Silence);
 
         Assert.True(await DeclareDeadAsync(Other));
     }
